@@ -1,0 +1,167 @@
+"""`tiers-device`: one handset from the command line, set by `TIERS_STATE`, `TIERS_CA`, `TIERS_GATEWAY_URL` and so on."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated
+
+import aiohttp
+import typer
+
+from services.device.client import Address, Device, Network
+from services.device.config import Settings
+from services.device.mail import read_mail, write_mail
+from services.device.store import HandsetStore, Received
+from services.wire.chassis.settings import load
+from services.wire.chassis.tls import device_context
+from services.wire.envelope import Channel, Service
+from services.wire.errors import TiersError, Yours
+from services.wire.identity import Identity, Role
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="One handset.")
+
+Pin = Annotated[str, typer.Argument(help="BlackBerry PIN, 8 lowercase hex digits")]
+
+
+@asynccontextmanager
+async def _handset() -> AsyncIterator[tuple[Device, HandsetStore, Settings]]:
+    settings = load(Settings, os.environ)
+    store = HandsetStore(settings.state)
+    ring = store.load()
+    if ring is None:
+        raise Yours("device.new", "Run `tiers-device new PIN` first.")
+    gateway = Address(settings.gateway_url, Identity(Role.GATEWAY, settings.gateway))
+    bes = Address(settings.bes_url, Identity(Role.CUSTOMER, settings.org)) if settings.bes_url else None
+    connector = aiohttp.TCPConnector(ssl=device_context(settings.ca))
+    async with aiohttp.ClientSession(connector=connector) as http:
+        yield Device(store, ring, http, Network(gateway, bes)), store, settings
+
+
+def _run(work: Callable[[Device, HandsetStore, Settings], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with _handset() as handset:
+            await work(*handset)
+
+    asyncio.run(main())
+
+
+@app.command()
+def new(pin: Pin) -> None:
+    """Make the keys of a new handset."""
+    ring = HandsetStore(load(Settings, os.environ).state).create(pin)
+    typer.echo(f"{ring.pin} {ring.sign.public.thumbprint()}")
+
+
+@app.command()
+def enrol() -> None:
+    """Become a carrier's subscriber."""
+
+    async def work(device: Device, _store: HandsetStore, settings: Settings) -> None:
+        await device.enrol(Address(settings.carrier_url, Identity(Role.CARRIER, settings.carrier)))
+        typer.echo(f"{device.ring.pin} is enrolled with carrier/{settings.carrier}")
+
+    _run(work)
+
+
+@app.command()
+def activate(password: Annotated[str, typer.Option(prompt=True, hide_input=True)]) -> None:
+    """Become an employee's device, with the one-time password of the customer's administrator."""
+
+    async def work(device: Device, _store: HandsetStore, settings: Settings) -> None:
+        await device.activate(password)
+        typer.echo(f"{device.ring.pin} is activated by {settings.org}")
+
+    _run(work)
+
+
+@app.command()
+def send(
+    to: Pin,
+    text: str,
+    channel: Annotated[Channel, typer.Option(help="whose keys: there is no default")],
+    service: Service = Service.BBM,
+    subject: str = "",
+) -> None:
+    """Send one message; prints its mid once the relay has accepted it."""
+
+    async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
+        now = time.time_ns() // 1_000_000
+        mail = service is Service.EMAIL
+        content = write_mail(device.ring.pin, to, subject, text, now) if mail else text.encode()
+        session = asyncio.create_task(device.run())
+        try:
+            typer.echo(await device.send(channel, service, to, content))
+        finally:
+            session.cancel()
+            with suppress(asyncio.CancelledError):
+                await session
+
+    _run(work)
+
+
+@app.command()
+def receive(count: Annotated[int, typer.Option(help="stop after this many new messages")] = 1) -> None:
+    """Wait for new messages and show them."""
+
+    async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
+        session = asyncio.create_task(device.run())
+        try:
+            for _ in range(count):
+                _show(await device.received.get())
+        finally:
+            session.cancel()
+            with suppress(asyncio.CancelledError):
+                await session
+
+    _run(work)
+
+
+@app.command()
+def inbox() -> None:
+    """Show what the user has."""
+    for message in HandsetStore(load(Settings, os.environ).state).inbox():
+        _show(message)
+
+
+@app.command()
+def delete(mid: str) -> None:
+    """Erase a message from the inbox."""
+    HandsetStore(load(Settings, os.environ).state).delete(mid)
+
+
+@app.command()
+def verify(pin: Pin) -> None:
+    """Look an employee up and show the chain to the pinned root."""
+
+    async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
+        found = await device.contact(pin)
+        root = device.ring.enterprise.root.thumbprint() if device.ring.enterprise else ""
+        typer.echo(f"{found.kid} verified against root {root}")
+
+    _run(work)
+
+
+def _show(message: Received) -> None:
+    if message.content is None:
+        text = f"[does not open: {message.unreadable}]"
+    elif message.service == Service.EMAIL:
+        text = ": ".join(read_mail(message.content))
+    else:
+        text = message.content.decode(errors="replace")
+    typer.echo(f"{message.mid} {message.channel}/{message.service} from {message.sender}: {text}")
+
+
+def main() -> None:
+    """Run the command; an error is one line on standard error."""
+    try:
+        app()
+    except TiersError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

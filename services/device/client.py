@@ -1,0 +1,248 @@
+"""A handset at work: enrol, activate, look up, send, receive. Wires keyring, store and session together.
+
+Received messages are opened, put into the inbox, and only then acknowledged; sent ones are kept until the relay has
+accepted them, and sent again, with the same `mid`, after a broken connection.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import aiohttp
+import msgspec
+import structlog
+import uuid_utils
+
+from services.device.keyring import (
+    ConsumerKeys,
+    Contact,
+    Draft,
+    EnterpriseKeys,
+    Keyring,
+    forget_drained,
+    open_consumer,
+    open_enterprise,
+    seal_consumer,
+    seal_enterprise,
+)
+from services.device.session import Session, open_session
+from services.device.store import HandsetStore, Received
+from services.wire import activation
+from services.wire.api.carrier import Enrol, Enrolled
+from services.wire.api.enterprise import Activated, Journal, Lookup
+from services.wire.api.gateway import Done
+from services.wire.chassis.client import Peer
+from services.wire.directory import verify_bes_key, verify_entry, verify_partner
+from services.wire.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
+from services.wire.errors import Ours, TiersError, Yours
+from services.wire.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
+from services.wire.identity import Identity
+from services.wire.jose import VerifyKey
+from services.wire.proof import Request, sign_request
+
+_log = structlog.get_logger()
+_RETRY = 0.2
+_REPLACED = "session.replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a party answers, and who it must prove to be."""
+
+    url: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What surrounds a handset: the relay, its customer's key server if it has one, and the time (ms since 1970)."""
+
+    gateway: Address
+    bes: Address | None = None
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+
+class Device:
+    """One handset. `received` gets every message that is new to the user, once."""
+
+    def __init__(self, store: HandsetStore, ring: Keyring, http: aiohttp.ClientSession, network: Network) -> None:
+        self.received: asyncio.Queue[Received] = asyncio.Queue()
+        self.ring = ring
+        self.connected = asyncio.Event()
+        self._store = store
+        self._http = http
+        self._gateway = network.gateway
+        self._bes = Peer(http, network.bes.url, network.bes.identity) if network.bes else None
+        self._clock = network.clock
+        self._pending: dict[str, tuple[Envelope, asyncio.Future[None]]] = {}
+        self._session: Session | None = None
+
+    async def enrol(self, carrier: Address) -> None:
+        """Become a subscriber: the carrier hands over this subscriber's keys from now on."""
+        body = msgspec.json.encode(Enrol(self.ring.pin, self.ring.sign.public.jwk()))
+        peer = Peer(self._http, carrier.url, carrier.identity)
+        done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, self._proof("POST", "/v1/subscribers", body))
+        self._keep(replace(self.ring, consumer=ConsumerKeys(done.carrier, tuple(n.node() for n in done.nodes))))
+
+    async def activate(self, password: str) -> None:
+        """Become an employee's device: exchange keys under the one-time password, and pin the customer's root."""
+        ask = activation.request(password, self.ring.pin, self.ring.sign.public.jwk(), self.ring.hpke.public.jwk())
+        done = await self._server().ask("POST", "/v1/activations", Activated, ask)
+        activation.verify_answer(password, ask, done)
+        root = VerifyKey.from_jwk(done.root)
+        entry = verify_entry(done.entry, done.org, root)
+        mine = entry.pin, VerifyKey.from_jwk(entry.sign), entry.hpke
+        if mine != (self.ring.pin, self.ring.sign.public, self.ring.hpke.public.jwk()):
+            raise Yours("activation.entry", "Activate again: the entry that came back is not this device's.")
+        self._keep(replace(self.ring, enterprise=EnterpriseKeys(done.org, root, entry.generation)))
+
+    async def contact(self, pin: str) -> Contact:
+        """Look an employee up, of this customer or of a partner; raises `Yours` unless it leads to the pinned root.
+
+        1. An own entry is signed by the pinned root. 2. A partner's root is vouched for by the pinned root, and the
+        entry is signed by it.
+        """
+        pinned = self.ring.enterprise
+        if pinned is None:
+            raise Yours("device.not_activated", "Activate this handset at its customer's key server first.")
+        path = f"/v1/directory/{pin}"
+        found = await self._server().ask("GET", path, Lookup, b"", self._proof("GET", path, b""))
+        org, root = pinned.org, pinned.root
+        if found.partner is not None:  # 2
+            partner = verify_partner(found.partner, pinned.org, pinned.root)
+            org, root = partner.org, VerifyKey.from_jwk(partner.root)
+        contact = Contact(verify_entry(found.entry, org, root), verify_bes_key(found.bes, org, root))  # 1
+        if contact.entry.pin != pin:
+            raise Yours("directory.pin", "Ask again: the directory answered with another employee's entry.")
+        return contact
+
+    async def seal(self, channel: Channel, service: Service, to: str, content: bytes) -> Envelope:
+        """Seal a message on the named channel. There is no default and no fall-back."""
+        draft = Draft(to, service, content, str(uuid_utils.uuid7()), self._clock())
+        if channel is Channel.CONSUMER:
+            return seal_consumer(self.ring, draft)
+        own = await self.contact(self.ring.pin)
+        return seal_enterprise(self.ring, draft, own.bes, await self.contact(to))
+
+    async def send(self, channel: Channel, service: Service, to: str, content: bytes) -> str:
+        """Seal and send; returns the `mid` once the relay has accepted it, raises what it was refused with."""
+        envelope = await self.seal(channel, service, to, content)
+        await self.submit(envelope)
+        return envelope.header.mid
+
+    async def submit(self, envelope: Envelope) -> None:
+        """Send a sealed envelope; returns once it is accepted. `run` must be running."""
+        await self._journal(envelope)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mid = envelope.header.mid
+        self._pending[mid] = envelope, future
+        try:
+            if self._session is not None:
+                with suppress(Ours):  # a broken session: `run` connects again and sends all that is pending
+                    await self._session.send(Send(msgspec.Raw(format_envelope(envelope))))
+            await future
+        finally:
+            del self._pending[mid]
+
+    async def run(self) -> None:
+        """Hold a session, for ever: connect, send what is pending, receive; connect again when it breaks."""
+        while True:
+            try:
+                async with open_session(self._http, self._gateway.url, self._gateway.identity, self.ring) as session:
+                    await self._converse(session)
+            except Ours as error:
+                _log.debug("session.broken", code=error.code)
+            except Yours as error:
+                if error.code == _REPLACED:
+                    raise
+                _log.warning("session.ended", code=error.code)
+            finally:
+                self._session = None
+                self.connected.clear()
+            await asyncio.sleep(_RETRY)
+
+    async def _converse(self, session: Session) -> None:
+        self._session = session
+        self.connected.set()
+        for envelope, _ in list(self._pending.values()):
+            await session.send(Send(msgspec.Raw(format_envelope(envelope))))
+        while True:
+            await self._handle(session, await session.receive())
+
+    async def _handle(self, session: Session, frame: FromRelay) -> None:
+        match frame:
+            case Accepted():
+                for mid in frame.mids:
+                    self._settle(mid, None)
+            case Refused():
+                kind = Ours if frame.code.endswith(".unavailable") else Yours
+                self._settle(frame.mid, kind(frame.code, frame.detail))
+            case Deliver():
+                ids = [message.id for message in frame.messages if await self._receive(message)]
+                if ids:
+                    await session.send(Ack(tuple(ids)))
+            case Drained():
+                # A relay that lies about the time costs this device no key of a minute that is still to come.
+                self._keep(forget_drained(self.ring, min(frame.ts, self._clock())))
+            case _:
+                raise Yours("frame.unexpected", "The relay said something out of turn.")
+
+    def _settle(self, mid: str, error: TiersError | None) -> None:
+        _, future = self._pending.get(mid, (None, None))
+        if future is None or future.done():
+            return
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+    async def _receive(self, message: Delivery) -> bool:
+        """Put one message into the inbox; returns whether it may be acknowledged."""
+        try:
+            envelope = parse_envelope(bytes(message.envelope))
+        except Yours as error:
+            _log.warning("message.malformed", code=error.code)
+            return True
+        content, unreadable = None, None
+        try:
+            if not self._store.has(envelope.header.mid):
+                content = await self._open(envelope)
+        except Ours as error:
+            _log.warning("message.waits", code=error.code)
+            return False
+        except TiersError as error:
+            unreadable = error.code
+        if self._store.receive(envelope, content, unreadable):
+            head = envelope.header
+            self.received.put_nowait(
+                Received(head.mid, head.sender, head.channel, head.service, head.ts, content, unreadable)
+            )
+        return True
+
+    async def _open(self, envelope: Envelope) -> bytes:
+        if envelope.header.channel is Channel.CONSUMER:
+            return open_consumer(self.ring, envelope)
+        content = open_enterprise(self.ring, envelope, await self.contact(envelope.header.sender))
+        await self._journal(envelope)
+        return content
+
+    async def _journal(self, envelope: Envelope) -> None:
+        """Give the customer its copy, still sealed, before an enterprise message goes out or is acknowledged."""
+        if envelope.header.channel is Channel.ENTERPRISE:
+            body = msgspec.json.encode(Journal(msgspec.Raw(format_envelope(envelope))))
+            await self._server().ask("POST", "/v1/journal", Done, body, self._proof("POST", "/v1/journal", body))
+
+    def _server(self) -> Peer:
+        if self._bes is None:
+            raise Yours("device.no_customer", "Name the customer's key server of this handset.")
+        return self._bes
+
+    def _proof(self, method: str, path: str, body: bytes) -> str:
+        return sign_request(self.ring.sign, self.ring.pin, Request(method, path, body), self._clock())
+
+    def _keep(self, ring: Keyring) -> None:
+        if ring != self.ring:
+            self._store.save(ring)
+            self.ring = ring

@@ -1,0 +1,87 @@
+"""One session with the relay, as a device holds it: the other end of services.wire.frames. Thin I/O."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from services.device.keyring import Keyring
+from services.wire.encoding import b64u
+from services.wire.errors import Ours, Yours
+from services.wire.frames import (
+    MAX_FRAME,
+    Bye,
+    Challenge,
+    FromDevice,
+    FromRelay,
+    Hello,
+    Welcome,
+    parse_from_relay,
+    session_message,
+)
+from services.wire.identity import Identity
+
+F = TypeVar("F")
+_MAX_DELIVER = 32 * MAX_FRAME
+_HEARTBEAT = 20.0
+
+
+class Session:
+    """An open, authenticated WebSocket."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def send(self, frame: FromDevice) -> None:
+        """Send a frame; waits while the relay is slow. Raises `Ours` once the session is over."""
+        try:
+            await self._socket.send_str(msgspec.json.encode(frame).decode())
+        except (ConnectionError, aiohttp.ClientError, RuntimeError):
+            raise _over() from None
+
+    async def receive(self) -> FromRelay:
+        """Return the next frame; raises `Ours` once the session is over, and what a `bye` says."""
+        message = await self._socket.receive()
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            raise _over()
+        frame = parse_from_relay(message.data)
+        if isinstance(frame, Bye):
+            raise Yours(frame.code, frame.detail)
+        return frame
+
+
+@asynccontextmanager
+async def open_session(
+    http: aiohttp.ClientSession, url: str, gateway: Identity, ring: Keyring
+) -> AsyncIterator[Session]:
+    """Connect and answer the challenge; raises `Ours` where nobody answers, `Yours` where the relay refuses."""
+    try:
+        socket = await http.ws_connect(
+            url.rstrip("/") + "/v1/session",
+            server_hostname=gateway.host,
+            max_msg_size=_MAX_DELIVER,
+            heartbeat=_HEARTBEAT,
+        )
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        raise Ours("gateway.unavailable", "Try again in a second: the relay is not answering.") from None
+    try:
+        session = Session(socket)
+        challenge = _expect(await session.receive(), Challenge)
+        signature = ring.sign.sign(session_message(gateway, challenge.nonce, ring.pin))
+        await session.send(Hello(ring.pin, b64u(signature)))
+        _expect(await session.receive(), Welcome)
+        yield session
+    finally:
+        await socket.close()
+
+
+def _expect(frame: FromRelay, kind: type[F]) -> F:
+    if not isinstance(frame, kind):
+        raise Yours("frame.unexpected", "The relay said something else than the session's grammar allows here.")
+    return frame
+
+
+def _over() -> Ours:
+    return Ours("gateway.unavailable", "Connect again: the session is over.")

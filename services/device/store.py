@@ -1,0 +1,141 @@
+"""A handset's memory: its keys in files, its inbox in SQLite. Everything is on disk before it is acknowledged.
+
+The inbox is keyed by `mid`: however often the relay delivers a message, the user has it once. Deleting a message
+overwrites its content; its `mid` stays, so it cannot come back.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from services.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
+from services.wire.api.carrier import NodeJson
+from services.wire.chassis.state import StateDir
+from services.wire.encoding import parse_json
+from services.wire.envelope import Envelope, Pin
+from services.wire.errors import Yours
+from services.wire.jose import PublicJwk, SigningKey, VerifyKey
+from services.wire.sealing import HpkePrivateKey
+
+_KEYRING = "keyring.json"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS inbox (
+  mid TEXT PRIMARY KEY, sender TEXT NOT NULL, channel TEXT NOT NULL, service TEXT NOT NULL, ts INTEGER NOT NULL,
+  content BLOB, unreadable TEXT
+) STRICT
+"""
+
+
+class _Consumer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    carrier: str
+    nodes: tuple[NodeJson, ...]
+
+    def keys(self) -> ConsumerKeys:
+        return ConsumerKeys(self.carrier, tuple(node.node() for node in self.nodes))
+
+
+class _Enterprise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    org: str
+    root: PublicJwk
+    generation: int
+
+    def keys(self) -> EnterpriseKeys:
+        return EnterpriseKeys(self.org, VerifyKey.from_jwk(self.root), self.generation)
+
+
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pin: Pin
+    consumer: _Consumer | None
+    enterprise: _Enterprise | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Received:
+    """One message of the inbox: `content` if it opened, else `unreadable`, the refusal code."""
+
+    mid: str
+    sender: str
+    channel: str
+    service: str
+    ts: int
+    content: bytes | None
+    unreadable: str | None
+
+    def __repr__(self) -> str:
+        return f"<Received {self.mid}>"
+
+
+class HandsetStore:
+    """The state directory of one handset."""
+
+    def __init__(self, path: Path) -> None:
+        self._state = StateDir(path)
+        self._db = sqlite3.connect(path / "inbox.db", isolation_level=None)
+        self._db.execute("PRAGMA secure_delete = ON")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(_SCHEMA)
+        (path / "inbox.db").chmod(0o600)
+
+    def close(self) -> None:
+        """Close the inbox."""
+        self._db.close()
+
+    def load(self) -> Keyring | None:
+        """Return the keyring, or `None` for a handset that is new; raises `Yours` for a damaged one."""
+        raw = self._state.read(_KEYRING)
+        if raw is None:
+            return None
+        saved = parse_json(_Saved, raw, "device.keyring")
+        sign, hpke = self._state.key("sign.key", SigningKey), self._state.key("hpke.key", HpkePrivateKey)
+        consumer, enterprise = saved.consumer, saved.enterprise
+        return Keyring(
+            saved.pin,
+            sign,
+            hpke,
+            consumer.keys() if consumer else None,
+            enterprise.keys() if enterprise else None,
+        )
+
+    def create(self, pin: str) -> Keyring:
+        """Make the keys of a new handset; raises `Yours` if there are some."""
+        if self._state.read(_KEYRING) is not None:
+            raise Yours("device.exists", "Use another state directory: this one holds a handset already.")
+        ring = Keyring(pin, self._state.key("sign.key", SigningKey), self._state.key("hpke.key", HpkePrivateKey))
+        self.save(ring)
+        return ring
+
+    def save(self, ring: Keyring) -> None:
+        """Replace the keyring on disk: nodes that it no longer holds are gone."""
+        consumer, enterprise = ring.consumer, ring.enterprise
+        saved = _Saved(
+            ring.pin,
+            _Consumer(consumer.carrier, tuple(NodeJson.of(node) for node in consumer.nodes)) if consumer else None,
+            _Enterprise(enterprise.org, enterprise.root.jwk(), enterprise.generation) if enterprise else None,
+        )
+        self._state.write(_KEYRING, msgspec.json.encode(saved))
+
+    def receive(self, envelope: Envelope, content: bytes | None, unreadable: str | None) -> bool:
+        """Put a message into the inbox, durably; returns whether it is new."""
+        head = envelope.header
+        row = (head.mid, head.sender, head.channel, head.service, head.ts, content, unreadable)
+        done = self._db.execute("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        return done.rowcount == 1
+
+    def inbox(self) -> list[Received]:
+        """Return what the user has, oldest first, without what was deleted."""
+        rows = self._db.execute(
+            "SELECT * FROM inbox WHERE content IS NOT NULL OR unreadable IS NOT NULL ORDER BY ts, rowid"
+        )
+        return [Received(*row) for row in rows]
+
+    def has(self, mid: str) -> bool:
+        """Whether this message was received before, deleted or not."""
+        return self._db.execute("SELECT 1 FROM inbox WHERE mid = ?", (mid,)).fetchone() is not None
+
+    def delete(self, mid: str) -> None:
+        """Erase a message's content; raises `Yours` if there is no such message."""
+        done = self._db.execute("UPDATE inbox SET content = NULL, unreadable = NULL WHERE mid = ?", (mid,))
+        if done.rowcount != 1:
+            raise Yours("device.no_message", "Delete a mid that the inbox lists.")

@@ -1,0 +1,66 @@
+"""Who is in the classroom: parties, people and handsets, as data."""
+
+from dataclasses import dataclass
+
+from services.wire.identity import Identity, parse_identity
+
+ACME = "S50000001"
+GLOBEX = "S50000002"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One process: what it is called here, who it is on the wire, which program it is."""
+
+    name: str
+    identity: Identity
+    program: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a handset. `org` is set for an employee, `subscriber` for a carrier's customer."""
+
+    name: str
+    pin: str
+    subscriber: bool
+    org: str = ""
+
+
+PARTIES = (
+    Party("witness", parse_identity("witness/w1"), ("services.ledger.witness",)),
+    Party("ledger", parse_identity("ledger/in"), ("services.ledger",)),
+    Party("gateway", parse_identity("gateway/1"), ("gateway",)),
+    Party("carrier", parse_identity("carrier/in"), ("services.carrier",)),
+    Party("acme", parse_identity(f"customer/{ACME}"), ("services.enterprise",)),
+    Party("globex", parse_identity(f"customer/{GLOBEX}"), ("services.enterprise",)),
+    Party("court", parse_identity("court/in"), ("services.court",)),
+    Party("auditor", parse_identity("auditor/cbi"), ("services.auditor",)),
+)
+
+APPLICANT = parse_identity("applicant/cbi")
+JUDGE = parse_identity("judge/delhi")
+INVESTIGATOR = parse_identity("investigator/cbi")
+OPERATOR = parse_identity("operator/in")
+ADMINISTRATORS = {org: parse_identity(f"administrator/{org}") for org in (ACME, GLOBEX)}
+PEOPLE = (APPLICANT, JUDGE, INVESTIGATOR, OPERATOR, *ADMINISTRATORS.values())
+
+HANDSETS = (
+    Person("alice", "2100000a", subscriber=True),
+    Person("bob", "2100000b", subscriber=True),
+    Person("mallory", "2100000c", subscriber=True),
+    Person("priya", "3100000a", subscriber=True, org=ACME),
+    Person("quentin", "3100000b", subscriber=False, org=ACME),
+    Person("ravi", "3100000c", subscriber=False, org=ACME),
+    Person("gita", "4100000a", subscriber=False, org=GLOBEX),
+)
+
+
+def party(name: str) -> Party:
+    """Return a party by its name in the classroom."""
+    return next(one for one in PARTIES if one.name == name)
+
+
+def handset(name: str) -> Person:
+    """Return a person by name."""
+    return next(one for one in HANDSETS if one.name == name)

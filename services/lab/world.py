@@ -1,0 +1,180 @@
+"""The world: every party as its own process, with its own identity, state directory and store user.
+
+A world lives in one fresh folder (0700): `state/<party>`, `tls/<role>/<name>`, `trust/`, `logs/`, `store/`, `people/`,
+`handsets/`. It knows addresses and files; what people do with it is in `desk.py`.
+"""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from services.lab import store as store_module
+from services.lab.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
+from services.lab.pki import Authority
+from services.lab.processes import Child, base_environ, free_ports, start_party, stop
+from services.lab.store import Store
+from services.wire.chassis.client import Peer
+from services.wire.chassis.state import StateDir
+from services.wire.chassis.tls import Tls
+from services.wire.identity import Identity, Role
+from services.wire.jose import SigningKey
+
+# Which public file of a party goes where in the trust folder.
+PUBLIC = {
+    "court": ("judge.jwk", "judges/delhi.jwk"),
+    "carrier": ("carrier.jwk", "carriers/in.jwk"),
+    "auditor": ("auditor.jwk", "auditors/cbi.jwk"),
+    "ledger": ("log.vkey", "log.vkey"),
+    "witness": ("witness.vkey", "witness.vkey"),
+}
+
+
+@dataclass(slots=True)
+class World:
+    """A running world."""
+
+    root: Path
+    authority: Authority
+    ports: Mapping[str, int]
+    store: Store
+    children: dict[str, Child] = field(default_factory=dict)
+    launchers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def url(self, name: str) -> str:
+        """Return the address of a party."""
+        return f"https://127.0.0.1:{self.ports[name]}"
+
+    def state(self, name: str) -> Path:
+        """Return a party's state directory."""
+        return self.root / "state" / name
+
+    def log(self, name: str) -> Path:
+        """Return a party's log."""
+        return self.root / "logs" / f"{name}.jsonl"
+
+    def tls(self, identity: Identity) -> Path:
+        """Return the folder of an identity's certificate."""
+        return self.root / "tls" / identity.role / identity.name
+
+    @property
+    def ca(self) -> Path:
+        """Return the development CA's certificate."""
+        return self.tls(PEOPLE[0]) / "ca.pem"
+
+    def settings(self, one: Party) -> dict[str, str]:
+        """Return a party's settings, as `TIERS_…` variables."""
+        own = {
+            "listen": f"127.0.0.1:{self.ports[one.name]}",
+            "state": str(self.state(one.name)),
+            "tls": str(self.tls(one.identity)),
+            "trust": str(self.root / "trust"),
+            "name": one.identity.name,
+        }
+        mediation = f"127.0.0.1:{self.ports['mediation']}"
+        more: dict[str, dict[str, str]] = {
+            "gateway": {
+                "store_url": self.store.urls[Role.GATEWAY],
+                "carrier_url": self.url("carrier"),
+                "ledger_url": self.url("ledger"),
+                "mediation": mediation,
+            },
+            "carrier": {
+                "store_url": self.store.urls[Role.CARRIER],
+                "gateway_url": self.url("gateway"),
+                "ledger_url": self.url("ledger"),
+                "mediation_listen": mediation,
+            },
+            "acme": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
+            "globex": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
+            "court": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")},
+            "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")},
+            "ledger": {"witness_url": self.url("witness")},
+            "witness": {},
+        }
+        return {f"TIERS_{key.upper()}": value for key, value in (own | more[one.name]).items()}
+
+    async def launch(self, name: str) -> None:
+        """Start one party (again) and wait until it listens."""
+        one = party(name)
+        command = self.launchers.get(name) or [sys.executable, "-m", *one.program]
+        environ = base_environ() | self.settings(one)
+        self.children[name] = await start_party(name, command, environ, self.log(name))
+
+    async def halt(self) -> None:
+        """Stop everything, the store last."""
+        await asyncio.gather(*(stop(child) for child in self.children.values()))
+        if self.store.child:
+            await stop(self.store.child)
+
+    def issue(self) -> None:
+        """Issue a fresh certificate to every party and person. Running parties take theirs up by themselves."""
+        for identity in [*(one.identity for one in PARTIES), *PEOPLE]:
+            self.authority.issue(identity, self.tls(identity))
+
+    def publish_keys(self) -> None:
+        """Copy the public keys that parties made for themselves into the trust folder: the exchange out of band."""
+        for name, (own, pinned) in PUBLIC.items():
+            self._pin(pinned, (self.state(name) / own).read_bytes())
+
+    def _pin(self, name: str, data: bytes) -> None:
+        path = self.root / "trust" / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def applicant_key(self) -> SigningKey:
+        """Return the applicant's signing key, made at first use and pinned with the others."""
+        key = StateDir(self.root / "people" / "applicant").key("sign.key", SigningKey)
+        self._pin("applicants/cbi.jwk", msgspec.json.encode(key.public.jwk()))
+        return key
+
+
+def customer_of(org: str) -> str:
+    """Return the name of the party that is this customer."""
+    return {ACME: "acme", GLOBEX: "globex"}[org]
+
+
+@asynccontextmanager
+async def booted(root: Path, store_url: str = "") -> AsyncIterator[World]:
+    """Boot a world in a fresh folder; stop every child on the way out, whatever happens."""
+    if root.exists():
+        shutil.rmtree(root)
+    for folder in ("state", "logs", "trust", "people", "handsets"):
+        (root / folder).mkdir(mode=0o700, parents=True)
+    root.chmod(0o700)
+    names = [one.name for one in PARTIES]
+    ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
+    log = root / "logs" / "store.log"
+    store = store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
+    world = World(root, Authority.create(), ports, store)
+    try:
+        world.issue()
+        world.applicant_key()
+        await asyncio.gather(*(world.launch(name) for name in names))
+        world.publish_keys()
+        yield world
+    finally:
+        await world.halt()
+
+
+class As:
+    """The parties, as one identity reaches them: its certificate, one connection pool."""
+
+    def __init__(self, world: World, identity: Identity) -> None:
+        self.identity = identity
+        self._world = world
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=Tls(world.tls(identity)).client))
+
+    def peer(self, name: str) -> Peer:
+        """Return a party to ask."""
+        return Peer(self._http, self._world.url(name), party(name).identity)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()

@@ -1,0 +1,1 @@
+"""What parties say to each other, one module for each party that is asked. Structs only; JSON by msgspec."""

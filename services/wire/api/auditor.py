@@ -1,0 +1,56 @@
+"""What the auditor's console is asked."""
+
+import msgspec
+
+from services.wire.jose import GeneralJws
+
+
+class FileWarrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/warrants` by the applicant: a warrant that was served on the carrier."""
+
+    warrant: GeneralJws
+
+
+class Inspect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
+    """`POST /v1/inspections` by an investigator: fetch the product of a warrant, ask for the window, open what opens.
+
+    `from` and `until` (ms, whole minutes) default to the part of the window that has elapsed.
+    """
+
+    jti: str
+    start: int | None = None
+    until: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
+    """One intercepted message: metadata always; `content` where it opens, else `sealed`, the reason why not."""
+
+    mid: str
+    channel: str
+    service: str
+    sender: str
+    to: str
+    ts: int
+    size: int
+    content: str | None = None
+    sealed: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Finding {self.mid}>"
+
+
+class Inspection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one inspection found. `third_parties` are people in the product whom no warrant names."""
+
+    jti: str
+    liid: str
+    findings: tuple[Finding, ...]
+    lost: int
+    third_parties: tuple[str, ...]
+    grant_refused: str | None = None
+
+
+class Inspections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`GET /v1/inspections`."""
+
+    inspections: tuple[Inspection, ...]

@@ -1,0 +1,125 @@
+"""What a carrier is asked."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from services.wire.encoding import b64u, unb64u
+from services.wire.envelope import Pin, Recipient
+from services.wire.errors import Yours
+from services.wire.jose import GeneralJws, PublicJwk
+from services.wire.keytree import Node, NodeKey, Position
+
+MAX_BATCH = 1024
+
+
+class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/subscribers`, signed by the device (services.wire.proof): the key that it will be known by."""
+
+    pin: Pin
+    sign: PublicJwk
+
+
+class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A node of a key tree on its way to whoever may hold it. `key` is base64url; the repr hides it."""
+
+    depth: int
+    index: int
+    key: str
+
+    def __repr__(self) -> str:
+        return f"<NodeJson {self.depth}/{self.index}>"
+
+    @classmethod
+    def of(cls, node: Node) -> "NodeJson":
+        """Write a node."""
+        return cls(node.at.depth, node.at.index, b64u(node.key.reveal()))
+
+    def node(self) -> Node:
+        """Read it; raises `Yours`."""
+        raw = unb64u(self.key, "keytree.node")
+        if len(raw) != 32:  # noqa: PLR2004 - a key
+            raise Yours("keytree.node", "A node's key is 32 bytes.")
+        return Node(Position(self.depth, self.index), NodeKey(raw))
+
+
+class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The subscriber's keys from this minute on: the minimal cover of [now, end of the tree)."""
+
+    carrier: str
+    nodes: Annotated[tuple[NodeJson, ...], Meta(max_length=48)]
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One message to admit: its protected header as sent, and the sender's recipient. Never the ciphertext."""
+
+    protected: str
+    recipient: Recipient
+
+
+class Admissions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/admissions`: the messages of one turn, together."""
+
+    asks: Annotated[tuple[Ask, ...], Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why one message is not admitted."""
+
+    code: str
+    detail: str
+
+
+class Admitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The answers, in the order of the asks: the receiver's recipient, or a refusal."""
+
+    answers: tuple[Recipient | Refusal, ...]
+
+
+class ServeWarrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/warrants`."""
+
+    warrant: GeneralJws
+
+
+class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The warrant stands in the log and the task is active. `leaf` is its index in the log."""
+
+    jti: str
+    liid: str
+    leaf: int
+
+
+class WarrantStatus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/warrants/{jti}/status`: a status statement, signed by the judge."""
+
+    statement: str
+
+
+class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`GET /v1/warrants/{jti}/product?after=N`: PDUs in order, base64url; `lost` is counted, never hidden."""
+
+    liid: str
+    first: int
+    pdus: tuple[str, ...]
+    total: int
+    lost: int
+
+
+class AskGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
+    """`POST /v1/grants`: the keys for [from, until) (ms, whole minutes), sealed to `kid`, a key pinned at the carrier.
+
+    `nonce` makes one request one grant: the same one again is a replay.
+    """
+
+    jti: str
+    start: int
+    until: int
+    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}\Z")]
+
+
+class Granted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The grant, a JWE to the auditor (docs/spec/grant.md)."""
+
+    grant: msgspec.Raw

@@ -1,0 +1,26 @@
+"""The ledger, as every party that must log first reaches it."""
+
+from collections.abc import Callable
+
+from services.wire.chassis.client import Peer
+from services.wire.checkpoint import LoggedLeaf, ProofOfLogging, verify_logged
+from services.wire.errors import Ours
+from services.wire.leaf import Leaf, encode_leaf
+from services.wire.trust import Trust
+
+
+class LedgerClient:
+    """Appends leaves and believes nothing: what comes back is checked against the pinned log and witness."""
+
+    def __init__(self, peer: Peer, trust: Callable[[], Trust]) -> None:
+        self._peer = peer
+        self._trust = trust
+
+    async def append(self, leaf: Leaf) -> LoggedLeaf:
+        """Append; returns the leaf, proved in a witnessed checkpoint. Raises `Ours` while that cannot be had."""
+        entry = encode_leaf(leaf)
+        proof = await self._peer.ask("POST", "/v1/leaves", ProofOfLogging, entry)
+        logged = verify_logged(proof, self._trust().log)
+        if logged.proof.leaf.encode() != entry:
+            raise Ours("ledger.other_leaf", "Ask the ledger's operator: it proved another leaf than the one appended.")
+        return logged

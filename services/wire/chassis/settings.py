@@ -1,0 +1,45 @@
+"""Settings: one TOML file (`TIERS_CONFIG`) or `TIERS_…` variables, into a frozen dataclass. Variables win."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.wire.errors import Yours
+
+T = TypeVar("T")
+_PREFIX = "TIERS_"
+
+
+def load(kind: type[T], environ: Mapping[str, str]) -> T:
+    """Read the settings of a party; raises `Yours("settings.…")` that names the setting to change."""
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every caller passes a dataclass
+    found: dict[str, Any] = _file(environ.get(f"{_PREFIX}CONFIG"))
+    if unknown := sorted(found.keys() - known):
+        raise Yours("settings.unknown", f"Remove {unknown[0]!r} from the settings file: there is no such setting.")
+    found |= {name: environ[key] for name in known if (key := _PREFIX + name.upper()) in environ}
+    try:
+        return msgspec.convert(found, kind, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise Yours("settings.invalid", f"Set {_PREFIX}… (or the settings file) right: {error}.") from None
+
+
+def _path(kind: type, value: object) -> object:
+    """Convert the one type that msgspec leaves to us."""
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError("write a path")
+
+
+def _file(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Yours("settings.file", f"Make {_PREFIX}CONFIG a readable file: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Yours("settings.file", f"Make {_PREFIX}CONFIG valid TOML: {error}.") from None

@@ -1,0 +1,61 @@
+"""Mutual TLS 1.3 from the files of one identity: `ca.pem`, `cert.pem`, `key.pem`. New certificates need no restart."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import structlog
+
+from services.wire.errors import Yours
+
+_log = structlog.get_logger()
+RELOAD_SECONDS = 5.0
+
+
+class Tls:
+    """The TLS contexts of one identity, reloaded in place when its certificate file changes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the files; raises `Yours` if one is missing or does not fit."""
+        self._folder = folder
+        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # Devices have no certificate: the request table says who needs one.
+        self.server.verify_mode = ssl.CERT_OPTIONAL
+        for context in (self.server, self.client):
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._seen = 0
+        self.reload()
+
+    def reload(self) -> bool:
+        """Load the certificate again if its file is new; connections made from now on use it."""
+        certificate = self._folder / "cert.pem"
+        try:
+            seen = certificate.stat().st_mtime_ns
+            if seen == self._seen:
+                return False
+            for context in (self.server, self.client):
+                context.load_verify_locations(self._folder / "ca.pem")
+                context.load_cert_chain(certificate, self._folder / "key.pem")
+        except (OSError, ssl.SSLError) as error:
+            raise Yours("tls.files", f"Put ca.pem, cert.pem and key.pem into {self._folder}: {error}.") from None
+        self._seen = seen
+        return True
+
+    async def keep_fresh(self) -> None:
+        """Reload for as long as the party runs. A half-written pair is left for the next look."""
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            try:
+                if self.reload():
+                    _log.info("tls.reloaded")
+            except Yours as error:
+                _log.warning("tls.reload_failed", code=error.code)
+
+
+def device_context(ca: Path) -> ssl.SSLContext:
+    """Return the context of a client without a certificate: it checks whom it reached, and proves itself otherwise."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(ca)
+    return context

@@ -1,0 +1,48 @@
+"""What an enterprise envelope holds: a JWS by the sender's device, bound to the whole protected header. Pure.
+
+The signature travels inside the seal, so the relay learns nothing from it, and it names the envelope it was made
+for (`env`), so a receiver cannot pass it on as a message to somebody else.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from services.wire.encoding import b64u
+from services.wire.envelope import Service
+from services.wire.errors import Yours
+from services.wire.jose import SigningKey, VerifyKey, verify_compact
+
+TYP = "message+jws"
+CONTENT_TYPE = {Service.BBM: "text/plain", Service.EMAIL: "message/rfc822"}
+
+
+def sign_content(key: SigningKey, kid: str, protected: str, service: Service, content: bytes) -> bytes:
+    """Sign `content` for the envelope with this protected header; returns the plaintext to seal (a compact JWS)."""
+    header = {"typ": TYP, "kid": kid, "cty": CONTENT_TYPE[service], "env": _binding(protected)}
+    return key.sign_compact(header, content).encode("ascii")
+
+
+def verify_content(
+    plaintext: bytes, protected: str, service: Service, kid: str, find: Callable[[str], VerifyKey]
+) -> bytes:
+    """Check an opened plaintext and return the content; raises `Yours`.
+
+    1. It is a JWS signed by `kid`, the sender's device. 2. It was signed for this very envelope. 3. Its type is the
+    service's.
+    """
+    try:
+        token = plaintext.decode("ascii")
+    except UnicodeDecodeError:
+        raise Yours("content.malformed", "An enterprise plaintext is a compact JWS.") from None
+    done = verify_compact(token, TYP, find, "content.signature")
+    if done.header.kid != kid:  # 1
+        raise Yours("content.sender", "The signature is not by the sender whom the envelope names.")
+    if done.header.env != _binding(protected):  # 2
+        raise Yours("content.envelope", "The signature was made for another envelope.")
+    if done.header.cty != CONTENT_TYPE[service]:  # 3
+        raise Yours("content.type", "The content is not of the type that the service carries.")
+    return done.payload
+
+
+def _binding(protected: str) -> str:
+    return b64u(hashlib.sha256(protected.encode("ascii")).digest())

@@ -1,0 +1,249 @@
+"""The envelope: a message is a JWE whose `recipients` name everyone who can read it (docs/spec/envelope.md).
+
+Parses and formats; opens nothing. One spelling: the bytes of an envelope, and of its protected header, are exactly
+what `format_envelope` would write, so no two readers can see two different messages in the same bytes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from services.wire.encoding import b64u, check_b64u, parse_json, unb64u
+from services.wire.errors import TooLarge, Yours
+from services.wire.keytree import EPOCHS, epoch_of
+
+MAX_PLAINTEXT = 65_536
+MAX_CIPHERTEXT = 92_160  # a plaintext of MAX_PLAINTEXT inside a JWS: four thirds of it and its header
+MAX_ENVELOPE = 140_000
+MAX_RECIPIENTS = 4
+TYP = "message+jwe"
+
+Pin = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
+Org = Annotated[str, Meta(pattern=r"^S[0-9]{8}\Z")]
+Mid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+_B64U_32 = 43  # characters of 32 bytes
+
+
+class Channel(StrEnum):
+    """Which tier: whose keys stand in `recipients`."""
+
+    CONSUMER = "consumer"
+    ENTERPRISE = "enterprise"
+
+
+class Service(StrEnum):
+    """What the user sees."""
+
+    BBM = "bbm"
+    EMAIL = "email"
+
+
+CTY = {
+    (Channel.CONSUMER, Service.BBM): "text/plain",
+    (Channel.CONSUMER, Service.EMAIL): "message/rfc822",
+    (Channel.ENTERPRISE, Service.BBM): "JOSE",
+    (Channel.ENTERPRISE, Service.EMAIL): "JOSE",
+}
+
+
+class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
+    """The JWE protected header: what everybody on the path sees, and nobody can change. `ts` is ms since 1970."""
+
+    typ: str
+    enc: str
+    mid: Mid
+    channel: Channel
+    service: Service
+    sender: Pin
+    to: Pin
+    ts: Annotated[int, Meta(ge=1_262_304_000_000, lt=2_268_936_960_000)]  # the epochs of the key tree
+    cty: str
+    org: Org | UnsetType = UNSET
+
+
+class RecipientHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A recipient's unprotected header: `iv` and `tag` for A256GCMKW (RFC 7518, 4.7.1), `ek` for HPKE-9-KE."""
+
+    alg: str
+    kid: str
+    iv: str | UnsetType = UNSET
+    tag: str | UnsetType = UNSET
+    ek: str | UnsetType = UNSET
+
+
+class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One reader: whose key (`header.kid`) opens `encrypted_key`, the CEK."""
+
+    header: RecipientHeader
+    encrypted_key: str
+
+
+class Jwe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """JWE General JSON Serialization (RFC 7516, section 7.2.1) with the members that we use."""
+
+    protected: str
+    recipients: tuple[Recipient, ...]
+    iv: str
+    ciphertext: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A parsed envelope: the header that the JWE authenticates, and the JWE."""
+
+    header: Protected
+    jwe: Jwe
+
+
+class CarrierKid(msgspec.Struct, frozen=True):
+    """`carrier/<carrier>/<pin>/<epoch>`."""
+
+    carrier: str
+    pin: str
+    epoch: int
+
+
+class DeviceKid(msgspec.Struct, frozen=True):
+    """`org/<org>/<pin>/<generation>`."""
+
+    org: str
+    pin: str
+    generation: int
+
+
+class BesKid(msgspec.Struct, frozen=True):
+    """`org/<org>/bes/<generation>`: the customer's key server."""
+
+    org: str
+    generation: int
+
+
+Kid = CarrierKid | DeviceKid | BesKid
+
+_NUMBER = r"(0|[1-9][0-9]{0,8})"
+_CARRIER_KID = re.compile(rf"carrier/([a-z]{{2,8}})/([0-9a-f]{{8}})/{_NUMBER}")
+_ORG_KID = re.compile(rf"org/(S[0-9]{{8}})/(bes|[0-9a-f]{{8}})/{_NUMBER}")
+
+
+def parse_kid(kid: str) -> Kid:
+    """Read a recipient's `kid`; raises `Yours`."""
+    if match := _CARRIER_KID.fullmatch(kid):
+        return CarrierKid(match[1], match[2], int(match[3]))
+    if match := _ORG_KID.fullmatch(kid):
+        if match[2] == "bes":
+            return BesKid(match[1], int(match[3]))
+        return DeviceKid(match[1], match[2], int(match[3]))
+    raise Yours("envelope.kid", "Name a recipient as carrier/…, org/<org>/<pin>/… or org/<org>/bes/….")
+
+
+def format_kid(kid: Kid) -> str:
+    """Write a `kid`."""
+    match kid:
+        case CarrierKid():
+            return f"carrier/{kid.carrier}/{kid.pin}/{kid.epoch}"
+        case DeviceKid():
+            return f"org/{kid.org}/{kid.pin}/{kid.generation}"
+        case BesKid():
+            return f"org/{kid.org}/bes/{kid.generation}"
+
+
+_encode = msgspec.json.encode
+
+
+def format_protected(header: Protected) -> str:
+    """Write the protected header as it stands in the JWE: base64url of compact JSON, members in the order above."""
+    return b64u(_encode(header))
+
+
+def parse_protected(protected: str) -> Protected:
+    """Read a protected header as sent; raises `Yours`."""
+    raw = unb64u(protected, "envelope.malformed")
+    header = parse_json(Protected, raw, "envelope.malformed")
+    if _encode(header) != raw:
+        raise Yours(
+            "envelope.spelling", "Write the protected header compact: each member once, in the order specified."
+        )
+    if header.typ != TYP or header.enc != "A256GCM" or header.cty != CTY[header.channel, header.service]:
+        raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
+    if (header.org is UNSET) != (header.channel is Channel.CONSUMER):
+        raise Yours("envelope.header", "Name the sender's org in an enterprise message, and in no other.")
+    return header
+
+
+def format_jwe(jwe: Jwe) -> bytes:
+    """Write a JWE in its one spelling."""
+    return _encode(jwe)
+
+
+_FIXED = {"A256GCMKW": (16, 22, UNSET), "HPKE-9-KE": (UNSET, UNSET, 1494)}  # characters of iv, tag, ek
+_KEY_CHARS = {"A256GCMKW": _B64U_32, "HPKE-9-KE": 64}
+
+
+def check_recipient(recipient: Recipient) -> Recipient:
+    """Check the members that an `alg` asks for, and their exact lengths; raises `Yours`."""
+    head = recipient.header
+    want = _FIXED.get(head.alg)
+    have = tuple(UNSET if part is UNSET else len(part) for part in (head.iv, head.tag, head.ek))
+    if want is None or have != want or len(recipient.encrypted_key) != _KEY_CHARS[head.alg]:
+        raise Yours("envelope.recipient", "Give each recipient alg A256GCMKW with iv and tag, or HPKE-9-KE with ek.")
+    for part in (head.iv, head.tag, head.ek, recipient.encrypted_key):
+        if part is not UNSET:
+            check_b64u(part, "envelope.recipient")
+    return recipient
+
+
+def parse_jwe(raw: bytes | str, biggest: int = MAX_ENVELOPE) -> Jwe:
+    """Read a JWE in its one spelling; raises `Yours` or `TooLarge`. Says nothing about its protected header."""
+    if len(raw) > biggest:
+        raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
+    jwe = parse_json(Jwe, raw, "envelope.malformed")
+    written = format_jwe(jwe)
+    if written != (raw.encode() if isinstance(raw, str) else bytes(raw)):
+        raise Yours("envelope.spelling", "Write the JWE compact, members in the specified order, once each.")
+    kids = [recipient.header.kid for recipient in jwe.recipients]
+    if not 1 <= len(kids) <= MAX_RECIPIENTS or len(set(kids)) != len(kids):
+        raise Yours("envelope.recipients", f"Name between 1 and {MAX_RECIPIENTS} recipients, each once.")
+    if len(jwe.iv) != 16 or len(jwe.tag) != 22:  # noqa: PLR2004 - base64url of 12 and 16 bytes
+        raise Yours("envelope.malformed", "Use a 96-bit iv and a 128-bit tag (RFC 7518, section 5.3).")
+    for part in (jwe.iv, jwe.tag, jwe.ciphertext):
+        check_b64u(part, "envelope.malformed")
+    for recipient in jwe.recipients:
+        check_recipient(recipient)
+    return jwe
+
+
+def parse_envelope(raw: bytes | str) -> Envelope:
+    """Read an envelope; raises `Yours` or `TooLarge`. Every rule that needs no clock, key or directory is here."""
+    jwe = parse_jwe(raw)
+    header = parse_protected(jwe.protected)
+    biggest = MAX_PLAINTEXT if header.channel is Channel.CONSUMER else MAX_CIPHERTEXT
+    if len(jwe.ciphertext) > (biggest * 4 + 2) // 3:
+        raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
+    return Envelope(header, jwe)
+
+
+def format_envelope(envelope: Envelope) -> bytes:
+    """Write an envelope."""
+    return format_jwe(envelope.jwe)
+
+
+def find_recipient(envelope: Envelope, wanted: Callable[[Kid], bool]) -> Recipient | None:
+    """Return the first recipient whose kid is `wanted`."""
+    for recipient in envelope.jwe.recipients:
+        if wanted(parse_kid(recipient.header.kid)):
+            return recipient
+    return None
+
+
+def message_epoch(header: Protected) -> int:
+    """Return the minute of the key tree that this message belongs to."""
+    return epoch_of(header.ts)
+
+
+assert EPOCHS == 1 << 24  # noqa: S101 - the bounds of `ts` above are those of the tree

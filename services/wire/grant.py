@@ -1,0 +1,91 @@
+"""A grant: the keys for one window, from the carrier to one auditor (docs/spec/grant.md). Pure.
+
+A JWS by the carrier inside a JWE to the auditor. It holds the minimal cover of the window, the warrant's `jti` and
+the evidence that its release stands in the log; whoever opens it checks all three.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from services.wire.api.carrier import NodeJson
+from services.wire.checkpoint import ProofOfLogging
+from services.wire.encoding import b64u, parse_json
+from services.wire.envelope import Jwe, Pin, format_jwe, parse_jwe
+from services.wire.errors import Yours
+from services.wire.jose import SigningKey, VerifyKey, verify_compact
+from services.wire.keytree import EPOCHS, Node, cover
+from services.wire.sealing import HpkePrivateKey, HpkePublicKey, decrypt_with, encrypt_for, open_content, seal_content
+
+JWE_TYP = "grant+jwe"
+JWS_TYP = "grant+jws"
+MAX_GRANT = 40_000
+
+
+class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The grant's JWE protected header."""
+
+    typ: str
+    enc: str
+    cty: str
+
+
+class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the carrier signs: epochs [start, end) of one subscriber under one warrant, logged at `proof`."""
+
+    jti: str
+    sub: Pin
+    start: int
+    end: int
+    nodes: tuple[NodeJson, ...]
+    proof: ProofOfLogging
+
+    def __repr__(self) -> str:
+        return f"<grant.Payload {self.jti}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An opened and verified grant: made by `open_grant` only. The caller still checks `proof` against the log."""
+
+    jti: str
+    sub: str
+    start: int
+    end: int
+    nodes: tuple[Node, ...]
+    proof: ProofOfLogging
+
+
+_PROTECTED = b64u(msgspec.json.encode(Protected(JWE_TYP, "A256GCM", "JOSE")))
+
+
+def seal_grant(payload: Payload, carrier: SigningKey, carrier_kid: str, kid: str, to: HpkePublicKey) -> bytes:
+    """Sign and seal a grant to the auditor's key `kid`; returns the JWE."""
+    token = carrier.sign_compact({"typ": JWS_TYP, "kid": carrier_kid}, msgspec.json.encode(payload))
+    sealed = seal_content(_PROTECTED, token.encode("ascii"))
+    return format_jwe(sealed.jwe([encrypt_for(kid, sealed.cek, to)]))
+
+
+def open_grant(raw: bytes, key: HpkePrivateKey, carrier: VerifyKey, carrier_kid: str) -> Grant:
+    """Open and check a grant; raises `Yours`.
+
+    1. A JWE of this type, to one recipient, that `key` opens. 2. Signed by the carrier. 3. The nodes are the minimal
+    cover of the window that it names, no node more.
+    """
+    jwe: Jwe = parse_jwe(raw, MAX_GRANT)
+    if jwe.protected != _PROTECTED or len(jwe.recipients) != 1:  # 1
+        raise Yours("grant.malformed", "Send a grant as docs/spec/grant.md describes it.")
+    token = open_content(jwe, decrypt_with(jwe.recipients[0], key))
+
+    def find(kid: str) -> VerifyKey:
+        if kid != carrier_kid:
+            raise Yours("grant.carrier", f"Ask {carrier_kid} for the grant.")
+        return carrier
+
+    done = verify_compact(token.decode("ascii", "replace"), JWS_TYP, find, "grant.signature")  # 2
+    payload = parse_json(Payload, done.payload, "grant.malformed")
+    nodes = tuple(node.node() for node in payload.nodes)
+    window = 0 <= payload.start < payload.end <= EPOCHS
+    if not window or [node.at for node in nodes] != cover(payload.start, payload.end):  # 3
+        raise Yours("grant.cover", "A grant holds the minimal cover of its window and nothing more.")
+    return Grant(payload.jti, payload.sub, payload.start, payload.end, nodes, payload.proof)

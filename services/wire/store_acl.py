@@ -1,0 +1,28 @@
+"""Who may do what in the provider's store: one user for each party that has business there. Pure.
+
+The one place where commands and key patterns stand; the embedded server and deploy/store both load it.
+"""
+
+from collections.abc import Mapping
+
+from services.wire.identity import Role
+
+RULES: Mapping[Role, str] = {
+    Role.GATEWAY: (
+        "resetchannels &gateway:* ~{s*}:* ~gateway:* "
+        "+@read +@write +@connection +@scripting +@transaction +publish +spublish +subscribe +ssubscribe "
+        "+info +cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
+        "-keys -randomkey -scan -flushall -flushdb -swapdb"
+    ),
+    Role.CARRIER: (
+        "resetchannels ~carrier:* +@read +@write +@connection +@transaction +@scripting "
+        "+cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
+        "-keys -randomkey -scan -flushall -flushdb -swapdb"
+    ),
+}
+
+
+def acl_file(passwords: Mapping[Role, str]) -> str:
+    """Return an ACL file: the users above with these passwords, and no default user."""
+    users = [f"user {role} on >{passwords[role]} {rules}" for role, rules in RULES.items()]
+    return "\n".join(["user default off", *users, ""])

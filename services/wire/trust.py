@@ -1,0 +1,58 @@
+"""Whom a party trusts: the keys that it pins, read from the files of its trust folder. Pure: takes names and bytes.
+
+    applicants/<name>.jwk   judges/<name>.jwk   carriers/<name>.jwk    Ed25519 public JWKs
+    auditors/<agency>.jwk                                              HPKE public JWK, kid auditor/<agency>/1
+    log.vkey   witness.vkey                                            C2SP verifier keys
+
+A party that is given no file of a kind trusts nobody of that kind.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.wire.checkpoint import PinnedLog
+from services.wire.encoding import parse_json
+from services.wire.errors import Yours
+from services.wire.identity import Role
+from services.wire.jose import PublicJwk, VerifyKey
+from services.wire.sealing import HpkeJwk, HpkePublicKey
+from services.wire.warrant import Keys
+
+FOLDERS = {"applicants": Role.APPLICANT, "judges": Role.JUDGE, "carriers": Role.CARRIER}
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Pinned keys by `kid`: `applicant/cbi`, `judge/delhi`, `carrier/in`, `auditor/cbi/1`."""
+
+    applicants: Keys
+    judges: Keys
+    carriers: Keys
+    auditors: Mapping[str, HpkePublicKey]
+    logs: tuple[PinnedLog, ...]
+
+    @property
+    def log(self) -> PinnedLog:
+        """The pinned log; raises `Yours` where none is pinned."""
+        if not self.logs:
+            raise Yours("settings.trust", "Put log.vkey and witness.vkey into the trust folder.")
+        return self.logs[0]
+
+
+def parse_trust(files: Mapping[str, bytes]) -> Trust:
+    """Read a trust folder, given as relative path -> bytes; raises `Yours`."""
+    signers: dict[str, dict[str, VerifyKey]] = {folder: {} for folder in FOLDERS}
+    auditors: dict[str, HpkePublicKey] = {}
+    for path, raw in sorted(files.items()):
+        folder, _, file = path.partition("/")
+        name = file.removesuffix(".jwk")
+        if folder in FOLDERS and file.endswith(".jwk"):
+            jwk = parse_json(PublicJwk, raw, "settings.trust")
+            signers[folder][f"{FOLDERS[folder]}/{name}"] = VerifyKey.from_jwk(jwk)
+        elif folder == "auditors" and file.endswith(".jwk"):
+            auditors[f"{Role.AUDITOR}/{name}/1"] = HpkePublicKey.from_jwk(parse_json(HpkeJwk, raw, "settings.trust"))
+    logs: tuple[PinnedLog, ...] = ()
+    if "log.vkey" in files and "witness.vkey" in files:
+        vkeys = [files[name].decode("ascii", "replace").strip() for name in ("log.vkey", "witness.vkey")]
+        logs = (PinnedLog.parse(vkeys[0], [vkeys[1]]),)
+    return Trust(signers["applicants"], signers["judges"], signers["carriers"], auditors, logs)

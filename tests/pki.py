@@ -1,0 +1,20 @@
+"""A private development CA for tests, the same one that `tiers up` mints (services.lab.pki)."""
+
+from pathlib import Path
+
+from services.lab.pki import Authority
+from services.wire.chassis.tls import Tls
+from services.wire.identity import parse_identity
+
+_authorities: dict[Path, Authority] = {}
+
+
+def issue(identity: str, folder: Path) -> Tls:
+    """Put ca.pem, cert.pem and key.pem for `identity` (`carrier/in`) into `folder/<identity>` and load them.
+
+    All identities issued below one `folder` share one CA.
+    """
+    authority = _authorities.setdefault(folder, Authority.create())
+    own = folder / identity
+    authority.issue(parse_identity(identity), own)
+    return Tls(own)
