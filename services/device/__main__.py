@@ -1,4 +1,4 @@
-"""`tiers-device`: one handset from the command line, set by `TIERS_STATE`, `TIERS_CA`, `TIERS_GATEWAY_URL` and so on."""
+"""`tiers-device`: one handset from the command line. Its settings stand in `config.py`."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import typer
 from services.device.client import Address, Device, Network
 from services.device.config import Settings
 from services.device.mail import read_mail, write_mail
-from services.device.store import HandsetStore, Received
+from services.device.store import HandsetStore, Message
 from services.wire.chassis.settings import load
 from services.wire.chassis.tls import device_context
 from services.wire.envelope import Channel, Service
@@ -93,7 +93,7 @@ def send(
         content = write_mail(device.ring.pin, to, subject, text, now) if mail else text.encode()
         session = asyncio.create_task(device.run())
         try:
-            typer.echo(await device.send(channel, service, to, content))
+            typer.echo((await device.send(channel, service, to, content)).header.mid)
         finally:
             session.cancel()
             with suppress(asyncio.CancelledError):
@@ -120,15 +120,15 @@ def receive(count: Annotated[int, typer.Option(help="stop after this many new me
 
 
 @app.command()
-def inbox() -> None:
-    """Show what the user has."""
-    for message in HandsetStore(load(Settings, os.environ).state).inbox():
+def messages() -> None:
+    """Show what the user has, sent and received."""
+    for message in HandsetStore(load(Settings, os.environ).state).messages():
         _show(message)
 
 
 @app.command()
 def delete(mid: str) -> None:
-    """Erase a message from the inbox."""
+    """Erase a message."""
     HandsetStore(load(Settings, os.environ).state).delete(mid)
 
 
@@ -144,14 +144,14 @@ def verify(pin: Pin) -> None:
     _run(work)
 
 
-def _show(message: Received) -> None:
+def _show(message: Message) -> None:
     if message.content is None:
         text = f"[does not open: {message.unreadable}]"
     elif message.service == Service.EMAIL:
         text = ": ".join(read_mail(message.content))
     else:
         text = message.content.decode(errors="replace")
-    typer.echo(f"{message.mid} {message.channel}/{message.service} from {message.sender}: {text}")
+    typer.echo(f"{message.mid} {message.channel}/{message.service} {message.sender} -> {message.to}: {text}")
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A handset at work: enrol, activate, look up, send, receive. Wires keyring, store and session together.
 
-Received messages are opened, put into the inbox, and only then acknowledged; sent ones are kept until the relay has
+Received messages are opened, kept, and only then acknowledged; sent ones are kept until the relay has
 accepted them, and sent again, with the same `mid`, after a broken connection.
 """
 
@@ -28,7 +28,7 @@ from services.device.keyring import (
     seal_enterprise,
 )
 from services.device.session import Session, open_session
-from services.device.store import HandsetStore, Received
+from services.device.store import HandsetStore, Message
 from services.wire import activation
 from services.wire.api.carrier import Enrol, Enrolled
 from services.wire.api.enterprise import Activated, Journal, Lookup
@@ -68,7 +68,7 @@ class Device:
     """One handset. `received` gets every message that is new to the user, once."""
 
     def __init__(self, store: HandsetStore, ring: Keyring, http: aiohttp.ClientSession, network: Network) -> None:
-        self.received: asyncio.Queue[Received] = asyncio.Queue()
+        self.received: asyncio.Queue[Message] = asyncio.Queue()
         self.ring = ring
         self.connected = asyncio.Event()
         self._store = store
@@ -90,13 +90,8 @@ class Device:
         """Become an employee's device: exchange keys under the one-time password, and pin the customer's root."""
         ask = activation.request(password, self.ring.pin, self.ring.sign.public.jwk(), self.ring.hpke.public.jwk())
         done = await self._server().ask("POST", "/v1/activations", Activated, ask)
-        activation.verify_answer(password, ask, done)
-        root = VerifyKey.from_jwk(done.root)
-        entry = verify_entry(done.entry, done.org, root)
-        mine = entry.pin, VerifyKey.from_jwk(entry.sign), entry.hpke
-        if mine != (self.ring.pin, self.ring.sign.public, self.ring.hpke.public.jwk()):
-            raise Yours("activation.entry", "Activate again: the entry that came back is not this device's.")
-        self._keep(replace(self.ring, enterprise=EnterpriseKeys(done.org, root, entry.generation)))
+        pinned = activation.verify_answer(password, ask, done)
+        self._keep(replace(self.ring, enterprise=EnterpriseKeys(pinned.org, pinned.root, pinned.entry.generation)))
 
     async def contact(self, pin: str) -> Contact:
         """Look an employee up, of this customer or of a partner; raises `Yours` unless it leads to the pinned root.
@@ -126,11 +121,12 @@ class Device:
         own = await self.contact(self.ring.pin)
         return seal_enterprise(self.ring, draft, own.bes, await self.contact(to))
 
-    async def send(self, channel: Channel, service: Service, to: str, content: bytes) -> str:
-        """Seal and send; returns the `mid` once the relay has accepted it, raises what it was refused with."""
+    async def send(self, channel: Channel, service: Service, to: str, content: bytes) -> Envelope:
+        """Seal, send and keep; returns once the relay has accepted it, raises what it was refused with."""
         envelope = await self.seal(channel, service, to, content)
         await self.submit(envelope)
-        return envelope.header.mid
+        self._store.keep(envelope, content)
+        return envelope
 
     async def submit(self, envelope: Envelope) -> None:
         """Send a sealed envelope; returns once it is accepted. `run` must be running."""
@@ -199,7 +195,7 @@ class Device:
             future.set_exception(error)
 
     async def _receive(self, message: Delivery) -> bool:
-        """Put one message into the inbox; returns whether it may be acknowledged."""
+        """Keep one message; returns whether it may be acknowledged."""
         try:
             envelope = parse_envelope(bytes(message.envelope))
         except Yours as error:
@@ -214,11 +210,8 @@ class Device:
             return False
         except TiersError as error:
             unreadable = error.code
-        if self._store.receive(envelope, content, unreadable):
-            head = envelope.header
-            self.received.put_nowait(
-                Received(head.mid, head.sender, head.channel, head.service, head.ts, content, unreadable)
-            )
+        if (new := self._store.keep(envelope, content, unreadable)) is not None:
+            self.received.put_nowait(new)
         return True
 
     async def _open(self, envelope: Envelope) -> bytes:

@@ -1,7 +1,7 @@
-"""A handset's memory: its keys in files, its inbox in SQLite. Everything is on disk before it is acknowledged.
+"""A handset's memory: its keys in files, its messages in SQLite. Everything is on disk before it is acknowledged.
 
-The inbox is keyed by `mid`: however often the relay delivers a message, the user has it once. Deleting a message
-overwrites its content; its `mid` stays, so it cannot come back.
+Messages are keyed by `mid`: however often the relay delivers one, the user has it once. Deleting a message overwrites
+its content; its `mid` stays, so it cannot come back.
 """
 
 import sqlite3
@@ -21,9 +21,9 @@ from services.wire.sealing import HpkePrivateKey
 
 _KEYRING = "keyring.json"
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS inbox (
-  mid TEXT PRIMARY KEY, sender TEXT NOT NULL, channel TEXT NOT NULL, service TEXT NOT NULL, ts INTEGER NOT NULL,
-  content BLOB, unreadable TEXT
+CREATE TABLE IF NOT EXISTS message (
+  mid TEXT PRIMARY KEY, sender TEXT NOT NULL, receiver TEXT NOT NULL, channel TEXT NOT NULL, service TEXT NOT NULL,
+  ts INTEGER NOT NULL, content BLOB, unreadable TEXT
 ) STRICT
 """
 
@@ -52,11 +52,12 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Received:
-    """One message of the inbox: `content` if it opened, else `unreadable`, the refusal code."""
+class Message:
+    """One message on the handset: `content` if it opened, else `unreadable`, the refusal code."""
 
     mid: str
     sender: str
+    to: str
     channel: str
     service: str
     ts: int
@@ -64,7 +65,7 @@ class Received:
     unreadable: str | None
 
     def __repr__(self) -> str:
-        return f"<Received {self.mid}>"
+        return f"<Message {self.mid}>"
 
 
 class HandsetStore:
@@ -72,14 +73,14 @@ class HandsetStore:
 
     def __init__(self, path: Path) -> None:
         self._state = StateDir(path)
-        self._db = sqlite3.connect(path / "inbox.db", isolation_level=None)
+        self._db = sqlite3.connect(path / "messages.db", isolation_level=None)
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
-        (path / "inbox.db").chmod(0o600)
+        (path / "messages.db").chmod(0o600)
 
     def close(self) -> None:
-        """Close the inbox."""
+        """Close the database."""
         self._db.close()
 
     def load(self) -> Keyring | None:
@@ -116,26 +117,26 @@ class HandsetStore:
         )
         self._state.write(_KEYRING, msgspec.json.encode(saved))
 
-    def receive(self, envelope: Envelope, content: bytes | None, unreadable: str | None) -> bool:
-        """Put a message into the inbox, durably; returns whether it is new."""
+    def keep(self, envelope: Envelope, content: bytes | None, unreadable: str | None = None) -> Message | None:
+        """Keep a message that was sent or received, durably; returns it if it is new here."""
         head = envelope.header
-        row = (head.mid, head.sender, head.channel, head.service, head.ts, content, unreadable)
-        done = self._db.execute("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        return done.rowcount == 1
+        row = (head.mid, head.sender, head.to, head.channel, head.service, head.ts, content, unreadable)
+        done = self._db.execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return Message(*row) if done.rowcount == 1 else None
 
-    def inbox(self) -> list[Received]:
-        """Return what the user has, oldest first, without what was deleted."""
+    def messages(self) -> list[Message]:
+        """Return what the user has, sent and received, oldest first, without what was deleted."""
         rows = self._db.execute(
-            "SELECT * FROM inbox WHERE content IS NOT NULL OR unreadable IS NOT NULL ORDER BY ts, rowid"
+            "SELECT * FROM message WHERE content IS NOT NULL OR unreadable IS NOT NULL ORDER BY ts, rowid"
         )
-        return [Received(*row) for row in rows]
+        return [Message(*row) for row in rows]
 
     def has(self, mid: str) -> bool:
-        """Whether this message was received before, deleted or not."""
-        return self._db.execute("SELECT 1 FROM inbox WHERE mid = ?", (mid,)).fetchone() is not None
+        """Whether this message was kept before, deleted or not."""
+        return self._db.execute("SELECT 1 FROM message WHERE mid = ?", (mid,)).fetchone() is not None
 
     def delete(self, mid: str) -> None:
         """Erase a message's content; raises `Yours` if there is no such message."""
-        done = self._db.execute("UPDATE inbox SET content = NULL, unreadable = NULL WHERE mid = ?", (mid,))
+        done = self._db.execute("UPDATE message SET content = NULL, unreadable = NULL WHERE mid = ?", (mid,))
         if done.rowcount != 1:
-            raise Yours("device.no_message", "Delete a mid that the inbox lists.")
+            raise Yours("device.no_message", "Delete a mid that the handset lists.")

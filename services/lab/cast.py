@@ -14,7 +14,7 @@ class Party:
 
     name: str
     identity: Identity
-    program: tuple[str, ...]
+    program: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class Person:
 
 
 PARTIES = (
-    Party("witness", parse_identity("witness/w1"), ("services.ledger.witness",)),
-    Party("ledger", parse_identity("ledger/in"), ("services.ledger",)),
-    Party("gateway", parse_identity("gateway/1"), ("gateway",)),
-    Party("carrier", parse_identity("carrier/in"), ("services.carrier",)),
-    Party("acme", parse_identity(f"customer/{ACME}"), ("services.enterprise",)),
-    Party("globex", parse_identity(f"customer/{GLOBEX}"), ("services.enterprise",)),
-    Party("court", parse_identity("court/in"), ("services.court",)),
-    Party("auditor", parse_identity("auditor/cbi"), ("services.auditor",)),
+    Party("witness", parse_identity("witness/w1"), "services.ledger.witness"),
+    Party("ledger", parse_identity("ledger/in"), "services.ledger"),
+    Party("gateway", parse_identity("gateway/1"), "gateway"),
+    Party("carrier", parse_identity("carrier/in"), "services.carrier"),
+    Party("acme", parse_identity(f"customer/{ACME}"), "services.enterprise"),
+    Party("globex", parse_identity(f"customer/{GLOBEX}"), "services.enterprise"),
+    Party("court", parse_identity("court/in"), "services.court"),
+    Party("auditor", parse_identity("auditor/cbi"), "services.auditor"),
 )
 
 APPLICANT = parse_identity("applicant/cbi")

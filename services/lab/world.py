@@ -7,7 +7,7 @@ A world lives in one fresh folder (0700): `state/<party>`, `tls/<role>/<name>`, 
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 
 from services.lab import store as store_module
 from services.lab.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
+from services.lab.clock import Clock
 from services.lab.pki import Authority
 from services.lab.processes import Child, base_environ, free_ports, start_party, stop
 from services.lab.store import Store
@@ -44,8 +45,9 @@ class World:
     authority: Authority
     ports: Mapping[str, int]
     store: Store
+    clock: Clock
     children: dict[str, Child] = field(default_factory=dict)
-    launchers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    leaks: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, name: str) -> str:
         """Return the address of a party."""
@@ -103,7 +105,8 @@ class World:
     async def launch(self, name: str) -> None:
         """Start one party (again) and wait until it listens."""
         one = party(name)
-        command = self.launchers.get(name) or [sys.executable, "-m", *one.program]
+        leak = ["--leak", self.leaks[name]] if name in self.leaks else []
+        command = [sys.executable, "-m", "services.lab.launcher", str(self.clock.path), *leak, one.program]
         environ = base_environ() | self.settings(one)
         self.children[name] = await start_party(name, command, environ, self.log(name))
 
@@ -141,18 +144,21 @@ def customer_of(org: str) -> str:
 
 
 @asynccontextmanager
-async def booted(root: Path, store_url: str = "") -> AsyncIterator[World]:
-    """Boot a world in a fresh folder; stop every child on the way out, whatever happens."""
+async def booted(root: Path, store_url: str = "", leaks: Mapping[str, str] | None = None) -> AsyncIterator[World]:
+    """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
+
+    `leaks` names, for a party, the seeded fault that its process starts with.
+    """
     if root.exists():
         shutil.rmtree(root)
-    for folder in ("state", "logs", "trust", "people", "handsets"):
+    for folder in ("state", "logs", "trust", "people", "handsets", "taps"):
         (root / folder).mkdir(mode=0o700, parents=True)
     root.chmod(0o700)
     names = [one.name for one in PARTIES]
     ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
     log = root / "logs" / "store.log"
     store = store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
-    world = World(root, Authority.create(), ports, store)
+    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {})
     try:
         world.issue()
         world.applicant_key()

@@ -54,7 +54,7 @@ def format_password(raw: bytes) -> str:
 
 
 def activation_key(password: str) -> ActivationKey:
-    """Derive the HMAC key, forgiving what people do to base32: case, hyphens, O for 0, I and L for 1; raises `Yours`."""
+    """Derive the HMAC key; raises `Yours`. Forgives case, hyphens, O for 0, and I or L for 1, as Crockford asks."""
     plain = password.upper().translate(_AS_READ)
     if not _PASSWORD.fullmatch(plain):
         raise Yours("activation.typed", f"Type the {PASSWORD_CHARS} letters and digits of the one-time password.")

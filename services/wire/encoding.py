@@ -2,16 +2,18 @@
 
 import binascii
 import re
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
 from services.wire.errors import Yours
 
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_LAST = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}  # the last characters whose unused bits are zero
+_LAST = {2: "AQgw", 3: "AEIMQUYcgkosw048"}  # the last characters whose unused bits are zero
+_ONE_SPELLING = "Write bytes as base64url without padding, with unused bits zero (RFC 7515, section 2)."
 
 _PLACE = re.compile(r"\$[A-Za-z_.\[\]]*")
 T = TypeVar("T")
@@ -24,25 +26,40 @@ def b64u(raw: bytes) -> str:
 
 def check_b64u(text: str, code: str) -> str:
     """Return `text` if it is the one spelling of some bytes; raises `Yours(code)`. Decodes nothing."""
-    raw = text.encode()
-    rest = len(raw) % 4
-    if raw.translate(None, _ALPHABET) or rest == 1 or (rest and raw[-1:] not in _LAST[rest]):
-        raise Yours(code, "Write bytes as base64url without padding, with unused bits zero (RFC 7515, section 2).")
+    if text.encode(errors="replace").translate(None, ALPHABET):  # a lone surrogate is of no alphabet
+        raise Yours(code, _ONE_SPELLING)
+    return check_b64u_end(text, code)
+
+
+def check_b64u_end(text: str, code: str) -> str:
+    """Return `text`, whose characters are known to be of the alphabet, if it ends well; raises `Yours(code)`."""
+    rest = len(text) % 4
+    if rest and (rest == 1 or text[-1] not in _LAST[rest]):
+        raise Yours(code, _ONE_SPELLING)
     return text
 
 
 def unb64u(text: str, code: str) -> bytes:
     """Decode the one spelling; raises `Yours(code)`."""
-    raw = check_b64u(text, code).encode().translate(_TO_STANDARD)
-    return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4))
+    return decode_b64u(check_b64u(text, code))
+
+
+def decode_b64u(text: str) -> bytes:
+    """Decode what `check_b64u` has checked."""
+    return binascii.a2b_base64(text.encode().translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
 
 
 def parse_json(kind: type[T], raw: bytes | str, code: str) -> T:
     """Decode JSON into a struct; raises `Yours(code)` that says which member is wrong, never its value."""
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return _decoder(kind).decode(raw)  # type: ignore[no-any-return]  # the decoder of `kind` returns a `kind`
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise Yours(code, f"Send the JSON that is specified for {_name(kind)}: {_where(error)}.") from None
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def _where(error: Exception) -> str:

@@ -4,16 +4,16 @@ Parses and formats; opens nothing. One spelling: the bytes of an envelope, and o
 what `format_envelope` would write, so no two readers can see two different messages in the same bytes.
 """
 
+import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.wire.encoding import b64u, check_b64u, parse_json, unb64u
+from services.wire.encoding import ALPHABET, b64u, check_b64u, check_b64u_end, decode_b64u, parse_json
 from services.wire.errors import TooLarge, Yours
 from services.wire.keytree import EPOCHS, epoch_of
 
@@ -93,8 +93,7 @@ class Jwe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A parsed envelope: the header that the JWE authenticates, and the JWE."""
 
     header: Protected
@@ -163,7 +162,11 @@ def format_protected(header: Protected) -> str:
 
 def parse_protected(protected: str) -> Protected:
     """Read a protected header as sent; raises `Yours`."""
-    raw = unb64u(protected, "envelope.malformed")
+    return _read_protected(check_b64u(protected, "envelope.malformed"))
+
+
+def _read_protected(protected: str) -> Protected:
+    raw = decode_b64u(protected)
     header = parse_json(Protected, raw, "envelope.malformed")
     if _encode(header) != raw:
         raise Yours(
@@ -181,21 +184,44 @@ def format_jwe(jwe: Jwe) -> bytes:
     return _encode(jwe)
 
 
-_FIXED = {"A256GCMKW": (16, 22, UNSET), "HPKE-9-KE": (UNSET, UNSET, 1494)}  # characters of iv, tag, ek
-_KEY_CHARS = {"A256GCMKW": _B64U_32, "HPKE-9-KE": 64}
+_ABSENT = -1
+_SHAPES = {"A256GCMKW": (16, 22, _ABSENT, _B64U_32), "HPKE-9-KE": (_ABSENT, _ABSENT, 1494, 64)}
+"""Characters of iv, tag, ek and encrypted_key."""
 
 
 def check_recipient(recipient: Recipient) -> Recipient:
     """Check the members that an `alg` asks for, and their exact lengths; raises `Yours`."""
-    head = recipient.header
-    want = _FIXED.get(head.alg)
-    have = tuple(UNSET if part is UNSET else len(part) for part in (head.iv, head.tag, head.ek))
-    if want is None or have != want or len(recipient.encrypted_key) != _KEY_CHARS[head.alg]:
-        raise Yours("envelope.recipient", "Give each recipient alg A256GCMKW with iv and tag, or HPKE-9-KE with ek.")
-    for part in (head.iv, head.tag, head.ek, recipient.encrypted_key):
-        if part is not UNSET:
-            check_b64u(part, "envelope.recipient")
+    for part in _sized(recipient):
+        check_b64u(part, "envelope.recipient")
     return recipient
+
+
+def _sized(recipient: Recipient) -> tuple[str, ...]:
+    """Return what is base64url in a recipient that has the members of its `alg`, each of its exact length."""
+    head, key = recipient.header, recipient.encrypted_key
+    iv, tag, ek = head.iv, head.tag, head.ek
+    shape = (
+        _ABSENT if iv is UNSET else len(iv),
+        _ABSENT if tag is UNSET else len(tag),
+        _ABSENT if ek is UNSET else len(ek),
+        len(key),
+    )
+    if shape != _SHAPES.get(head.alg):
+        raise Yours("envelope.recipient", "Give each recipient alg A256GCMKW with iv and tag, or HPKE-9-KE with ek.")
+    return (key, ek) if ek is not UNSET else (key, iv, tag)  # type: ignore[return-value]  # the shape has them
+
+
+def _skeletons() -> frozenset[bytes]:
+    """Return what is left of a well-formed JWE in its one spelling when all characters of base64url are taken out."""
+    one = {
+        "A256GCMKW": b'{"":{"":"","":"///","":"","":""},"":""}',
+        "HPKE-9-KE": b'{"":{"":"","":"///","":""},"":""}',
+    }
+    lists = itertools.chain.from_iterable(itertools.product(one, repeat=n) for n in range(1, MAX_RECIPIENTS + 1))
+    return frozenset(b'{"":"","":[' + b",".join(map(one.__getitem__, algs)) + b'],"":"","":"","":""}' for algs in lists)
+
+
+_SKELETONS = _skeletons()
 
 
 def parse_jwe(raw: bytes | str, biggest: int = MAX_ENVELOPE) -> Jwe:
@@ -206,22 +232,25 @@ def parse_jwe(raw: bytes | str, biggest: int = MAX_ENVELOPE) -> Jwe:
     written = format_jwe(jwe)
     if written != (raw.encode() if isinstance(raw, str) else bytes(raw)):
         raise Yours("envelope.spelling", "Write the JWE compact, members in the specified order, once each.")
-    kids = [recipient.header.kid for recipient in jwe.recipients]
-    if not 1 <= len(kids) <= MAX_RECIPIENTS or len(set(kids)) != len(kids):
+    kids = {recipient.header.kid for recipient in jwe.recipients}
+    if not 1 <= len(jwe.recipients) <= MAX_RECIPIENTS or len(kids) != len(jwe.recipients):
         raise Yours("envelope.recipients", f"Name between 1 and {MAX_RECIPIENTS} recipients, each once.")
     if len(jwe.iv) != 16 or len(jwe.tag) != 22:  # noqa: PLR2004 - base64url of 12 and 16 bytes
         raise Yours("envelope.malformed", "Use a 96-bit iv and a 128-bit tag (RFC 7518, section 5.3).")
-    for part in (jwe.iv, jwe.tag, jwe.ciphertext):
-        check_b64u(part, "envelope.malformed")
+    # One look at all characters at once, because a message has up to twelve strings; their ends remain to be checked.
+    check = check_b64u_end if written.translate(None, ALPHABET) in _SKELETONS else check_b64u
+    for part in (jwe.protected, jwe.iv, jwe.tag, jwe.ciphertext):
+        check(part, "envelope.malformed")
     for recipient in jwe.recipients:
-        check_recipient(recipient)
+        for part in _sized(recipient):
+            check(part, "envelope.recipient")
     return jwe
 
 
 def parse_envelope(raw: bytes | str) -> Envelope:
     """Read an envelope; raises `Yours` or `TooLarge`. Every rule that needs no clock, key or directory is here."""
     jwe = parse_jwe(raw)
-    header = parse_protected(jwe.protected)
+    header = _read_protected(jwe.protected)
     biggest = MAX_PLAINTEXT if header.channel is Channel.CONSUMER else MAX_CIPHERTEXT
     if len(jwe.ciphertext) > (biggest * 4 + 2) // 3:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")

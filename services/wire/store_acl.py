@@ -11,7 +11,7 @@ RULES: Mapping[Role, str] = {
     Role.GATEWAY: (
         "resetchannels &gateway:* ~{s*}:* ~gateway:* "
         "+@read +@write +@connection +@scripting +@transaction +publish +spublish +subscribe +ssubscribe "
-        "+info +cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
+        "+info +time +cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
         "-keys -randomkey -scan -flushall -flushdb -swapdb"
     ),
     Role.CARRIER: (

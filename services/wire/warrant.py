@@ -59,8 +59,8 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"s
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a warrant says (RFC 7519 names where there are some). `nbf` and `exp` are seconds since 1970.
 
-    `iss` is the court, `aud` the carrier, `sub` the target's PIN, `agency` the auditor who may receive,
-    `liid` the lawful interception identifier (TS 103 120: 1 to 25 printable ASCII characters).
+    `iss` is the court's name and `aud` the carrier's (both `in` for `court/in` and `carrier/in`), `sub` the target's
+    PIN, `agency` the auditor who may receive, `liid` the lawful interception identifier (TS 103 120: 1 to 25 printable ASCII characters).
     """
 
     jti: Uuid
@@ -72,7 +72,7 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Window
     services: Annotated[tuple[Service, ...], Meta(min_length=1, max_length=2)]
     delivery: Delivery
-    agency: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}\Z")]
+    agency: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,19}\Z")]
     legal_basis: Annotated[str, Meta(min_length=1, max_length=200)]
     liid: Annotated[str, Meta(pattern=r"^[!-~]{1,25}\Z")]
 
@@ -132,6 +132,7 @@ def parse_general_jws(raw: bytes) -> GeneralJws:
 
 def verify_application(jws: GeneralJws, applicants: Keys) -> Application:
     """Check an application: one signature, by a known applicant, over well-formed claims; raises `Yours`."""
+    _check_size(jws)
     if len(jws.signatures) != 1:
         raise Yours("warrant.signatures", "An application carries one signature, the applicant's.")
     key = _signer(jws, 0, applicants, "warrant.applicant")
@@ -144,6 +145,7 @@ def verify_warrant(jws: GeneralJws, applicants: Keys, judges: Keys, audience: st
     1. Two signatures. 2. The first by a known applicant, the second by a known judge. 3. Two different keys.
     4. Claims well formed. 5. Addressed to this carrier. 6. In force now.
     """
+    _check_size(jws)
     if len(jws.signatures) != 2:  # 1  # noqa: PLR2004 - four eyes
         raise Yours("warrant.signatures", "A warrant carries two signatures: the applicant's, then the judge's.")
     keys = _signer(jws, 0, applicants, "warrant.applicant"), _signer(jws, 1, judges, "warrant.judge")  # 2
@@ -182,6 +184,11 @@ def verify_status(token: str, judges: Keys) -> StatusStatement:
 
     done = verify_compact(token, STATUS_TYP, find, "warrant.judge")
     return parse_json(StatusStatement, done.payload, "warrant.malformed")
+
+
+def _check_size(jws: GeneralJws) -> None:
+    if len(msgspec.json.encode(jws)) > MAX_WARRANT:
+        raise TooLarge("warrant.too_large", f"Send a warrant of at most {MAX_WARRANT} bytes.")
 
 
 def _signer(jws: GeneralJws, at: int, known: Keys, code: str) -> VerifyKey:

@@ -11,6 +11,13 @@ class FileWarrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warrant: GeneralJws
 
 
+class Filed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The warrant is on file; inspections of it may be asked for."""
+
+    jti: str
+    liid: str
+
+
 class Inspect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
     """`POST /v1/inspections` by an investigator: fetch the product of a warrant, ask for the window, open what opens.
 
@@ -23,7 +30,11 @@ class Inspect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
-    """One intercepted message: metadata always; `content` where it opens, else `sealed`, the reason why not."""
+    """One intercepted message: metadata always; `content` where it opens, else `sealed`, the reason why not.
+
+    `content` is text to read (of a mail its main headers and its body); `raw` the opened bytes themselves, base64url.
+    `ts` is ms since 1970, `size` the octets of the JWE (of the JWE that X3 would carry, where there is none).
+    """
 
     mid: str
     channel: str
@@ -34,13 +45,18 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     size: int
     content: str | None = None
     sealed: str | None = None
+    raw: str | None = None
 
     def __repr__(self) -> str:
         return f"<Finding {self.mid}>"
 
 
 class Inspection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one inspection found. `third_parties` are people in the product whom no warrant names."""
+    """What one inspection found. `third_parties` are people in the product whom no warrant names.
+
+    `lost` counts PDUs that never arrived, `unreadable` those that are not as specified. `grant_refused` is the code
+    with which the carrier refused the keys, or with which the auditor refused what the carrier sent as a grant.
+    """
 
     jti: str
     liid: str
@@ -48,6 +64,7 @@ class Inspection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lost: int
     third_parties: tuple[str, ...]
     grant_refused: str | None = None
+    unreadable: int = 0
 
 
 class Inspections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import Pin, Recipient
+from services.wire.encoding import b64u, parse_json, unb64u
+from services.wire.envelope import Pin, Recipient, RecipientHeader, check_recipient
 from services.wire.errors import Yours
 from services.wire.jose import GeneralJws, PublicJwk
 from services.wire.keytree import Node, NodeKey, Position
@@ -77,6 +77,30 @@ class Admitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: tuple[Recipient | Refusal, ...]
 
 
+class _Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    header: RecipientHeader | UnsetType = UNSET
+    encrypted_key: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+
+
+class _Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    answers: tuple[_Answer, ...]
+
+
+def parse_admitted(raw: bytes) -> Admitted:
+    """Read the answer to `POST /v1/admissions`; raises `Yours`. An answer is told by its members: it has no tag."""
+    return Admitted(tuple(map(_answer, parse_json(_Answers, raw, "peer.malformed").answers)))
+
+
+def _answer(one: _Answer) -> Recipient | Refusal:
+    if one.header is not UNSET and one.encrypted_key is not UNSET and one.code is UNSET and one.detail is UNSET:
+        return check_recipient(Recipient(one.header, one.encrypted_key))
+    if one.header is UNSET and one.encrypted_key is UNSET and one.code is not UNSET and one.detail is not UNSET:
+        return Refusal(one.code, one.detail)
+    raise Yours("peer.malformed", "Answer each ask with a recipient or with a refusal.")
+
+
 class ServeWarrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`POST /v1/warrants`."""
 
@@ -108,7 +132,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AskGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
-    """`POST /v1/grants`: the keys for [from, until) (ms, whole minutes), sealed to `kid`, a key pinned at the carrier.
+    """`POST /v1/grants`: the keys for [from, until) (ms, whole minutes), sealed to the asking agency's pinned key.
 
     `nonce` makes one request one grant: the same one again is a replay.
     """

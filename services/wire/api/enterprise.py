@@ -72,7 +72,7 @@ class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the customer reads. The repr hides it. Bytes of `content` that are not UTF-8 stand as `\\xff`."""
+    r"""What the customer reads. The repr hides it. Bytes of `content` that are not UTF-8 stand as `\xff`."""
 
     mid: str
     sender: Pin

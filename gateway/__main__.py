@@ -1,0 +1,124 @@
+"""The relay's process: `python -m gateway`."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import Any
+
+import aiohttp
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway import x23
+from gateway.app import Relay
+from gateway.config import Settings
+from gateway.delivery import CarrierAdmission, Delivery
+from gateway.devices import Registry
+from gateway.intake import Intake
+from gateway.interception import Interception
+from gateway.mailbox_redis import RedisMailboxes
+from gateway.metrics import Metrics
+from gateway.sessions import Session, Sessions
+from gateway.store import connect, embedded
+from services.wire.chassis import logs
+from services.wire.chassis.client import Peer
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.chassis.settings import load
+from services.wire.chassis.state import StateDir, read_folder
+from services.wire.chassis.tls import Tls
+from services.wire.chassis.web import serve
+from services.wire.errors import TiersError
+from services.wire.identity import Identity, Role, parse_identity
+from services.wire.trust import Trust, parse_trust
+
+_log = structlog.get_logger()
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
+    """Wire the relay together; what it opens is closed with `opened`."""
+    relay, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
+    url = settings.store_url or await opened.enter_async_context(embedded(StateDir(settings.state).path / "store"))
+    store = await opened.enter_async_context(connect(url))
+    mailboxes = RedisMailboxes(url, store)
+    opened.push_async_callback(mailboxes.close)
+    http = await opened.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)))
+    metrics = Metrics(CollectorRegistry())
+    live: dict[str, Session] = {}
+
+    def trust() -> Trust:
+        return parse_trust(read_folder(settings.trust))
+
+    ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
+    interception = Interception(store, mailboxes, ledger, trust, relay, wall_clock, metrics.registry)
+    mailboxes.on_copies = interception.wake
+    admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
+    delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics)
+    registry = Registry(store, wall_clock)
+    intake = Intake(registry, delivery, wall_clock)
+    sessions = Sessions(relay, intake, delivery, mailboxes, live, wall_clock, metrics)
+    metrics.gauge("sessions", "Open sessions.", sessions.count)
+    metrics.gauge("undecided", "Messages between arrival and answer.", delivery.depth)
+    app = Relay(registry, intake, sessions, mailboxes, wall_clock, metrics).build(interception.routes())
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        await interception.load()
+        mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))
+        tasks = [_start(delivery.run()), _start(sessions.keep()), _start(mediate)]
+        yield
+        await delivery.idle()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stopping(_app: web.Application) -> None:
+        await sessions.close()
+
+    app.on_shutdown.append(stopping)
+    app.cleanup_ctx.append(running)
+    return app
+
+
+def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run a part of the relay; should it ever fail, the process stops, because half a relay answers for a whole one."""
+    task = asyncio.create_task(work)
+
+    def failed(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and (error := done.exception()):
+            _log.critical("relay.failed", exc_info=error)
+            signal.raise_signal(signal.SIGTERM)
+
+    task.add_done_callback(failed)
+    return task
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop."""
+    logs.configure(settings.identity)
+    tls = Tls(settings.tls)
+    async with AsyncExitStack() as opened:
+        await serve(await wire(settings, tls, opened), settings.identity, settings.listen, tls)
+
+
+def main() -> None:
+    """Run the relay; a wrong setting ends it with one sentence."""
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run(load(Settings, os.environ)))
+    except TiersError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The device registry: which PIN opens its session with which key, and on which channels it is. It holds no secret.
+
+A carrier makes a PIN a consumer subscriber, a customer makes it an employee's device; one device may be both, with
+one signing key. Pure rules first, the thin store below; the hot path looks into a cache and asks no store.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, WatchError
+
+from gateway.pipeline import unavailable
+from services.wire.encoding import parse_json
+from services.wire.envelope import Org, Pin
+from services.wire.errors import Conflict, Missing
+from services.wire.identity import Identity, Role
+from services.wire.jose import PublicJwk, VerifyKey
+
+FRESH_MS = 5_000
+"""How long another process's change may go unseen."""
+MAX_CACHED = 100_000
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One PIN. `carrier` names the carrier whose subscriber it is, `org` the customer whose employee's device it is."""
+
+    pin: Pin
+    sign: PublicJwk
+    carrier: str | None = None
+    org: Org | None = None
+
+
+def register(known: Device | None, pin: str, sign: PublicJwk, caller: Identity) -> Device:
+    """Put a device on the caller's channel; raises `Conflict`.
+
+    1. Another customer's device is not taken over, another carrier's neither. 2. On both channels there is one key.
+    """
+    VerifyKey.from_jwk(sign)
+    consumer = caller.role is Role.CARRIER
+    before = known or Device(pin, sign)
+    mine, others = (before.carrier, before.org) if consumer else (before.org, before.carrier)
+    if mine not in {None, caller.name}:  # 1
+        raise Conflict("device.taken", "Have the device removed where it is registered now, then register it here.")
+    if others is not None and before.sign != sign:  # 2
+        raise Conflict("device.key_conflict", "Register the same signing key on both channels: a device has one.")
+    if consumer:
+        return Device(pin, sign, caller.name, before.org)
+    return Device(pin, sign, before.carrier, caller.name)
+
+
+def revoke(known: Device | None, caller: Identity) -> Device:
+    """Take a device off the caller's channel; raises `Missing` if it is not on it."""
+    if known is None or known.org != caller.name:
+        raise Missing("device.unknown", "Name a device of your own.")
+    return Device(known.pin, known.sign, known.carrier, None)
+
+
+class Registry:
+    """The records on disk, and a cache of those in use."""
+
+    def __init__(self, store: "Redis", clock: Callable[[], int]) -> None:
+        """Keep records in `store`; `clock` is ms since 1970."""
+        self._store = store
+        self._clock = clock
+        self._cache: dict[str, tuple[int, Device]] = {}
+
+    def cached(self, pin: str, now: int) -> Device | None:
+        """Return a record that is fresh at `now`, without asking anybody; `None` means: `find` it."""
+        hit = self._cache.get(pin)
+        return hit[1] if hit is not None and hit[0] > now else None
+
+    async def find(self, pin: str) -> Device | None:
+        """Return the record of a PIN; raises `Ours`."""
+        if device := self.cached(pin, self._clock()):
+            return device
+        try:
+            raw = await self._store.get(_key(pin))
+        except (RedisError, OSError):
+            raise unavailable() from None
+        return None if raw is None else self._keep(_parse(raw))
+
+    async def register(self, pin: str, sign: PublicJwk, caller: Identity) -> Device:
+        """Register on disk; raises `Conflict` or `Ours`."""
+        return await self._change(pin, lambda known: register(known, pin, sign, caller))
+
+    async def revoke(self, pin: str, caller: Identity) -> Device:
+        """Revoke on disk; raises `Missing` or `Ours`."""
+        return await self._change(pin, lambda known: revoke(known, caller))
+
+    async def _change(self, pin: str, change: Callable[[Device | None], Device]) -> Device:
+        """Read, decide and write as one: a change in between starts it again."""
+        try:
+            while True:
+                async with self._store.pipeline() as pipe:
+                    await pipe.watch(_key(pin))
+                    raw = await pipe.get(_key(pin))
+                    device = change(None if raw is None else _parse(raw))
+                    pipe.multi()
+                    _write(pipe, device)
+                    try:
+                        await pipe.execute()
+                    except WatchError:
+                        continue
+                return self._keep(device)
+        except (RedisError, OSError):
+            raise unavailable() from None
+
+    def _keep(self, device: Device) -> Device:
+        now = self._clock()
+        if len(self._cache) >= MAX_CACHED:
+            self._cache = {pin: item for pin, item in self._cache.items() if item[0] > now}
+            if len(self._cache) >= MAX_CACHED:
+                self._cache.clear()
+        self._cache[device.pin] = now + FRESH_MS, device
+        return device
+
+
+def _key(pin: str) -> str:
+    return f"gateway:device:{pin}"
+
+
+def _parse(raw: bytes) -> Device:
+    return parse_json(Device, raw, "device.record")
+
+
+def _write(pipe: "Redis", device: Device) -> None:
+    if device.carrier is None and device.org is None:
+        pipe.delete(_key(device.pin))
+    else:
+        pipe.set(_key(device.pin), msgspec.json.encode(device))

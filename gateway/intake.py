@@ -1,0 +1,46 @@
+"""The front of the path: reads an envelope, looks up both ends, and lets `channels.decide` say which way it goes."""
+
+from collections.abc import Callable
+
+from gateway.channels import decide
+from gateway.delivery import Delivery, Sender, Submission
+from gateway.devices import Device, Registry
+from services.wire.encoding import parse_json
+from services.wire.envelope import Jwe, parse_envelope, parse_protected
+from services.wire.errors import TiersError, Unauthenticated
+
+
+class Intake:
+    """Takes messages in for sessions and for `POST /v1/messages` alike."""
+
+    def __init__(self, registry: Registry, delivery: Delivery, clock: Callable[[], int]) -> None:
+        """`clock` is ms since 1970."""
+        self._registry = registry
+        self._delivery = delivery
+        self._clock = clock
+
+    async def take(self, pin: str, raw: bytes, sender: Sender) -> None:
+        """Submit an envelope that the device `pin` sent; `sender` is told the outcome. Raises what refuses it here."""
+        parsed = parse_envelope(raw)
+        now = self._clock()
+        device = self._registry.cached(pin, now) or await self.device(pin)
+        to = parsed.header.to
+        receiver = self._registry.cached(to, now) or await self._registry.find(to)
+        way = decide(parsed, device, receiver, now)
+        self._delivery.submit(Submission(parsed, raw, len(raw), sender, now), way)
+
+    async def device(self, pin: str) -> Device:
+        """Return the record of a device; raises `Unauthenticated`."""
+        device = await self._registry.find(pin)
+        if device is None:
+            raise Unauthenticated("device.unknown", "Enrol with a carrier or activate with a customer first.")
+        return device
+
+
+def mid_of(raw: bytes) -> str:
+    """Return the `mid` of an envelope that was refused, as far as one can be read; else ''."""
+    try:
+        return parse_protected(parse_json(Jwe, raw, "envelope.malformed").protected).mid
+    except TiersError:
+        return ""
+

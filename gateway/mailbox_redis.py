@@ -1,0 +1,253 @@
+"""The relay's store on Valkey or Redis (7 or later): streams, and one atomic script for each message. Thin I/O.
+
+    {sNN}:box:<pin>      stream  the mailbox: field e = the envelope
+    {sNN}:sizes          hash    pin -> bytes waiting in its mailbox
+    {sNN}:mids:<8 hex>   set     what was accepted, by the first 32 bits of the mid: 65.536 s of a UUIDv7's clock
+    {sNN}:li             set     XIDs that have copies waiting here
+    {sNN}:li:<xid>       stream  copies: at, header, envelope, direction
+
+NN is one of 64 shards, by the receiver, and the hash tag keeps a shard's keys on one node of a cluster. Durability is
+the store's: it must run with `appendonly yes` and `appendfsync always`.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from hiredis import ReplyError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway.mailbox import (
+    KEEP_MS,
+    MAX_BYTES,
+    MAX_MESSAGES,
+    REPEAT_S,
+    Ack,
+    Copy,
+    Entry,
+    Heard,
+    Message,
+    Outcome,
+    Verdict,
+    repeat_key,
+)
+from gateway.pipeline import Command, Pipeline, unavailable
+from services.wire.x2x3 import Direction
+
+SHARDS = 64
+_BUCKET_S = 66
+_DAY_S = 24 * 3600
+_KEEP_S = KEEP_MS // 1000
+_ALREADY, _FULL = 0, 1
+
+# Reads first and the record of the mid last: a script that the store cuts short has at worst stored a message that it
+# would store again. A key's life is looked at before it is written, because a write costs a line in the log.
+_ACCEPT = f"""
+local box, mids, sizes, li = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local once, pin, envelope, at, header = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
+local size, waiting = #envelope, redis.call('XLEN', box)
+local held = 0
+if waiting > 0 then held = tonumber(redis.call('HGET', sizes, pin) or 0) end
+if waiting >= {MAX_MESSAGES} or held + size > {MAX_BYTES} then return {_FULL} end
+for i = 6, #ARGV, 2 do
+  redis.call('XADD', li .. ':' .. ARGV[i], '*', 'at', at, 'header', header, 'envelope', envelope, 'to', ARGV[i + 1])
+  redis.call('SADD', li, ARGV[i])
+end
+local id = redis.call('XADD', box, '*', 'e', envelope)
+redis.call('HSET', sizes, pin, held + size)
+if redis.call('TTL', box) < {_KEEP_S} then redis.call('EXPIRE', box, {_KEEP_S + _DAY_S}) end
+redis.call('SADD', mids, once)
+if redis.call('TTL', mids) < {REPEAT_S} then redis.call('EXPIRE', mids, {REPEAT_S + _BUCKET_S}) end
+return id
+"""
+
+_ACK = """
+local box, sizes, pin, freed = KEYS[1], KEYS[2], ARGV[1], 0
+for i = 2, #ARGV, 2 do
+  if redis.call('XDEL', box, ARGV[i]) == 1 then freed = freed + ARGV[i + 1] end
+end
+if freed == 0 then return 0 end
+if redis.call('XLEN', box) == 0 then redis.call('HDEL', sizes, pin)
+else redis.call('HINCRBY', sizes, pin, -freed) end
+return freed
+"""
+
+_EXPIRE = """
+local now, freed = redis.call('TIME'), 0
+local before = string.format('(%.0f', now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2] + 1)
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', before, 'COUNT', 1000)) do
+  redis.call('XDEL', KEYS[1], entry[1])
+  freed = freed + #entry[2][2]
+end
+if freed > 0 then redis.call('HINCRBY', KEYS[2], ARGV[1], -freed) end
+return freed
+"""
+
+_FORGET = """
+redis.call('XDEL', KEYS[2], unpack(ARGV, 2))
+if redis.call('XLEN', KEYS[2]) > 0 then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SREM', KEYS[1], ARGV[1])
+return 1
+"""
+
+
+def _sha(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+_ACCEPT_SHA, _ACK_SHA = _sha(_ACCEPT), _sha(_ACK)
+_HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _ACCEPT), ("SCRIPT", "LOAD", _ACK))
+
+
+@lru_cache(maxsize=100_000)
+def shard_of(pin: str) -> int:
+    """Return the shard of a receiver."""
+    return zlib.crc32(pin.encode("ascii")) % SHARDS
+
+
+_TAGS = tuple(f"{{s{shard:02}}}" for shard in range(SHARDS))
+
+
+class _Places:
+    """Where copies of one task may wait. `changes` counts commits, so that an old reply cannot hide a new copy."""
+
+    __slots__ = ("changes", "shards")
+
+    def __init__(self) -> None:
+        self.shards: set[int] = set()
+        self.changes = 0
+
+
+class RedisMailboxes:
+    """`gateway.mailbox.Mailboxes`, for real."""
+
+    def __init__(self, url: str, cold: Redis) -> None:
+        """Write through a pipeline of its own to `url`; read through `cold`."""
+        self.on_copies: Heard = lambda _xids: None
+        self._pipe = Pipeline(url, _HELLO)
+        self._cold = cold
+        self._places: dict[str, _Places] = {}
+        self._expire = cold.register_script(_EXPIRE)
+        self._forget = cold.register_script(_FORGET)
+
+    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
+        """See the Protocol."""
+        copied = [(match.xid, shard_of(entry.header.to)) for entry in entries for match in entry.matches]
+        self._note(copied)
+        try:
+            replies = await self._pipe.run([*map(_accept, entries), *map(_ack, acks)])
+        finally:
+            self._note(copied)
+            if copied:
+                self.on_copies({xid for xid, _shard in copied})
+        outcomes = list(map(_outcome, replies[: len(entries)]))
+        if Verdict.FULL in outcomes:
+            full = {entry.header.to for entry, said in zip(entries, outcomes, strict=True) if said is Verdict.FULL}
+            for pin in full:
+                await self.expire(pin, KEEP_MS)
+        return outcomes
+
+    async def read(self, pin: str, after: str, count: int) -> list[Message]:
+        """See the Protocol."""
+        found = await self._ask(self._cold.xrange(f"{_TAGS[shard_of(pin)]}:box:{pin}", f"({after}", "+", count))
+        return [Message(place.decode(), fields[b"e"]) for place, fields in found]
+
+    async def expire(self, pin: str, keep_ms: int) -> None:
+        """See the Protocol."""
+        tag = _TAGS[shard_of(pin)]
+        keys = [f"{tag}:box:{pin}", f"{tag}:sizes"]
+        while await self._ask(self._expire(keys=keys, args=[pin, keep_ms])):
+            pass
+
+    async def waiting(self) -> set[str]:
+        """See the Protocol."""
+        async with self._cold.pipeline(transaction=False) as pipe:
+            for tag in _TAGS:
+                pipe.smembers(f"{tag}:li")
+            found = await self._ask(pipe.execute())
+        self._note([(xid.decode(), shard) for shard, xids in enumerate(found) for xid in xids])
+        return {xid.decode() for xids in found for xid in xids}
+
+    async def copies(self, xid: str, count: int) -> list[Copy]:
+        """See the Protocol."""
+        places = self._places.get(xid)
+        shards = range(SHARDS) if places is None else sorted(places.shards)
+        async with self._cold.pipeline(transaction=False) as pipe:
+            for shard in shards:
+                pipe.xrange(f"{_TAGS[shard]}:li:{xid}", "-", "+", count)
+            found = await self._ask(pipe.execute())
+        all_of_them = [_copy(shard, *item) for shard, items in zip(shards, found, strict=True) for item in items]
+        self._note([(xid, copy.shard) for copy in all_of_them])
+        return sorted(all_of_them, key=lambda copy: copy.at)[:count]
+
+    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
+        """See the Protocol."""
+        by_shard: dict[int, list[str]] = {}
+        for copy in copies:
+            by_shard.setdefault(copy.shard, []).append(copy.id)
+        places = self._places.setdefault(xid, _Places())
+        for shard, ids in by_shard.items():
+            tag, before = _TAGS[shard], places.changes
+            empty = await self._ask(self._forget(keys=[f"{tag}:li", f"{tag}:li:{xid}"], args=[xid, *ids]))
+            if empty and places.changes == before:
+                places.shards.discard(shard)
+
+    async def check(self) -> None:
+        """See the Protocol."""
+        await self._ask(self._cold.ping())
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._pipe.close()
+
+    def _note(self, copied: Sequence[tuple[str, int]]) -> None:
+        for xid, shard in copied:
+            places = self._places.setdefault(xid, _Places())
+            places.shards.add(shard)
+            places.changes += 1
+
+    async def _ask(self, asked: Any) -> Any:
+        try:
+            return await asked
+        except (RedisError, OSError, TimeoutError):
+            raise unavailable() from None
+
+
+def _accept(entry: Entry) -> Command:
+    head = entry.header
+    tag = _TAGS[shard_of(head.to)]
+    keys = (f"{tag}:box:{head.to}", f"{tag}:mids:{head.mid[:8]}", f"{tag}:sizes", f"{tag}:li")
+    args = (repeat_key(head), head.to, entry.envelope)
+    if not entry.matches:
+        return ("EVALSHA", _ACCEPT_SHA, 4, *keys, *args)
+    copies = (part for match in entry.matches for part in (match.xid, int(match.direction)))
+    return ("EVALSHA", _ACCEPT_SHA, 4, *keys, *args, entry.at, entry.protected, *copies)
+
+
+def _ack(ack: Ack) -> Command:
+    tag = _TAGS[shard_of(ack.pin)]
+    return ("EVALSHA", _ACK_SHA, 2, f"{tag}:box:{ack.pin}", f"{tag}:sizes", ack.pin, *sum(ack.places, ()))
+
+
+def _outcome(reply: Any) -> Outcome:
+    if isinstance(reply, bytes):
+        return reply.decode()
+    if isinstance(reply, ReplyError):
+        return Verdict.FAILED
+    return Verdict.ALREADY if reply == _ALREADY else Verdict.FULL
+
+
+def _copy(shard: int, place: bytes, fields: dict[bytes, bytes]) -> Copy:
+    return Copy(
+        shard=shard,
+        id=place.decode(),
+        at=int(fields[b"at"]),
+        header=fields[b"header"].decode(),
+        envelope=fields[b"envelope"],
+        direction=Direction(int(fields[b"to"])),
+    )

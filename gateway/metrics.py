@@ -1,0 +1,39 @@
+"""What the relay counts. Labels carry codes and channels, never a PIN."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    """The relay's counters. Counted once a batch, because a lock a message is not free."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._accepted = Counter("tiers_gateway_accepted", "Messages on disk.", registry=registry)
+        self._refused = Counter("tiers_gateway_refused", "Messages refused, by code.", ["code"], registry=registry)
+        self._delivered = Counter("tiers_gateway_delivered", "Messages acknowledged by devices.", registry=registry)
+        self._batch = Histogram("tiers_gateway_batch", "Messages to a commit.", buckets=_BATCHES, registry=registry)
+
+    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Show a value as it is when it is looked at."""
+        Gauge(f"tiers_gateway_{name}", text, registry=self.registry).set_function(value)
+
+    def batch(self, size: int) -> None:
+        """Count a commit of `size` messages."""
+        if size:
+            self._batch.observe(size)
+
+    def accepted(self, count: int) -> None:
+        """Count messages accepted."""
+        self._accepted.inc(count)
+
+    def refused(self, code: str, count: int = 1) -> None:
+        """Count messages refused."""
+        self._refused.labels(code).inc(count)
+
+    def delivered(self, count: int) -> None:
+        """Count messages that devices have."""
+        self._delivered.inc(count)

@@ -1,0 +1,347 @@
+"""The conversation with a device, over a WebSocket (grammar: services/wire/frames.py, rules: docs/spec/session.md).
+
+    <- challenge   -> hello   <- welcome       who is it: Ed25519 over the challenge, once
+    -> send        <- accepted | refused       at most MAX_UNDECIDED of them without an answer, then we stop reading
+    <- deliver     -> ack                      at most a window of them without an ack, then we stop reading back
+    <- drained                                 when all is acknowledged; at most once a minute
+    <- bye                                     replaced, revoked, stopping, or the device broke the grammar
+
+One live session for a PIN. A session has one writer, and only it writes: what others have for the device waits in
+bounded lists until the peer has read what came before, so a slow reader holds up nobody but itself.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import msgspec
+import structlog
+from aiohttp import WSMsgType, web
+
+from gateway.delivery import Delivery, Submission
+from gateway.intake import Intake, mid_of
+from gateway.mailbox import Ack as AckPlaces
+from gateway.mailbox import KEEP_MS, Mailboxes, Message
+from gateway.metrics import Metrics
+from gateway.window import Window
+from services.wire.encoding import b64u, unb64u
+from services.wire.errors import Forbidden, Ours, TiersError, TooLarge, Unauthenticated, Yours
+from services.wire.frames import (
+    MAX_FRAME,
+    Accepted,
+    Ack,
+    Bye,
+    Challenge,
+    Deliver,
+    Delivery as Delivered,
+    Drained,
+    FromDevice,
+    FromRelay,
+    Hello,
+    Refused,
+    Send,
+    Welcome,
+    parse_from_device,
+    session_message,
+)
+from services.wire.identity import Identity
+from services.wire.jose import VerifyKey
+
+_log = structlog.get_logger()
+MAX_UNDECIDED = 64
+MAX_UNDECIDED_BYTES = 1024 * 1024
+HELLO_SECONDS = 10.0
+BYE_SECONDS = 2.0
+HEARTBEAT_SECONDS = 30.0
+DRAINED_MS = 60_000
+
+Socket = web.WebSocketResponse
+
+
+class Session:
+    """One open, authenticated connection."""
+
+    def __init__(self, pin: str, socket: Socket, sessions: "Sessions") -> None:
+        self._pin = pin
+        self._socket = socket
+        self._all = sessions
+        self._window = Window()
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._room = asyncio.Event()
+        self._ended: asyncio.Future[TiersError] = asyncio.get_running_loop().create_future()
+        self._decided = asyncio.Event()
+        self._decided.set()
+        self._under_way = 0  # sends without an outcome
+        self._unsaid = 0  # sends whose outcome the device has not been told, or that have none
+        self._unsaid_bytes = 0
+        self._accepted: list[str] = []
+        self._refused: list[Refused] = []
+        self._deliver: list[Message] = []
+        self._told_bytes = 0
+        self._next_drained = 0
+
+    def accepted(self, item: Submission) -> None:
+        """Tell the device (delivery.Sender)."""
+        self._accepted.append(item.parsed.header.mid)
+        self._settle(item.size)
+
+    def refused(self, item: Submission, error: TiersError) -> None:
+        """Tell the device (delivery.Sender)."""
+        self._refuse(item.parsed.header.mid, error, item.size)
+
+    def stored(self, message: Message) -> None:
+        """Push, if the device has all that came before and room for more (delivery.Receiver)."""
+        if self._window.push(message):
+            self._deliver.append(message)
+        self._wake.set()
+
+    def changed(self) -> None:
+        """Look into the mailbox again (delivery.Receiver)."""
+        self._window.changed()
+        self._wake.set()
+
+    def tick(self, now: int) -> None:
+        """Say `drained` again when it is time."""
+        if now >= self._next_drained and self._window.drained:
+            self._wake.set()
+
+    def end(self, error: TiersError) -> None:
+        """End the session: what is under way is answered first, then comes the bye."""
+        if not self._ended.done():
+            self._ended.set_result(error)
+
+    async def run(self) -> None:
+        """Hold the conversation until one side ends it."""
+        reader, writer = asyncio.create_task(self._read()), asyncio.create_task(self._write())
+        await asyncio.wait([reader, writer, self._ended], return_when=asyncio.FIRST_COMPLETED)
+        reader.cancel()
+        writer.cancel()
+        results = await asyncio.gather(reader, writer, return_exceptions=True)
+        for result in results:
+            if isinstance(result, TiersError):
+                self.end(result)
+            elif isinstance(result, Exception) and not isinstance(result, ConnectionError):
+                raise result
+        if self._ended.done():
+            await self._finish(self._ended.result())
+
+    async def _finish(self, error: TiersError) -> None:
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(BYE_SECONDS):
+                await self._decided.wait()
+                await self._flush()
+                await say_bye(self._socket, error)
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is not WSMsgType.TEXT:
+                raise Yours("frame.malformed", "Send each frame as one WebSocket text message.")
+            frame = _parse(message.data)
+            if isinstance(frame, Send):
+                await self._send(frame)
+            elif isinstance(frame, Ack):
+                self._ack(frame)
+            else:
+                raise Yours("frame.unexpected", "Say hello once: this session is open already.")
+
+    async def _send(self, frame: Send) -> None:
+        raw = bytes(frame.envelope)
+        self._under_way += 1
+        self._unsaid += 1
+        self._unsaid_bytes += len(raw)
+        self._decided.clear()
+        try:
+            await self._all.intake.take(self._pin, raw, self)
+        except TiersError as error:
+            self._all.metrics.refused(error.code)
+            self._refuse(mid_of(raw), error, len(raw))
+        while self._unsaid >= MAX_UNDECIDED or self._unsaid_bytes >= MAX_UNDECIDED_BYTES:
+            self._room.clear()
+            await self._room.wait()
+
+    def _refuse(self, mid: str, error: TiersError, size: int) -> None:
+        self._refused.append(Refused(mid, error.code, error.detail))
+        self._settle(size)
+
+    def _settle(self, size: int) -> None:
+        self._told_bytes += size
+        self._under_way -= 1
+        if self._under_way == 0:
+            self._decided.set()
+        self._wake.set()
+
+    def _ack(self, frame: Ack) -> None:
+        if places := self._window.acknowledge(frame.ids):
+            self._all.metrics.delivered(len(places))
+            self._all.delivery.acknowledge(AckPlaces(self._pin, places))
+            self._wake.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if asked := self._window.wants():
+                mark = self._window.mark
+                read = await self._all.mailboxes.read(self._pin, self._window.after, asked)
+                self._deliver += self._window.read_back(read, asked, mark)
+                if self._window.wants():
+                    self._wake.set()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        told, size = len(self._accepted) + len(self._refused), self._told_bytes
+        self._told_bytes = 0
+        for frame in self._frames():
+            await self._socket.send_frame(frame, WSMsgType.TEXT)
+        self._unsaid -= told
+        self._unsaid_bytes -= size
+        self._room.set()
+
+    def _frames(self) -> Iterator[bytes]:
+        """Take what there is to say, one frame of each kind."""
+        accepted, self._accepted = self._accepted, []
+        refused, self._refused = self._refused, []
+        deliver, self._deliver = self._deliver, []
+        if accepted:
+            yield _encode(Accepted(tuple(accepted)))
+        for frame in refused:
+            yield _encode(frame)
+        if deliver:
+            yield _encode(Deliver(tuple(Delivered(one.id, msgspec.Raw(one.envelope)) for one in deliver)))
+        now = self._all.clock()
+        if self._window.drained and now >= self._next_drained:
+            self._next_drained = now + DRAINED_MS
+            yield _encode(Drained(self._all.delivery.horizon(now)))
+
+
+class Sessions:
+    """All open sessions. `live` holds them by PIN."""
+
+    def __init__(
+        self,
+        relay: Identity,
+        intake: Intake,
+        delivery: Delivery,
+        mailboxes: Mailboxes,
+        live: dict[str, Session],
+        clock: Callable[[], int],
+        metrics: Metrics,
+    ) -> None:
+        self._relay = relay
+        self.intake = intake
+        self.delivery = delivery
+        self.mailboxes = mailboxes
+        self.clock = clock
+        self.metrics = metrics
+        self._live = live
+        self._running: set[Session] = set()
+        self._closing = False
+
+    async def open(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /v1/session`: hold one session from challenge to bye; raises `Yours` for anything else."""
+        socket = Socket(
+            timeout=BYE_SECONDS,
+            heartbeat=HEARTBEAT_SECONDS,
+            compress=False,
+            max_msg_size=2 * MAX_FRAME,
+            decode_text=False,
+        )
+        if not socket.can_prepare(request):
+            raise Yours("session.upgrade", "Open this address as a WebSocket (RFC 6455).")
+        if self._closing:
+            raise _stopping()
+        await socket.prepare(request)
+        try:
+            with suppress(ConnectionError):
+                await self._converse(socket)
+        finally:
+            if request.transport is not None and not socket.closed:
+                request.transport.abort()  # whoever did not read the bye in time
+        return socket
+
+    async def _converse(self, socket: Socket) -> None:
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                pin = await self._authenticate(socket)
+                await self.mailboxes.expire(pin, KEEP_MS)
+        except TimeoutError:
+            await say_bye(socket, Unauthenticated("session.hello", f"Answer the challenge within {HELLO_SECONDS:.0f} s."))
+            return
+        except TiersError as error:
+            await say_bye(socket, error)
+            return
+        session = Session(pin, socket, self)
+        if before := self._live.get(pin):
+            before.end(Forbidden("session.replaced", "Another session was opened for this PIN; this one is over."))
+        self._live[pin] = session
+        self._running.add(session)
+        try:
+            await socket.send_frame(_encode(Welcome(self.clock())), WSMsgType.TEXT)
+            await session.run()
+        finally:
+            self._running.discard(session)
+            if self._live.get(pin) is session:
+                del self._live[pin]
+
+    async def _authenticate(self, socket: Socket) -> str:
+        """Return the PIN that proved its key on a fresh challenge; raises `Yours`."""
+        nonce = b64u(os.urandom(32))
+        await socket.send_frame(_encode(Challenge(nonce)), WSMsgType.TEXT)
+        message = await socket.receive()
+        if message.type is not WSMsgType.TEXT:
+            raise Unauthenticated("session.hello", "Answer the challenge with a hello frame.")
+        hello = _parse(message.data)
+        if not isinstance(hello, Hello):
+            raise Unauthenticated("session.hello", "Answer the challenge with a hello frame.")
+        device = await self.intake.device(hello.pin)
+        signature = unb64u(hello.signature, "session.signature")
+        key = VerifyKey.from_jwk(device.sign)
+        key.verify(signature, session_message(self._relay, nonce, hello.pin), "session.signature")
+        return hello.pin
+
+    def end(self, pin: str, error: TiersError) -> None:
+        """End the session of a PIN, if there is one."""
+        if session := self._live.get(pin):
+            session.end(error)
+
+    def count(self) -> int:
+        """Count open sessions."""
+        return len(self._live)
+
+    async def keep(self) -> None:
+        """Say `drained` once a minute to whoever is, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            now = self.clock()
+            for session in self._live.values():
+                session.tick(now)
+
+    async def close(self) -> None:
+        """End all sessions: answer what is under way, say bye."""
+        self._closing = True
+        for session in list(self._running):
+            session.end(_stopping())
+        while self._running:
+            await asyncio.sleep(0.01)
+
+
+def _parse(raw: bytes) -> FromDevice:
+    if len(raw) > MAX_FRAME:
+        raise TooLarge("frame.too_large", f"Send frames of at most {MAX_FRAME} bytes.")
+    return parse_from_device(raw)
+
+
+def _encode(frame: FromRelay) -> bytes:
+    return msgspec.json.encode(frame)
+
+
+def _stopping() -> Ours:
+    return Ours("gateway.unavailable", "Connect again in a second: the relay is restarting.")
+
+
+async def say_bye(socket: Socket, error: TiersError) -> None:
+    """Say why, and close."""
+    await socket.send_frame(_encode(Bye(error.code, error.detail)), WSMsgType.TEXT)
+    await socket.close(message=error.code.encode())

@@ -1,0 +1,200 @@
+"""The auditor's request table. It holds its HPKE key, warrants, product, grants and what they open; no other key.
+
+    -> POST /v1/warrants {warrant}                 <- {jti, liid}
+    -> POST /v1/inspections {jti, from?, until?}   <- findings: what opens, and why the rest does not
+    -> GET  /v1/inspections                        <- all of them
+
+It takes nobody's word: the warrant is checked with its own pinned keys, the grant with the carrier's key and the log.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+
+from services.auditor.inspect import Expected, NoGrant, check_grant, epochs_of, inspect, window_to_ask
+from services.auditor.store import Store
+from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
+from services.wire.api.carrier import AskGrant, Granted, Product
+from services.wire.chassis.client import Peer
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.chassis.web import Route, application, body
+from services.wire.encoding import b64u, unb64u
+from services.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
+from services.wire.grant import Grant
+from services.wire.identity import Identity, Role
+from services.wire.jose import GeneralJws, VerifyKey
+from services.wire.leaf import SALT_BYTES, Leaf, Seal
+from services.wire.sealing import HpkePrivateKey
+from services.wire.trust import Trust
+from services.wire.warrant import Claims, VerifiedWarrant, verify_warrant
+
+_log = structlog.get_logger()
+_NONCE_BYTES = 16
+_APPLICANT = frozenset({Role.APPLICANT})
+_INVESTIGATOR = frozenset({Role.INVESTIGATOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom the auditor asks and trusts, and its clock (ms since 1970). `trust` is read anew: keys arrive late."""
+
+    ledger: LedgerClient
+    carrier: Peer
+    trust: Callable[[], Trust]
+    clock: Callable[[], int]
+
+
+class Auditor:
+    """What the auditor answers. `party` names the agency."""
+
+    def __init__(
+        self, party: Identity, key: HpkePrivateKey, store: Store, outside: Outside, metrics: CollectorRegistry
+    ) -> None:
+        self._party = party
+        self._key = key
+        self._store = store
+        self._outside = outside
+        self._clock = outside.clock
+        self._carrier = outside.carrier.identity
+        self._messages = Counter("tiers_auditor_messages", "Messages inspected", ["content"], registry=metrics)
+        self._third = Counter("tiers_auditor_third_parties", "People without a warrant, met", registry=metrics)
+        self._refused = Counter("tiers_auditor_refused", "Warrants turned away", ["code"], registry=metrics)
+        self._unlogged = Counter("tiers_auditor_refused_unlogged", "Refusals the ledger never saw", registry=metrics)
+
+    def routes(self) -> list[Route]:
+        """Return the whole request table."""
+        return [
+            Route("POST", "/v1/warrants", _APPLICANT, self._file, "file a warrant that was served"),
+            Route("POST", "/v1/inspections", _INVESTIGATOR, self._inspect, "fetch product, ask for keys, open"),
+            Route("GET", "/v1/inspections", _INVESTIGATOR, self._list, "list what was inspected"),
+        ]
+
+    async def ready(self) -> None:
+        """Raise `Ours` while no log or no carrier is pinned: no grant could be checked."""
+        try:
+            _ = self._outside.trust().log, self._carrier_key()
+        except Yours as error:
+            raise Ours(error.code, error.detail) from None
+
+    async def _file(self, caller: Identity, request: web.Request) -> Filed:
+        jws = (await body(request, FileWarrant)).warrant
+        try:
+            warrant = self._verify(jws, caller)
+        except TiersError as error:
+            await self._log_refusal(jws, error.code)
+            raise
+        self._store.file(warrant)
+        _log.info("warrant.filed", jti=warrant.claims.jti)
+        return Filed(warrant.claims.jti, warrant.claims.liid)
+
+    def _verify(self, jws: GeneralJws, caller: Identity) -> VerifiedWarrant:
+        trust = self._outside.trust()
+        warrant = verify_warrant(jws, trust.applicants, trust.judges, self._carrier.name, self._clock())
+        if warrant.claims.agency != self._party.name:
+            raise Forbidden("auditor.agency", f"File it with the agency that it names: this is {self._party.name}.")
+        self._check_own(caller)
+        return warrant
+
+    def _check_own(self, caller: Identity) -> None:
+        if caller.name != self._party.name:
+            raise Forbidden("auditor.agency", f"Leave it to the people of this agency, {self._party.name}.")
+
+    async def _inspect(self, caller: Identity, request: web.Request) -> Inspection:
+        self._check_own(caller)
+        ask = await body(request, Inspect)
+        claims = self._store.claims(ask.jti)
+        await self._fetch(claims)
+        keys = await self._keys(claims, ask)
+        # in a thread: mail that its sender made hard to parse must not hold up the other requests
+        found = await asyncio.to_thread(inspect, self._store.product(claims.jti), claims, self._carrier.name, keys)
+        self._store.keep_inspection(found, self._clock())
+        self._count(found)
+        return found
+
+    async def _fetch(self, claims: Claims) -> None:
+        """Fetch what is new of the product. Of a warrant that is over, what is here already has to do."""
+        have = self._store.delivered(claims.jti)
+        try:
+            while await self._fetch_page(claims, self._store.delivered(claims.jti)):
+                pass
+        except (Forbidden, Policy) as error:
+            if not have:
+                raise
+            _log.info("product.refused", jti=claims.jti, code=error.code)
+
+    async def _fetch_page(self, claims: Claims, after: int) -> bool:
+        """Fetch one page; returns whether there is more."""
+        page = await self._outside.carrier.ask("GET", f"/v1/warrants/{claims.jti}/product?after={after}", Product)
+        if page.first != after or page.liid != claims.liid:
+            raise Ours("product.other", "Ask the carrier: it delivered something else than what was asked for.")
+        pdus = [unb64u(pdu, "product.malformed") for pdu in page.pdus]
+        self._store.add_product(claims.jti, after, pdus, page.lost)
+        return bool(pdus) and after + len(pdus) < page.total
+
+    async def _keys(self, claims: Claims, ask: Inspect) -> Grant | NoGrant:
+        """Ask for the keys of the window. A refusal is a finding too; only what may pass by itself is raised."""
+        try:
+            start, until = window_to_ask(claims, ask, self._clock())
+            want = Expected(claims, *epochs_of(start, until), self._carrier, self._carrier_key())
+            asked = AskGrant(claims.jti, start, until, b64u(os.urandom(_NONCE_BYTES)))
+            raw = bytes((await self._outside.carrier.ask("POST", "/v1/grants", Granted, asked)).grant)
+            grant = check_grant(raw, self._key, want, self._outside.trust().log, self._clock())
+        except Ours:
+            raise
+        except TiersError as error:
+            _log.info("grant.not_given", jti=claims.jti, code=error.code)
+            return NoGrant(error.code)
+        self._store.keep_grant(claims.jti, raw, self._clock())
+        return grant
+
+    def _carrier_key(self) -> VerifyKey:
+        key = self._outside.trust().carriers.get(str(self._carrier))
+        if key is None:
+            raise Yours("settings.trust", f"Put carriers/{self._carrier.name}.jwk into the trust folder.")
+        return key
+
+    def _count(self, found: Inspection) -> None:
+        opened = sum(one.content is not None for one in found.findings)
+        sealed, third = len(found.findings) - opened, len(found.third_parties)
+        self._messages.labels("opened").inc(opened)
+        self._messages.labels("sealed").inc(sealed)
+        self._third.inc(third)
+        _log.info(
+            "inspection.done", jti=found.jti, opened=opened, sealed=sealed, lost=found.lost, third_parties=third
+        )
+
+    async def _list(self, caller: Identity, _request: web.Request) -> Inspections:
+        self._check_own(caller)
+        return Inspections(self._store.inspections())
+
+    async def _log_refusal(self, jws: GeneralJws, code: str) -> None:
+        """Append that a warrant was turned away. If the ledger is down it is refused all the same, and counted."""
+        self._refused.labels(code).inc()
+        seal = Seal(os.urandom(SALT_BYTES), "refused", sha256(msgspec.json.encode(jws)).digest())
+        self._store.keep_refusal(jws, seal, code, self._clock())
+        leaf = Leaf(
+            type="warrant.refused",
+            ts=self._clock(),
+            jurisdiction=self._carrier.name.upper(),
+            agency=self._party.name,
+            party=self._party.uri,
+            commitment=seal.commit(),
+            detail=code,
+        )
+        try:
+            await self._outside.ledger.append(leaf)
+        except TiersError as error:
+            self._unlogged.inc()
+            _log.warning("warrant.refusal_not_logged", code=code, because=error.code)
+
+
+def build(auditor: Auditor, metrics: CollectorRegistry) -> web.Application:
+    """Make the application."""
+    return application(auditor.routes(), metrics, auditor.ready)

@@ -1,0 +1,25 @@
+"""Settings of an auditor: a TOML file or `TIERS_…` variables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.wire.identity import Identity, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`name` is the agency; `carrier` the one whose product and grants it may receive."""
+
+    listen: str
+    state: Path
+    tls: Path
+    trust: Path
+    carrier_url: str
+    ledger_url: str
+    name: str = "cbi"
+    carrier: str = "in"
+
+    @property
+    def party(self) -> Identity:
+        """Who this process is."""
+        return Identity(Role.AUDITOR, self.name)

@@ -1,0 +1,256 @@
+"""What an auditor makes of the product: opens what its grant opens, and says of the rest why it stays shut. Pure.
+
+    product PDUs + grant or refusal -> inspect -> Inspection
+
+Everything that was delivered is reported: what should not have been (a stranger's message, a service that the warrant
+does not name) shows up as a finding that is not opened. Whoever is in it and in no warrant is a third party.
+"""
+
+import email
+import email.policy
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.errors import MessageError
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+from services.wire.api.auditor import Finding, Inspect, Inspection
+from services.wire.checkpoint import PinnedLog, verify_logged
+from services.wire.encoding import b64u
+from services.wire.envelope import CarrierKid, Envelope, Service, message_epoch, parse_envelope, parse_kid
+from services.wire.errors import Policy, TiersError, Yours
+from services.wire.grant import Grant, open_grant
+from services.wire.identity import Identity
+from services.wire.jose import VerifyKey
+from services.wire.keytree import EPOCH_MS, epoch_of, leaf, wrap_key
+from services.wire.product import Stream, following, missing, read_x2, stream_of
+from services.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+from services.wire.warrant import Claims, Delivery
+from services.wire.x2x3 import X2, X3, decode
+from services.wire.xiri import Metadata
+
+MAX_PROOF_AGE_MS: Final = 600_000
+"""How old the leaf of a fresh grant may be: the log takes a leaf within five minutes of its own clock."""
+
+MAX_MAIL_LINE: Final = 2_000
+"""Octets of a mail's line with its folding (RFC 5322 allows 998 without). A mail with a longer one is shown raw."""
+_FOLDED_LINE: Final = re.compile(rb"\r?\n(?![ \t])")
+
+NO_RECIPIENT: Final = "no recipient of this JWE is held by the carrier"
+NOT_THE_TARGET: Final = "no recipient of this JWE is the target of the warrant"
+NOT_THE_SERVICE: Final = "the warrant does not name this service"
+METADATA_ONLY: Final = "the warrant covers metadata only"
+NO_CONTENT: Final = "the product holds no content of this message"
+OUTSIDE: Final = "this minute lies outside the granted window"
+ALTERED: Final = "the granted key does not open it: it was altered on the way"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The PDUs that were delivered under one warrant, in order, and how many the carrier says were lost."""
+
+    pdus: tuple[bytes, ...]
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoGrant:
+    """The carrier refused the keys, or the auditor what it got instead of them."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a grant must be about: this warrant, these epochs [start, end), from this carrier and by its pinned key."""
+
+    claims: Claims
+    start: int
+    end: int
+    carrier: Identity
+    carrier_key: VerifyKey
+
+
+class _Copy(NamedTuple):
+    """One message as it was copied: X2, X3 or both. `ts` in ms, `size` in octets of the JWE."""
+
+    metadata: Metadata | None
+    envelope: Envelope | None
+    ts: int
+    size: int
+
+
+class _Key(NamedTuple):
+    """What pairs an X2 with its X3. The `mid` is the sender's to choose, so it is not enough by itself."""
+
+    correlation: int
+    mid: str
+    sender: str
+    to: str
+
+
+def window_to_ask(claims: Claims, ask: Inspect, now: int) -> tuple[int, int]:
+    """Return [from, until) in ms: as asked, else the whole minutes of the warrant's window that have elapsed.
+
+    Raises `Policy("auditor.not_elapsed")` if that is no minute at all.
+    """
+    start = claims.window.start if ask.start is None else ask.start
+    until = min(claims.window.until, now - now % EPOCH_MS) if ask.until is None else ask.until
+    if start >= until:
+        raise Policy("auditor.not_elapsed", "Wait a minute, or ask from before until: keys are for elapsed minutes.")
+    return start, until
+
+
+def check_grant(raw: bytes, key: HpkePrivateKey, want: Expected, pinned: PinnedLog, now: int) -> Grant:
+    """Open a grant and check that it is the one asked for, and that its release was logged; raises `Yours` or `Policy`.
+
+    1. Sealed to this key, signed by the carrier, minimal (`open_grant`). 2. For this warrant, target and window.
+    3. Its leaf stands in a witnessed checkpoint of the pinned log. 4. The leaf says that this carrier released a grant
+    to this agency, just now.
+    """
+    grant = open_grant(raw, key, want.carrier_key, str(want.carrier))  # 1
+    claims = want.claims
+    if (grant.jti, grant.sub, grant.start, grant.end) != (claims.jti, claims.sub, want.start, want.end):  # 2
+        raise Yours("grant.other", "Ask the carrier again: this grant is not the one that was asked for.")
+    said = verify_logged(grant.proof, pinned).leaf  # 3
+    if (said.type, said.party, said.agency) != ("grant.released", want.carrier.uri, claims.agency):  # 4
+        raise Policy("grant.not_logged", "Ask the carrier to log the release of this grant: it shows another leaf.")
+    if abs(now - said.ts) > MAX_PROOF_AGE_MS:
+        raise Policy("grant.old_leaf", "Ask the carrier to log each release by itself: it shows an old one.")
+    return grant
+
+
+def inspect(product: Product, claims: Claims, carrier: str, keys: Grant | NoGrant) -> Inspection:
+    """Open what opens and report everything; raises nothing. `carrier` is the carrier's name, such as `in`."""
+    copies, lost, unreadable = _read(product.pdus)
+    findings = tuple(_finding(copy, claims, carrier, keys) for copy in copies)
+    people = {person for found in findings for person in (found.sender, found.to)}
+    return Inspection(
+        jti=claims.jti,
+        liid=claims.liid,
+        findings=findings,
+        lost=max(product.lost, lost),  # a carrier that hides a gap is caught by its own numbers
+        third_parties=tuple(sorted(people - {claims.sub})),
+        grant_refused=keys.code if isinstance(keys, NoGrant) else None,
+        unreadable=unreadable,
+    )
+
+
+def _read(pdus: Sequence[bytes]) -> tuple[list[_Copy], int, int]:
+    """Return the copied messages in order, how many PDUs the numbers say are missing, and how many do not parse."""
+    x2s: dict[_Key, list[tuple[Metadata, int]]] = defaultdict(list)
+    x3s: dict[_Key, list[tuple[Envelope, int]]] = defaultdict(list)
+    order, expected, lost, unreadable = dict[_Key, None](), dict[Stream, int](), 0, 0
+    for raw in pdus:
+        try:
+            pdu = decode(raw)
+            if not isinstance(pdu, X2 | X3):
+                raise Yours("product.keepalive", "Deliver product only.")
+            stream = stream_of(pdu)
+            lost += max(missing(expected.get(stream, 0), pdu.head.sequence), 0)
+            expected[stream] = following(pdu.head.sequence)
+            if isinstance(pdu, X2):
+                metadata = read_x2(pdu)
+                key = _Key(pdu.head.correlation, metadata.mid, metadata.from_pin, metadata.to_pin)
+                x2s[key].append((metadata, (pdu.head.at_ns or 0) // 1_000_000))
+            else:
+                envelope = _envelope(pdu.payload)
+                key = _Key(pdu.head.correlation, envelope.header.mid, envelope.header.sender, envelope.header.to)
+                x3s[key].append((envelope, len(pdu.payload)))
+            order[key] = None
+        except TiersError:
+            unreadable += 1
+    pairs = (pair for key in order for pair in zip_longest(x2s[key], x3s[key]))
+    return [_copy(x2, x3) for x2, x3 in pairs], lost, unreadable
+
+
+def _envelope(payload: bytes) -> Envelope:
+    envelope = parse_envelope(payload)
+    for recipient in envelope.jwe.recipients:
+        parse_kid(recipient.header.kid)
+    return envelope
+
+
+def _copy(x2: tuple[Metadata, int] | None, x3: tuple[Envelope, int] | None) -> _Copy:
+    metadata, copied_at = x2 or (None, 0)
+    if x3 is None:
+        return _Copy(metadata, None, copied_at, metadata.size if metadata else 0)
+    return _Copy(metadata, x3[0], x3[0].header.ts, x3[1])
+
+
+def _finding(copy: _Copy, claims: Claims, carrier: str, keys: Grant | NoGrant) -> Finding:
+    content = raw = sealed = None
+    if copy.envelope is None:
+        sealed = METADATA_ONLY if claims.delivery is Delivery.IRI else NO_CONTENT
+    else:
+        opened = _open(copy.envelope, claims, carrier, keys)
+        if isinstance(opened, str):
+            sealed = opened
+        else:
+            content, raw = readable(copy.envelope.header.service, opened), b64u(opened)
+    mid, channel, service, sender, to = _who(copy)
+    return Finding(mid, channel, service, sender, to, copy.ts, copy.size, content, sealed, raw)
+
+
+def _who(copy: _Copy) -> tuple[str, str, str, str, str]:
+    """Name the message: by the JWE's own header where it is there, for the sender vouches for that one."""
+    if copy.envelope is not None:
+        header = copy.envelope.header
+        return header.mid, header.channel.value, header.service.value, header.sender, header.to
+    assert copy.metadata is not None  # noqa: S101 - zip_longest never pairs nothing with nothing
+    seen = copy.metadata
+    return seen.mid, seen.channel.value, seen.service.value, seen.from_pin, seen.to_pin
+
+
+def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Grant | NoGrant) -> bytes | str:
+    """Return the plaintext, or why it stays shut."""
+    epoch = message_epoch(envelope.header)
+    kids = [parse_kid(recipient.header.kid) for recipient in envelope.jwe.recipients]
+    target = CarrierKid(carrier, claims.sub, epoch)
+    for closed, why in (
+        (not any(isinstance(kid, CarrierKid) for kid in kids), NO_RECIPIENT),
+        (target not in kids, NOT_THE_TARGET),
+        (envelope.header.service not in claims.services, NOT_THE_SERVICE),
+        (claims.delivery is Delivery.IRI, METADATA_ONLY),
+    ):
+        if closed:
+            return why
+    if isinstance(keys, NoGrant):
+        return f"no grant: {keys.code}"
+    if not keys.start <= epoch < keys.end:
+        return OUTSIDE
+    try:
+        key = wrap_key(leaf(keys.nodes, epoch), envelope.jwe.protected)
+        return open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[kids.index(target)], key))
+    except TiersError:
+        return ALTERED
+
+
+def readable(service: Service, plaintext: bytes) -> str:
+    """Return what was opened as text to read: a mail as its main headers and body, anything else as UTF-8."""
+    if service is Service.EMAIL:
+        try:
+            # a charset such as unicode_escape can spell a lone surrogate, which no JSON carries
+            return _mail(plaintext).encode("utf-8", "replace").decode("utf-8")
+        except (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
+            pass  # email.policy.default raises all of these on hostile mail; the bytes are shown as they are
+    return plaintext.decode("utf-8", "replace")
+
+
+def _mail(plaintext: bytes) -> str:
+    if max(map(len, _FOLDED_LINE.split(plaintext))) > MAX_MAIL_LINE:
+        raise ValueError("a line that takes email.policy.default quadratic time")
+    mail = email.message_from_bytes(plaintext, policy=email.policy.default)
+    head = [f"{name}: {mail[name]}" for name in ("From", "To", "Subject", "Date") if mail[name]]
+    body = mail.get_body(("plain", "html"))
+    text = str(body.get_content()) if body is not None else ""
+    return "\n".join([*head, "", text])
+
+
+def epochs_of(start: int, until: int) -> tuple[int, int]:
+    """Return the epochs [start, end) of a window of whole minutes in ms; raises `Yours`."""
+    if start % EPOCH_MS or until % EPOCH_MS:
+        raise Yours("auditor.minutes", "Ask for whole minutes.")
+    return epoch_of(start), epoch_of(until)

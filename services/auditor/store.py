@@ -1,0 +1,105 @@
+"""What the auditor holds, on disk: warrants, product, grants and what it read. sqlite3 in its own state directory.
+
+This is the one place on the provider's side where a plaintext lies, and why it is the auditor's own directory. Every
+method is one transaction, on disk when it returns (`synchronous = FULL`). One process, one thread.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from services.auditor.inspect import Product
+from services.wire.api.auditor import Inspection
+from services.wire.encoding import unb64u
+from services.wire.errors import Conflict, Missing
+from services.wire.jose import GeneralJws
+from services.wire.leaf import Seal
+from services.wire.warrant import Claims, VerifiedWarrant
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS warrants (
+    jti TEXT PRIMARY KEY, digest BLOB NOT NULL, jws BLOB NOT NULL, lost INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS product (
+    jti TEXT NOT NULL REFERENCES warrants (jti), number INTEGER NOT NULL, pdu BLOB NOT NULL, PRIMARY KEY (jti, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS grants (
+    ts INTEGER NOT NULL, jti TEXT NOT NULL REFERENCES warrants (jti), jwe BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS inspections (
+    ts INTEGER NOT NULL, jti TEXT NOT NULL REFERENCES warrants (jti), found BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (ts INTEGER NOT NULL, code TEXT NOT NULL, jws BLOB NOT NULL, salt BLOB NOT NULL)
+STRICT;
+"""
+
+
+class Store:
+    """The auditor's files. Product is numbered as the carrier numbers it, from 0, and only grows."""
+
+    def __init__(self, path: Path) -> None:
+        # sqlite gives its journal the permissions of this file
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+        self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def file(self, warrant: VerifiedWarrant) -> None:
+        """Keep a warrant; the same one again changes nothing. Raises `Conflict` for another one of its `jti`."""
+        jti = warrant.claims.jti
+        row = (jti, warrant.digest, msgspec.json.encode(warrant.jws))
+        self._db.execute("INSERT OR IGNORE INTO warrants (jti, digest, jws) VALUES (?, ?, ?)", row)
+        (digest,) = self._db.execute("SELECT digest FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        if digest != warrant.digest:
+            raise Conflict("auditor.duplicate", "File a warrant with a jti of its own: this one names another.")
+
+    def claims(self, jti: str) -> Claims:
+        """Return what a warrant on file says; raises `Missing`. It was verified when it was filed."""
+        row = self._db.execute("SELECT jws FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        if row is None:
+            raise Missing("auditor.no_warrant", "File the warrant with this auditor first.")
+        jws = msgspec.json.decode(row[0], type=GeneralJws)
+        return msgspec.json.decode(unb64u(jws.payload, "auditor.store"), type=Claims)
+
+    def delivered(self, jti: str) -> int:
+        """Return how many PDUs of a warrant are here."""
+        (count,) = self._db.execute("SELECT count(*) FROM product WHERE jti = ?", (jti,)).fetchone()
+        return int(count)
+
+    def add_product(self, jti: str, first: int, pdus: Sequence[bytes], lost: int) -> None:
+        """Keep PDUs, the first of which bears the number `first`, and the carrier's count of what was lost."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            rows = [(jti, first + at, pdu) for at, pdu in enumerate(pdus)]
+            self._db.executemany("INSERT OR IGNORE INTO product VALUES (?, ?, ?)", rows)
+            self._db.execute("UPDATE warrants SET lost = max(lost, ?) WHERE jti = ?", (lost, jti))
+
+    def product(self, jti: str) -> Product:
+        """Return all that was delivered of a warrant, in order."""
+        (lost,) = self._db.execute("SELECT lost FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        rows = self._db.execute("SELECT pdu FROM product WHERE jti = ? ORDER BY number", (jti,))
+        return Product(tuple(pdu for (pdu,) in rows), lost)
+
+    def keep_grant(self, jti: str, jwe: bytes, now: int) -> None:
+        """Keep a grant as it came: sealed to the auditor's key."""
+        self._db.execute("INSERT INTO grants VALUES (?, ?, ?)", (now, jti, jwe))
+
+    def keep_inspection(self, found: Inspection, now: int) -> None:
+        """Keep what was read."""
+        self._db.execute("INSERT INTO inspections VALUES (?, ?, ?)", (now, found.jti, msgspec.json.encode(found)))
+
+    def inspections(self) -> tuple[Inspection, ...]:
+        """Return what was read, oldest first."""
+        rows = self._db.execute("SELECT found FROM inspections ORDER BY rowid")
+        return tuple(msgspec.json.decode(found, type=Inspection) for (found,) in rows)
+
+    def keep_refusal(self, jws: GeneralJws, seal: Seal, code: str, now: int) -> None:
+        """Keep a warrant that was turned away, with the salt of its leaf."""
+        self._db.execute("INSERT INTO refusals VALUES (?, ?, ?, ?)", (now, code, msgspec.json.encode(jws), seal.salt))

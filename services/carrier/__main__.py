@@ -1,0 +1,109 @@
+"""The carrier's process: `python -m services.carrier`."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from services.carrier import keystore
+from services.carrier.administration import Administration
+from services.carrier.admission import Admission
+from services.carrier.app import Carrier, build, readiness
+from services.carrier.config import Settings
+from services.carrier.keystore import Keystore
+from services.carrier.mediation import Mediation
+from services.carrier.outside import Outside, connect, when_store_answers
+from services.carrier.refusals import Refusals
+from services.carrier.register import Register, load_register_key
+from services.carrier.release import Releases
+from services.carrier.subscribers import Subscribers
+from services.wire.chassis import logs
+from services.wire.chassis.client import Peer
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.chassis.settings import load
+from services.wire.chassis.state import StateDir, read_folder
+from services.wire.chassis.tls import Tls
+from services.wire.chassis.web import serve
+from services.wire.errors import TiersError
+from services.wire.identity import parse_identity
+from services.wire.trust import Trust, parse_trust
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def wire(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_clock) -> web.Application:
+    """Wire the carrier together. What it opens is closed by the application's clean-up."""
+    state, metrics, party = StateDir(settings.state), CollectorRegistry(), settings.identity
+    signer = keystore.load_signing_key(state)
+    state.write("carrier.jwk", msgspec.json.encode(signer.public.jwk()))
+    store = connect(settings.store_url)
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client))
+
+    def trust() -> Trust:
+        return parse_trust(read_folder(settings.trust))
+
+    gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
+    ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
+    outside = Outside(gateway, ledger, trust, clock)
+    keys = Keystore(keystore.load_master(state))
+    register = Register(store, load_register_key(state))
+    administration = Administration(party, register, outside)
+    mediation = Mediation(store, register, metrics)
+    app = build(
+        Carrier(
+            Subscribers(party.name, store, gateway, keys),
+            Admission(party.name, keys),
+            administration,
+            Releases(party, register, outside, keys, signer),
+            Refusals(party, register, outside, metrics),
+            mediation,
+            outside,
+            metrics,
+            readiness(store),
+        )
+    )
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        await when_store_answers(register.load)
+        await mediation.start(settings.mediation_listen, tls)
+        sweeping = asyncio.create_task(administration.run())
+        yield
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
+        await mediation.stop()
+        await session.close()
+        await store.aclose()
+
+    app.cleanup_ctx.append(running)
+    return app
+
+
+async def run(settings: Settings) -> None:
+    """Run the carrier until it is told to stop."""
+    logs.configure(settings.identity)
+    tls = Tls(settings.tls)
+    await serve(await wire(settings, tls), settings.identity, settings.listen, tls)
+
+
+def main() -> None:
+    """Run; a wrong setting ends the process with one sentence."""
+    try:
+        asyncio.run(run(load(Settings, os.environ)))
+    except TiersError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before there is a log, or after it
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

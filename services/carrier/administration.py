@@ -1,0 +1,171 @@
+"""LI administration: warrants in, tasks at the relay out. Log first, act second.
+
+What is decided stands in `lawful`; this file does it, in the order that the types ask for:
+
+    VerifiedWarrant -> Authorisation on disk -> LoggedLeaf -> LoggedWarrant -> task at the relay
+
+It never waits for the ledger while it holds a warrant's lock: a suspension reaches the relay whatever the ledger does.
+"""
+
+import asyncio
+from contextlib import suppress
+from uuid import uuid4
+
+import structlog
+from redis.exceptions import RedisError
+
+from services.carrier import lawful
+from services.carrier.lawful import Activate, Authorisation, Deactivate
+from services.carrier.outside import Outside
+from services.carrier.register import Register
+from services.wire.api.carrier import Served
+from services.wire.api.gateway import Done
+from services.wire.errors import Missing, Ours, TiersError, Yours
+from services.wire.evidence import Evidence, LoggedWarrant, verify_logged_warrant
+from services.wire.identity import Identity
+from services.wire.jose import GeneralJws
+from services.wire.leaf import Leaf
+from services.wire.warrant import VerifiedWarrant, verify_status, verify_warrant
+
+_log = structlog.get_logger()
+SWEEP_SECONDS = 1.0
+
+
+class Administration:
+    """Serves warrants, heeds the court and the clock."""
+
+    def __init__(self, party: Identity, register: Register, outside: Outside) -> None:
+        self._party = party
+        self._register = register
+        self._gateway = outside.gateway
+        self._ledger = outside.ledger
+        self._trust = outside.trust
+        self._clock = outside.clock
+
+    async def serve(self, jws: GeneralJws) -> Served:
+        """Carry out a warrant: it is logged, then the task stands, when this returns.
+
+        Raises what refuses it, or `Ours`: then what is half done is finished by a retry, or by `sweep`.
+        """
+        warrant = self._verify(jws)
+        claims = warrant.claims
+        async with self._register.lock(claims.jti):
+            await self._take_on(warrant)
+        try:
+            await self.settle(claims.jti)
+        except Ours:
+            # Where the task stands, only the leaf that says so is missing, and `sweep` sees to that.
+            if not self._known(claims.jti).active:
+                raise
+        auth, shown = self._shown(claims.jti)
+        _log.info("warrant.served", jti=claims.jti, leaf=shown.proof.index)
+        return Served(claims.jti, auth.claims.liid, shown.proof.index)
+
+    async def heed(self, jti: str, token: str) -> Done:
+        """Let a court's statement take effect at the relay; raises `Yours`, or `Ours` if the relay is out of reach."""
+        said = verify_status(token, self._trust().judges)
+        if said.jti != jti:
+            raise Yours("warrant.statement", "Send the statement to the warrant that it is about.")
+        async with self._register.lock(jti):
+            known = self._register.get(jti)
+            if known is None:
+                await self._register.keep_statement(said)
+                return Done()
+            await self._register.save(lawful.heed(known, said))
+        _log.info("warrant.status", jti=jti, status=said.status)
+        await self._settle_relay(jti)
+        return Done()
+
+    async def sweep(self) -> None:
+        """Do once what the clock, or an earlier failure, has left to do. A failure of one warrant stops no other."""
+        for settle in (self._settle_relay, self.settle):  # no relay waits for the log of another warrant
+            for jti in self._register.unfinished():
+                try:
+                    await settle(jti)
+                except TiersError as error:
+                    _log.warning("warrant.waiting", jti=jti, code=error.code)
+
+    async def run(self) -> None:
+        """Sweep for as long as the carrier runs."""
+        while True:
+            try:
+                await self.sweep()
+            except (RedisError, OSError) as error:
+                _log.warning("sweep.failed", error=type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def settle(self, jti: str) -> None:
+        """Do everything that is to be done about a warrant: the relay first, then the log. Raises `TiersError`."""
+        while True:
+            auth = await self._settle_relay(jti)
+            if not auth.outbox:
+                return
+            await self._log_fact(jti, auth.outbox[0])
+
+    async def _take_on(self, warrant: VerifiedWarrant) -> None:
+        jti, now = warrant.claims.jti, self._clock()
+        auth = lawful.check_new(self._register.get(jti), warrant)
+        if auth is None:
+            said = await self._register.statement(jti)
+            auth = lawful.authorise(warrant, said, self._register.salt(warrant.digest), now)
+        await self._register.save(auth)
+
+    async def _settle_relay(self, jti: str) -> Authorisation:
+        async with self._register.lock(jti):
+            while True:
+                auth, now = self._known(jti), self._clock()
+                step = lawful.next_step(auth, now, str(uuid4()))
+                if step is None:
+                    return await self._register.save(lawful.advance(auth, now))
+                await (self._activate(auth, step) if isinstance(step, Activate) else self._deactivate(auth, step))
+
+    async def _activate(self, auth: Authorisation, step: Activate) -> None:
+        auth = await self._register.save(lawful.tasking(auth, step.xid))
+        try:
+            order = lawful.activation(*self._logged_warrant(auth))
+            await self._gateway.ask("PUT", f"/v1/tasks/{step.xid}", Done, order)
+        except Ours:
+            raise
+        except TiersError:
+            await self._register.save(lawful.turned_down(auth))
+            raise
+        await self._register.save(lawful.activated(auth, self._clock()))
+        _log.info("task.activated", jti=auth.claims.jti, xid=step.xid)
+
+    async def _deactivate(self, auth: Authorisation, step: Deactivate) -> None:
+        stood = False
+        with suppress(Missing):
+            await self._gateway.ask("DELETE", f"/v1/tasks/{step.xid}", Done)
+            stood = True
+        await self._register.save(lawful.deactivated(auth, self._clock(), stood=stood))
+        _log.info("task.deactivated", jti=auth.claims.jti, xid=step.xid)
+
+    async def _log_fact(self, jti: str, leaf: Leaf) -> None:
+        try:
+            done = await self._ledger.append(leaf)
+        except Yours as error:
+            if error.code != "leaf.clock":
+                raise
+            await self._register.change(jti, lambda auth: lawful.dated(auth, leaf, self._clock()))
+        else:
+            await self._register.change(jti, lambda auth: lawful.logged(auth, done))
+
+    def _verify(self, jws: GeneralJws) -> VerifiedWarrant:
+        trust = self._trust()
+        return verify_warrant(jws, trust.applicants, trust.judges, self._party.name, self._clock())
+
+    def _logged_warrant(self, auth: Authorisation) -> tuple[LoggedWarrant, Evidence]:
+        _, shown = self._shown(auth.claims.jti)
+        return verify_logged_warrant(self._verify(auth.jws), shown, self._trust().log), shown
+
+    def _known(self, jti: str) -> Authorisation:
+        auth = self._register.get(jti)
+        if auth is None:
+            raise Missing("warrant.unknown", "Serve the warrant on this carrier first.")
+        return auth
+
+    def _shown(self, jti: str) -> tuple[Authorisation, Evidence]:
+        auth = self._known(jti)
+        if auth.evidence is None:
+            raise Ours("ledger.unavailable", "Try again in a second: the warrant is not logged yet.")
+        return auth, auth.evidence

@@ -1,0 +1,128 @@
+"""Admission: a content key travels from the sender's key to the receiver's, and nothing else can ask for it. Pure.
+
+Per message the carrier sees the protected header and the sender's recipient, never the ciphertext:
+
+    1. the protected header is an envelope's, in its one spelling          envelope.*
+    2. the channel is consumer                                             admission.channel
+    3. the recipient is carrier/<me>/<from>/<epoch of ts>                  admission.recipient
+    4. that epoch is the carrier's own current one, or one off             admission.epoch
+    5. sender and receiver are subscribers here                            admission.subscriber
+    6. the key that is bound to this header, byte for byte, unwraps        admission.key
+    7. wrap for the receiver: carrier/<me>/<to>/<epoch>
+
+Step 6 stops a relay that alters a header, or shows somebody's recipient under another one: each header has a key of
+its own. This file may use AEAD: it is the hot path, and reads a recipient's bytes once.
+"""
+
+import os
+from binascii import a2b_base64
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.carrier.keystore import KEEP_EPOCHS, Keystore
+from services.wire.api.carrier import Ask, Refusal
+from services.wire.encoding import b64u
+from services.wire.envelope import Channel, Protected, Recipient, RecipientHeader, check_recipient, parse_protected
+from services.wire.errors import Policy, TiersError, Yours
+from services.wire.keytree import epoch_of, wrap_key
+from services.wire.sealing import GCMKW
+
+MAX_SKEW = 1  # epochs
+_NONCE = 12
+_TAG = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An ask whose protected header was read: who writes to whom, in which minute."""
+
+    header: Protected
+    epoch: int
+    ask: Ask
+
+
+def read(asks: Sequence[Ask]) -> list[Asked | Refusal]:
+    """Read the protected headers of a batch (step 1), each ask on its own."""
+    out: list[Asked | Refusal] = []
+    for ask in asks:
+        try:
+            header = parse_protected(ask.protected)
+            out.append(Asked(header, epoch_of(header.ts), ask))
+        except TiersError as error:
+            out.append(Refusal(error.code, error.detail))
+    return out
+
+
+def pins(batch: Sequence[Asked | Refusal]) -> set[str]:
+    """Return everybody whom a batch names."""
+    named = [item.header for item in batch if isinstance(item, Asked)]
+    return {header.sender for header in named} | {header.to for header in named}
+
+
+class Admission:
+    """Admits batches with one carrier's keys."""
+
+    def __init__(self, carrier: str, keys: Keystore) -> None:
+        self._carrier = carrier
+        self._keys = keys
+        self._current = 0
+
+    def admit(
+        self, batch: Sequence[Asked | Refusal], subscribers: Container[str], current: int
+    ) -> list[Recipient | Refusal]:
+        """Answer a batch in order; `current` is the carrier's epoch. One bad ask never spoils the others."""
+        if current != self._current:
+            self._current = current
+            self._keys.forget_before(current - KEEP_EPOCHS)
+        out: list[Recipient | Refusal] = []
+        for item in batch:
+            try:
+                out.append(self._admit(item, subscribers, current) if isinstance(item, Asked) else item)
+            except TiersError as error:
+                out.append(Refusal(error.code, error.detail))
+        return out
+
+    def _admit(self, asked: Asked, subscribers: Container[str], current: int) -> Recipient:
+        header, epoch, recipient = asked.header, asked.epoch, asked.ask.recipient
+        if header.channel is not Channel.CONSUMER:  # 2
+            raise Yours(
+                "admission.channel", "Send enterprise messages without asking: the carrier has no key."
+            )
+        if recipient.header.kid != f"carrier/{self._carrier}/{header.sender}/{epoch}":  # 3
+            raise Yours("admission.recipient", "Name one recipient: the sender's carrier key of the minute in ts.")
+        if abs(epoch - current) > MAX_SKEW:  # 4
+            raise Policy("admission.epoch", "Set the device's clock and send again, dated now.")
+        if header.sender not in subscribers or header.to not in subscribers:  # 5
+            raise Policy("admission.subscriber", f"Enrol sender and receiver with carrier {self._carrier} first.")
+        cek = _unwrap(recipient, self._wrapper(header.sender, asked))  # 6
+        return _wrap(f"carrier/{self._carrier}/{header.to}/{epoch}", cek, self._wrapper(header.to, asked))  # 7
+
+    def _wrapper(self, pin: str, asked: Asked) -> AESGCM:
+        """Return the cipher of one subscriber for one message, under the key that its whole header is bound to."""
+        return AESGCM(wrap_key(self._keys.leaf(pin, asked.epoch), asked.ask.protected).reveal())
+
+
+def _unwrap(recipient: Recipient, cipher: AESGCM) -> bytes:
+    """Open a content key (RFC 7518, section 4.7); `check_recipient` holds the lengths and the one spelling."""
+    head = check_recipient(recipient).header
+    if head.alg != GCMKW or not (isinstance(head.iv, str) and isinstance(head.tag, str)):
+        raise Yours("admission.recipient", f"Wrap the content key for the carrier with {GCMKW}.")
+    try:
+        return cipher.decrypt(_raw(head.iv), _raw(recipient.encrypted_key) + _raw(head.tag), None)
+    except InvalidTag:
+        detail = "Send the header as it was sealed: this content key was wrapped under another one."
+        raise Policy("admission.key", detail) from None
+
+
+def _wrap(kid: str, cek: bytes, cipher: AESGCM) -> Recipient:
+    nonce = os.urandom(_NONCE)
+    wrapped = cipher.encrypt(nonce, cek, None)
+    return Recipient(RecipientHeader(GCMKW, kid, b64u(nonce), b64u(wrapped[-_TAG:])), b64u(wrapped[:-_TAG]))
+
+
+def _raw(text: str) -> bytes:
+    """Decode base64url that `check_recipient` has checked."""
+    return a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))

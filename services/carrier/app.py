@@ -1,0 +1,162 @@
+"""A carrier's request table: what it may be asked, and by whom.
+
+It admits messages without seeing their content, and hands out keys under a logged warrant only.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.carrier import admission
+from services.carrier.administration import Administration
+from services.carrier.admission import Admission
+from services.carrier.mediation import Mediation
+from services.carrier.outside import Outside, unavailable
+from services.carrier.refusals import Refusals
+from services.carrier.release import Releases
+from services.carrier.subscribers import Subscribers, verify_enrolment
+from services.wire.api.carrier import (
+    Admissions,
+    Admitted,
+    AskGrant,
+    Enrol,
+    Enrolled,
+    Granted,
+    Product,
+    Refusal,
+    Served,
+    ServeWarrant,
+    WarrantStatus,
+)
+from services.wire.api.gateway import Done
+from services.wire.chassis.web import Route, application, raw_body
+from services.wire.encoding import parse_json
+from services.wire.errors import Policy, Yours
+from services.wire.identity import Identity, Role
+from services.wire.keytree import epoch_of
+from services.wire.proof import Request
+
+_CERTIFIED = frozenset(Role) - {Role.ANYONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Everything that the request table needs."""
+
+    subscribers: Subscribers
+    admission: Admission
+    administration: Administration
+    releases: Releases
+    refusals: Refusals
+    mediation: Mediation
+    outside: Outside
+    metrics: CollectorRegistry
+    ready: Callable[[], Awaitable[None]]
+
+
+def build(carrier: Carrier) -> web.Application:
+    """Build the application."""
+    asked = Handlers(carrier)
+    routes = [
+        Route("POST", "/v1/subscribers", {Role.ANYONE}, asked.enrol, "enrol a subscriber's device"),
+        Route("POST", "/v1/admissions", {Role.GATEWAY}, asked.admit, "re-wrap content keys for receivers"),
+        Route("POST", "/v1/warrants", {Role.APPLICANT}, asked.serve, "serve a warrant"),
+        Route("POST", "/v1/warrants/{jti}/status", {Role.COURT}, asked.status, "suspend, resume or cancel a warrant"),
+        Route("GET", "/v1/warrants/{jti}/product", {Role.AUDITOR}, asked.product, "fetch the product of a warrant"),
+        Route("POST", "/v1/grants", {Role.AUDITOR}, asked.grant, "ask for the keys of elapsed minutes"),
+        Route("GET", "/v1/warrants", _CERTIFIED, asked.list_warrants, "refused and logged: nobody lists targets"),
+    ]
+    return application([_stored(route) for route in routes], carrier.metrics, carrier.ready)
+
+
+class Handlers:
+    """One method for each row of the table."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._admissions = Counter(
+            "tiers_carrier_admissions", "Messages, by what became of them.", ["outcome"], registry=carrier.metrics
+        )
+        self._grants = Counter("tiers_carrier_grants", "Grants released.", registry=carrier.metrics)
+
+    async def enrol(self, _caller: Identity, request: web.Request) -> Enrolled:
+        """Enrol."""
+        raw, now = await raw_body(request), self._carrier.outside.clock()
+        enrol = parse_json(Enrol, raw, "request.malformed")
+        signed = Request(request.method, request.path, raw)
+        key = verify_enrolment(request.headers.get("Authorization"), enrol, signed, now)
+        return await self._carrier.subscribers.enrol(enrol, key, now)
+
+    async def admit(self, _caller: Identity, request: web.Request) -> Admitted:
+        """Admit the messages of one turn of the relay."""
+        batch = admission.read(parse_json(Admissions, await raw_body(request), "request.malformed").asks)
+        known = await self._carrier.subscribers.known(admission.pins(batch))
+        answers = self._carrier.admission.admit(batch, known, epoch_of(self._carrier.outside.clock()))
+        for answer in answers:
+            self._admissions.labels(answer.code if isinstance(answer, Refusal) else "admitted").inc()
+        return Admitted(tuple(answers))
+
+    async def serve(self, caller: Identity, request: web.Request) -> Served:
+        """Serve a warrant."""
+        raw = await raw_body(request)
+        async with self._carrier.refusals.logged("warrant.refused", caller, "unknown", raw):
+            return await self._carrier.administration.serve(parse_json(ServeWarrant, raw, "warrant.malformed").warrant)
+
+    async def status(self, caller: Identity, request: web.Request) -> Done:
+        """Heed the court."""
+        raw, jti = await raw_body(request), request.match_info["jti"]
+        async with self._carrier.refusals.logged("warrant.refused", caller, jti, raw):
+            statement = parse_json(WarrantStatus, raw, "warrant.malformed").statement
+            return await self._carrier.administration.heed(jti, statement)
+
+    async def product(self, caller: Identity, request: web.Request) -> Product:
+        """Hand over the product."""
+        jti, after = request.match_info["jti"], request.query.get("after", "0")
+        async with self._carrier.refusals.logged("warrant.refused", caller, jti, request.path_qs.encode()):
+            liid = self._carrier.releases.liid(jti, caller.name)
+        if not (after.isascii() and after.isdecimal() and len(after) <= 15):  # noqa: PLR2004 - digits of a count
+            raise Yours("product.after", "Say how many PDUs you have: 0 or more.")
+        return await self._carrier.mediation.product(liid, int(after))
+
+    async def grant(self, caller: Identity, request: web.Request) -> Granted:
+        """Release keys."""
+        raw = await raw_body(request)
+        ask = parse_json(AskGrant, raw, "request.malformed")
+        async with self._carrier.refusals.logged("grant.refused", caller, ask.jti, raw):
+            granted = await self._carrier.releases.grant(ask, caller.name)
+        self._grants.inc()
+        return granted
+
+    async def list_warrants(self, caller: Identity, request: web.Request) -> Done:
+        """Refuse, and log that somebody asked."""
+        async with self._carrier.refusals.logged("warrant.refused", caller, "unknown", request.path_qs.encode()):
+            raise Policy("warrant.listing", "Ask about one warrant by its jti: nobody lists targets here.")
+
+
+def readiness(store: Redis) -> Callable[[], Awaitable[None]]:
+    """Make the readiness check: the store answers."""
+
+    async def ready() -> None:
+        try:
+            await store.ping()
+        except (RedisError, OSError):
+            raise unavailable() from None
+
+    return ready
+
+
+def _stored(route: Route) -> Route:
+    """Let a handler fail as `Ours` when the store does."""
+
+    async def handler(caller: Identity, request: web.Request) -> msgspec.Struct | web.StreamResponse:
+        try:
+            return await route.handler(caller, request)
+        except RedisError:
+            raise unavailable() from None
+
+    return replace(route, handler=handler)

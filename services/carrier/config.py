@@ -1,0 +1,26 @@
+"""Settings of a carrier: a TOML file (`TIERS_CONFIG`) or `TIERS_…` variables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.wire.identity import Identity, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`listen` and `mediation_listen` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs."""
+
+    listen: str
+    mediation_listen: str
+    state: Path
+    tls: Path
+    trust: Path
+    store_url: str
+    gateway_url: str
+    ledger_url: str
+    name: str = "in"
+
+    @property
+    def identity(self) -> Identity:
+        """Who this carrier is."""
+        return Identity(Role.CARRIER, self.name)

@@ -1,0 +1,73 @@
+"""The carrier's consumer keys: the master at rest, subscribers' trees derived from it. It sees no message.
+
+The next minute's leaf is one or two steps from this minute's, so each recent subscriber's path from root to leaf is
+kept. Leaves of minutes that no message may name any more are forgotten at the turn of the minute.
+"""
+
+from collections import OrderedDict
+
+from services.wire.chassis.state import StateDir
+from services.wire.jose import SigningKey
+from services.wire.keytree import DEPTH, EPOCHS, Master, Node, Position, descend, subscriber_root, window
+
+MAX_PATHS = 8192  # subscribers whose path is kept: about 7 KB each
+KEEP_EPOCHS = 2  # leaves of this many minutes back are kept: admission looks one back
+
+
+def load_master(state: StateDir) -> Master:
+    """Return the master key, drawn at first start; raises `Yours` if others can read it."""
+    return state.key("master.key", Master)
+
+
+def load_signing_key(state: StateDir) -> SigningKey:
+    """Return the key that signs grants, drawn at first start; raises `Yours` if others can read it."""
+    return state.key("signing.key", SigningKey)
+
+
+class Keystore:
+    """Subscribers' keys. Pure but for its caches: the same PIN and minute give the same key, always."""
+
+    def __init__(self, master: Master) -> None:
+        self._master = master
+        self._paths: OrderedDict[str, list[Node]] = OrderedDict()
+        self._leaves: dict[int, dict[str, Node]] = {}
+
+    def leaf(self, pin: str, epoch: int) -> Node:
+        """Return a subscriber's key for one minute; raises `Yours` outside the tree."""
+        minute = self._leaves.get(epoch)
+        found = minute.get(pin) if minute is not None else None
+        return found if found is not None else self._derive(pin, epoch)
+
+    def enrolment(self, pin: str, epoch: int) -> list[Node]:
+        """Derive what a subscriber may hold from `epoch` on: the minimal cover of [epoch, end of the tree)."""
+        return window(subscriber_root(self._master, pin), epoch, EPOCHS)
+
+    def cover(self, pin: str, start: int, end: int) -> list[Node]:
+        """Derive the minimal cover of the epochs [start, end): what a grant hands out."""
+        return window(subscriber_root(self._master, pin), start, end)
+
+    def forget_before(self, epoch: int) -> None:
+        """Erase every leaf, and every path that ends in one, of the minutes before `epoch`."""
+        for old in [minute for minute in self._leaves if minute < epoch]:
+            del self._leaves[old]
+        for pin in [pin for pin, path in self._paths.items() if path[-1].at.index < epoch]:
+            del self._paths[pin]
+
+    def _derive(self, pin: str, epoch: int) -> Node:
+        places = [Position(depth, epoch >> (DEPTH - depth)) for depth in range(DEPTH + 1)]
+        path = self._paths.pop(pin, None) or [subscriber_root(self._master, pin)]
+        while path[-1].at != places[len(path) - 1]:
+            path.pop()
+        for place in places[len(path) :]:
+            path.append(descend(path[-1], place))
+        self._paths[pin] = path
+        if len(self._paths) > MAX_PATHS:
+            self._paths.popitem(last=False)
+        self._remember(pin, path[-1])
+        return path[-1]
+
+    def _remember(self, pin: str, leaf: Node) -> None:
+        minute = self._leaves.setdefault(leaf.at.index, {})
+        if len(minute) >= MAX_PATHS:
+            minute.pop(next(iter(minute)))
+        minute[pin] = leaf

@@ -1,0 +1,140 @@
+"""The LI register: served warrants at rest, and everything else that LI administration must remember.
+
+A list of targets is what an intruder would come for, so each warrant lies in the store as a JWE under a key of the
+carrier's own state directory: whoever reads the store reads no target. Warrants are rare: all of them are held in
+memory too, and one process administers them.
+"""
+
+import asyncio
+import hmac
+from collections import defaultdict
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+from redis.asyncio import Redis
+
+from services.carrier.lawful import Authorisation
+from services.wire.chassis.state import StateDir
+from services.wire.encoding import b64u, parse_json
+from services.wire.envelope import format_jwe, parse_jwe
+from services.wire.errors import Conflict, Yours
+from services.wire.keytree import WrapKey
+from services.wire.sealing import open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
+from services.wire.warrant import StatusStatement
+
+WARRANTS = "carrier:warrants"
+STATEMENTS = "carrier:statements"
+NONCES = "carrier:nonces:"
+MAX_RECORD = 1 << 20
+_KID = "register"
+_SALT = b"tiers/v1 seal salt"
+
+
+class RegisterKey(WrapKey):
+    """Wraps the content keys of the register's records."""
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    typ: str
+    enc: str
+    jti: str
+
+
+def load_register_key(state: StateDir) -> RegisterKey:
+    """Return the register's key, drawn at first start; raises `Yours` if others can read it."""
+    return state.key("register.key", RegisterKey)
+
+
+class Register:
+    """Authorisations by `jti`. What `save` returns from is on disk; `lock` serialises the changes of one warrant."""
+
+    def __init__(self, store: Redis, key: RegisterKey) -> None:
+        self._store = store
+        self._key = key
+        self._held: dict[str, Authorisation] = {}
+        self._liids: dict[UUID, str] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def load(self) -> None:
+        """Read the whole register; raises `Yours` if it was written under another key."""
+        found: dict[bytes, bytes] = await self._store.hgetall(WARRANTS)  # type: ignore[assignment]  # decodes nothing
+        for jti, raw in found.items():
+            self._hold(_open(raw, jti.decode(), self._key))
+
+    def salt(self, digest: bytes) -> bytes:
+        """Return the salt of the seal on what has this SHA-256: always the same, and nobody else can tell."""
+        return hmac.digest(self._key.reveal(), _SALT + digest, "sha256")
+
+    def lock(self, jti: str) -> asyncio.Lock:
+        """Return the lock of one warrant."""
+        return self._locks[jti]
+
+    def get(self, jti: str) -> Authorisation | None:
+        """Return what is known of a warrant."""
+        return self._held.get(jti)
+
+    def unfinished(self) -> list[str]:
+        """List the warrants with which something is still to be done, some day."""
+        return [jti for jti, auth in self._held.items() if not auth.finished]
+
+    def liid_of(self, xid: UUID) -> str | None:
+        """Return the LIID of a task that was ever set here (what the mediation asks)."""
+        return self._liids.get(xid)
+
+    async def save(self, auth: Authorisation) -> Authorisation:
+        """Write an authorisation; raises `Conflict` if its LIID stands for another warrant."""
+        jti, liid = auth.claims.jti, auth.claims.liid
+        if any(other.claims.liid == liid and other.claims.jti != jti for other in self._held.values()):
+            raise Conflict("warrant.liid", "Apply for a warrant with a LIID of its own: this one names another.")
+        if auth != self._held.get(jti):
+            await self._store.hset(WARRANTS, jti, _seal(auth, self._key))
+            self._hold(auth)
+            if auth.finished:  # no grant is released on it any more
+                await self._store.delete(NONCES + jti)
+        return auth
+
+    async def change(self, jti: str, change: Callable[[Authorisation], Authorisation]) -> Authorisation:
+        """Change an authorisation that is here, under its lock."""
+        async with self.lock(jti):
+            return await self.save(change(self._held[jti]))
+
+    async def statement(self, jti: str) -> StatusStatement | None:
+        """Return the court's last word on a warrant that was not served yet."""
+        raw = await self._store.hget(STATEMENTS, jti)
+        return parse_json(StatusStatement, raw, "register.malformed") if raw else None
+
+    async def keep_statement(self, said: StatusStatement) -> None:
+        """Remember the court's word on a warrant that may be served later; an older word changes nothing."""
+        known = await self.statement(said.jti)
+        if known is None or known.serial < said.serial:
+            await self._store.hset(STATEMENTS, said.jti, msgspec.json.encode(said))
+
+    async def take_nonce(self, jti: str, nonce: str) -> bool:
+        """Use up a nonce of a warrant; false if it was used before."""
+        return bool(await self._store.sadd(NONCES + jti, nonce))
+
+    async def return_nonce(self, jti: str, nonce: str) -> None:
+        """Give a nonce back when nothing came of it, so that the same request may be sent again."""
+        await self._store.srem(NONCES + jti, nonce)
+
+    def _hold(self, auth: Authorisation) -> None:
+        self._held[auth.claims.jti] = auth
+        self._liids |= {UUID(xid): auth.claims.liid for xid in auth.xids}
+
+
+def _seal(auth: Authorisation, key: RegisterKey) -> bytes:
+    sealed = seal_content(_protected(auth.claims.jti), msgspec.json.encode(auth), MAX_RECORD)
+    return format_jwe(sealed.jwe([wrap_for_carrier(_KID, sealed.cek, key)]))
+
+
+def _open(raw: bytes, jti: str, key: RegisterKey) -> Authorisation:
+    jwe = parse_jwe(raw, 2 * MAX_RECORD)
+    if jwe.protected != _protected(jti):
+        raise Yours("register.malformed", "Restore the store: a record of the register stands under another's jti.")
+    record = open_content(jwe, unwrap_from_carrier(jwe.recipients[0], key))
+    return parse_json(Authorisation, record, "register.malformed")
+
+
+def _protected(jti: str) -> str:
+    return b64u(msgspec.json.encode(_Header("authorisation+jwe", "A256GCM", jti)))

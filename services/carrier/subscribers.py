@@ -1,0 +1,73 @@
+"""Subscribers: whose PIN it is, and the keys that they get. First come, first served; then only by the same key.
+
+    device -> carrier   POST /v1/subscribers {pin, sign}, signed with that very key
+    carrier -> gateway  PUT /v1/devices/{pin}
+    device <- carrier   {carrier, nodes}: keys from this minute on, never the past
+
+It knows keys of devices and gives out subscribers' own; it sees no message.
+"""
+
+from collections.abc import Collection, Iterable
+
+from redis.asyncio import Redis
+
+from services.carrier.keystore import Keystore
+from services.wire.api.carrier import Enrol, Enrolled, NodeJson
+from services.wire.api.gateway import Done, RegisterDevice
+from services.wire.chassis.client import Peer
+from services.wire.errors import Conflict, Ours, TiersError
+from services.wire.jose import VerifyKey
+from services.wire.keytree import epoch_of
+from services.wire.proof import Request, claimed_pin, verify_request
+
+KEY = "carrier:subscribers"
+
+
+def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, now: int) -> VerifyKey:
+    """Check that whoever enrols a PIN holds the key that it will be known by; raises `Yours`.
+
+    1. The request claims the PIN of the body. 2. It is signed by the key of the body, now (services.wire.proof).
+    """
+    key = VerifyKey.from_jwk(enrol.sign)
+    if claimed_pin(authorization) != enrol.pin:  # 1
+        raise Conflict("subscriber.pin", "Sign as the PIN that enrols.")
+    verify_request(authorization or "", enrol.pin, key, request, now)  # 2
+    return key
+
+
+class Subscribers:
+    """The PINs of this carrier, in the store: PIN -> the subscriber's public key."""
+
+    def __init__(self, carrier: str, store: Redis, gateway: Peer, keys: Keystore) -> None:
+        self._carrier = carrier
+        self._store = store
+        self._gateway = gateway
+        self._keys = keys
+        self._known: set[str] = set()
+
+    async def known(self, pins: Iterable[str]) -> Collection[str]:
+        """Return who of `pins` and others is a subscriber; the store is asked about strangers only, and once."""
+        strangers = [pin for pin in pins if pin not in self._known]
+        if strangers:
+            found = await self._store.hmget(KEY, strangers)
+            self._known |= {pin for pin, key in zip(strangers, found, strict=True) if key is not None}
+        return self._known
+
+    async def enrol(self, enrol: Enrol, key: VerifyKey, now: int) -> Enrolled:
+        """Enrol a PIN, or the same one again: register it at the relay first, then give out the keys.
+
+        Raises `Conflict` if the PIN is another key's, or what the relay refuses with: then nothing is stored. While the
+        relay is out of reach it raises `Ours`, and the PIN stays this key's.
+        """
+        claimed = await self._store.hsetnx(KEY, enrol.pin, key.raw)
+        if not claimed and await self._store.hget(KEY, enrol.pin) != key.raw:
+            raise Conflict("subscriber.key_conflict", "Enrol this PIN with the key that it was first enrolled with.")
+        try:
+            await self._gateway.ask("PUT", f"/v1/devices/{enrol.pin}", Done, RegisterDevice(enrol.sign))
+        except TiersError as error:
+            if claimed and not isinstance(error, Ours):  # out of reach is no refusal: the same device asks again
+                await self._store.hdel(KEY, enrol.pin)
+            raise
+        # From the minute before, because the device's clock may be one minute behind ours (`admission.epoch`).
+        nodes = self._keys.enrolment(enrol.pin, epoch_of(now) - 1)
+        return Enrolled(self._carrier, tuple(NodeJson.of(node) for node in nodes))

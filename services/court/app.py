@@ -1,0 +1,243 @@
+"""The court's request table. It holds the judge's signing key and the register; no message, no message key.
+
+    -> POST /v1/applications {application}          <- {jti, status, warrant}
+    -> POST /v1/applications/{jti}/<verb> {reason}  <- {…, carrier_told}
+    -> GET  /v1/warrants, /v1/warrants/{jti}        <- the register, as far as it is the caller's
+
+Log first, act second: every change stands in the ledger before it stands in the register, and in the register before
+the carrier hears of it. What the carrier could not be told is told again until it has been.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.court import register
+from services.court.register import Decision, Place, Record, Transition, Verb
+from services.court.store import Store, Untold, unknown
+from services.wire.api.carrier import WarrantStatus
+from services.wire.api.court import Apply, Decide, Entry, Register
+from services.wire.chassis.client import Peer
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.chassis.web import Handler, Route, application, body, raw_body
+from services.wire.encoding import parse_json
+from services.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
+from services.wire.identity import Identity, Role
+from services.wire.jose import GeneralJws, SigningKey
+from services.wire.leaf import SALT_BYTES, Leaf, Seal
+from services.wire.trust import Trust
+from services.wire.warrant import Status
+
+_log = structlog.get_logger()
+LOOK_SECONDS = 0.5
+"""How often the clock is looked at, and a carrier that was down is tried again."""
+
+_APPLICANT = frozenset({Role.APPLICANT})
+_JUDGE = frozenset({Role.JUDGE})
+_DECIDED = [verb for verb in Verb if verb is not Verb.EXPIRY]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom the court asks and trusts, and its clock (ms since 1970). `trust` is read anew: keys arrive while we run."""
+
+    ledger: LedgerClient
+    carrier: Peer
+    trust: Callable[[], Trust]
+    clock: Callable[[], int]
+
+
+class Court:
+    """What the court answers. `key` is the judge's: her certificate signs her in, this key signs for her."""
+
+    def __init__(
+        self, place: Place, key: SigningKey, store: Store, outside: Outside, metrics: CollectorRegistry
+    ) -> None:
+        self._place = place
+        self._key = key
+        self._store = store
+        self._outside = outside
+        self._clock = outside.clock
+        self._one_step_at_a_time = asyncio.Lock()
+        self._steps = Counter("tiers_court_steps", "Changes of state", ["leaf"], registry=metrics)
+        self._refused = Counter("tiers_court_refused", "Applications refused", ["code"], registry=metrics)
+        self._unlogged = Counter("tiers_court_refused_unlogged", "Refusals the ledger never saw", registry=metrics)
+        Gauge("tiers_court_untold", "Statements that wait for the carrier", registry=metrics).set_function(
+            lambda: len(store.untold())
+        )
+
+    def routes(self) -> list[Route]:
+        """Return the whole request table."""
+        both = _APPLICANT | _JUDGE
+        return [
+            Route("POST", "/v1/applications", _APPLICANT, self._apply, "apply for a warrant"),
+            *(
+                Route("POST", f"/v1/applications/{{jti}}/{verb}", _JUDGE, self._decider(verb), f"decide: {verb}")
+                for verb in _DECIDED
+            ),
+            Route("GET", "/v1/warrants", both, self._list, "list warrants: one's own agency's, or all for the judge"),
+            Route("GET", "/v1/warrants/{jti}", both, self._get, "fetch one warrant"),
+        ]
+
+    async def ready(self) -> None:
+        """Raise `Ours` while no log is pinned: nothing may be decided without one."""
+        try:
+            _ = self._outside.trust().log
+        except Yours as error:
+            raise Ours(error.code, error.detail) from None
+
+    async def look(self) -> None:
+        """Do what the clock asks for: tell the carrier what it has not taken, record expiry, break seals."""
+        for said in self._store.untold():
+            await self._tell(said)
+        for record in self._store.past_expiry(self._clock()):
+            await self._past(record.claims.jti)
+
+    async def keep_looking(self, _app: web.Application) -> AsyncIterator[None]:
+        """Look for as long as the application runs (an aiohttp clean-up context)."""
+        task = asyncio.create_task(self._look_again())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _look_again(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except sqlite3.Error as error:  # a full disk must not end the looking
+                _log.error("court.register_failed", error=type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _apply(self, caller: Identity, request: web.Request) -> Entry:
+        jws = (await body(request, Apply)).application
+        now = self._clock()
+        try:
+            taken = register.apply(jws, self._outside.trust().applicants, caller, self._place, now)
+        except TiersError as error:
+            seal = register.refused_seal(jws, os.urandom(SALT_BYTES))
+            self._store.refused(jws, seal, caller.name, error.code, now)
+            await self._log_refusal(seal, caller.name, error.code)
+            raise
+        claims = taken.claims
+        record = Record(claims, jws, register.seal_for(taken, os.urandom(SALT_BYTES)), Status.AWAITING_APPROVAL)
+        async with self._one_step_at_a_time:
+            self._store.check_new(claims.jti)
+            await self._append(register.leaf_for(record, "warrant.applied", self._place, now))
+            self._store.add(record)
+        _log.info("warrant.applied", jti=claims.jti, agency=claims.agency)
+        return self._entry(record)
+
+    def _decider(self, verb: Verb) -> Handler:
+        async def decide(caller: Identity, request: web.Request) -> Entry:
+            reason = parse_json(Decide, await raw_body(request) or b"{}", "request.malformed").reason
+            record = await self._decide(request.match_info["jti"], Decision(verb, caller, reason))
+            for said in self._store.untold():
+                if said.jti == record.claims.jti:
+                    await self._tell(said)
+            return self._entry(record)
+
+        return decide
+
+    async def _decide(self, jti: str, decision: Decision) -> Record:
+        async with self._one_step_at_a_time:
+            now, record = self._clock(), self._store.get(jti)
+            step, jws = await self._judged(record, decision, now)
+            index = await self._append(register.leaf_for(record, step.leaf, self._place, now))
+            changed = replace(record, jws=jws, status=step.after, reason=decision.reason)
+            if decision.verb is Verb.APPROVAL:
+                changed = replace(changed, approved_leaf=index)
+            statement = None
+            if step.tell_carrier:
+                statement = register.statement_for(record, step, self._key, decision.judge, now)
+            kept = self._store.replace(changed, statement)
+        _log.info(step.leaf, jti=jti, serial=kept.serial)
+        return kept
+
+    async def _judged(self, record: Record, decision: Decision, now: int) -> tuple[Transition, GeneralJws]:
+        """Return the step and the warrant after it. A judge who is none, or judges herself, is put on record."""
+        try:
+            step = register.decide(record, decision, self._place, now)
+            return step, register.signed(record, decision, self._outside.trust().applicants, self._key)
+        except Forbidden as error:
+            await self._log_refusal(record.seal, record.claims.agency, error.code)
+            raise
+
+    async def _past(self, jti: str) -> None:
+        """Record that a warrant has expired, and break the seal of one that had been approved; else the next look."""
+        try:
+            await self._expire_and_open(jti)
+        except TiersError as error:
+            _log.warning("warrant.expiry_not_logged", jti=jti, code=error.code)
+
+    async def _expire_and_open(self, jti: str) -> None:
+        async with self._one_step_at_a_time:
+            now, record = self._clock(), self._store.get(jti)
+            if register.status_at(record, now) is not record.status:
+                step = register.step(record.status, Verb.EXPIRY)
+                await self._append(register.leaf_for(record, step.leaf, self._place, now))
+                record = self._store.replace(replace(record, status=step.after))
+                _log.info(step.leaf, jti=jti)
+            if record.approved_leaf is not None and not record.opened:
+                await self._append(register.opening_for(record, self._place, now))
+                self._store.replace(replace(record, opened=True))
+                _log.info("seal.opened", jti=jti)
+
+    async def _append(self, leaf: Leaf) -> int:
+        logged = await self._outside.ledger.append(leaf)
+        self._steps.labels(leaf.type).inc()
+        return logged.index
+
+    async def _tell(self, said: Untold) -> None:
+        """Tell the carrier; what it does not take stays on the list until the warrant has expired."""
+        if self._clock() >= self._store.get(said.jti).open_after:
+            self._store.told([said])
+            return
+        path = f"/v1/warrants/{said.jti}/status"
+        try:
+            await self._outside.carrier.ask_raw("POST", path, WarrantStatus(said.statement))
+        except Conflict as error:  # it has this statement, or a later one
+            _log.info("carrier.knows", jti=said.jti, serial=said.serial, code=error.code)
+        except TiersError as error:
+            _log.warning("carrier.untold", jti=said.jti, serial=said.serial, code=error.code)
+            return
+        self._store.told([said])
+
+    async def _log_refusal(self, seal: Seal, agency: str, code: str) -> None:
+        """Append that something was refused. If the ledger is down it is refused all the same, and counted."""
+        self._refused.labels(code).inc()
+        try:
+            await self._outside.ledger.append(register.refusal_for(seal, code, agency, self._place, self._clock()))
+        except TiersError as error:
+            self._unlogged.inc()
+            _log.warning("warrant.refusal_not_logged", code=code, because=error.code)
+
+    async def _list(self, caller: Identity, _request: web.Request) -> Register:
+        return Register(tuple(self._entry(record) for record in self._store.all() if _may_see(caller, record)))
+
+    async def _get(self, caller: Identity, request: web.Request) -> Entry:
+        record = self._store.get(request.match_info["jti"])
+        if not _may_see(caller, record):
+            raise unknown()
+        return self._entry(record)
+
+    def _entry(self, record: Record) -> Entry:
+        jti, status = record.claims.jti, register.status_at(record, self._clock())
+        told = all(said.jti != jti for said in self._store.untold())
+        return Entry(jti, status, record.jws, record.reason, told)
+
+
+def _may_see(caller: Identity, record: Record) -> bool:
+    return caller.role is Role.JUDGE or caller.name == record.claims.agency
+
+
+def build(court: Court, metrics: CollectorRegistry) -> web.Application:
+    """Make the application: the table, and the court's own look at the clock."""
+    app = application(court.routes(), metrics, court.ready)
+    app.cleanup_ctx.append(court.keep_looking)
+    return app

@@ -1,0 +1,26 @@
+"""Settings of the court: a TOML file or `TIERS_…` variables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.wire.identity import Identity, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`judge` is the name in the judge's certificate; `carrier` the one that is told of suspensions."""
+
+    listen: str
+    state: Path
+    tls: Path
+    trust: Path
+    carrier_url: str
+    ledger_url: str
+    name: str = "in"
+    judge: str = "delhi"
+    carrier: str = "in"
+
+    @property
+    def party(self) -> Identity:
+        """Who this process is."""
+        return Identity(Role.COURT, self.name)

@@ -1,0 +1,144 @@
+"""The court's register on disk: sqlite3 in the court's own state directory. It holds no message and no message key.
+
+Every method is one transaction, on disk when it returns (`synchronous = FULL`). One process, one thread.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from services.court.register import Record
+from services.wire.encoding import unb64u
+from services.wire.errors import Conflict, Missing
+from services.wire.jose import GeneralJws
+from services.wire.leaf import Seal
+from services.wire.warrant import Claims, Status
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS warrants (
+    jti TEXT PRIMARY KEY, agency TEXT NOT NULL, exp INTEGER NOT NULL, status TEXT NOT NULL, jws BLOB NOT NULL,
+    salt BLOB NOT NULL, digest BLOB NOT NULL, serial INTEGER NOT NULL, reason TEXT NOT NULL,
+    approved_leaf INTEGER, opened INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS unfinished ON warrants (exp) WHERE opened = 0;
+CREATE TABLE IF NOT EXISTS untold (
+    jti TEXT PRIMARY KEY REFERENCES warrants (jti), serial INTEGER NOT NULL, statement TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (
+    ts INTEGER NOT NULL, agency TEXT NOT NULL, code TEXT NOT NULL, jws BLOB NOT NULL, salt BLOB NOT NULL
+) STRICT;
+"""
+_COLUMNS = "jws, salt, jti, digest, status, serial, reason, approved_leaf, opened"
+_Row = tuple[bytes, bytes, str, bytes, str, int, str, int | None, int]
+
+
+class Untold(msgspec.Struct, frozen=True):
+    """The latest statement about a warrant, while the carrier has not taken it."""
+
+    jti: str
+    serial: int
+    statement: str
+
+
+class Store:
+    """The register. A record is replaced whole; a statement to the carrier is stored with the step that made it."""
+
+    def __init__(self, path: Path) -> None:
+        # sqlite gives its journal the permissions of this file
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+        self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def add(self, record: Record) -> None:
+        """Enter a new warrant; raises `Conflict` if its `jti` is taken."""
+        claims, seal = record.claims, record.seal
+        row = (claims.jti, claims.agency, claims.exp, record.status, _json(record.jws), seal.salt, seal.digest)
+        try:
+            self._db.execute("INSERT INTO warrants VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', NULL, 0)", row)
+        except sqlite3.IntegrityError:
+            raise _taken() from None
+
+    def check_new(self, jti: str) -> None:
+        """Raise `Conflict` if there is a warrant of this `jti`."""
+        if self._db.execute("SELECT 1 FROM warrants WHERE jti = ?", (jti,)).fetchone():
+            raise _taken()
+
+    def get(self, jti: str) -> Record:
+        """Return one warrant; raises `Missing`."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM warrants WHERE jti = ?", (jti,)).fetchone()  # noqa: S608 - names
+        if row is None:
+            raise unknown()
+        return _record(row)
+
+    def all(self) -> list[Record]:
+        """Return every warrant, in the order of application."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM warrants ORDER BY rowid")  # noqa: S608 - column names
+        return [_record(row) for row in rows]
+
+    def past_expiry(self, now: int) -> list[Record]:
+        """Return the warrants past their `exp` at `now` (ms) that nobody decided, or whose seal is still shut."""
+        query = (
+            f"SELECT {_COLUMNS} FROM warrants WHERE opened = 0 AND exp * 1000 <= ?"  # noqa: S608 - column names
+            " AND (approved_leaf IS NOT NULL OR status = ?)"
+        )
+        return [_record(row) for row in self._db.execute(query, (now, Status.AWAITING_APPROVAL))]
+
+    def replace(self, record: Record, statement: str | None = None) -> Record:
+        """Write a changed record, and with it the statement that the carrier must get; returns the record.
+
+        With a statement the record's `serial` moves up to the statement's.
+        """
+        jti = record.claims.jti
+        kept = replace(record, serial=record.serial + (statement is not None))
+        row = (kept.status, _json(kept.jws), kept.serial, kept.reason, kept.approved_leaf, kept.opened, jti)
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "UPDATE warrants SET status = ?, jws = ?, serial = ?, reason = ?, approved_leaf = ?, opened = ?"
+                " WHERE jti = ?",
+                row,
+            )
+            if statement is not None:
+                self._db.execute("INSERT OR REPLACE INTO untold VALUES (?, ?, ?)", (jti, kept.serial, statement))
+        return kept
+
+    def untold(self) -> list[Untold]:
+        """Return what the carrier must still be told, oldest first."""
+        return [Untold(*row) for row in self._db.execute("SELECT jti, serial, statement FROM untold ORDER BY rowid")]
+
+    def told(self, said: Sequence[Untold]) -> None:
+        """Strike statements off; a newer one about the same warrant stays."""
+        self._db.executemany("DELETE FROM untold WHERE jti = ? AND serial = ?", [(one.jti, one.serial) for one in said])
+
+    def refused(self, jws: GeneralJws, seal: Seal, agency: str, code: str, now: int) -> None:
+        """Keep a refused application with the salt of its leaf."""
+        row = (now, agency, code, _json(jws), seal.salt)
+        self._db.execute("INSERT INTO refusals VALUES (?, ?, ?, ?, ?)", row)
+
+
+def unknown() -> Missing:
+    """Make the answer for a warrant that is not there, or not for the caller to see: the two must look the same."""
+    return Missing("court.unknown", "Ask for a warrant that you applied for, by its jti.")
+
+
+def _taken() -> Conflict:
+    return Conflict("court.duplicate", "Apply under a fresh jti: there is a warrant of this one.")
+
+
+_json = msgspec.json.encode
+
+
+def _record(row: _Row) -> Record:
+    raw, salt, jti, digest, status, serial, reason, approved_leaf, opened = row
+    jws = msgspec.json.decode(raw, type=GeneralJws)
+    claims = msgspec.json.decode(unb64u(jws.payload, "court.store"), type=Claims)
+    return Record(claims, jws, Seal(salt, jti, digest), Status(status), serial, reason, approved_leaf, bool(opened))

@@ -1,0 +1,88 @@
+"""Answers production orders: the policy decides, the log learns of it, and only then does anything leave. Thin I/O."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.enterprise.orders import (
+    MAX_MESSAGES,
+    Message,
+    OrderPolicy,
+    Traffic,
+    check_width,
+    decide,
+    leaf_of,
+    seal_of,
+    subject_of,
+)
+from services.enterprise.reader import Reader
+from services.enterprise.store import Store
+from services.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Unreadable
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.checkpoint import LoggedLeaf
+from services.wire.encoding import parse_json
+from services.wire.errors import Ours, TiersError, Yours
+from services.wire.identity import Identity
+from services.wire.leaf import SALT_BYTES, Leaf
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """`policy` reads the customer's file each time; `clock` gives ms since 1970."""
+
+    party: Identity
+    store: Store
+    reader: Reader
+    ledger: LedgerClient
+    policy: Callable[[], OrderPolicy]
+    clock: Callable[[], int]
+
+    async def answer(self, court: Identity, served: bytes) -> OrderAnswer:
+        """Answer an order as the court served it; raises `Yours`, or `Ours` while it cannot be logged."""
+        order = parse_json(Order, served, "request.malformed")
+        subject = subject_of(order)
+        decision = decide(self._read_policy(), order)
+        mids = self._reached(subject) if decision is Decision.DISCLOSE else ()
+        seal = seal_of(order, served, os.urandom(SALT_BYTES))
+        logged = await self._append(leaf_of(seal, decision, court, self.party, self.clock()))
+        self.store.keep_seal(logged.index, seal)
+        _log.info("order.answered", reference=order.reference, decision=decision, leaf=logged.index)
+        return await self._produce(order, decision, mids, logged)
+
+    def _reached(self, subject: Message | Traffic) -> tuple[str, ...]:
+        if isinstance(subject, Message):
+            return () if self.store.copy(subject.mid) is None else (subject.mid,)
+        mids = self.store.find_copies(subject, MAX_MESSAGES + 1)
+        check_width(len(mids))
+        return mids
+
+    async def _produce(
+        self, order: Order, decision: Decision, mids: tuple[str, ...], logged: LoggedLeaf
+    ) -> OrderAnswer:
+        """Open what an order reaches. Takes the logged leaf: nothing is opened before it stands in the log."""
+        opened: list[Opened] = []
+        sealed: list[Unreadable] = []
+        for mid in mids:
+            try:
+                opened.append(await self.reader.read(mid))
+            except TiersError as error:
+                sealed.append(Unreadable(mid, error.code))
+        return OrderAnswer(order.reference, decision, logged.index, tuple(opened), tuple(sealed))
+
+    def _read_policy(self) -> OrderPolicy:
+        try:
+            return self.policy()
+        except Yours as error:  # the customer's mistake and not the court's
+            _log.error("order.policy", code=error.code, detail=error.detail)
+            raise Ours("order.policy", "Try again later: the customer has to mend its policy first.") from None
+
+    async def _append(self, leaf: Leaf) -> LoggedLeaf:
+        try:
+            return await self.ledger.append(leaf)
+        except Yours as error:  # what the ledger refuses, or fails to prove, is no fault of the court's
+            _log.error("ledger.failed", code=error.code)
+            raise Ours("ledger.unavailable", "Try again in a second: an answer leaves when it is logged.") from None

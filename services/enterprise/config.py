@@ -1,0 +1,25 @@
+"""Settings of a customer's key server: a TOML file (`TIERS_CONFIG`) or `TIERS_…` variables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.wire.envelope import Org
+from services.wire.identity import Identity, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`listen` is host:port; `state`, `tls` and `trust` are folders; `name` is the customer's SRP id."""
+
+    listen: str
+    state: Path
+    tls: Path
+    trust: Path
+    name: Org
+    gateway_url: str
+    ledger_url: str
+
+    @property
+    def identity(self) -> Identity:
+        """Who this key server is."""
+        return Identity(Role.CUSTOMER, self.name)

@@ -1,0 +1,106 @@
+"""What decides the journal: which copies are kept, how one is opened, and who wrote it. Pure.
+
+The journal is the customer's own record of its own traffic. Copies stay sealed on disk: reading one takes the key
+server's key of the generation that the copy names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.wire.api.enterprise import Opened
+from services.wire.content import verify_content
+from services.wire.envelope import (
+    BesKid,
+    Channel,
+    DeviceKid,
+    Envelope,
+    find_recipient,
+    format_kid,
+    parse_kid,
+)
+from services.wire.errors import Forbidden, Missing, Yours
+from services.wire.jose import VerifyKey, peek_header
+from services.wire.sealing import HpkePrivateKey, decrypt_with, open_content
+
+FindKey = Callable[[int], HpkePrivateKey]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenedCopy:
+    """A copy that was opened and whose author is not checked yet: made by `open_copy` only. The repr hides it."""
+
+    envelope: Envelope
+    plaintext: bytes
+    author: DeviceKid
+
+
+def check_copy(envelope: Envelope, caller: str, org: str, newest: int) -> Envelope:
+    """Return a copy that `caller` (a PIN of `org`) may journal; raises `Yours`.
+
+    1. It is an enterprise message. 2. The caller sent or received it. 3. What the caller sent, it sent as this
+    customer's. 4. It names a generation of our key server, up to the `newest`, among its readers.
+    """
+    header = envelope.header
+    if header.channel is not Channel.ENTERPRISE:  # 1
+        raise Yours("journal.consumer", "Journal enterprise messages: a consumer message is the carrier's affair.")
+    if caller not in (header.sender, header.to):  # 2
+        raise Forbidden("journal.not_yours", "Journal messages that this device sent or received.")
+    if caller == header.sender and header.org != org:  # 3
+        raise Yours("journal.org", f"Send as a device of {org}: this message names another customer as the sender's.")
+    if bes_generation(envelope, org) > newest:  # 4
+        raise not_ours(org)
+    return envelope
+
+
+def bes_generation(envelope: Envelope, org: str) -> int:
+    """Return the newest generation of our key server among the readers; raises `Yours` where there is none."""
+    kids = [parse_kid(recipient.header.kid) for recipient in envelope.jwe.recipients]
+    ours = [kid.generation for kid in kids if isinstance(kid, BesKid) and kid.org == org]
+    if not ours or max(ours) < 1:
+        raise not_ours(org)
+    return max(ours)
+
+
+def not_ours(org: str) -> Yours:
+    """Return the refusal of an envelope that our key server cannot open, and never could."""
+    return Yours("journal.not_ours", f"Seal to the key server too: no recipient of this JWE is a key org/{org}/bes/….")
+
+
+def open_copy(envelope: Envelope, org: str, find: FindKey) -> OpenedCopy:
+    """Open a copy with the generation that it names; `find` raises for one that was destroyed. Raises `Yours`."""
+    wanted = BesKid(org, bes_generation(envelope, org))
+    recipient = find_recipient(envelope, lambda kid: kid == wanted)
+    if recipient is None:
+        raise not_ours(org)
+    plaintext = open_content(envelope.jwe, decrypt_with(recipient, find(wanted.generation)))
+    return OpenedCopy(envelope, plaintext, _author(plaintext, envelope))
+
+
+def _author(plaintext: bytes, envelope: Envelope) -> DeviceKid:
+    """Read who signed: a device of the sender that the header names, of some generation."""
+    token = plaintext.decode("ascii", "replace")
+    kid = parse_kid(peek_header(token.partition(".")[0], "content.malformed").kid)
+    header = envelope.header
+    if not isinstance(kid, DeviceKid) or (kid.org, kid.pin) != (header.org, header.sender):
+        raise Yours("content.sender", "The signature is not by the sender whom the envelope names.")
+    return kid
+
+
+def verify_copy(copy: OpenedCopy, author: VerifyKey) -> Opened:
+    """Check the signature inside with the author's key, found in a directory; raises `Yours`."""
+    header, kid = copy.envelope.header, format_kid(copy.author)
+    content = verify_content(copy.plaintext, copy.envelope.jwe.protected, header.service, kid, lambda _kid: author)
+    text = content.decode("utf-8", "backslashreplace")
+    return Opened(header.mid, header.sender, header.to, header.ts, text)
+
+
+def no_copy() -> Missing:
+    """Return the answer for a message that nobody journalled here."""
+    return Missing("journal.unknown", "Ask for the mid of a message that a device of this customer has journalled.")
+
+
+def no_author(kid: DeviceKid) -> Missing:
+    """Return the answer where the signer's key is not to be had any more."""
+    return Missing(
+        "read.author", f"Ask {kid.org} who {format_kid(kid)} was: no key is at hand that checks its signature."
+    )

@@ -1,0 +1,100 @@
+"""What decides a production order: the customer's policy, and nothing else. Pure.
+
+The policy is `policy.toml` in the state directory, one line for each reason that the customer gives in to:
+
+    [orders]
+    THIRD_PARTY_DATA_REQUEST = "disclose"
+
+What is not in it is refused; without the file everything is.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+
+from services.wire.api.enterprise import Decision, Order, Reason
+from services.wire.errors import TooLarge, Yours
+from services.wire.identity import Identity
+from services.wire.leaf import Leaf, Seal
+
+MAX_MESSAGES = 200
+JURISDICTION = "IN"
+_DETAIL = {Decision.DISCLOSE: "order.disclosed", Decision.REFUSE: "order.refused"}
+
+
+class OrderPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The customer's answer for each reason that it names."""
+
+    orders: dict[Reason, Decision] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An order reaches one message."""
+
+    mid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """An order reaches what one PIN sent and received in [start, until), ms since 1970."""
+
+    pin: str
+    start: int
+    until: int
+
+
+def parse_policy(raw: bytes | None) -> OrderPolicy:
+    """Read a policy file, or its absence; raises `Yours("order.policy")`."""
+    try:
+        return msgspec.convert(tomllib.loads((raw or b"").decode()), OrderPolicy)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        raise Yours("order.policy", "Make policy.toml valid TOML.") from None
+    except msgspec.ValidationError as error:
+        raise Yours(
+            "order.policy", f"Give policy.toml [orders] with <reason> = 'disclose' or 'refuse': {error}."
+        ) from None
+
+
+def decide(policy: OrderPolicy, order: Order) -> Decision:
+    """Return the customer's answer: what the policy says to this reason, and no where it says nothing."""
+    return policy.orders.get(order.reason, Decision.REFUSE)
+
+
+def subject_of(order: Order) -> Message | Traffic:
+    """Return what an order reaches: one message, or one PIN's traffic within a window; raises `Yours`."""
+    match order.mid, order.pin, order.window:
+        case str(mid), None, None:
+            return Message(mid)
+        case None, str(pin), window if window is not None:
+            if not 0 <= window.start < window.until < 1 << 63:
+                raise Yours("order.window", "Name a window of milliseconds since 1970 whose from is before its until.")
+            return Traffic(pin, window.start, window.until)
+    raise Yours("order.subject", "Order either one mid, or one pin with a window.")
+
+
+def check_width(found: int) -> int:
+    """Return how many messages an order reaches; raises `TooLarge` for more than one answer carries."""
+    if found > MAX_MESSAGES:
+        raise TooLarge("order.too_wide", f"Narrow the window: one order produces at most {MAX_MESSAGES} messages.")
+    return found
+
+
+def seal_of(order: Order, served: bytes, salt: bytes) -> Seal:
+    """Return what the log commits to: the bytes that the court served, by reference. `salt` is 32 random bytes."""
+    return Seal(salt, order.reference, sha256(served).digest())
+
+
+def leaf_of(seal: Seal, decision: Decision, court: Identity, party: Identity, now: int) -> Leaf:
+    """Return the leaf of an answer at `now` (ms): that an order was answered and how, not whom it was about."""
+    return Leaf(
+        type="order.answered",
+        ts=now,
+        jurisdiction=JURISDICTION,
+        agency=f"{court.role}-{court.name}".lower()[:32],
+        party=party.uri,
+        commitment=seal.commit(),
+        detail=_DETAIL[decision],
+    )

@@ -1,0 +1,49 @@
+"""The customer reads its own traffic: a journalled copy, the key that it names, and the author's key. Thin I/O."""
+
+from services.enterprise.journal import no_author, no_copy, open_copy, verify_copy
+from services.enterprise.keystore import KeyStore
+from services.enterprise.partners import Partners
+from services.enterprise.store import Store
+from services.wire.api.enterprise import Opened
+from services.wire.directory import Entry, verify_entry
+from services.wire.envelope import DeviceKid, parse_envelope
+from services.wire.errors import Missing
+from services.wire.jose import VerifyKey
+
+
+class Reader:
+    """Opens the journal."""
+
+    def __init__(self, store: Store, keys: KeyStore, partners: Partners) -> None:
+        self._store = store
+        self._keys = keys
+        self._partners = partners
+
+    async def read(self, mid: str) -> Opened:
+        """Open one message and check who wrote it; raises `TiersError` that says what stands in the way."""
+        raw = self._store.copy(mid)
+        if raw is None:
+            raise no_copy()
+        copy = open_copy(parse_envelope(raw), self._keys.org, self._keys.key)
+        entry = await self._entry(copy.author)
+        return verify_copy(copy, VerifyKey.from_jwk(entry.sign))
+
+    async def _entry(self, kid: DeviceKid) -> Entry:
+        """Return the author's entry of that generation: kept, or still to be had from its own customer."""
+        token = self._store.entry(kid)
+        if kid.org == self._keys.org:
+            if token is None:
+                raise no_author(kid)
+            return verify_entry(token, kid.org, self._keys.root.public)
+        partner = self._store.partners().get(kid.org)
+        if partner is None:
+            raise no_author(kid)
+        if token is not None:
+            return verify_entry(token, kid.org, partner.root)
+        try:
+            found = (await self._partners.ask(partner, kid.pin)).entry
+        except Missing:
+            raise no_author(kid) from None
+        if found.generation != kid.generation:
+            raise no_author(kid)
+        return found

@@ -1,0 +1,196 @@
+"""What a key server keeps beside its keys: one sqlite3 file in its state directory, 0600. Thin I/O, no decisions.
+
+Promises. One process uses it, from one thread. When a method that writes returns, what it wrote is on disk; when it
+raises `Ours`, nothing of it is. Writes that belong together are one method. No store of the provider is touched.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from services.enterprise.activation import OpenPassword
+from services.enterprise.directory import PinnedPartner
+from services.enterprise.orders import Traffic
+from services.wire.activation import ActivationKey
+from services.wire.chassis.state import StateDir
+from services.wire.directory import Entry
+from services.wire.envelope import DeviceKid, Envelope, format_envelope
+from services.wire.errors import Ours
+from services.wire.jose import VerifyKey
+from services.wire.leaf import Seal
+
+_log = structlog.get_logger()
+_NAME = "enterprise.db"
+_MODE = 0o600
+_TABLES = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA secure_delete = ON;
+CREATE TABLE IF NOT EXISTS passwords (pin TEXT PRIMARY KEY, key BLOB, issued INTEGER, tries INTEGER);
+CREATE TABLE IF NOT EXISTS entries (org TEXT, pin TEXT, generation INTEGER, token TEXT,
+                                    PRIMARY KEY (org, pin, generation));
+CREATE TABLE IF NOT EXISTS devices (pin TEXT PRIMARY KEY, token TEXT);
+CREATE TABLE IF NOT EXISTS partners (org TEXT PRIMARY KEY, root BLOB, url TEXT);
+CREATE TABLE IF NOT EXISTS journal (mid TEXT PRIMARY KEY, sender TEXT, receiver TEXT, ts INTEGER, envelope BLOB);
+CREATE INDEX IF NOT EXISTS journal_sender ON journal (sender, ts);
+CREATE INDEX IF NOT EXISTS journal_receiver ON journal (receiver, ts);
+CREATE TABLE IF NOT EXISTS orders (leaf INTEGER PRIMARY KEY, reference TEXT, salt BLOB, digest BLOB);
+"""
+
+
+class Store:
+    """The file. Give it back with `close`."""
+
+    def __init__(self, state: StateDir) -> None:
+        """Open the file, or make it; raises `Ours`."""
+        path = state.path / _NAME
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))  # sqlite would make it with the umask's mode
+        with _safely():
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # ---- one-time passwords ----
+
+    def put_password(self, password: OpenPassword) -> None:
+        """Let a PIN activate with this password, and with no other."""
+        row = (password.pin, password.key.reveal(), password.issued, password.tries)
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO passwords VALUES (?, ?, ?, ?)", row)
+
+    def password(self, pin: str) -> OpenPassword | None:
+        """Return the open password of a PIN."""
+        row = self._one("SELECT key, issued, tries FROM passwords WHERE pin = ?", pin)
+        return OpenPassword(pin, ActivationKey(row[0]), row[1], row[2]) if row else None
+
+    def count_try(self, pin: str) -> None:
+        """Count a wrong password."""
+        with self._writing() as db:
+            db.execute("UPDATE passwords SET tries = tries + 1 WHERE pin = ?", (pin,))
+
+    # ---- own devices, and every entry that was ever good ----
+
+    def activate(self, entry: Entry, token: str) -> None:
+        """Make an entry the current one of its PIN, and use up the PIN's password."""
+        with self._writing() as db:
+            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", (entry.org, entry.pin, entry.generation, token))
+            db.execute("INSERT OR REPLACE INTO devices VALUES (?, ?)", (entry.pin, token))
+            db.execute("DELETE FROM passwords WHERE pin = ?", (entry.pin,))
+
+    def revoke(self, pin: str) -> None:
+        """Take a PIN out of the directory, with its open password. Its old entries stay, to read old messages."""
+        with self._writing() as db:
+            db.execute("DELETE FROM devices WHERE pin = ?", (pin,))
+            db.execute("DELETE FROM passwords WHERE pin = ?", (pin,))
+
+    def device(self, pin: str) -> str | None:
+        """Return the signed entry of an activated device of our own."""
+        row = self._one("SELECT token FROM devices WHERE pin = ?", pin)
+        return row[0] if row else None
+
+    def devices(self) -> int:
+        """Count the activated devices."""
+        return self._count("SELECT count(*) FROM devices")
+
+    def last_generation(self, org: str, pin: str) -> int:
+        """Return the newest generation that a PIN ever had here; 0 for none."""
+        return self._count("SELECT coalesce(max(generation), 0) FROM entries WHERE org = ? AND pin = ?", org, pin)
+
+    def remember(self, entry: Entry, token: str) -> None:
+        """Keep a partner's entry as it was first seen, to read later what its device wrote."""
+        if self.entry(DeviceKid(entry.org, entry.pin, entry.generation)) is None:
+            with self._writing() as db:
+                row = (entry.org, entry.pin, entry.generation, token)
+                db.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)", row)
+
+    def entry(self, kid: DeviceKid) -> str | None:
+        """Return the signed entry of one generation of a device, of ours or a partner's."""
+        query = "SELECT token FROM entries WHERE org = ? AND pin = ? AND generation = ?"
+        row = self._one(query, kid.org, kid.pin, kid.generation)
+        return row[0] if row else None
+
+    # ---- partners ----
+
+    def put_partner(self, partner: PinnedPartner) -> None:
+        """Pin a partner's root and address. Entries that an older root signed are dropped: they prove nothing now."""
+        org, root = partner.org, partner.root.raw
+        drop = """DELETE FROM entries WHERE org = ?
+                  AND NOT EXISTS (SELECT 1 FROM partners WHERE org = entries.org AND root = ?)"""
+        with self._writing() as db:
+            db.execute(drop, (org, root))
+            row = (org, root, partner.url)
+            db.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", row)
+
+    def partners(self) -> Mapping[str, PinnedPartner]:
+        """Return the pinned partners by org."""
+        with _safely():
+            rows = self._db.execute("SELECT org, root, url FROM partners ORDER BY org").fetchall()
+        return {org: PinnedPartner(org, VerifyKey(root), url) for org, root, url in rows}
+
+    # ---- journal ----
+
+    def add_copy(self, envelope: Envelope) -> bytes:
+        """Keep a copy unless its `mid` is here already; returns the copy that is kept."""
+        head, raw = envelope.header, format_envelope(envelope)
+        with self._writing() as db:
+            row = (head.mid, head.sender, head.to, head.ts, raw)
+            db.execute("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)", row)
+        return self.copy(head.mid) or raw
+
+    def copy(self, mid: str) -> bytes | None:
+        """Return one copy, as it was journalled."""
+        row = self._one("SELECT envelope FROM journal WHERE mid = ?", mid)
+        return row[0] if row else None
+
+    def find_copies(self, traffic: Traffic, limit: int) -> tuple[str, ...]:
+        """Return the mids of what a PIN sent and received in a window, oldest first, at most `limit`."""
+        query = """SELECT mid FROM journal WHERE (sender = :pin OR receiver = :pin) AND ts >= :start AND ts < :until
+                   ORDER BY ts, mid LIMIT :limit"""
+        found = {"pin": traffic.pin, "start": traffic.start, "until": traffic.until, "limit": limit}
+        with _safely():
+            return tuple(row[0] for row in self._db.execute(query, found))
+
+    # ---- orders ----
+
+    def keep_seal(self, leaf: int, seal: Seal) -> None:
+        """Keep what was committed to in leaf number `leaf`, so that the customer can show it one day."""
+        with self._writing() as db:
+            row = (leaf, seal.jti, seal.salt, seal.digest)
+            db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)", row)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold one transaction: all of it is on disk, or nothing."""
+        with _safely():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def _one(self, query: str, *values: str | int) -> tuple[Any, ...] | None:
+        with _safely():
+            row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+            return row
+
+    def _count(self, query: str, *values: str | int) -> int:
+        row = self._one(query, *values)
+        return int(row[0]) if row else 0
+
+
+@contextmanager
+def _safely() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        _log.error("store.failed", error=type(error).__name__, name=getattr(error, "sqlite_errorname", ""))
+        raise Ours("store.unavailable", "Try again in a second: the key server cannot use its disk.") from None

@@ -1,0 +1,201 @@
+"""`tiers`: the classroom from the command line."""
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import msgspec
+import typer
+from rich.console import Console
+
+from services.lab.control import CONTROL, Control, leave_control, served
+from services.lab.demo import run_demo
+from services.lab.desk import opened
+from services.lab.world import booted
+from services.wire.envelope import Channel, Service
+from services.wire.errors import TiersError, Yours
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-intercept tiers on one relay.")
+warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")
+app.add_typer(warrant, name="warrant")
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Verb(StrEnum):
+    """What a judge can decide."""
+
+    APPROVAL = "approval"
+    REJECTION = "rejection"
+    SUSPENSION = "suspension"
+    RESUMPTION = "resumption"
+    CANCELLATION = "cancellation"
+
+
+def _home() -> Path:
+    """Return the folder of the world that `tiers up` keeps running: one for each user of the machine."""
+    return Path(tempfile.gettempdir()) / f"intercept-tiers-{os.getuid()}"
+
+
+def _store_url() -> str:
+    return os.environ.get("TIERS_STORE_URL", "")
+
+
+@app.command()
+def demo(fmt: Annotated[Format, typer.Option("--format")] = Format.TEXT) -> None:
+    """Boot every party, tell the story, attack everything; exits 0 only if every cell is as declared."""
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+        result = _run(run_demo(Path(folder) / "world", _store_url(), quiet=fmt is Format.JSON))
+    if fmt is Format.JSON:
+        sys.stdout.write(json.dumps(result.document(), ensure_ascii=False) + "\n")
+    raise typer.Exit(0 if result.as_declared else 1)
+
+
+@app.command()
+def up() -> None:
+    """Boot the classroom and keep it running until Ctrl-C."""
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        _run(_up(_home()))
+
+
+async def _up(root: Path) -> None:
+    console = Console()
+    with _only_one(root):
+        async with booted(root, _store_url()) as world, opened(world) as desk, served(desk) as where:
+            leave_control(root, where)
+            for name, child in world.children.items():
+                console.print(f"{name:<9} {world.url(name)}  pid {child.pid}", highlight=False)
+            console.print("\nThe classroom is up. Try: tiers send alice bob hello --channel consumer\nCtrl-C stops it.")
+            await asyncio.Event().wait()
+
+
+@contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """Keep the folder for this process; raises `Yours` while another world lives in it."""
+    with root.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Yours("lab.running", f"Stop the other `tiers up` first: it keeps a world in {root}.") from None
+        try:
+            yield
+        finally:
+            (root / CONTROL).unlink(missing_ok=True)
+
+
+def _act(name: str, ask: dict[str, Any]) -> Any:
+    """Ask the running world."""
+    try:
+        where = msgspec.json.decode((_home() / CONTROL).read_bytes(), type=Control)
+    except (OSError, msgspec.MsgspecError):
+        raise Yours("lab.down", "Run `tiers up` in another terminal first.") from None
+    answer = asyncio.run(_ask(where, name, ask))
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+async def _ask(where: Control, name: str, ask: dict[str, Any]) -> Any:
+    headers = {"Authorization": f"Bearer {where.token}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{where.url}/api/{name}", json=ask, headers=headers) as response,
+    ):
+        answer = await response.json(content_type=None)
+        if response.status != 200:  # noqa: PLR2004 - HTTP
+            raise Yours(answer["code"], answer["detail"])
+        return answer
+
+
+@app.command()
+def send(
+    sender: str,
+    to: str,
+    text: str,
+    channel: Annotated[Channel, typer.Option(help="whose keys: there is no default")],
+    service: Service = Service.BBM,
+    subject: str = "",
+) -> None:
+    """Send a message between two handsets of a running world."""
+    names = {"sender": sender, "to": to, "text": text, "channel": channel, "service": service, "subject": subject}
+    _act("send", names)
+
+
+@warrant.command("apply")
+def warrant_apply(
+    target: str,
+    minutes: Annotated[int, typer.Option(help="whole minutes, from the present one")] = 1,
+    services: Annotated[list[Service] | None, typer.Option("--service")] = None,
+) -> None:
+    """Apply for a warrant on a handset."""
+    _act("apply", {"target": target, "minutes": minutes, "services": services or list(Service)})
+
+
+@warrant.command("decide")
+def warrant_decide(jti: str, verb: Verb, reason: str = "") -> None:
+    """Have the judge decide."""
+    _act("decide", {"jti": jti, "verb": verb, "reason": reason})
+
+
+@warrant.command("approve")
+def warrant_approve(jti: str) -> None:
+    """Have the judge approve."""
+    _act("decide", {"jti": jti, "verb": Verb.APPROVAL})
+
+
+@warrant.command("serve")
+def warrant_serve(jti: str) -> None:
+    """Serve an approved warrant on the carrier."""
+    _act("serve", {"jti": jti})
+
+
+@app.command()
+def inspect(jti: str) -> None:
+    """Have the auditor inspect what a warrant brought, and open what opens."""
+    _act("inspect", {"jti": jti})
+
+
+@app.command()
+def read(org: str, mid: str) -> None:
+    """Have a customer read a message of its own."""
+    _act("read", {"org": org, "mid": mid})
+
+
+@app.command()
+def turn(minutes: int) -> None:
+    """Turn the classroom clock forward."""
+    _act("turn", {"minutes": minutes})
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; SIGTERM ends it as Ctrl-C does, so that no child is left behind."""
+
+    async def main() -> Any:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    return asyncio.run(main())
+
+
+def main() -> None:
+    """Run the command; an error is one line on standard error."""
+    try:
+        app()
+    except TiersError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -1,0 +1,41 @@
+"""Classroom time: real time plus an offset that the lab can turn forward, the same in every process of the world.
+
+A warrant's window is made of minutes, and nobody wants to wait for them in front of a projector. No party has a
+switch for this: the lab's launcher replaces `time.time_ns` in the party's process before the party's code is loaded.
+"""
+
+import mmap
+import struct
+import time
+from pathlib import Path
+
+_MINUTE_NS = 60_000_000_000
+_real = time.time_ns
+
+
+class Clock:
+    """A clock whose offset lies in a shared file of eight bytes."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            path.write_bytes(bytes(8))
+        with path.open("r+b") as file:
+            self._offset = mmap.mmap(file.fileno(), 8)
+        self.path = path
+
+    def time_ns(self) -> int:
+        """Return classroom time, ns since 1970."""
+        offset: int = struct.unpack_from("<q", self._offset)[0]
+        return _real() + offset
+
+    def now(self) -> int:
+        """Return classroom time, ms since 1970."""
+        return self.time_ns() // 1_000_000
+
+    def turn(self, minutes: int) -> int:
+        """Turn to the start of the minute that lies `minutes` ahead (at least 1); returns the new time in ms."""
+        now = self.time_ns()
+        ahead = (now // _MINUTE_NS + minutes) * _MINUTE_NS
+        (offset,) = struct.unpack_from("<q", self._offset)
+        struct.pack_into("<q", self._offset, 0, offset + ahead - now)
+        return self.now()

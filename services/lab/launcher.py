@@ -1,0 +1,30 @@
+"""Start a party's own program on classroom time: `python -m services.lab.launcher CLOCK [--leak NAME] MODULE`.
+
+It changes the process, never the party's code: the clock always, and for `tiers matrix --leak` one seeded fault.
+"""
+
+import runpy
+import sys
+import time
+from pathlib import Path
+
+from services.lab.clock import Clock
+
+
+def main() -> None:
+    """Replace the clock, plant a leak if one is named, run the program."""
+    path, *rest = sys.argv[1:]
+    clock = Clock(Path(path))
+    time.time_ns = clock.time_ns
+    time.time = lambda: clock.time_ns() / 1e9
+    if rest[0] == "--leak":
+        from services.lab.leaks import plant  # noqa: PLC0415 - a party that leaks nothing carries none of it
+
+        plant(rest[1])
+        rest = rest[2:]
+    sys.argv = rest
+    runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The ledger's request table. It holds the public log and its signing key, and no target's name.
+
+    -> POST /v1/leaves {leaf}        <- {index, leaf, proof, checkpoint}, once a witness has cosigned
+    -> GET  /checkpoint, /tile/...   <- what a static C2SP tlog-tiles server answers
+    -> GET  /v1/proofs/...           <- a proof, for readers who do not want to read tiles
+
+Who may write is the `WRITERS` column of the table; anybody may read.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.ledger.sequencer import Sequencer
+from services.ledger.store import Store
+from services.ledger.tree import parse_tile_path
+from services.wire.chassis.web import Route, raw_body
+from services.wire.checkpoint import ProofOfLogging, b64
+from services.wire.errors import Forbidden, Missing, Yours
+from services.wire.identity import Identity, Role
+from services.wire.leaf import Leaf, parse_leaf, verify_opening
+
+MAX_SKEW_MS = 300_000  # how far a leaf's time may be from the ledger's clock
+WRITERS = frozenset({Role.CARRIER, Role.GATEWAY, Role.COURT, Role.CUSTOMER, Role.AUDITOR})
+_READERS = frozenset({Role.ANYONE})
+_IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+_MUTABLE = {"Cache-Control": "no-cache"}
+
+
+class InclusionProof(msgspec.Struct, frozen=True):
+    """Leaf `index` in the tree of `size` leaves; `proof` as base64 hashes (RFC 9162 section 2.1.3)."""
+
+    index: int
+    size: int
+    proof: tuple[str, ...]
+
+
+class ConsistencyProof(msgspec.Struct, frozen=True):
+    """The tree of `second` leaves extends that of `first` (RFC 9162 section 2.1.4)."""
+
+    first: int
+    second: int
+    proof: tuple[str, ...]
+
+
+class _InclusionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    index: Annotated[int, Meta(ge=0)]
+    size: Annotated[int, Meta(ge=0)]
+
+
+class _ConsistencyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    first: Annotated[int, Meta(ge=0)]
+    second: Annotated[int, Meta(ge=0)]
+
+
+Q = TypeVar("Q", _InclusionQuery, _ConsistencyQuery)
+
+
+class Ledger:
+    """What the ledger answers. `now` is its clock, in milliseconds since 1970."""
+
+    def __init__(self, store: Store, sequencer: Sequencer, now: Callable[[], int], metrics: CollectorRegistry) -> None:
+        self._store = store
+        self._sequencer = sequencer
+        self._now = now
+        self._logged = Counter("tiers_ledger_leaves", "Leaves answered for", ["type"], registry=metrics)
+        Gauge("tiers_ledger_size", "Leaves on disk", registry=metrics).set_function(lambda: store.size)
+
+    def routes(self) -> list[Route]:
+        """Return the whole request table."""
+        return [
+            Route("POST", "/v1/leaves", WRITERS, self._append, "log a leaf of its own, with proof"),
+            Route("GET", "/checkpoint", _READERS, self._checkpoint, "the latest cosigned checkpoint"),
+            Route("GET", "/tile/{path:.+}", _READERS, self._tile, "a tile or entry bundle (C2SP tlog-tiles)"),
+            Route("GET", "/v1/proofs/inclusion", _READERS, self._inclusion, "prove a leaf in a tree"),
+            Route("GET", "/v1/proofs/consistency", _READERS, self._consistency, "prove one tree extends another"),
+        ]
+
+    async def _append(self, caller: Identity, request: web.Request) -> ProofOfLogging:
+        entry = await raw_body(request)
+        leaf = parse_leaf(entry)
+        if leaf.party != caller.uri:
+            raise Forbidden("leaf.party", f"Log leaves of your own: set party to {caller.uri}.")
+        if self._store.index_of(entry) is None:  # what is logged already is only proven again, however late
+            self._check_new(leaf)
+        proof = await self._sequencer.add(entry)
+        self._logged.labels(leaf.type).inc()
+        return proof
+
+    def _check_new(self, leaf: Leaf) -> None:
+        if abs(leaf.ts - self._now()) > MAX_SKEW_MS:
+            raise Yours("leaf.clock", f"Set ts to within {MAX_SKEW_MS // 1000} s of the ledger's clock.")
+        if leaf.opens is not None:
+            sealed = self._store.entry(leaf.opens.index)
+            if sealed is None:
+                raise Yours("leaf.not_sealed", "Open the index of a leaf that carries open_after.")
+            verify_opening(leaf, parse_leaf(sealed))
+
+    async def _checkpoint(self, _caller: Identity, _request: web.Request) -> web.Response:
+        note = self._store.checkpoint()
+        if note is None:
+            raise Missing("ledger.no_checkpoint", "Log a leaf first: this log is empty.")
+        return web.Response(text=note, headers=_MUTABLE)
+
+    async def _tile(self, _caller: Identity, request: web.Request) -> web.Response:
+        tile = self._store.tile(parse_tile_path(request.match_info["path"]))
+        if tile is None:
+            raise Missing("ledger.no_tile", "Ask for a tile that the checkpoint's size implies (C2SP tlog-tiles).")
+        return web.Response(body=tile, headers=_IMMUTABLE)
+
+    async def _inclusion(self, _caller: Identity, request: web.Request) -> InclusionProof:
+        query = _query(request, _InclusionQuery)
+        proof = self._store.inclusion_proof(query.index, self._published(query.size))
+        return InclusionProof(query.index, query.size, tuple(b64(node) for node in proof))
+
+    async def _consistency(self, _caller: Identity, request: web.Request) -> ConsistencyProof:
+        query = _query(request, _ConsistencyQuery)
+        proof = self._store.consistency_proof(query.first, self._published(query.second))
+        return ConsistencyProof(query.first, query.second, tuple(b64(node) for node in proof))
+
+    def _published(self, size: int) -> int:
+        """Pass a size that a witness has seen: nothing is proven about leaves beyond it."""
+        published = self._sequencer.published()
+        if published is None or size > published.checkpoint.head.size:
+            raise Missing("ledger.no_tree", "Ask for a size up to that of the published checkpoint.")
+        return size
+
+
+def _query(request: web.Request, kind: type[Q]) -> Q:
+    try:
+        return msgspec.convert(dict(request.query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Yours("ledger.query", f"Ask with {' and '.join(kind.__struct_fields__)}: {error}.") from None

@@ -1,0 +1,114 @@
+"""The order of things in the log: append, sign, have it cosigned, publish, and only then answer. Thin I/O.
+
+It works in rounds. What arrives while a round runs shares the next one: one fsync, one checkpoint, one cosignature.
+If the witness fails, the entries stay, nobody is answered, and the same leaf sent again is found where it stands.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from services.ledger.cosigning import AddCheckpoint, OtherSize
+from services.ledger.store import Store
+from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
+from services.wire.errors import Ours, TiersError
+from services.wire.merkle import TreeHead
+
+_log = structlog.get_logger()
+MAX_ROUND = 4_096  # entries
+
+
+class Witness(Protocol):
+    """A witness, asked. Slow or dead ones raise `Ours`; a refusal raises what `cosigning.verify_extends` says."""
+
+    async def add_checkpoint(self, request: AddCheckpoint) -> str:
+        """Return the cosignature lines."""
+
+
+class Sequencer:
+    """The one writer of the log."""
+
+    def __init__(self, store: Store, signer: LogSigner, witness: Witness, pinned: Callable[[], PinnedLog]) -> None:
+        """Take over a store. `pinned` gives the log's own key and the witness's, once that is known."""
+        self._store = store
+        self._signer = signer
+        self._witness = witness
+        self._pinned = pinned
+        self._waiting: list[tuple[bytes, asyncio.Future[ProofOfLogging]]] = []
+        self._rounds: asyncio.Task[None] | None = None
+
+    async def add(self, entry: bytes) -> ProofOfLogging:
+        """Log an entry and prove it in a witnessed checkpoint. Raises `Ours`: ask again, with the same bytes."""
+        waiter: asyncio.Future[ProofOfLogging] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, waiter))
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._run())
+        return await waiter
+
+    def published(self) -> WitnessedCheckpoint | None:
+        """Return the checkpoint that everybody is shown; raises `Ours` before a witness is known."""
+        note = self._store.checkpoint()
+        return None if note is None else verify_witnessed(note, self._pinned())
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_ROUND], self._waiting[MAX_ROUND:]
+            failure = Ours("ledger.failed", "Send the same leaf again; if that fails too, tell the ledger's operator.")
+            try:
+                proofs = await self._round([entry for entry, _ in batch])
+                for (_, waiter), proof in zip(batch, proofs, strict=True):
+                    if not waiter.done():
+                        waiter.set_result(proof)
+            except (TiersError, OSError) as error:
+                _log.warning("ledger.round_failed", entries=len(batch), error=str(error))
+                failure = error if isinstance(error, Ours) else failure
+            finally:  # whatever happened, nobody is left waiting
+                for _, waiter in batch:
+                    if not waiter.done():
+                        waiter.set_exception(failure)
+
+    async def _round(self, entries: Sequence[bytes]) -> list[ProofOfLogging]:
+        indexes = await asyncio.to_thread(self._store.append, entries)
+        published = self.published()
+        if published is None or published.checkpoint.head.size <= max(indexes):
+            published = await self._publish(published)
+        return await asyncio.to_thread(self._prove, entries, indexes, published)
+
+    async def _publish(self, before: WitnessedCheckpoint | None) -> WitnessedCheckpoint:
+        head = await asyncio.to_thread(self._store.head)
+        note = self._signer.sign(head)
+        note += await self._cosignature(note, head, 0 if before is None else before.checkpoint.head.size)
+        witnessed = verify_witnessed(note, self._pinned())
+        await asyncio.to_thread(self._store.publish, note)
+        _log.info("ledger.published", size=head.size)
+        return witnessed
+
+    async def _cosignature(self, note: str, head: TreeHead, old: int) -> str:
+        """Ask the witness; where it knows another size, once more from there (it may have answered into a crash)."""
+        try:
+            return await self._witness.add_checkpoint(self._request(old, head.size, note))
+        except OtherSize as error:
+            known = error.size
+        if known > head.size or known == old:
+            _log.error("ledger.rolled_back", size=head.size, witnessed=known)
+            raise Ours("ledger.rolled_back", "Tell the ledger's operator: the witness saw another or a longer log.")
+        return await self._witness.add_checkpoint(self._request(known, head.size, note))
+
+    def _request(self, old: int, new: int, note: str) -> AddCheckpoint:
+        return AddCheckpoint(old, self._store.consistency_proof(old, new), note)
+
+    def _prove(
+        self, entries: Sequence[bytes], indexes: Sequence[int], published: WitnessedCheckpoint
+    ) -> list[ProofOfLogging]:
+        size = published.checkpoint.head.size
+        return [
+            ProofOfLogging(
+                index=index,
+                leaf=entry.decode(),
+                proof=tuple(b64(node) for node in self._store.inclusion_proof(index, size)),
+                checkpoint=published.note,
+            )
+            for entry, index in zip(entries, indexes, strict=True)
+        ]

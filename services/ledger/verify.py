@@ -1,0 +1,316 @@
+"""Check a whole log from its files alone: `python -m services.ledger.verify DIR --log VKEY --witness VKEY`.
+
+It shares no code with the ledger, on purpose: a mistake in the ledger's tree, notes or leaves shows up here.
+Standard library and `cryptography` only. The numbered steps are those of docs/spec/ledger.md, "Verifying a log".
+"""
+
+import argparse
+import base64
+import binascii
+import json
+import sys
+import time
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+WIDTH = 256  # hashes to a tile, entries to a bundle
+HASH = 32
+MAX_FILE = 32 * 1024 * 1024  # bytes; a bundle of 256 entries of 64 KiB is half of it
+LOG, COSIGNATURE = 0x01, 0x04  # C2SP signature types
+TEXTS = {"type", "jurisdiction", "agency", "party", "commitment"}
+NUMBERS = {"ts", "count", "open_after", "index"}
+OPTIONAL = {"detail", "count", "open_after", "opens"}
+OPENING = {"index", "salt", "jti", "digest"}
+
+Leaf = dict[str, Any]  # this file trusts no type of ours: it reads JSON as anybody would
+
+
+class LogInvalid(Exception):
+    """The log is not what it says. `code` is stable; `detail` says where to look."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """A seal past its date that nobody has opened."""
+
+    index: int
+    party: str
+    open_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a valid log holds. `beyond` counts entries on disk that no checkpoint covers yet."""
+
+    origin: str
+    size: int
+    root: str
+    witnesses: tuple[str, ...]
+    witnessed_at: int
+    opened: int
+    unopened: tuple[Unopened, ...]
+    beyond: int
+
+
+def verify_log(directory: Path, log_vkey: str, witness_vkeys: Sequence[str], now: int) -> Report:
+    """Check the log in `directory` against pinned keys; `now` in milliseconds decides which seals are late.
+
+    Raises `LogInvalid`. Steps: 1. checkpoint, 2. cosignature, 3. entries, 4. root, 5. tiles, 6. leaves, 7. seals.
+    """
+    origin, size, root, text, lines = _checkpoint(directory, log_vkey)  # 1
+    cosigned = _cosignatures(text, lines, witness_vkeys)  # 2
+    entries = [entry for n in range(-(-size // WIDTH)) for entry in _bundle(directory, n, min(WIDTH, size - n * WIDTH))]
+    hashes = [sha256(b"\x00" + entry).digest() for entry in entries]  # 3
+    if _root(hashes) != root:  # 4
+        raise LogInvalid("log.root", "the entries on disk do not hash to the root in the checkpoint")
+    _check_tiles(directory, hashes)  # 5
+    leaves = [_leaf(index, entry) for index, entry in enumerate(entries)]  # 6
+    if len(set(hashes)) != size:
+        raise LogInvalid("log.twice", "two entries are the same bytes")
+    opened = _check_openings(leaves)  # 7
+    return Report(
+        origin=origin,
+        size=size,
+        root=base64.b64encode(root).decode(),
+        witnesses=tuple(sorted({name for name, _ in cosigned})),
+        witnessed_at=max(at for _, at in cosigned),
+        opened=len(opened),
+        unopened=_unopened(leaves, opened, now),
+        beyond=_beyond(directory, size),
+    )
+
+
+def _checkpoint(directory: Path, log_vkey: str) -> tuple[str, int, bytes, str, list[str]]:
+    note = _read(directory / "checkpoint").decode(errors="replace")
+    text, _, signatures = note.rpartition("\n\n")
+    body = f"{text}\n"
+    try:
+        origin, number, root = text.split("\n")
+        size = int(number)
+    except ValueError:
+        raise LogInvalid("log.checkpoint", "the checkpoint is not three lines and its signatures") from None
+    if number != str(size) or size < 0 or not signatures.endswith("\n"):
+        raise LogInvalid("log.checkpoint", "the checkpoint has another spelling than C2SP tlog-checkpoint")
+    lines = signatures.splitlines()
+    name, key_id, key = _vkey(log_vkey, LOG)
+    if name != origin:
+        raise LogInvalid("log.origin", f"the checkpoint is of {origin!r}, not of the pinned log")
+    found = _signatures(lines, name, key_id)
+    if not found:
+        raise LogInvalid("log.unsigned", "the pinned log has not signed the checkpoint")
+    for signature in found:
+        _verify(key, signature, body.encode(), "log.signature")
+    return origin, size, _decode(root, "log.checkpoint"), body, lines
+
+
+def _cosignatures(text: str, lines: list[str], witness_vkeys: Sequence[str]) -> list[tuple[str, int]]:
+    found = []
+    for vkey in witness_vkeys:
+        name, key_id, key = _vkey(vkey, COSIGNATURE)
+        for blob in _signatures(lines, name, key_id):
+            at = int.from_bytes(blob[:8], "big")
+            _verify(key, blob[8:], f"cosignature/v1\ntime {at}\n{text}".encode(), "log.cosignature")
+            found.append((name, at))
+    if not found:
+        raise LogInvalid("log.unwitnessed", "no pinned witness has cosigned the checkpoint")
+    return found
+
+
+def _vkey(vkey: str, kind: int) -> tuple[str, bytes, Ed25519PublicKey]:
+    name, _, rest = vkey.partition("+")
+    key_id, _, encoded = rest.partition("+")
+    raw = _decode(encoded, "log.vkey")
+    wanted = sha256(name.encode() + b"\n" + raw).digest()[:4]
+    if raw[:1] != bytes([kind]) or len(raw) != 1 + HASH or key_id != wanted.hex():
+        raise LogInvalid("log.vkey", f"{vkey!r} is not a verifier key of signature type {kind}")
+    return name, wanted, Ed25519PublicKey.from_public_bytes(raw[1:])
+
+
+def _signatures(lines: list[str], name: str, key_id: bytes) -> list[bytes]:
+    prefix = f"— {name} "
+    blobs = [_decode(line.removeprefix(prefix), "log.checkpoint") for line in lines if line.startswith(prefix)]
+    return [blob[4:] for blob in blobs if blob[:4] == key_id]
+
+
+def _verify(key: Ed25519PublicKey, signature: bytes, message: bytes, code: str) -> None:
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        raise LogInvalid(code, "a signature by a pinned key does not verify") from None
+
+
+def _decode(text: str, code: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise LogInvalid(code, "something that should be base64 is not") from None
+
+
+def _root(hashes: list[bytes]) -> bytes:
+    """RFC 9162 section 2.1.1, read as the recursion that it is."""
+    if not hashes:
+        return sha256(b"").digest()
+    if len(hashes) == 1:
+        return hashes[0]
+    k = 1 << ((len(hashes) - 1).bit_length() - 1)
+    return sha256(b"\x01" + _root(hashes[:k]) + _root(hashes[k:])).digest()
+
+
+def _bundle(directory: Path, n: int, width: int) -> list[bytes]:
+    data, at, entries = _tile(directory, "entries", n, width), 0, []
+    while at + 2 <= len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        entries.append(data[at + 2 : end])
+        at = end
+    if at != len(data) or len(entries) < width:
+        raise LogInvalid("log.entries", f"entry bundle {n} is cut off")
+    return entries[:width]
+
+
+def _check_tiles(directory: Path, hashes: list[bytes]) -> None:
+    """Compare the tiles of every level with what the entries hash to; a level above holds roots of full tiles."""
+    level = 0
+    while hashes:
+        rows = [hashes[at : at + WIDTH] for at in range(0, len(hashes), WIDTH)]
+        for n, row in enumerate(rows):
+            if _tile(directory, str(level), n, len(row))[: len(row) * HASH] != b"".join(row):
+                raise LogInvalid("log.tile", f"tile {n} of level {level} is not what the entries hash to")
+        hashes = [_root(row) for row in rows if len(row) == WIDTH]
+        level += 1
+
+
+def _tile(directory: Path, level: str, n: int, width: int) -> bytes:
+    """Read a tile or bundle; where the partial one is gone, the full one starts with it (C2SP tlog-tiles)."""
+    full = _path(directory, level, n)
+    partial = full.with_name(f"{full.name}.p") / str(width)
+    return _read(partial if width < WIDTH and partial.exists() else full)
+
+
+def _path(directory: Path, level: str, n: int) -> Path:
+    digits = f"{n:03d}".rjust(-(-len(f"{n:03d}") // 3) * 3, "0")
+    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    return directory.joinpath("tile", level, *(f"x{group}" for group in groups[:-1]), groups[-1])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE)
+    except OSError as error:
+        raise LogInvalid("log.file", f"cannot read {path}: {error.strerror}") from None
+
+
+def _leaf(index: int, entry: bytes) -> Leaf:
+    """Read one leaf and hold it against its canonical spelling (RFC 8785; names are ASCII, numbers whole)."""
+    try:
+        leaf = json.loads(entry, parse_float=_no_float, parse_constant=_no_float)
+        spelled = json.dumps(leaf, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise LogInvalid("log.leaf", f"leaf {index} is not JSON with whole numbers") from None
+    if not isinstance(leaf, dict) or spelled != entry:
+        raise LogInvalid("log.leaf", f"leaf {index} is not an object in canonical JSON")
+    if not _has_shape(leaf, TEXTS | {"ts"}, OPTIONAL):
+        raise LogInvalid("log.leaf", f"leaf {index} has other members than the specification")
+    opens = leaf.get("opens")
+    if (leaf["type"] == "seal.opened") != (opens is not None and _has_shape(opens, OPENING, set())):
+        raise LogInvalid("log.leaf", f"leaf {index} is not an opening, or not all of one")
+    return leaf
+
+
+def _has_shape(value: Any, required: AbstractSet[str], optional: AbstractSet[str]) -> bool:
+    """Look at names and types only; what the members say is compared where it counts."""
+    return (
+        isinstance(value, dict)
+        and required <= value.keys() <= required | optional
+        and all(type(member) is (int if name in NUMBERS else str) for name, member in value.items() if name != "opens")
+    )
+
+
+def _no_float(_text: str) -> float:
+    raise ValueError
+
+
+def _check_openings(leaves: list[Leaf]) -> set[str]:
+    """Check every `seal.opened` against the leaf that it opens; return the commitments that are open."""
+    opened = set()
+    for index, leaf in enumerate(leaves):
+        if "opens" not in leaf:
+            continue
+        opens = leaf["opens"]
+        target = leaves[opens["index"]] if opens["index"] in range(index) else {}
+        late_enough = target.get("open_after") is not None and target["open_after"] <= leaf["ts"]
+        if not late_enough or not _commitment(opens) == target["commitment"] == leaf["commitment"]:
+            raise LogInvalid("log.seal", f"leaf {index} does not open the seal that it says it opens")
+        opened.add(leaf["commitment"])
+    return opened
+
+
+def _commitment(opens: dict[str, Any]) -> str:
+    try:
+        salt, digest = (base64.urlsafe_b64decode(f"{opens[member]}=") for member in ("salt", "digest"))
+        jti = opens["jti"].encode("ascii")
+    except (binascii.Error, ValueError, AttributeError):
+        return ""
+    return base64.urlsafe_b64encode(sha256(salt + jti + digest).digest()).rstrip(b"=").decode()
+
+
+def _unopened(leaves: list[Leaf], opened: set[str], now: int) -> tuple[Unopened, ...]:
+    return tuple(
+        Unopened(index, leaf["party"], leaf["open_after"])
+        for index, leaf in enumerate(leaves)
+        if "open_after" in leaf and leaf["open_after"] <= now and leaf["commitment"] not in opened
+    )
+
+
+def _beyond(directory: Path, size: int) -> int:
+    """Count the entries on disk after `size`: appended, and not witnessed yet."""
+    n, total = size // WIDTH, size
+    while _path(directory, "entries", n).exists():
+        n, total = n + 1, (n + 1) * WIDTH
+    full = _path(directory, "entries", n)
+    partials = full.with_name(f"{full.name}.p")
+    widths = [int(path.name) for path in partials.glob("*") if path.name.isdecimal()]
+    return max([total, *(n * WIDTH + width for width in widths)]) - size
+
+
+def main() -> None:
+    """Print what the log holds; exit 1 with one sentence if it is not valid."""
+    parser = argparse.ArgumentParser(prog="python -m services.ledger.verify", description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--log", required=True, metavar="VKEY")
+    parser.add_argument("--witness", required=True, action="append", metavar="VKEY")
+    asked = parser.parse_args()
+    try:
+        report = verify_log(asked.directory, asked.log, asked.witness, time.time_ns() // 1_000_000)
+    except LogInvalid as error:
+        sys.exit(str(error))
+    sys.stdout.write(render(report))
+
+
+def render(report: Report) -> str:
+    """Return the report as lines of text."""
+    lines = [
+        f"{report.origin}: {report.size} leaves, root {report.root}",
+        f"cosigned by {', '.join(report.witnesses)} at {time.strftime('%FT%TZ', time.gmtime(report.witnessed_at))}",
+        f"seals opened: {report.opened}, past their date and unopened: {len(report.unopened)}",
+        *(f"  leaf {late.index}: {late.party} should have opened it" for late in report.unopened),
+    ]
+    if report.beyond:
+        lines.append(f"appended and not witnessed yet: {report.beyond}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

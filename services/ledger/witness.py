@@ -1,0 +1,119 @@
+"""The witness's process: `python -m services.ledger.witness`. It cosigns a checkpoint if the log only grew.
+
+It is another party than the ledger: own key, own state, own certificate. It stores no leaf and never sees one.
+
+    -> POST /add-checkpoint (C2SP tlog-witness)     <- the cosignature, or a refusal that keeps the evidence
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+
+from services.ledger.config import WitnessSettings, read_vkey
+from services.ledger.cosigning import SIZE_TYPE, OtherSize, SplitView, Unprovable, parse_request, verify_extends
+from services.wire.chassis import logs, settings
+from services.wire.chassis.state import StateDir
+from services.wire.chassis.tls import Tls
+from services.wire.chassis.web import Route, application, raw_body, serve
+from services.wire.checkpoint import LogKey, WitnessSigner, verify_signed
+from services.wire.errors import TiersError
+from services.wire.identity import TRUST_DOMAIN, Identity, Role
+from services.wire.jose import SigningKey
+from services.wire.merkle import EMPTY_ROOT, TreeHead
+
+_log = structlog.get_logger()
+LATEST = "latest"  # the last checkpoint that this witness cosigned
+
+
+class Witness:
+    """One witness of one log. `now` is its clock, in seconds since 1970."""
+
+    def __init__(
+        self,
+        state: StateDir,
+        signer: WitnessSigner,
+        log: Callable[[], LogKey],
+        now: Callable[[], int],
+        metrics: CollectorRegistry,
+    ) -> None:
+        self._state = state
+        self._signer = signer
+        self._log = log
+        self._now = now
+        self._answers = Counter("tiers_witness_answers", "Answers to add-checkpoint", ["code"], registry=metrics)
+
+    def routes(self) -> list[Route]:
+        """Return the whole request table."""
+        return [Route("POST", "/add-checkpoint", {Role.LEDGER}, self._add_checkpoint, "cosign a checkpoint")]
+
+    def cosign(self, body: bytes) -> str:
+        """Return the cosignature line for a request. Raises what `cosigning.verify_extends` raises.
+
+        There is no `await` between the comparison with the latest checkpoint and its replacement on disk:
+        two requests at once cannot both extend the same one.
+        """
+        request = parse_request(body)
+        log = self._log()
+        try:
+            signed = verify_extends(request, log, self._latest(log))
+        except (SplitView, Unprovable) as error:
+            seen = (self._state.read(LATEST) or b"").decode()
+            _log.error("witness.inconsistent", code=error.code, seen=seen, shown=request.note)
+            raise
+        self._state.write(LATEST, signed.note.encode())
+        return self._signer.cosign(signed, self._now())
+
+    def _latest(self, log: LogKey) -> TreeHead:
+        note = self._state.read(LATEST)
+        return TreeHead(0, EMPTY_ROOT) if note is None else verify_signed(note.decode(), log).checkpoint.head
+
+    async def _add_checkpoint(self, _caller: Identity, request: web.Request) -> web.Response:
+        body = await raw_body(request)
+        try:
+            line = self.cosign(body)
+        except OtherSize as error:
+            self._answers.labels(error.code).inc()
+            headers = {"Content-Type": SIZE_TYPE}
+            return web.Response(body=f"{error.size}\n".encode(), status=error.status, headers=headers)
+        except TiersError as error:
+            self._answers.labels(error.code).inc()
+            raise
+        self._answers.labels("cosigned").inc()
+        return web.Response(text=line)
+
+
+async def run(config: WitnessSettings) -> None:
+    """Wire the witness together and serve until told to stop."""
+    logs.configure(config.party)
+    tls = Tls(config.tls)
+    state = StateDir(config.state)
+    signer = WitnessSigner(f"{TRUST_DOMAIN}/{config.party}", state.key("witness.key", SigningKey))
+    state.write("witness.vkey", f"{signer.key.vkey()}\n".encode())
+    log = cache(lambda: read_vkey(config.trust / "log.vkey", LogKey))
+    metrics = CollectorRegistry()
+
+    async def ready() -> None:
+        log()
+
+    witness = Witness(state, signer, log, lambda: int(time.time()), metrics)
+    await serve(application(witness.routes(), metrics, ready), config.party, config.listen, tls)
+
+
+def main() -> None:
+    """Run the witness; a wrong setting ends it with one sentence."""
+    try:
+        asyncio.run(run(settings.load(WitnessSettings, os.environ)))
+    except TiersError as error:
+        print(f"{error.code}: {error.detail}", file=sys.stderr)  # noqa: T201 - whoever started us reads it
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The witness as the log reaches it: C2SP tlog-witness over mutual TLS. Thin I/O around `cosigning`."""
+
+import aiohttp
+
+from services.ledger.cosigning import SIZE_TYPE, AddCheckpoint, OtherSize
+from services.wire.errors import Ours
+from services.wire.identity import Identity
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
+MAX_ANSWER = 65_536  # bytes
+
+
+class HttpWitness:
+    """One witness at one address. `session` carries our TLS context."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, identity: Identity) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+        self._identity = identity
+
+    async def add_checkpoint(self, request: AddCheckpoint) -> str:
+        """Return the cosignature lines. Raises `OtherSize` (409), or `Ours("ledger.unwitnessed")` for all else."""
+        try:
+            async with self._session.post(
+                f"{self._url}/add-checkpoint",
+                data=request.encode(),
+                server_hostname=self._identity.host,
+                timeout=_TIMEOUT,
+            ) as response:
+                answer = await response.content.read(MAX_ANSWER)
+                status, kind = response.status, response.content_type
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise _unwitnessed("is not answering") from None
+        if status == 409 and kind == SIZE_TYPE and answer.strip().isdigit():  # noqa: PLR2004 - C2SP tlog-witness
+            raise OtherSize(int(answer))
+        if status != 200:  # noqa: PLR2004 - HTTP
+            raise _unwitnessed(f"refused the checkpoint with {status}")
+        return answer.decode(errors="replace")
+
+
+def _unwitnessed(why: str) -> Ours:
+    return Ours("ledger.unwitnessed", f"Send the same leaf again in a second: the witness {why}.")

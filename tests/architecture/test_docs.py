@@ -1,0 +1,113 @@
+"""The pages tell the truth: their examples open, their numbers are the code's, their links lead somewhere."""
+
+import contextlib
+import io
+import json
+import re
+from base64 import urlsafe_b64decode
+from pathlib import Path
+
+import pytest
+
+from services.wire import envelope as wire
+from services.wire.content import verify_content
+from services.wire.envelope import Channel, format_envelope, parse_envelope, parse_kid
+from services.wire.jose import SigningKey
+from services.wire.keytree import Master, leaf, subscriber_root, wrap_key
+from services.wire.sealing import HpkePrivateKey, decrypt_with, open_content, unwrap_from_carrier
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SPEC = (DOCS / "spec" / "envelope.md").read_text()
+CONTENT = "Shall we meet at six?"
+PAGES = sorted(DOCS.rglob("*.md")) + [ROOT / "deploy" / "README.md"]
+
+
+def blocks(kind: str) -> list[str]:
+    """Return the fenced blocks of a kind in envelope.md."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", SPEC, re.MULTILINE | re.DOTALL)
+
+
+CONSUMER, ENTERPRISE = (block.rstrip("\n") for block in blocks("envelope"))
+HEADERS = [json.loads(block) for block in blocks("json")]
+
+
+@pytest.mark.parametrize("raw", [CONSUMER, ENTERPRISE])
+def test_the_examples_are_envelopes_in_their_one_spelling(raw: str) -> None:
+    parsed = parse_envelope(raw)
+    assert format_envelope(parsed).decode() == raw
+    assert [parse_kid(one.header.kid) for one in parsed.jwe.recipients]
+
+
+def test_the_decoded_headers_are_those_of_the_examples() -> None:
+    raw = [json.loads(one)["protected"] for one in (CONSUMER, ENTERPRISE)]
+    assert [json.loads(urlsafe_b64decode(one + "==")) for one in raw] == HEADERS[:2]
+
+
+@pytest.mark.parametrize("snippet", [0, 1])
+def test_whoever_follows_the_page_opens_the_example(snippet: int) -> None:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(blocks("python")[snippet], {"envelope": (CONSUMER, ENTERPRISE)[snippet]})
+    assert printed.getvalue() == CONTENT + "\n"
+
+
+def test_jwcrypto_opens_a_consumer_message_in_ten_lines() -> None:
+    assert len([line for line in blocks("python")[0].splitlines() if line and "import" not in line]) <= 10
+
+
+def test_the_carriers_master_opens_the_consumer_example_for_both_ends() -> None:
+    parsed = parse_envelope(CONSUMER)
+    epoch = wire.message_epoch(parsed.header)
+    for recipient, pin in zip(parsed.jwe.recipients, ("2100000a", "2100000b"), strict=True):
+        minute = leaf([subscriber_root(Master(b"M" * 32), pin)], epoch)
+        cek = unwrap_from_carrier(recipient, wrap_key(minute, parsed.jwe.protected))
+        assert open_content(parsed.jwe, cek).decode() == CONTENT
+
+
+@pytest.mark.parametrize(("at", "seed"), [(0, b"D"), (1, b"B")])
+def test_device_and_key_server_open_the_enterprise_example_and_know_its_author(at: int, seed: bytes) -> None:
+    parsed = parse_envelope(ENTERPRISE)
+    cek = decrypt_with(parsed.jwe.recipients[at], HpkePrivateKey(seed * 32))
+    kid, author = "org/S50000001/3100000a/1", SigningKey(b"S" * 32).public
+    jws = open_content(parsed.jwe, cek)
+    assert verify_content(jws, parsed.jwe.protected, parsed.header.service, kid, lambda _: author).decode() == CONTENT
+    assert json.loads(urlsafe_b64decode(jws.split(b".")[0] + b"==")) == HEADERS[2]
+
+
+def test_the_sizes_on_the_page_are_the_codes() -> None:
+    table = re.findall(r"^\| .+? \| ([\d,]+)(?: bytes)? \| `(\w+)` \|$", SPEC, re.MULTILINE)
+    assert len(table) == 5
+    assert [(int(size.replace(",", "")), name) for size, name in table] == [
+        (getattr(wire, name), name) for _, name in table
+    ]
+    assert f"{len(CONSUMER)} of them" in SPEC
+    assert set(Channel) == {json.loads(block)["channel"] for block in blocks("json")[:2]}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_file_that_a_page_of_ours_names_exists() -> None:
+    pages = [
+        DOCS / "architecture.md",
+        DOCS / "spec" / "envelope.md",
+        ROOT / "deploy" / "README.md",
+        *DOCS.glob("adr/*.md"),
+    ]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"`((?:gateway|services|tests|docs|deploy)/[\w./]*)`", page.read_text())
+    }
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_each_decision_says_why_what_and_then() -> None:
+    for page in DOCS.glob("adr/*.md"):
+        headings = re.findall(r"^(#+ .+)$", page.read_text(), re.MULTILINE)
+        assert headings[0].startswith(f"# {int(page.name[:4])}. ")
+        assert headings[1:] == ["## Context", "## Decision", "## Consequences"]

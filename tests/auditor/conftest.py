@@ -1,0 +1,194 @@
+"""An auditor over real TLS, beside a carrier with a real key tree and a ledger that really proves."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from services.auditor.app import Auditor, Outside, build
+from services.auditor.store import Store
+from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
+from services.wire.api.carrier import AskGrant, Granted, NodeJson, Product
+from services.wire.chassis.client import Peer
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.chassis.web import Route, application, body
+from services.wire.encoding import b64u
+from services.wire.envelope import Channel, Service, parse_envelope
+from services.wire.errors import Policy, TiersError
+from services.wire.grant import Payload, seal_grant
+from services.wire.identity import Identity, Role, parse_identity
+from services.wire.jose import GeneralJws, SigningKey
+from services.wire.keytree import epoch_of, subscriber_root, window
+from services.wire.leaf import Leaf, Seal, encode_leaf
+from services.wire.sealing import HpkePrivateKey
+from services.wire.warrant import Claims, apply_for, approve, verify_application
+from tests.auditor.product import MASTER, consumer, copied, enterprise
+from tests.court.standins import (
+    ALICE,
+    APPLICANT,
+    BOB,
+    CARRIER,
+    JTI,
+    JUDGE,
+    Clock,
+    People,
+    Site,
+    StandinLedger,
+    claims_json,
+    pin,
+)
+
+KEY = HpkePrivateKey(b"H" * 32)
+PAGE = 3
+Change = Callable[[Payload], Payload]
+
+
+def warrant_of(**changed: object) -> GeneralJws:
+    jws = apply_for(msgspec.convert(claims_json(**changed), Claims), APPLICANT, "applicant/cbi")
+    return approve(verify_application(jws, {"applicant/cbi": APPLICANT.public}), JUDGE, "judge/delhi")
+
+
+def released(commitment: str, now: int, **changed: object) -> bytes:
+    said = {"type": "grant.released", "agency": "cbi", "party": "spiffe://tiers.example/carrier/in", **changed}
+    return encode_leaf(msgspec.convert({"ts": now, "jurisdiction": "IN", "commitment": commitment, **said}, Leaf))
+
+
+class StandinCarrier:
+    """Holds a master key and product. `change` bends a grant before it is signed; `leaf` what is logged for it."""
+
+    def __init__(self, ledger: StandinLedger, clock: Clock) -> None:
+        self.ledger, self.clock = ledger, clock
+        self.pdus: list[bytes] = []
+        self.lost = 0
+        self.refuses_product: TiersError | None = None
+        self.refuses_grant: TiersError | None = None
+        self.change: Change = lambda payload: payload
+        self.leaf: dict[str, object] = {}
+        self.signer: SigningKey = CARRIER
+        self.asked: list[AskGrant] = []
+        self.pages: list[int] = []
+        self.liid = "LIID-2013-0001"
+        self.sub = ALICE
+
+    def copy(self, jwe: bytes, target: str = ALICE) -> None:
+        self.pdus += copied(jwe, parse_envelope(jwe).header, target)
+
+    def application(self) -> web.Application:
+        routes = [
+            Route("GET", "/v1/warrants/{jti}/product", {Role.AUDITOR}, self.product, ""),
+            Route("POST", "/v1/grants", {Role.AUDITOR}, self.grant, ""),
+        ]
+
+        async def ready() -> None:
+            return None
+
+        return application(routes, CollectorRegistry(), ready)
+
+    async def product(self, _caller: Identity, request: web.Request) -> Product:
+        if self.refuses_product:
+            raise self.refuses_product
+        after = int(request.query["after"])
+        self.pages.append(after)
+        page = tuple(b64u(pdu) for pdu in self.pdus[after : after + PAGE])
+        return Product(self.liid, after, page, len(self.pdus), self.lost)
+
+    async def grant(self, _caller: Identity, request: web.Request) -> Granted:
+        ask = await body(request, AskGrant)
+        self.asked.append(ask)
+        if self.refuses_grant:
+            raise self.refuses_grant
+        if ask.until > self.clock.now:
+            raise Policy("grant.future", "Ask for minutes that have passed.")
+        seal = Seal(b"s" * 32, ask.jti, b"d" * 32)
+        proof = self.ledger.append(released(seal.commit(), self.clock.now, **self.leaf))
+        start, end = epoch_of(ask.start), epoch_of(ask.until)
+        nodes = tuple(NodeJson.of(node) for node in window(subscriber_root(MASTER, self.sub), start, end))
+        payload = self.change(Payload(ask.jti, self.sub, start, end, nodes, proof))
+        return Granted(msgspec.Raw(seal_grant(payload, self.signer, "carrier/in", "auditor/cbi/1", KEY.public)))
+
+
+class AuditorWorld:
+    """The auditor and everybody who speaks with it."""
+
+    def __init__(self, folder: Path, certificates: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.ledger = StandinLedger()
+        self.carrier = StandinCarrier(self.ledger, self.clock)
+        self.trust = pin(folder / "trust", self.ledger)
+        self.people = People(certificates)
+        self.ledger_site = Site(certificates, "ledger/in", self.ledger.application)
+        self.carrier_site = Site(certificates, "carrier/in", self.carrier.application)
+        self.auditor_site = Site(certificates, "auditor/cbi", self.make)
+        self.path = folder / "auditor.sqlite"
+        self.numbers = 0
+
+    def make(self) -> web.Application:
+        self.metrics = CollectorRegistry()
+        self.store = Store(self.path)
+        ledger = LedgerClient(self.people.peer("auditor/cbi", self.ledger_site.url, "ledger/in"), self.trust)
+        carrier = self.people.peer("auditor/cbi", self.carrier_site.url, "carrier/in")
+        outside = Outside(ledger, carrier, self.trust, self.clock)
+        app = build(Auditor(parse_identity("auditor/cbi"), KEY, self.store, outside, self.metrics), self.metrics)
+
+        async def close(_app: object) -> None:
+            self.store.close()
+
+        app.on_cleanup.append(close)
+        return app
+
+    async def start(self) -> None:
+        for site in (self.ledger_site, self.carrier_site, self.auditor_site):
+            await site.start()
+        self.applicant = self.peer("applicant/cbi")
+        self.investigator = self.peer("investigator/cbi")
+
+    async def stop(self) -> None:
+        for site in (self.auditor_site, self.carrier_site, self.ledger_site):
+            await site.stop()
+        await self.people.close()
+
+    def peer(self, identity: str) -> Peer:
+        return self.people.peer(identity, self.auditor_site.url, "auditor/cbi")
+
+    def send(
+        self,
+        content: bytes,
+        ts: int,
+        *,
+        ends: tuple[str, str] = (ALICE, BOB),
+        channel: Channel = Channel.CONSUMER,
+        service: Service = Service.BBM,
+    ) -> bytes:
+        """Have one message copied to the carrier."""
+        self.numbers += 1
+        make = consumer if channel is Channel.CONSUMER else enterprise
+        jwe = make(self.numbers, ends, ts, content, service)
+        self.carrier.copy(jwe)
+        return jwe
+
+    async def file(self, jws: GeneralJws | None = None, who: Peer | None = None) -> Filed:
+        return await (who or self.applicant).ask("POST", "/v1/warrants", Filed, FileWarrant(jws or warrant_of()))
+
+    async def inspect(
+        self, start: int | None = None, until: int | None = None, who: Peer | None = None
+    ) -> Inspection:
+        return await (who or self.investigator).ask(
+            "POST", "/v1/inspections", Inspection, Inspect(JTI, start, until)
+        )
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture
+async def world(tmp_path: Path, certificates: Path) -> AsyncIterator[AuditorWorld]:
+    made = AuditorWorld(tmp_path, certificates)
+    await made.start()
+    yield made
+    await made.stop()

@@ -1,0 +1,92 @@
+"""A court over real TLS, between a ledger and a carrier that are stand-ins."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from services.court.app import Court, Outside, build
+from services.court.register import Place
+from services.court.store import Store
+from services.wire.api.court import Apply, Decide, Entry
+from services.wire.chassis.client import Peer
+from services.wire.chassis.ledger import LedgerClient
+from services.wire.identity import parse_identity
+from services.wire.jose import SigningKey
+from services.wire.warrant import Claims, apply_for
+from tests.court.standins import APPLICANT, JTI, JUDGE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
+
+PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))
+
+
+def application_of(key: SigningKey = APPLICANT, kid: str = "applicant/cbi", **changed: object) -> Apply:
+    return Apply(apply_for(msgspec.convert(claims_json(**changed), Claims), key, kid))
+
+
+class CourtWorld:
+    """The court and everybody who speaks with it."""
+
+    def __init__(self, folder: Path, certificates: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.ledger = StandinLedger()
+        self.carrier = CarrierEar()
+        self.trust = pin(folder / "trust", self.ledger)
+        self.people = People(certificates)
+        self.ledger_site = Site(certificates, "ledger/in", self.ledger.application)
+        self.carrier_site = Site(certificates, "carrier/in", self.carrier.application)
+        self.court_site = Site(certificates, "court/in", self.make)
+        self.path = folder / "register.sqlite"
+
+    def make(self) -> web.Application:
+        """Wire a court over what is on disk; the clean-up closes the file again."""
+        self.metrics = CollectorRegistry()
+        self.store = Store(self.path)
+        ledger = LedgerClient(self.people.peer("court/in", self.ledger_site.url, "ledger/in"), self.trust)
+        carrier = self.people.peer("court/in", self.carrier_site.url, "carrier/in")
+        self.court = Court(PLACE, JUDGE, self.store, Outside(ledger, carrier, self.trust, self.clock), self.metrics)
+        app = build(self.court, self.metrics)
+
+        async def close(_app: object) -> None:
+            self.store.close()
+
+        app.on_cleanup.append(close)
+        return app
+
+    async def start(self) -> None:
+        await self.ledger_site.start()
+        await self.carrier_site.start()
+        await self.court_site.start()
+        self.applicant = self.peer("applicant/cbi")
+        self.judge = self.peer("judge/delhi")
+
+    async def stop(self) -> None:
+        for site in (self.court_site, self.carrier_site, self.ledger_site):
+            await site.stop()
+        await self.people.close()
+
+    def peer(self, identity: str) -> Peer:
+        return self.people.peer(identity, self.court_site.url, "court/in")
+
+    async def apply(self, body: Apply | None = None, who: Peer | None = None) -> Entry:
+        return await (who or self.applicant).ask("POST", "/v1/applications", Entry, body or application_of())
+
+    async def decide(self, verb: str, reason: str = "", who: Peer | None = None, jti: str = JTI) -> Entry:
+        path = f"/v1/applications/{jti}/{verb}"
+        return await (who or self.judge).ask("POST", path, Entry, Decide(reason))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture
+async def world(tmp_path: Path, certificates: Path) -> AsyncIterator[CourtWorld]:
+    made = CourtWorld(tmp_path, certificates)
+    await made.start()
+    yield made
+    await made.stop()

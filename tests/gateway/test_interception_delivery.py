@@ -1,0 +1,298 @@
+"""From the accept path to the carrier's product, over real TLS and a real store: all of the target, once, in order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from interception_kit import (
+    CARRIER,
+    MINUTE,
+    NOW,
+    OTHER,
+    PEER,
+    RELAY,
+    TARGET,
+    World,
+    claims,
+    eventually,
+    header,
+    mids,
+    valkey,
+    world,
+)
+from pki import issue
+
+from gateway import tasks, x23
+from gateway.x23 import connect
+from services.wire.envelope import Service, parse_envelope
+from services.wire.errors import Ours
+from services.wire.product import read_x2
+from services.wire.warrant import Delivery
+from services.wire.x2x3 import X2, X3, Direction
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with valkey(tmp_path_factory.mktemp("store")) as url:
+        yield url
+
+
+@pytest.fixture
+async def lab(store_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with world(store_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def running(lab: World) -> AsyncIterator[World]:
+    """The relay delivers to a mediation that is up."""
+    await lab.start_mediation()
+    background = lab.deliver()
+    yield lab
+    await end(background)
+
+
+async def end(background: asyncio.Task[None]) -> None:
+    background.cancel()
+    with suppress(asyncio.CancelledError):
+        await background
+
+
+async def test_only_the_target_and_all_of_it_both_ways_once_each_in_order(running: World) -> None:
+    await running.task(claims())
+    wanted = []
+    for sender, to in [(TARGET, PEER), (PEER, TARGET), (PEER, OTHER), (OTHER, TARGET), (TARGET, OTHER)] * 20:
+        entry = await running.send(header(sender, to))
+        wanted += [entry] if TARGET in {sender, to} else []
+    await eventually(running.drained)
+
+    pdus = await running.pdus()
+
+    assert mids(pdus) == [entry.header.mid for entry in wanted]
+    assert [pdu.payload for pdu in pdus if isinstance(pdu, X3)] == [entry.envelope for entry in wanted]
+    assert [pdu.head.sequence for pdu in pdus] == [number for number in range(len(wanted)) for _ in range(2)]
+    assert await running.lost() == 0
+
+
+async def test_the_two_pdus_of_a_message_say_when_where_and_of_which_task(running: World) -> None:
+    xid = await running.task(claims())
+    entry = await running.send(header(PEER, TARGET, Service.EMAIL))
+    await eventually(running.drained)
+
+    x2, x3 = await running.pdus()
+
+    assert (type(x2), type(x3)) == (X2, X3)
+    assert x2.head == x3.head
+    assert (x2.head.xid, x2.head.at_ns, x2.head.direction) == (UUID(xid), entry.at, Direction.TO_TARGET)
+    assert (x2.head.function, x2.head.point) == (str(RELAY), x23.POINT)
+    assert (x2.matched, x2.other) == (f"{TARGET}@email.example", f"{PEER}@email.example")
+    seen = read_x2(x2)
+    assert (seen.mid, seen.service, seen.size) == (entry.header.mid, Service.EMAIL, len(entry.envelope))
+    assert parse_envelope(x3.payload).header == entry.header
+
+
+@pytest.mark.parametrize(("delivery", "kinds"), [(Delivery.IRI, [X2]), (Delivery.CC, [X3]), (Delivery.BOTH, [X2, X3])])
+async def test_what_is_delivered_is_what_the_warrant_orders(
+    running: World, delivery: Delivery, kinds: list[type]
+) -> None:
+    await running.task(claims(delivery=delivery))
+    await running.send(header())
+    await eventually(running.drained)
+
+    assert [type(pdu) for pdu in await running.pdus()] == kinds
+
+
+async def test_nothing_is_lost_while_the_mediation_is_down(lab: World) -> None:
+    await lab.start_mediation()
+    background = lab.deliver()
+    await lab.task(claims())
+    sent = [await lab.send(header()) for _ in range(30)]
+    await eventually(lab.drained)
+    await lab.stop_mediation()
+    sent += [await lab.send(header()) for _ in range(200)]
+    await lab.start_mediation()
+    sent += [await lab.send(header()) for _ in range(30)]
+    await eventually(lab.drained)
+    await end(background)
+
+    assert mids(await lab.pdus()) == [entry.header.mid for entry in sent]
+    assert await lab.lost() == 0
+
+
+async def test_a_connection_that_dies_in_the_middle_of_a_batch_leaves_no_duplicates(
+    lab: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The acks are swallowed for a while: the mediation has the batch, and the relay does not know."""
+    await lab.start_mediation()
+    await lab.task(claims())
+    sent = [await lab.send(header()) for _ in range(100)]
+    confirm, tries = x23.Link.confirm, iter(range(1000))
+
+    async def cut(link: x23.Link) -> None:
+        if (number := next(tries)) < 3:
+            if number:
+                await eventually(some)
+            link.close()
+            raise ConnectionResetError
+        await confirm(link)
+
+    async def some() -> bool:
+        return len(await lab.pdus()) >= 20
+
+    monkeypatch.setattr(x23.Link, "confirm", cut)
+    background = lab.deliver()
+    await eventually(lab.drained)
+    await end(background)
+
+    assert next(tries) > 3
+    assert mids(await lab.pdus()) == [entry.header.mid for entry in sent]
+    assert (len(await lab.pdus()), await lab.lost()) == (200, 0)
+
+
+async def test_a_relay_that_dies_after_the_ack_and_before_it_forgets_leaves_no_duplicates(lab: World) -> None:
+    await lab.start_mediation()
+    await lab.task(claims())
+    sent = [await lab.send(header()) for _ in range(10)]
+
+    async def die(_xid: str, _copies: object) -> None:
+        raise Ours("store.unavailable", "dead")
+
+    forget, lab.mailboxes.forget_copies = lab.mailboxes.forget_copies, die
+    background = lab.deliver()
+
+    async def advanced() -> bool:
+        return await lab.store.hlen(x23.Numbers.NEXT) == 1
+
+    await eventually(advanced)
+    await end(background)
+    lab.mailboxes.forget_copies = forget
+    lab.relay()
+    await lab.interception.load()
+    background = lab.deliver()
+    sent.append(await lab.send(header()))
+    await eventually(lab.drained)
+    await end(background)
+
+    assert mids(await lab.pdus()) == [entry.header.mid for entry in sent]
+    assert await lab.lost() == 0
+
+
+async def test_a_flood_is_dropped_beyond_the_bound_and_every_drop_is_counted_on_both_sides(
+    lab: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MAX_QUEUE", 50)
+    await lab.task(claims())
+    sent = [await lab.send(header()) for _ in range(80)]
+    await lab.interception.tick()
+    await lab.start_mediation()
+    background = lab.deliver()
+    await eventually(lab.drained)
+    await eventually(lambda: said(lab, 1))
+    sent.append(await lab.send(header()))
+    await eventually(lab.drained)
+    await end(background)
+
+    assert mids(await lab.pdus()) == [entry.header.mid for entry in [*sent[:50], sent[-1]]]
+    assert await lab.lost() == 2 * 30  # an X2 and an X3 of each
+    assert [(leaf.type, leaf.count, leaf.agency) for leaf in lab.ledger.leaves] == [("loss.recorded", 30, "cbi")]
+
+
+async def test_a_loss_is_logged_late_rather_than_never(lab: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "MAX_QUEUE", 1)
+    await lab.task(claims())
+    lab.ledger.down = True
+    for _ in range(4):
+        await lab.send(header())
+    await lab.interception.tick()
+    with pytest.raises(Ours):
+        await lab.interception.tell_ledger()
+
+    lab.relay()
+    await lab.interception.load()
+    lab.ledger.down = False
+    await lab.interception.tell_ledger()
+    await lab.interception.tell_ledger()
+
+    assert [(leaf.type, leaf.count) for leaf in lab.ledger.leaves] == [("loss.recorded", 3)]
+
+
+async def test_a_flooding_target_does_not_delay_another(lab: World) -> None:
+    await lab.task(claims())
+    await lab.task(claims(sub=OTHER, liid="IN-2013-0043"))
+    for _ in range(10 * x23.BATCH):
+        await lab.send(header(TARGET, PEER))
+    await lab.send(header(OTHER, PEER))
+    await lab.start_mediation()
+    background = lab.deliver()
+
+    async def arrived() -> bool:
+        return bool(await lab.pdus("IN-2013-0043"))
+
+    await eventually(arrived)
+    before = len(mids(await lab.pdus()))
+    await eventually(lab.drained)
+    await end(background)
+
+    assert before <= 4 * x23.BATCH
+    assert len(mids(await lab.pdus())) == 10 * x23.BATCH
+
+
+async def test_what_was_copied_before_the_end_is_delivered_after_it(lab: World) -> None:
+    xid = await lab.task(claims())
+    sent = await lab.send(header())
+    lab.interception.tasks.deactivate(xid, CARRIER, lab.now)
+    await lab.send(header())
+    await lab.start_mediation()
+    background = lab.deliver()
+    await eventually(lab.drained)
+    await end(background)
+
+    assert mids(await lab.pdus()) == [sent.header.mid]
+
+
+async def test_an_interception_ends_by_the_clock_with_ledger_mediation_and_court_down(lab: World) -> None:
+    xid = await lab.task(claims())
+    lab.ledger.down = True
+    await lab.send(header())
+
+    lab.now = NOW + 60 * MINUTE
+    await lab.send(header())
+    await lab.interception.tick()
+
+    assert len(await lab.mailboxes.copies(xid, 10)) == 1
+    assert not lab.interception.tasks.is_active(xid)
+
+
+async def test_a_task_is_forgotten_once_it_is_over_and_delivered(lab: World) -> None:
+    xid = await lab.task(claims())
+    await lab.send(header())
+    lab.now = NOW + 60 * MINUTE
+    await lab.interception.tick()
+    lab.now += tasks.LINGER_MS
+    await lab.interception.tick()
+    assert lab.interception.tasks.get(xid) is not None
+
+    await lab.start_mediation()
+    background = lab.deliver()
+    await eventually(lab.drained)
+    await end(background)
+    await lab.interception.tick()
+
+    assert lab.interception.tasks.get(xid) is None
+    assert await lab.store.keys("gateway:*") == []
+
+
+async def test_only_the_carrier_itself_is_delivered_to(lab: World, tmp_path: Path) -> None:
+    """Another party's certificate at the mediation's address gets nothing: TLS refuses before a byte is sent."""
+    lab.carrier_tls = issue("carrier/other", tmp_path)
+    await lab.start_mediation()
+
+    with pytest.raises(OSError, match="verify"):
+        await connect(f"127.0.0.1:{lab.port}", CARRIER, lab.gateway_tls)
+
+
+async def said(lab: World, count: int) -> bool:
+    return len(lab.ledger.leaves) == count

@@ -1,0 +1,357 @@
+"""What a carrier may ask of the relay, over real TLS: no task without a warrant, signed twice and logged."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from interception_kit import (
+    APPLICANT,
+    CARRIER,
+    FORGER,
+    MINUTE,
+    NOW,
+    OTHER_CARRIER,
+    PEER,
+    RELAY,
+    TARGET,
+    World,
+    claims,
+    header,
+    logged,
+    order,
+    signed,
+    valkey,
+    world,
+)
+from pki import issue
+from prometheus_client import CollectorRegistry
+from redis.exceptions import RedisError
+
+from gateway.interception import TASKS
+from services.wire.api.gateway import ActivateTask, Done, Tasks
+from services.wire.chassis.client import Peer
+from services.wire.chassis.web import application
+from services.wire.encoding import b64u
+from services.wire.errors import Missing, Ours, TiersError
+from services.wire.evidence import Evidence
+from services.wire.identity import Role
+from services.wire.jose import GeneralJws
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with valkey(tmp_path_factory.mktemp("store")) as url:
+        yield url
+
+
+@dataclass
+class Gate:
+    """The relay's request table, and a way to knock at it as anybody."""
+
+    lab: World
+    url: str
+    folder: Path
+
+    async def ask(self, method: str, path: str, body: object = None, *, who: str = "carrier/in") -> bytes:
+        tls = issue(who, self.folder)
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
+            return await Peer(session, self.url, RELAY).ask_raw(method, path, raw)
+
+    async def refused(self, method: str, path: str, body: object = None, *, who: str = "carrier/in") -> str:
+        with pytest.raises(TiersError) as caught:
+            await self.ask(method, path, body, who=who)
+        return caught.value.code
+
+    async def tasks(self, who: str = "carrier/in") -> list[str]:
+        answer = msgspec.json.decode(await self.ask("GET", "/v1/tasks", who=who), type=Tasks)
+        return [task.xid for task in answer.tasks]
+
+
+@pytest.fixture
+async def gate(store_url: str, tmp_path: Path) -> AsyncIterator[Gate]:
+    async def ready() -> None:
+        return
+
+    async with world(store_url, tmp_path) as lab:
+        runner = web.AppRunner(application(lab.interception.routes(), CollectorRegistry(), ready))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=lab.gateway_tls.server)
+        await site.start()
+        port = runner.addresses[0][1]
+        try:
+            yield Gate(lab, f"https://127.0.0.1:{port}", tmp_path)
+        finally:
+            await runner.cleanup()
+
+
+async def test_a_logged_warrant_sets_a_task(gate: Gate) -> None:
+    xid = str(uuid4())
+
+    answer = await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
+
+    assert msgspec.json.decode(answer, type=Done) == Done()
+    assert await gate.tasks() == [xid]
+    assert [match.xid for match in gate.lab.interception.tasks.match(header(), NOW, 1)] == [xid]
+
+
+async def test_the_same_order_again_changes_nothing(gate: Gate) -> None:
+    xid, said = str(uuid4()), order(claims())
+
+    await gate.ask("PUT", f"/v1/tasks/{xid}", said)
+    await gate.ask("PUT", f"/v1/tasks/{xid}", said)
+
+    assert await gate.tasks() == [xid]
+    assert gate.lab.ledger.leaves == []
+
+
+def forged() -> ActivateTask:
+    said = claims()
+    jws = signed(said, judge=FORGER)
+    return ActivateTask(jws, logged(jws, said))
+
+
+def signed_once() -> ActivateTask:
+    said = claims()
+    jws = signed(said)
+    return ActivateTask(GeneralJws(jws.payload, jws.signatures[:1]), logged(jws, said))
+
+
+def signed_by_the_applicant_twice() -> ActivateTask:
+    said = claims()
+    jws = signed(said)
+    return ActivateTask(GeneralJws(jws.payload, (jws.signatures[0], jws.signatures[0])), logged(jws, said))
+
+
+def applicant_as_judge() -> ActivateTask:
+    said = claims()
+    jws = signed(said)
+    own = APPLICANT.add_signature(msgspec.json.encode(said), {"typ": "warrant+jws", "kid": "judge/delhi"})
+    return ActivateTask(GeneralJws(jws.payload, (jws.signatures[0], own)), logged(jws, said))
+
+
+def with_anothers_evidence() -> ActivateTask:
+    return ActivateTask(order(claims()).warrant, order(claims()).evidence)
+
+
+def with_evidence_of_something_else() -> ActivateTask:
+    said = claims()
+    jws = signed(said)
+    return ActivateTask(jws, logged(jws, said, kind="warrant.approved"))
+
+
+def logged_by_somebody_else() -> ActivateTask:
+    said = claims()
+    jws = signed(said)
+    return ActivateTask(jws, logged(jws, said, party=OTHER_CARRIER))
+
+
+def with_a_checkpoint_that_no_witness_saw() -> ActivateTask:
+    good = order(claims())
+    note = "\n".join(good.evidence.proof.checkpoint.split("\n")[:-2]) + "\n"
+    proof = msgspec.structs.replace(good.evidence.proof, checkpoint=note)
+    return ActivateTask(good.warrant, Evidence(proof, good.evidence.salt))
+
+
+def with_a_leaf_that_the_log_does_not_hold() -> ActivateTask:
+    good, other = order(claims()), order(claims())
+    proof = msgspec.structs.replace(good.evidence.proof, checkpoint=other.evidence.proof.checkpoint)
+    return ActivateTask(good.warrant, Evidence(proof, good.evidence.salt))
+
+
+REFUSED = {
+    "nothing at all": (b"", "task.no_warrant"),
+    "no warrant (Athens)": (b"{}", "task.no_warrant"),
+    "a bare target (Athens)": (b'{"sub":"2100000a"}', "task.no_warrant"),
+    "a forged judge": (forged(), "warrant.judge"),
+    "one signature": (signed_once(), "warrant.signatures"),
+    "one signature twice": (signed_by_the_applicant_twice(), "warrant.judge"),
+    "the applicant as judge": (applicant_as_judge(), "warrant.judge"),
+    "another carrier's": (order(claims(aud="carrier/other")), "warrant.carrier"),
+    "another warrant's evidence": (with_anothers_evidence(), "leaf.wrong_commitment"),
+    "evidence of something else": (with_evidence_of_something_else(), "evidence.type"),
+    "logged by somebody else": (logged_by_somebody_else(), "evidence.party"),
+    "an unwitnessed log": (with_a_checkpoint_that_no_witness_saw(), "checkpoint.unwitnessed"),
+    "a leaf not in the log": (with_a_leaf_that_the_log_does_not_hold(), "merkle.not_included"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_a_task_without_a_logged_warrant_is_refused_with_its_own_code_and_a_leaf(gate: Gate, case: str) -> None:
+    shown, code = REFUSED[case]
+
+    assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", shown) == code
+    assert gate.lab.ledger.said() == [("task.refused", code)]
+    assert await gate.tasks() == []
+    assert await gate.lab.store.exists(TASKS) == 0
+
+
+async def test_a_refusal_names_neither_target_nor_agency_in_the_log(gate: Gate) -> None:
+    await gate.refused("PUT", f"/v1/tasks/{uuid4()}", forged())
+    (leaf,) = gate.lab.ledger.leaves
+
+    assert TARGET not in msgspec.json.encode(leaf).decode()
+    assert (leaf.agency, leaf.party) == ("unknown", RELAY.uri)
+
+
+async def test_a_task_of_a_warrant_that_expired_is_refused(gate: Gate) -> None:
+    said = claims()
+    gate.lab.now = said.exp * 1000
+
+    assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", order(said)) == "warrant.expired"
+    assert gate.lab.ledger.said() == [("task.refused", "warrant.expired")]
+
+
+async def test_an_xid_that_is_no_uuid_is_refused(gate: Gate) -> None:
+    assert await gate.refused("PUT", "/v1/tasks/2100000A", order(claims())) == "task.xid"
+
+
+async def test_a_refusal_stays_one_while_the_ledger_is_down_and_is_logged_later(gate: Gate) -> None:
+    gate.lab.ledger.down = True
+    assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", forged()) == "warrant.judge"
+    gate.lab.ledger.down = False
+
+    await gate.lab.interception.tell_ledger()
+
+    assert gate.lab.ledger.said() == [("task.refused", "warrant.judge")]
+
+
+@pytest.mark.parametrize(
+    "who", ["auditor/cbi", "court/in", "operator/in", "gateway/2", "customer/S50000001", "judge/delhi"]
+)
+async def test_nobody_but_a_carrier_lists_tasks_and_the_attempt_is_logged(gate: Gate, who: str) -> None:
+    assert await gate.refused("GET", "/v1/tasks", who=who) == "task.listing"
+    assert gate.lab.ledger.said() == [("task.refused", "task.listing")]
+
+
+async def test_a_carrier_that_asks_for_more_than_xids_is_refused_and_logged(gate: Gate) -> None:
+    await gate.ask("PUT", f"/v1/tasks/{uuid4()}", order(claims()))
+
+    assert await gate.refused("GET", "/v1/tasks?details=sub") == "task.listing"
+    assert gate.lab.ledger.said() == [("task.refused", "task.listing")]
+
+
+async def test_a_list_holds_the_callers_own_xids_and_no_target(gate: Gate) -> None:
+    xid = str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
+
+    raw = await gate.ask("GET", "/v1/tasks")
+
+    assert TARGET.encode() not in raw
+    assert msgspec.json.decode(raw) == {"tasks": [{"xid": xid, "until": NOW + 60 * MINUTE}]}
+    assert await gate.tasks(who="carrier/other") == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.CARRIER, Role.ANYONE}))
+async def test_nobody_but_a_carrier_sets_or_ends_a_task(gate: Gate, method: str, role: Role) -> None:
+    assert await gate.refused(method, f"/v1/tasks/{uuid4()}", order(claims()), who=f"{role}/x") == "request.role"
+
+
+async def test_an_unknown_task_and_one_of_another_carrier_look_the_same(gate: Gate) -> None:
+    xid = str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
+
+    for path, who in ((f"/v1/tasks/{uuid4()}", "carrier/in"), (f"/v1/tasks/{xid}", "carrier/other")):
+        with pytest.raises(Missing, match=r"task\.unknown"):
+            await gate.ask("DELETE", path, who=who)
+    assert await gate.tasks() == [xid]
+
+
+async def test_an_ended_task_copies_nothing_and_stays_ended_after_a_restart(gate: Gate) -> None:
+    xid = str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
+    await gate.ask("DELETE", f"/v1/tasks/{xid}")
+    await gate.ask("DELETE", f"/v1/tasks/{xid}")
+    assert gate.lab.interception.tasks.match(header(), NOW, 1) == ()
+
+    gate.lab.relay()
+    await gate.lab.interception.load()
+
+    assert gate.lab.interception.tasks.match(header(), NOW, 1) == ()
+    assert gate.lab.interception.tasks.get(xid) is not None
+
+
+async def test_a_task_survives_a_restart_of_the_relay(gate: Gate) -> None:
+    xid = str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
+
+    gate.lab.relay()
+    assert gate.lab.interception.tasks.match(header(), NOW, 1) == ()
+    await gate.lab.interception.load()
+
+    assert [match.xid for match in gate.lab.interception.tasks.match(header(), NOW, 1)] == [xid]
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("target", "warrant.applicant"),
+        ("judge", "warrant.judge"),
+        ("salt", "leaf.wrong_commitment"),
+        ("all", "task.record"),
+    ],
+)
+async def test_what_somebody_wrote_into_the_store_is_not_active_after_a_restart(
+    gate: Gate, what: str, code: str
+) -> None:
+    """Athens again: the store is reached, and a task is put where the relay keeps its own."""
+    lab, xid = gate.lab, str(uuid4())
+    said = claims()
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(said))
+    raw = await lab.store.hget(TASKS, xid)
+    record = msgspec.json.decode(raw)
+    warrant = record["shown"]["warrant"]
+    match what:
+        case "target":
+            warrant["payload"] = b64u(msgspec.json.encode(msgspec.structs.replace(said, sub=PEER)))
+        case "judge":
+            warrant["signatures"][1] = msgspec.to_builtins(signed(said, judge=FORGER).signatures[1])
+        case "salt":
+            record["shown"]["evidence"]["salt"] = b64u(bytes(32))
+        case _:
+            record = {"target": PEER}
+    await lab.store.hset(TASKS, xid, msgspec.json.encode(record))
+
+    lab.relay()
+    await lab.interception.load()
+    await lab.interception.tell_ledger()
+
+    assert lab.interception.tasks.match(header(TARGET, PEER), NOW, 1) == ()
+    assert lab.ledger.said() == [("task.refused", code)]
+
+
+async def test_an_order_that_could_not_be_written_down_is_not_followed(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_args: object) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(gate.lab.interception._store, "hset", gone)
+    with pytest.raises(Ours, match=r"store\.unavailable"):
+        await gate.ask("PUT", f"/v1/tasks/{uuid4()}", order(claims()))
+
+    assert gate.lab.interception.tasks.match(header(), NOW, 1) == ()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(st.binary(max_size=400))
+async def test_whatever_is_sent_instead_of_an_order_is_refused_as_one_without_a_warrant(
+    gate: Gate, noise: bytes
+) -> None:
+    assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", noise) == "task.no_warrant"
+
+
+def test_the_table_says_who_may_ask_what(gate: Gate) -> None:
+    rows = [(route.method, route.path, route.roles) for route in gate.lab.interception.routes()]
+
+    assert rows[:2] == [("PUT", "/v1/tasks/{xid}", {Role.CARRIER}), ("DELETE", "/v1/tasks/{xid}", {Role.CARRIER})]
+    assert Role.ANYONE not in rows[2][2]
+    assert CARRIER.role in rows[2][2]

@@ -1,0 +1,321 @@
+"""A warrant: two signatures, pinned keys, one spelling. The specification's example is checked too."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jwcrypto import jwk
+from jwcrypto import jws as other_jws
+
+from services.wire.encoding import b64u, unb64u
+from services.wire.errors import TiersError
+from services.wire.jose import GeneralJws, PublicJwk, Signature, SigningKey, VerifyKey
+from services.wire.keytree import EPOCH_MS
+from services.wire.warrant import (
+    MAX_WARRANT,
+    MAX_WINDOW_MS,
+    Claims,
+    Service,
+    Status,
+    StatusStatement,
+    apply_for,
+    approve,
+    check_in_force,
+    parse_general_jws,
+    sign_status,
+    verify_application,
+    verify_status,
+    verify_warrant,
+)
+
+NOW = 1_764_000_000_000
+JTI = "0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e0f"
+APPLICANT, JUDGE, STRANGER = (SigningKey(letter * 32) for letter in (b"A", b"J", b"X"))
+APPLICANTS = {"applicant/cbi": APPLICANT.public}
+JUDGES = {"judge/delhi": JUDGE.public}
+SPEC = Path(__file__).parents[2] / "docs/spec/warrant.md"
+
+
+def said(**changed: object) -> dict[str, object]:
+    return {
+        "jti": JTI,
+        "iss": "in",
+        "aud": "in",
+        "sub": "2100000a",
+        "nbf": NOW // 1000 - 600,
+        "exp": NOW // 1000 + 600,
+        "window": {"from": NOW - 300_000, "until": NOW + 300_000},
+        "services": ["bbm", "email"],
+        "delivery": "iri+cc",
+        "agency": "cbi",
+        "legal_basis": "Indian Telegraph Act 1885, s. 5(2)",
+        "liid": "LIID-2013-0001",
+        **changed,
+    }
+
+
+def claims(**changed: object) -> Claims:
+    return msgspec.convert(said(**changed), Claims)
+
+
+def payload_signed(payload: bytes, key: SigningKey = APPLICANT) -> GeneralJws:
+    return GeneralJws(b64u(payload), (key.add_signature(payload, {"typ": "warrant+jws", "kid": "applicant/cbi"}),))
+
+
+def warrant(**changed: object) -> GeneralJws:
+    application = verify_application(apply_for(claims(**changed), APPLICANT, "applicant/cbi"), APPLICANTS)
+    return approve(application, JUDGE, "judge/delhi")
+
+
+def verify(jws: GeneralJws, now: int = NOW, judges: dict[str, VerifyKey] | None = None) -> Claims:
+    return verify_warrant(jws, APPLICANTS, JUDGES if judges is None else judges, "in", now).claims
+
+
+def code_of(jws: GeneralJws, now: int = NOW, judges: dict[str, VerifyKey] | None = None) -> str:
+    with pytest.raises(TiersError) as refused:
+        verify(jws, now, judges)
+    return refused.value.code
+
+
+def with_second(one: Signature) -> GeneralJws:
+    good = warrant()
+    return GeneralJws(good.payload, (good.signatures[0], one))
+
+
+def second(key: SigningKey, kid: str, payload: bytes | None = None, typ: str = "warrant+jws") -> GeneralJws:
+    signed = unb64u(warrant().payload, "x") if payload is None else payload
+    return with_second(key.add_signature(signed, {"typ": typ, "kid": kid}))
+
+
+def test_a_warrant_with_two_signatures_is_verified() -> None:
+    assert verify(warrant()) == claims()
+
+
+def test_any_jose_library_checks_both_signatures() -> None:
+    made = warrant()
+    for at, key in enumerate((APPLICANT, JUDGE)):
+        one = made.signatures[at]
+        flat = {"payload": made.payload, "protected": one.protected, "signature": one.signature}
+        token = other_jws.JWS()
+        token.allowed_algs = ["EdDSA", "Ed25519"]
+        token.deserialize(json.dumps(flat))
+        public = jwk.JWK(kty="OKP", crv="Ed25519", x=key.public.jwk().x)
+        token.verify(public)
+        assert json.loads(token.payload)["jti"] == JTI
+
+
+@pytest.mark.parametrize(
+    ("jws", "code"),
+    [
+        (GeneralJws(warrant().payload, ()), "warrant.signatures"),
+        (GeneralJws(warrant().payload, warrant().signatures[:1]), "warrant.signatures"),
+        (GeneralJws(warrant().payload, (*warrant().signatures, warrant().signatures[1])), "warrant.signatures"),
+        (GeneralJws(warrant().payload, warrant().signatures[::-1]), "warrant.applicant"),
+        (with_second(warrant().signatures[0]), "warrant.judge"),
+        (second(STRANGER, "judge/delhi"), "warrant.judge"),
+        (second(JUDGE, "judge/mumbai"), "warrant.judge"),
+        (second(JUDGE, "judge/delhi", b"{}"), "warrant.judge"),
+        (second(JUDGE, "judge/delhi", typ="warrant-status+jws"), "warrant.judge"),
+        (warrant(aud="uk"), "warrant.carrier"),
+        (GeneralJws(b64u(msgspec.json.encode(claims(sub="2100000b"))), warrant().signatures), "warrant.applicant"),
+    ],
+    ids=[
+        "none", "one", "three", "swapped", "the same twice", "forged judge", "unknown judge", "judge signed another",
+        "statement for a warrant", "wrong carrier", "wrong subject",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_warrant_has_its_own_code(jws: GeneralJws, code: str) -> None:
+    assert code_of(jws) == code
+
+
+def test_an_applicant_is_not_the_judge_even_where_both_names_are_pinned() -> None:
+    both = {"judge/delhi": APPLICANT.public, "applicant/cbi": APPLICANT.public}
+    assert code_of(second(APPLICANT, "judge/delhi"), judges=both) == "warrant.four_eyes"
+    assert code_of(with_second(warrant().signatures[0]), judges=both) == "warrant.four_eyes"
+
+
+def test_an_applicant_does_not_approve_for_herself() -> None:
+    application = verify_application(apply_for(claims(), APPLICANT, "applicant/cbi"), APPLICANTS)
+    with pytest.raises(TiersError) as refused:
+        approve(application, APPLICANT, "judge/delhi")
+    assert refused.value.code == "warrant.four_eyes"
+
+
+@pytest.mark.parametrize(
+    ("now", "code"),
+    [(NOW - 600_001, "warrant.not_yet"), (NOW + 600_000, "warrant.expired"), (NOW + 10**12, "warrant.expired")],
+)
+def test_a_warrant_holds_between_its_dates_only(now: int, code: str) -> None:
+    assert code_of(warrant(), now) == code
+
+
+def test_a_warrant_holds_on_its_first_and_its_last_millisecond() -> None:
+    assert [verify(warrant(), now).jti for now in (NOW - 600_000, NOW + 599_999)] == [JTI, JTI]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"window": {"from": NOW, "until": NOW}}, "warrant.window"),
+        ({"window": {"from": NOW, "until": NOW - EPOCH_MS}}, "warrant.window"),
+        ({"window": {"from": NOW + 1, "until": NOW + 1 + EPOCH_MS}}, "warrant.window"),
+        ({"window": {"from": NOW, "until": NOW + MAX_WINDOW_MS + EPOCH_MS}, "exp": 2**40}, "warrant.window"),
+        ({"window": {"from": 0, "until": EPOCH_MS}, "nbf": 0}, "keytree.epoch"),
+        ({"nbf": NOW // 1000}, "warrant.dates"),
+        ({"exp": NOW // 1000}, "warrant.dates"),
+        ({"services": ["bbm", "bbm"]}, "warrant.services"),
+    ],
+)
+def test_claims_that_make_no_sense_have_their_own_code(changed: dict[str, object], code: str) -> None:
+    with pytest.raises(TiersError) as refused:
+        verify_application(apply_for(claims(**changed), APPLICANT, "applicant/cbi"), APPLICANTS)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"jti": "1"}, {"jti": JTI.upper()}, {"sub": "alice"}, {"sub": "2100000A"}, {"services": []},
+        {"services": ["sms"]}, {"delivery": "all"}, {"agency": "CBI"}, {"agency": "1cbi"}, {"agency": ""},
+        {"legal_basis": ""}, {"legal_basis": "x" * 201}, {"liid": ""}, {"liid": "x" * 26}, {"liid": "a b"},
+        {"liid": "LIID\n"}, {"nbf": 1.5}, {"window": {"from": NOW}}, {"extra": 1}, {"sub": "2100000a\n"},
+    ],
+    ids=lambda changed: str(changed)[:40],
+)  # fmt: skip
+def test_claims_outside_the_grammar_are_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(TiersError) as refused:
+        verify_application(payload_signed(json.dumps(said(**changed), separators=(",", ":")).encode()), APPLICANTS)
+    assert refused.value.code == "warrant.malformed"
+
+
+@pytest.mark.parametrize("name", list(said()))
+def test_every_claim_is_required(name: str) -> None:
+    less = {key: value for key, value in said().items() if key != name}
+    with pytest.raises(TiersError) as refused:
+        verify_application(payload_signed(json.dumps(less, separators=(",", ":")).encode()), APPLICANTS)
+    assert refused.value.code == "warrant.malformed"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps(said()).encode(),
+        json.dumps(dict(reversed(said().items())), separators=(",", ":")).encode(),
+        msgspec.json.encode(claims()).replace(b'"sub":"2100000a"', b'"sub":"2100000b","sub":"2100000a"'),
+        msgspec.json.encode(claims()).replace(b"2100000a", b"\\u0032100000a"),
+    ],
+    ids=["spaces", "another order", "a member twice", "an escape"],
+)
+def test_claims_have_one_spelling(payload: bytes) -> None:
+    with pytest.raises(TiersError) as refused:
+        verify_application(payload_signed(payload), APPLICANTS)
+    assert refused.value.code == "warrant.spelling"
+
+
+def test_a_warrant_covers_its_own_minutes_and_services_only() -> None:
+    verified = verify_warrant(warrant(services=["bbm"]), APPLICANTS, JUDGES, "in", NOW)
+    edges = [NOW - 300_001, NOW - 300_000, NOW + 299_999, NOW + 300_000]
+    assert [verified.covers(ts, Service.BBM) for ts in edges] == [False, True, True, False]
+    assert not verified.covers(NOW, Service.EMAIL)
+
+
+def test_a_warrant_over_the_maximum_is_refused_before_anything_is_checked() -> None:
+    with pytest.raises(TiersError) as refused:
+        parse_general_jws(b" " * (MAX_WARRANT + 1))
+    assert refused.value.code == "warrant.too_large"
+    assert code_of(GeneralJws("A" * MAX_WARRANT, warrant().signatures)) == "warrant.too_large"
+
+
+def test_in_force_returns_the_claims() -> None:
+    assert check_in_force(claims(), NOW) == claims()
+
+
+def test_a_statement_is_the_judges_word() -> None:
+    statement = StatusStatement(JTI, Status.SUSPENDED, 3, NOW)
+    assert verify_status(sign_status(statement, JUDGE, "judge/delhi"), JUDGES) == statement
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (sign_status(StatusStatement(JTI, Status.SUSPENDED, 1, NOW), STRANGER, "judge/delhi"), "warrant.judge"),
+        (sign_status(StatusStatement(JTI, Status.SUSPENDED, 1, NOW), JUDGE, "judge/mumbai"), "warrant.judge"),
+        (JUDGE.sign_compact({"typ": "warrant+jws", "kid": "judge/delhi"}, b"{}"), "warrant.judge"),
+        (JUDGE.sign_compact({"typ": "warrant-status+jws", "kid": "judge/delhi"}, b"{}"), "warrant.malformed"),
+        (sign_status(StatusStatement(JTI, Status.SUSPENDED, 0, NOW), JUDGE, "judge/delhi"), "warrant.malformed"),
+        ("", "warrant.judge"),
+        ("a.b.c", "warrant.judge"),
+    ],
+)
+def test_what_is_no_statement_of_a_judge_is_refused(token: str, code: str) -> None:
+    with pytest.raises(TiersError) as refused:
+        verify_status(token, JUDGES)
+    assert refused.value.code == code
+
+
+def test_the_example_of_the_specification_is_a_warrant() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", SPEC.read_text(encoding="utf-8"), re.DOTALL)
+    example, applicant, judge, payload = (json.loads(block) for block in blocks[:4])
+    key = [VerifyKey.from_jwk(msgspec.convert(one, PublicJwk)) for one in (applicant, judge)]
+    jws = msgspec.convert(example, GeneralJws)
+    verified = verify_warrant(jws, {"applicant/cbi": key[0]}, {"judge/delhi": key[1]}, "in", NOW)
+    assert json.loads(msgspec.json.encode(verified.claims)) == payload
+    assert jws == warrant()
+
+
+texts = st.text(max_size=80)
+signatures = st.lists(
+    st.one_of(st.builds(Signature, protected=texts, signature=texts), st.sampled_from(warrant().signatures)), max_size=3
+).map(tuple)
+payloads = st.one_of(texts, st.binary(max_size=120).map(b64u), st.just(warrant().payload))
+
+
+@given(jws=st.builds(GeneralJws, payload=payloads, signatures=signatures), now=st.integers())
+def test_nothing_but_a_warrant_passes_and_nothing_but_our_errors_escapes(jws: GeneralJws, now: int) -> None:
+    try:
+        assert verify(jws, now) == claims()
+    except TiersError:
+        return
+    assert jws == warrant()
+
+
+@given(payload=st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.integers() | texts, st.lists).map(str)))
+def test_no_signed_payload_makes_reading_fail(payload: bytes | str) -> None:
+    raw = payload.encode() if isinstance(payload, str) else payload
+    with pytest.raises(TiersError):
+        verify_application(payload_signed(raw), APPLICANTS)
+
+
+@given(
+    changed=st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.one_of(st.none(), st.integers(), texts, st.lists(texts, max_size=3), st.floats(), st.booleans())
+            for name in said()
+        },
+    )
+)
+def test_no_claim_of_any_type_makes_reading_fail(changed: dict[str, object]) -> None:
+    payload = json.dumps(said(**changed), separators=(",", ":")).encode()
+    try:
+        verify_application(payload_signed(payload), APPLICANTS)
+    except TiersError:
+        return
+
+
+@given(raw=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+def test_no_bytes_make_parsing_fail(raw: bytes) -> None:
+    try:
+        parse_general_jws(raw)
+    except TiersError:
+        return
+
+
+@given(token=st.one_of(texts, st.tuples(texts, texts, texts).map(".".join)))
+def test_no_token_makes_a_statement_fail(token: str) -> None:
+    with pytest.raises(TiersError):
+        verify_status(token, JUDGES)
