@@ -27,7 +27,7 @@ from services.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from services.device.session import Session, open_session
+from services.device.session import Session, open_session, refusal
 from services.device.store import HandsetStore, Message
 from services.wire import activation
 from services.wire.api.carrier import Enrol, Enrolled
@@ -173,8 +173,7 @@ class Device:
                 for mid in frame.mids:
                     self._settle(mid, None)
             case Refused():
-                kind = Ours if frame.code.endswith(".unavailable") else Yours
-                self._settle(frame.mid, kind(frame.code, frame.detail))
+                self._settle(frame.mid, refusal(frame.code, frame.detail))
             case Deliver():
                 ids = [message.id for message in frame.messages if await self._receive(message)]
                 if ids:

@@ -48,8 +48,13 @@ class Session:
             raise _over()
         frame = parse_from_relay(message.data)
         if isinstance(frame, Bye):
-            raise Yours(frame.code, frame.detail)
+            raise refusal(frame.code, frame.detail)
         return frame
+
+
+def refusal(code: str, detail: str) -> Yours | Ours:
+    """Turn what a frame says into its error: whatever is unavailable is worth another try."""
+    return Ours(code, detail) if code.endswith(".unavailable") else Yours(code, detail)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +25,7 @@ appendfsync always
 save ""
 loglevel warning
 """
+_SOCKET = "store.sock"
 START_SECONDS = 10.0
 
 
@@ -45,16 +46,29 @@ def external(url: str) -> Store:
 async def embedded(folder: Path, log: Path) -> Store:
     """Start an own Valkey with one ACL user for each party; raises `Ours` if it does not come up."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "store.sock"
+    path = folder / _SOCKET
     passwords = {role: secrets.token_urlsafe(24) for role in RULES}
     acl, config = folder / "users.acl", folder / "valkey.conf"
     acl.write_text(acl_file(passwords), encoding="ascii")
     acl.chmod(0o600)
     config.write_text(_CONFIG.format(socket=path, folder=folder, acl=acl), encoding="utf-8")
-    child = await start("store", [_binary(folder), str(config)], base_environ(), log)
-    await _listening(path, child)
+    child = await _start([_binary(folder), str(config)], path, log)
     urls = {role: f"unix://{role}:{quote(password)}@{path}" for role, password in passwords.items()}
     return Store(urls, child, folder)
+
+
+async def restarted(store: Store) -> Store:
+    """Start our own store again on what it left on disk."""
+    if store.child is None or store.folder is None:
+        raise Ours("lab.store", "Start the store that TIERS_STORE_URL names again by hand.")
+    child = await _start(store.child.command, store.folder / _SOCKET, store.child.log)
+    return Store(store.urls, child, store.folder)
+
+
+async def _start(command: Sequence[str], path: Path, log: Path) -> Child:
+    child = await start("store", command, base_environ(), log)
+    await _listening(path, child)
+    return child
 
 
 def _binary(folder: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOTS = {"Yours": "yours", "Ours": "ours", "Policy": "policy"}
+ROOTS = {"Yours": "yours", "Ours": "ours", "Policy": "policy", "LogInvalid": "log"}
 _SHAPE = re.compile(r"[a-z0-9_{}]+\.[a-z0-9_{}]+")
 
 
@@ -94,10 +94,7 @@ class Sources:
         if at is None or len(call.args) <= at:
             return
         argument = call.args[at]
-        if isinstance(argument, ast.Starred):
-            found = _first_of_each(tree, argument.value)
-        else:
-            found = _strings(argument)
+        found = _first_of_each(tree, argument.value) if isinstance(argument, ast.Starred) else _strings(argument)
         yield from (Code(code, place, self.faults.get(name, "")) for code in found)
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SPEC = (DOCS / "spec" / "envelope.md").read_text()
 CONTENT = "Shall we meet at six?"
-PAGES = sorted(DOCS.rglob("*.md")) + [ROOT / "deploy" / "README.md"]
+PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
 
 
 def blocks(kind: str) -> list[str]:
@@ -103,7 +103,8 @@ def test_every_file_that_a_page_of_ours_names_exists() -> None:
         for page in pages
         for name in re.findall(r"`((?:gateway|services|tests|docs|deploy)/[\w./]*)`", page.read_text())
     }
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    made = {"deploy/run"}  # by deploy/prepare.py
+    assert [name for name in sorted(named - made) if not (ROOT / name).exists()] == []
 
 
 def test_each_decision_says_why_what_and_then() -> None:

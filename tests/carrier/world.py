@@ -241,7 +241,7 @@ async def _ready() -> None:
     """Nothing to wait for."""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
@@ -260,7 +260,7 @@ class World:
         self.sessions: list[aiohttp.ClientSession] = []
         self.store = Redis.from_url(store_url)
         self.url = ""
-        self.mediation_port = _free_port()
+        self.mediation_port = free_port()
         self.writers: list[asyncio.StreamWriter] = []
         self._pin_keys()
 

@@ -213,6 +213,10 @@ class Customer:
         session = await self.town.session(self.town.stack, who)
         return await Peer(session, self.url, self.identity).ask(method, path, kind, asked)
 
+    async def ask_raw(self, who: str, method: str, path: str) -> bytes:
+        session = await self.town.session(self.town.stack, who)
+        return await Peer(session, self.url, self.identity).ask_raw(method, path)
+
     async def administer(self, method: str, path: str, kind, asked=None):
         return await self.ask(f"administrator/{self.org}", method, path, kind, asked)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.enterprise.journal import bes_generation, check_copy, open_copy, verify_copy
 from services.enterprise.keystore import KeyStore
-from services.wire.api.enterprise import AddPartner, Opened, Read, Revoke, Rotate, Rotated
+from services.wire.api.enterprise import AddPartner, Journal, Opened, Read, Revoke, Rotate, Rotated
 from services.wire.api.gateway import Done
 from services.wire.chassis.state import StateDir
 from services.wire.directory import BesKey, Entry
@@ -175,6 +175,25 @@ async def test_only_the_two_ends_journal_a_message(acme, alice):
     with pytest.raises(Forbidden, match=r"^journal\.not_yours"):
         await erin.journal(envelope)
     assert acme.store.copy(mid) is None
+
+
+async def test_only_the_device_itself_journals_and_only_what_it_signed_for(acme, alice, bob):
+    mid, envelope = await alice.write(BOB, b"x")
+    bob.pin = ALICE  # Bob's key, Alice's name
+    with pytest.raises(Yours, match=r"^request\.proof"):
+        await bob.journal(envelope)
+    with pytest.raises(Yours, match=r"^request\.proof"):
+        await alice.ask("POST", "/v1/journal", Done, Journal(msgspec.Raw(envelope)), proof=False)
+    await acme.administer("POST", "/v1/revocations", Done, Revoke(ALICE))
+    with pytest.raises(Yours, match=r"^request\.device"):
+        await alice.journal(envelope)
+    assert acme.store.copy(mid) is None
+
+
+@pytest.mark.parametrize("envelope", [b"1", b"{}", b'"x"', b"null", b'{"protected":1}'])
+async def test_what_is_no_envelope_is_not_journalled(alice, envelope):
+    with pytest.raises(Yours, match=r"^envelope\.malformed"):
+        await alice.journal(envelope)
 
 
 async def test_an_employee_who_signs_as_somebody_else_is_caught_at_the_reading(acme, alice, bob):

@@ -31,7 +31,7 @@ from services.wire.envelope import Service, parse_envelope
 from services.wire.errors import Ours
 from services.wire.product import read_x2
 from services.wire.warrant import Delivery
-from services.wire.x2x3 import X2, X3, Direction
+from services.wire.x2x3 import X2, X3, Decoder, Direction, KeepaliveAck, encode
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +283,37 @@ async def test_a_task_is_forgotten_once_it_is_over_and_delivered(lab: World) -> 
 
     assert lab.interception.tasks.get(xid) is None
     assert await lab.store.keys("gateway:*") == []
+
+
+async def test_a_copy_is_not_forgotten_before_the_mediation_says_that_it_is_kept(lab: World) -> None:
+    """A mediation that reads everything and answers only the first keepalive, the one on an empty line."""
+    heard, got = asyncio.Event(), list[X2 | X3]()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        decoder, answered = Decoder(), False
+        while data := await reader.read(65536):
+            for pdu in decoder.feed(data):
+                if isinstance(pdu, X2 | X3):
+                    got.append(pdu)
+                elif got:
+                    heard.set()
+                elif not answered:
+                    answered = True
+                    writer.write(encode(KeepaliveAck(pdu.sequence)))
+        writer.close()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0, ssl=lab.carrier_tls.server)
+    lab.port = server.sockets[0].getsockname()[1]
+    xid = await lab.task(claims())
+    await lab.send(header())
+    background = lab.deliver()
+    await heard.wait()
+    await end(background)
+    server.close()
+
+    assert len(got) == 2
+    assert len(await lab.mailboxes.copies(xid, 10)) == 1
+    assert await lab.interception._numbers.next(xid) == 0
 
 
 async def test_only_the_carrier_itself_is_delivered_to(lab: World, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives import hpke  # noqa: TID251 - the oracle for the public vectors
+from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: TID251 - the same
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc import jwe as joserfc_jwe  # noqa: TID251 - an opener that is not ours
+from joserfc import jwe as joserfc_jwe
 from joserfc.jwk import OctKey
 from jwcrypto import jwe as jwcrypto_jwe
 from jwcrypto import jwk as jwcrypto_jwk

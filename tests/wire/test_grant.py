@@ -1,0 +1,174 @@
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.wire.api.carrier import NodeJson
+from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_logged, verify_signed
+from services.wire.encoding import b64u
+from services.wire.errors import TiersError
+from services.wire.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant
+from services.wire.jose import SigningKey
+from services.wire.keytree import EPOCHS, Master, leaf, subscriber_root, window
+from services.wire.leaf import Leaf, encode_leaf
+from services.wire.merkle import TreeHead, leaf_hash
+from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
+
+PAGE = (Path(__file__).parents[2] / "docs" / "spec" / "grant.md").read_text(encoding="utf-8")
+
+
+def seed(start: int) -> bytes:
+    return bytes(range(start, start + 32))
+
+
+CARRIER, AUDITOR = SigningKey(seed(32)), HpkePrivateKey(seed(64))
+LOG = LogSigner("tiers.example/ledger/in", SigningKey(seed(96)))
+WITNESS = WitnessSigner("tiers.example/witness/w1", SigningKey(seed(128)))
+ROOT = subscriber_root(Master(seed(0)), "2100000a")
+PIN, JTI = "2100000a", "0190a0b0-0000-4000-8000-000000000001"
+EPOCH = 8_361_600
+
+
+def proof() -> ProofOfLogging:
+    entry = encode_leaf(
+        Leaf(
+            type="grant.released",
+            ts=1_764_001_200_000,
+            jurisdiction="IN",
+            agency="cbi",
+            party="spiffe://tiers.example/carrier/in",
+            commitment=b64u(bytes(32)),
+        )
+    )
+    note = LOG.sign(TreeHead(1, leaf_hash(entry)))
+    return ProofOfLogging(0, entry.decode(), (), note + WITNESS.cosign(verify_signed(note, LOG.key), 1_764_001_201))
+
+
+PROOF = proof()
+
+
+def payload(start: int = EPOCH, end: int = EPOCH + 5) -> Payload:
+    nodes = tuple(NodeJson.of(node) for node in window(ROOT, start, end))
+    return Payload(JTI, PIN, start, end, nodes, PROOF)
+
+
+def seal(said: Payload, *, by: SigningKey = CARRIER, kid: str = "carrier/in") -> bytes:
+    return seal_grant(said, by, kid, "auditor/cbi/1", AUDITOR.public)
+
+
+def opened(raw: bytes, key: HpkePrivateKey = AUDITOR) -> Grant:
+    return open_grant(raw, key, CARRIER.public, "carrier/in")
+
+
+GRANT = seal(payload())
+
+
+def refusal(raw: bytes, key: HpkePrivateKey = AUDITOR) -> str:
+    with pytest.raises(TiersError) as refused:
+        opened(raw, key)
+    return refused.value.code
+
+
+def test_the_pages_grant_opens_to_the_pages_payload():
+    jwe = re.search(r"```jwe\n(.*?)```", PAGE, re.DOTALL)
+    shown = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[-1]
+    assert jwe
+
+    grant = opened(jwe[1].replace("\n", "").encode())
+
+    said = msgspec.convert(json.loads(shown), Payload)
+    assert (
+        Payload(grant.jti, grant.sub, grant.start, grant.end, tuple(map(NodeJson.of, grant.nodes)), grant.proof) == said
+    )
+    assert verify_logged(grant.proof, PinnedLog(LOG.key, (WITNESS.key,))).leaf.type == "grant.released"
+    assert CARRIER.public.jwk().x in PAGE
+
+
+@given(st.tuples(st.integers(0, EPOCHS), st.integers(0, EPOCHS)).filter(lambda pair: pair[0] != pair[1]).map(sorted))
+def test_any_window_makes_the_round_trip_and_fits(span):
+    start, end = span
+
+    raw = seal(payload(start, end))
+    grant = opened(raw)
+
+    assert len(raw) < MAX_GRANT // 2
+    assert (grant.start, grant.end) == (start, end)
+    assert leaf(grant.nodes, start) == leaf([ROOT], start)
+
+
+def test_a_grant_opens_for_its_auditor_alone():
+    assert refusal(seal(payload()), HpkePrivateKey(b"x" * 32)) == "sealing.key"
+
+
+def test_a_grant_is_the_carriers_word_and_nobody_elses():
+    assert refusal(seal(payload(), by=SigningKey(b"x" * 32))) == "grant.signature"
+    assert refusal(seal(payload(), kid="carrier/xx")) == "grant.carrier"
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(EPOCH, EPOCH + 4), (EPOCH, EPOCH + 6), (EPOCH + 1, EPOCH + 5), (EPOCH, EPOCH), (EPOCH + 5, EPOCH), (-1, EPOCHS)],
+)
+def test_a_grant_that_opens_more_or_less_than_it_says_is_refused(start, end):
+    said = msgspec.structs.replace(payload(), start=start, end=end)
+
+    assert refusal(seal(said)) == "grant.cover"
+
+
+def test_a_node_too_many_is_refused():
+    said = payload()
+
+    assert refusal(seal(msgspec.structs.replace(said, nodes=(*said.nodes, said.nodes[0])))) == "grant.cover"
+
+
+def test_the_root_is_no_cover_of_five_minutes():
+    assert refusal(seal(msgspec.structs.replace(payload(), nodes=(NodeJson.of(ROOT),)))) == "grant.cover"
+
+
+def test_a_jws_of_another_type_is_no_grant():
+    token = CARRIER.sign_compact({"typ": "warrant+jws", "kid": "carrier/in"}, msgspec.json.encode(payload()))
+
+    assert refusal(_wrap(JWE_TYP, token.encode())) == "grant.signature"
+
+
+def test_a_jwe_of_another_type_is_no_grant():
+    assert refusal(_wrap("message+jwe", b"x")) == "grant.malformed"
+
+
+@given(st.binary(max_size=200))
+def test_whatever_is_sealed_to_an_auditor_it_is_refused_with_our_own_error(inside):
+    assert refusal(_wrap(JWE_TYP, inside)) == "grant.signature"
+
+
+@given(st.binary(max_size=100) | st.text(max_size=100).map(str.encode))
+def test_whatever_bytes_come_they_are_refused_with_our_own_error(raw):
+    assert refusal(raw)
+
+
+@given(st.data())
+def test_a_grant_with_any_byte_altered_is_refused(data):
+    raw = bytearray(GRANT)
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+
+    try:
+        grant = opened(bytes(raw))
+    except TiersError:
+        return
+    # The recipient's name is the one member that no key authenticates: it says who may try, and changes nothing else.
+    assert grant == opened(GRANT)
+
+
+def test_no_grant_shows_its_keys():
+    said = payload()
+
+    assert said.nodes[0].key not in repr(said) + repr(opened(seal(said)))
+
+
+def _wrap(typ: str, inside: bytes) -> bytes:
+    protected = b64u(msgspec.json.encode({"typ": typ, "enc": "A256GCM", "cty": "JOSE"}))
+    sealed = seal_content(protected, inside)
+    return msgspec.json.encode(sealed.jwe([encrypt_for("auditor/cbi/1", sealed.cek, AUDITOR.public)]))
