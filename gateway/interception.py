@@ -9,6 +9,7 @@ The accept path asks `tasks.match` and waits for nothing else of this. Spec page
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -40,6 +41,7 @@ JURISDICTION = "IN"
 UNKNOWN_AGENCY = "unknown"
 """What the log says of an order that does not verify: nothing in it may be repeated as a fact."""
 TICK_SECONDS = 1.0
+LOAD_SECONDS, LOAD_PAUSE = 60.0, 0.1
 MAX_UNLOGGED = 1000
 CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
@@ -103,16 +105,28 @@ class Interception:
         ]
 
     async def load(self) -> None:
-        """Read the tasks from disk and verify each again: what does not verify is not active. Raises `Ours`."""
-        with _disk():
-            records = cast("dict[bytes, bytes]", await self._store.hgetall(TASKS))
-        for name, raw in records.items():
+        """Read the tasks from disk and verify each again: what does not verify is not active.
+
+        Waits for a store that starts beside us, because no message may be accepted before; raises `Ours` in the end.
+        """
+        for name, raw in (await self._records()).items():
             xid = name.decode()
             try:
                 self._restore(xid, raw)
             except TiersError as error:
                 _log.error("task.not_restored", xid=xid, code=error.code)
                 self._unlogged.append(self._refusal(raw, error))
+
+    async def _records(self) -> dict[bytes, bytes]:
+        deadline = time.monotonic() + LOAD_SECONDS
+        while True:
+            try:
+                with _disk():
+                    return cast("dict[bytes, bytes]", await self._store.hgetall(TASKS))
+            except Ours:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(LOAD_PAUSE)
 
     async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
         """Deliver, keep the clock and keep the ledger told, until cancelled. `connect` reaches the mediation."""
@@ -253,8 +267,8 @@ async def _often(step: Callable[[], Awaitable[None]], soon: asyncio.Event) -> No
     while True:
         try:
             await step()
-        except TiersError as error:
-            _log.warning("task.step_failed", code=error.code)
+        except (OSError, TiersError) as error:
+            _log.warning("task.step_failed", error=str(error))
             await asyncio.sleep(TICK_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(TICK_SECONDS):

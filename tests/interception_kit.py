@@ -104,8 +104,8 @@ class MemoryLedger:
 def claims(**changes: object) -> Claims:
     base = Claims(
         jti=str(uuid4()),
-        iss="court/in",
-        aud=str(CARRIER),
+        iss="in",
+        aud=CARRIER.name,
         sub=TARGET,
         nbf=NOW // 1000 - 60,
         exp=NOW // 1000 + 7200,

@@ -166,9 +166,7 @@ class Auditor:
         self._messages.labels("opened").inc(opened)
         self._messages.labels("sealed").inc(sealed)
         self._third.inc(third)
-        _log.info(
-            "inspection.done", jti=found.jti, opened=opened, sealed=sealed, lost=found.lost, third_parties=third
-        )
+        _log.info("inspection.done", jti=found.jti, opened=opened, sealed=sealed, lost=found.lost, third_parties=third)
 
     async def _list(self, caller: Identity, _request: web.Request) -> Inspections:
         self._check_own(caller)

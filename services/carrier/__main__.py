@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
@@ -41,59 +41,55 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def wire(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_clock) -> web.Application:
-    """Wire the carrier together. What it opens is closed by the application's clean-up."""
+@asynccontextmanager
+async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_clock) -> AsyncIterator[web.Application]:
+    """Wire the carrier together, and close behind it what it opened."""
     state, metrics, party = StateDir(settings.state), CollectorRegistry(), settings.identity
-    signer = keystore.load_signing_key(state)
+    signer, keys = keystore.load_signing_key(state), Keystore(keystore.load_master(state))
     state.write("carrier.jwk", msgspec.json.encode(signer.public.jwk()))
     store = connect(settings.store_url)
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client))
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
 
-    def trust() -> Trust:
-        return parse_trust(read_folder(settings.trust))
+        def trust() -> Trust:
+            return parse_trust(read_folder(settings.trust))
 
-    gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
-    ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
-    outside = Outside(gateway, ledger, trust, clock)
-    keys = Keystore(keystore.load_master(state))
-    register = Register(store, load_register_key(state))
-    administration = Administration(party, register, outside)
-    mediation = Mediation(store, register, metrics)
-    app = build(
-        Carrier(
-            Subscribers(party.name, store, gateway, keys),
-            Admission(party.name, keys),
-            administration,
-            Releases(party, register, outside, keys, signer),
-            Refusals(party, register, outside, metrics),
-            mediation,
-            outside,
-            metrics,
-            readiness(store),
+        gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
+        ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
+        outside = Outside(gateway, ledger, trust, clock)
+        register = Register(store, load_register_key(state))
+        carrier = Carrier(
+            subscribers=Subscribers(party.name, store, gateway, keys),
+            admission=Admission(party.name, keys),
+            administration=Administration(party, register, outside),
+            releases=Releases(party, register, outside, keys, signer),
+            refusals=Refusals(party, register, outside, metrics),
+            mediation=Mediation(store, register, metrics),
+            outside=outside,
+            metrics=metrics,
+            ready=readiness(store),
         )
-    )
 
-    async def running(_app: web.Application) -> AsyncIterator[None]:
-        await when_store_answers(register.load)
-        await mediation.start(settings.mediation_listen, tls)
-        sweeping = asyncio.create_task(administration.run())
-        yield
-        sweeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeping
-        await mediation.stop()
-        await session.close()
-        await store.aclose()
+        async def live(_app: web.Application) -> AsyncIterator[None]:
+            await when_store_answers(register.load)
+            await carrier.mediation.start(settings.mediation_listen, tls)
+            sweeping = asyncio.create_task(carrier.administration.run())
+            yield
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            await carrier.mediation.stop()
 
-    app.cleanup_ctx.append(running)
-    return app
+        app = build(carrier)
+        app.cleanup_ctx.append(live)
+        yield app
+    await store.aclose()
 
 
 async def run(settings: Settings) -> None:
     """Run the carrier until it is told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
-    await serve(await wire(settings, tls), settings.identity, settings.listen, tls)
+    async with wired(settings, tls) as app:
+        await serve(app, settings.identity, settings.listen, tls)
 
 
 def main() -> None:

@@ -80,8 +80,8 @@ class Ledger:
             Route("GET", "/v1/proofs/consistency", _READERS, self._consistency, "prove one tree extends another"),
         ]
 
-    async def _append(self, caller: Identity, request: web.Request) -> ProofOfLogging:
-        entry = await raw_body(request)
+    async def log(self, caller: Identity, entry: bytes) -> ProofOfLogging:
+        """Log a leaf for the party that it names. Raises `Yours` (`leaf.*`) or `Ours`: ask again, same bytes."""
         leaf = parse_leaf(entry)
         if leaf.party != caller.uri:
             raise Forbidden("leaf.party", f"Log leaves of your own: set party to {caller.uri}.")
@@ -99,6 +99,9 @@ class Ledger:
             if sealed is None:
                 raise Yours("leaf.not_sealed", "Open the index of a leaf that carries open_after.")
             verify_opening(leaf, parse_leaf(sealed))
+
+    async def _append(self, caller: Identity, request: web.Request) -> ProofOfLogging:
+        return await self.log(caller, await raw_body(request))
 
     async def _checkpoint(self, _caller: Identity, _request: web.Request) -> web.Response:
         note = self._store.checkpoint()

@@ -61,10 +61,10 @@ def test_two_files_may_and_their_neighbours_may_not(file: str) -> None:
 
 
 def test_the_exceptions_are_those_two_and_no_line_makes_another() -> None:
-    exempt = [
+    exempt = {
         file for file, codes in RUFF["per-file-ignores"].items() if any("TID251".startswith(code) for code in codes)
-    ]
-    assert sorted(exempt) == sorted(MAY_SEAL)
+    }
+    assert exempt - {"tests/**"} == set(MAY_SEAL)
     assert not any("TID251".startswith(code) for code in RUFF["ignore"])
     waived = [
         path

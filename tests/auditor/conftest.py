@@ -173,12 +173,8 @@ class AuditorWorld:
     async def file(self, jws: GeneralJws | None = None, who: Peer | None = None) -> Filed:
         return await (who or self.applicant).ask("POST", "/v1/warrants", Filed, FileWarrant(jws or warrant_of()))
 
-    async def inspect(
-        self, start: int | None = None, until: int | None = None, who: Peer | None = None
-    ) -> Inspection:
-        return await (who or self.investigator).ask(
-            "POST", "/v1/inspections", Inspection, Inspect(JTI, start, until)
-        )
+    async def inspect(self, start: int | None = None, until: int | None = None, who: Peer | None = None) -> Inspection:
+        return await (who or self.investigator).ask("POST", "/v1/inspections", Inspection, Inspect(JTI, start, until))
 
 
 @pytest.fixture(scope="session")

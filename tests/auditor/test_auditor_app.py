@@ -179,9 +179,7 @@ async def test_before_the_first_minute_has_elapsed_nothing_is_asked_for(world: A
         (NOW, 10**17 * MINUTE, "keytree.epoch"),
     ],
 )
-async def test_a_window_that_is_none_has_its_own_code(
-    world: AuditorWorld, start: int, until: int, code: str
-) -> None:
+async def test_a_window_that_is_none_has_its_own_code(world: AuditorWorld, start: int, until: int, code: str) -> None:
     await world.file()
     assert (await world.inspect(start, until)).grant_refused == code
 

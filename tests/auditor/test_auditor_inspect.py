@@ -109,7 +109,7 @@ def test_a_mail_made_to_take_forever_is_shown_as_it_came(head: bytes) -> None:
 
 def test_a_mail_that_spells_a_lone_surrogate_can_still_be_reported() -> None:
     odd = b"Content-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800 body"
-    assert msgspec.json.encode(readable(Service.EMAIL, odd))
+    assert readable(Service.EMAIL, odd) == "\n? body"
 
 
 def test_what_opened_is_there_byte_for_byte() -> None:

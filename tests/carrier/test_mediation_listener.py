@@ -13,6 +13,8 @@ from interception_kit import CARRIER, Known, eventually, valkey
 from pki import issue
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from services.carrier.mediation import Mediation
 from services.wire.chassis.tls import Tls, device_context
@@ -262,8 +264,7 @@ async def test_after_the_end_there_is_nothing_and_before_the_beginning_is_no_pla
 
 
 async def test_a_store_that_is_down_is_ours_to_mend(here: Here) -> None:
-    await here.mediation._product._store.aclose()
-    nowhere = Redis(unix_socket_path=str(here.folder / "nothing.sock"))
+    nowhere = Redis(unix_socket_path=str(here.folder / "nothing.sock"), retry=Retry(NoBackoff(), 0))
     with pytest.raises(Ours, match=r"store\.unavailable"):
         await Mediation(nowhere, Known(), CollectorRegistry()).product(LIID, 0)
     await nowhere.aclose()

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from services.carrier.__main__ import wire
+from services.carrier.__main__ import wired
 from services.carrier.config import Settings
 from services.wire.api.carrier import Served, ServeWarrant, WarrantStatus
 from services.wire.api.gateway import ActivateTask, Done, RegisterDevice
@@ -260,6 +261,7 @@ class World:
         self.sessions: list[aiohttp.ClientSession] = []
         self.store = Redis.from_url(store_url)
         self.url = ""
+        self.carrier = AsyncExitStack()
         self.mediation_port = free_port()
         self.writers: list[asyncio.StreamWriter] = []
         self._pin_keys()
@@ -303,10 +305,13 @@ class World:
             gateway_url=self.gateway_url,
             ledger_url=self.ledger_url,
         )
-        self.url = await self.serve(await wire(settings, tls, self.clock), "carrier/in")
+        self.carrier = AsyncExitStack()
+        app = await self.carrier.enter_async_context(wired(settings, tls, self.clock))
+        self.url = await self.serve(app, "carrier/in")
 
     async def restart_carrier(self) -> None:
         await self.runners.pop().cleanup()
+        await self.carrier.aclose()
         await self.start_carrier()
 
     def peer(self, identity: str) -> Peer:
@@ -331,6 +336,7 @@ class World:
             await session.close()
         for runner in reversed(self.runners):
             await runner.cleanup()
+        await self.carrier.aclose()
         await self.store.aclose()
 
 

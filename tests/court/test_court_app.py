@@ -122,6 +122,17 @@ async def test_a_carrier_is_told_the_last_word_only(world: CourtWorld) -> None:
     assert [(said.status, said.serial) for said in world.carrier.heard] == [(Status.CANCELLED, 2)]
 
 
+async def test_an_older_word_that_arrives_late_does_not_strike_off_a_newer_one(world: CourtWorld) -> None:
+    await world.apply()
+    await world.decide("approval")
+    world.carrier.refuses = True
+    await world.decide("suspension")
+    (older,) = world.store.untold()
+    await world.decide("cancellation")
+    world.store.told([older])
+    assert [said.serial for said in world.store.untold()] == [2]
+
+
 async def test_what_the_carrier_was_not_told_survives_a_restart(world: CourtWorld) -> None:
     await world.apply()
     await world.decide("approval")

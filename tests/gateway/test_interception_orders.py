@@ -32,7 +32,8 @@ from interception_kit import (
 )
 from pki import issue
 from prometheus_client import CollectorRegistry
-from redis.exceptions import RedisError
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.interception import TASKS
 from services.wire.api.gateway import ActivateTask, Done, Tasks
@@ -174,7 +175,7 @@ REFUSED = {
     "one signature": (signed_once(), "warrant.signatures"),
     "one signature twice": (signed_by_the_applicant_twice(), "warrant.judge"),
     "the applicant as judge": (applicant_as_judge(), "warrant.judge"),
-    "another carrier's": (order(claims(aud="carrier/other")), "warrant.carrier"),
+    "another carrier's": (order(claims(aud=OTHER_CARRIER.name)), "warrant.carrier"),
     "another warrant's evidence": (with_anothers_evidence(), "leaf.wrong_commitment"),
     "evidence of something else": (with_evidence_of_something_else(), "evidence.type"),
     "logged by somebody else": (logged_by_somebody_else(), "evidence.party"),
@@ -326,6 +327,25 @@ async def test_what_somebody_wrote_into_the_store_is_not_active_after_a_restart(
 
     assert lab.interception.tasks.match(header(TARGET, PEER), NOW, 1) == ()
     assert lab.ledger.said() == [("task.refused", code)]
+
+
+async def test_a_relay_that_starts_before_its_store_waits_for_it(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not accept a message before it knows whom it has to copy."""
+    xid = str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
+    lab = gate.lab
+    lab.relay()
+    answers, hgetall = iter([BusyLoadingError(), RedisConnectionError()]), lab.store.hgetall
+
+    async def late(key: str) -> dict[bytes, bytes]:
+        if error := next(answers, None):
+            raise error
+        return await hgetall(key)
+
+    monkeypatch.setattr(lab.store, "hgetall", late)
+    await lab.interception.load()
+
+    assert lab.interception.tasks.is_active(xid)
 
 
 async def test_an_order_that_could_not_be_written_down_is_not_followed(

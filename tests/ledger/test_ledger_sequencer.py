@@ -3,14 +3,17 @@ import os
 import shutil
 
 import pytest
+from prometheus_client import CollectorRegistry
 from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 
 from services.ledger import store as store_module
+from services.ledger.app import Ledger
 from services.ledger.tree import parse_tile_path
 from services.wire.checkpoint import verify_logged
-from services.wire.errors import Ours
+from services.wire.errors import Ours, Yours
+from services.wire.identity import parse_identity
 
 
 def test_an_entry_is_answered_with_its_proof_in_a_witnessed_checkpoint(world, entry):
@@ -93,6 +96,22 @@ def test_a_caller_that_went_away_does_not_stop_the_others(world, entry):
         return await stays
 
     assert verify_logged(asyncio.run(run()), world.pinned).index == 1
+
+
+def test_a_retry_is_answered_however_late_and_a_new_leaf_is_not_dated_back(world, entry):
+    clock = [1_764_000_000_000]
+    ledger = Ledger(world.store, world.sequencer, lambda: clock[0], CollectorRegistry())
+    carrier = parse_identity("carrier/in")
+
+    async def log_both():
+        first = await ledger.log(carrier, entry(0))
+        clock[0] += 86_400_000
+        assert await ledger.log(carrier, entry(0)) == first
+        await ledger.log(carrier, entry(1))
+
+    with pytest.raises(Yours, match=r"^leaf\.clock"):
+        asyncio.run(log_both())
+    assert world.store.size == 1
 
 
 def test_an_independent_reader_follows_the_files(world, entry):

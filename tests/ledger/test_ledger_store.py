@@ -127,6 +127,7 @@ def test_a_failed_append_is_found_by_the_retry_if_it_reached_the_disk_and_made_g
         assert Store(Files(tmp_path / how)).size == stands
         assert store.append(ENTRIES[3:6]) == [3, 4, 5]
         assert store.head() == good_head(tmp_path / f"good-{how}", ENTRIES[:6])
+        assert Store(Files(tmp_path / how)).head() == store.head()
 
 
 def test_a_record_whose_bytes_never_reached_the_disk_is_not_taken_for_an_entry(tmp_path):

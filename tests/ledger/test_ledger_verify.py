@@ -135,6 +135,14 @@ def test_a_leaf_of_another_shape_or_spelling_is_caught(world, entry, check, old,
         check()
 
 
+def test_a_fact_that_stands_twice_is_caught(world, entry, check):
+    world.log(entry(0), entry(1))
+    world.store._index.clear()
+    world.log(entry(0))
+    with pytest.raises(LogInvalid, match=r"^log\.twice"):
+        check()
+
+
 def test_a_checkpoint_by_somebody_else_is_caught(world, entry, check):
     world.log(entry())
     world.publish(signer=LogSigner(world.signer.origin, SigningKey(b"Z" * 32)))

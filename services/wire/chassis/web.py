@@ -151,13 +151,13 @@ def parse_listen(listen: str) -> tuple[str, int]:
 
 async def serve(app: web.Application, party: Identity, listen: str, tls: Tls) -> None:
     """Serve until SIGTERM or SIGINT, then stop cleanly: finish requests, run the application's clean-up."""
+    host, port = parse_listen(listen)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
-    host, port = parse_listen(listen)
     fresh = asyncio.create_task(tls.keep_fresh())
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True)
