@@ -16,7 +16,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gateway import x23
-from gateway.app import Relay
+from gateway.app import Desk
 from gateway.config import Settings
 from gateway.delivery import CarrierAdmission, Delivery
 from gateway.devices import Registry
@@ -24,7 +24,7 @@ from gateway.intake import Intake
 from gateway.interception import Interception
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
-from gateway.sessions import Session, Sessions
+from gateway.sessions import Relay, Session, Sessions
 from gateway.store import connect, embedded
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
@@ -47,7 +47,7 @@ def wall_clock() -> int:
 
 async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
     """Wire the relay together; what it opens is closed with `opened`."""
-    relay, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
+    identity, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
     url = settings.store_url or await opened.enter_async_context(embedded(StateDir(settings.state).path / "store"))
     store = await opened.enter_async_context(connect(url))
     mailboxes = RedisMailboxes(url, store)
@@ -60,16 +60,17 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
         return parse_trust(read_folder(settings.trust))
 
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
-    interception = Interception(store, mailboxes, ledger, trust, relay, wall_clock, metrics.registry)
+    interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry)
     mailboxes.on_copies = interception.wake
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics)
     registry = Registry(store, wall_clock)
     intake = Intake(registry, delivery, wall_clock)
-    sessions = Sessions(relay, intake, delivery, mailboxes, live, wall_clock, metrics)
+    relay = Relay(identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics)
+    sessions = Sessions(relay)
     metrics.gauge("sessions", "Open sessions.", sessions.count)
     metrics.gauge("undecided", "Messages between arrival and answer.", delivery.depth)
-    app = Relay(registry, intake, sessions, mailboxes, wall_clock, metrics).build(interception.routes())
+    app = Desk(relay, sessions).build(interception.routes())
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await interception.load()

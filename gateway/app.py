@@ -1,23 +1,21 @@
-"""What the relay may be asked: its whole request table but for interception's rows, which come from there.
+"""What the relay may be asked: its request table.
 
     -> GET    /v1/session          a device      the conversation of gateway/sessions.py
     -> POST   /v1/messages         a device      one envelope with a proof: the same as `send`, for curl
     -> PUT    /v1/devices/{pin}    carrier: it is my subscriber; customer: it is my employee's device
     -> DELETE /v1/devices/{pin}    customer: it is not any more
+
+Interception adds its own rows (gateway/interception.py).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
 
 from gateway.delivery import Submission
-from gateway.devices import Registry
-from gateway.intake import Intake
-from gateway.mailbox import Mailboxes
-from gateway.metrics import Metrics
-from gateway.sessions import Sessions
+from gateway.sessions import Relay, Sessions
 from services.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
 from services.wire.chassis.web import Route, application, body, raw_body
 from services.wire.envelope import Pin
@@ -29,24 +27,12 @@ from services.wire.proof import Request, claimed_pin, verify_request
 _DEVICES = frozenset({Role.ANYONE})
 
 
-class Relay:
+class Desk:
     """The handlers."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        intake: Intake,
-        sessions: Sessions,
-        mailboxes: Mailboxes,
-        clock: Callable[[], int],
-        metrics: Metrics,
-    ) -> None:
-        self._registry = registry
-        self._intake = intake
+    def __init__(self, relay: Relay, sessions: Sessions) -> None:
+        self._relay = relay
         self._sessions = sessions
-        self._mailboxes = mailboxes
-        self._clock = clock
-        self._metrics = metrics
 
     def build(self, interception: Sequence[Route]) -> web.Application:
         """Return the application, with the rows that interception adds."""
@@ -56,7 +42,7 @@ class Relay:
             Route("PUT", "/v1/devices/{pin}", {Role.CARRIER, Role.CUSTOMER}, self._register, "register a device"),
             Route("DELETE", "/v1/devices/{pin}", {Role.CUSTOMER}, self._revoke, "revoke one's own device"),
         ]
-        return application([*routes, *interception], self._metrics.registry, self._mailboxes.check)
+        return application([*routes, *interception], self._relay.metrics.registry, self._relay.mailboxes.check)
 
     async def _session(self, _caller: Identity, request: web.Request) -> web.StreamResponse:
         return await self._sessions.open(request)
@@ -66,29 +52,30 @@ class Relay:
         pin = await self._prove(request, raw)
         outcome = Outcome()
         try:
-            await self._intake.take(pin, raw, outcome)
+            await self._relay.intake.take(pin, raw, outcome)
         except TiersError as error:
-            self._metrics.refused(error.code)
+            self._relay.metrics.refused(error.code)
             raise
         return AcceptedMessage(await outcome.mid)
 
     async def _prove(self, request: web.Request, raw: bytes) -> str:
         """Return the PIN whose key signed the request; raises `Yours`."""
         authorization = request.headers.get("Authorization")
-        device = await self._intake.device(_pin(claimed_pin(authorization)))
+        device = await self._relay.intake.device(_pin(claimed_pin(authorization)))
         signed = Request(request.method, request.path, raw)
-        return verify_request(authorization or "", device.pin, VerifyKey.from_jwk(device.sign), signed, self._clock())
+        key = VerifyKey.from_jwk(device.sign)
+        return verify_request(authorization or "", device.pin, key, signed, self._relay.clock())
 
     async def _register(self, caller: Identity, request: web.Request) -> Done:
         pin, asked = _pin(request.match_info["pin"]), await body(request, RegisterDevice)
-        before = await self._registry.find(pin)
-        device = await self._registry.register(pin, asked.sign, caller)
+        before = await self._relay.registry.find(pin)
+        device = await self._relay.registry.register(pin, asked.sign, caller)
         if before is not None and before.sign != device.sign:
             self._sessions.end(pin, Forbidden("session.rekeyed", "Open a session with the key that is registered now."))
         return Done()
 
     async def _revoke(self, caller: Identity, request: web.Request) -> Done:
-        device = await self._registry.revoke(_pin(request.match_info["pin"]), caller)
+        device = await self._relay.registry.revoke(_pin(request.match_info["pin"]), caller)
         if device.carrier is None:
             self._sessions.end(device.pin, Unauthenticated("device.unknown", "This device has been revoked."))
         return Done()
@@ -101,12 +88,12 @@ class Outcome:
         self.mid: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def accepted(self, item: Submission) -> None:
-        """It is on disk."""
+        """Say so."""
         if not self.mid.done():
             self.mid.set_result(item.parsed.header.mid)
 
     def refused(self, _item: Submission, error: TiersError) -> None:
-        """It is not taken."""
+        """Raise the reason."""
         if not self.mid.done():
             self.mid.set_exception(error)
 

@@ -7,6 +7,7 @@ Both refuse what names a reader that the tier does not have. Spec page: docs/spe
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -72,8 +73,9 @@ def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None) -> 
         raise Forbidden("envelope.org", "Name the customer that activated this device in `org`.")
     if receiver is None or receiver.org is None:
         raise Yours("envelope.receiver", "Check the PIN: it is no device of a customer.")
-    stems = {f"org/{receiver.org}/{header.to}", f"org/{sender.org}/bes", f"org/{receiver.org}/bes"}
-    if len(envelope.jwe.recipients) != len(stems) or {_stem(one) for one in envelope.jwe.recipients} != stems:
+    recipients = envelope.jwe.recipients
+    readers = _readers(sender.org, receiver.org, header.to)
+    if len(recipients) != len(readers) or {_stem(one.header.alg, one.header.kid) for one in recipients} != readers:
         detail = "Name the receiver's device and the key servers of both customers by HPKE keys, and nobody else."
         raise Yours("envelope.recipients", detail)
     return FORWARD
@@ -83,7 +85,13 @@ def _is(recipient: Recipient, kid: str, alg: str) -> bool:
     return recipient.header.kid == kid and recipient.header.alg == alg
 
 
-def _stem(recipient: Recipient) -> str:
+@lru_cache(maxsize=65_536)
+def _readers(own: str, others: str, to: str) -> frozenset[str]:
+    return frozenset({f"org/{others}/{to}", f"org/{own}/bes", f"org/{others}/bes"})
+
+
+@lru_cache(maxsize=65_536)
+def _stem(alg: str, kid: str) -> str:
     """Return `org/<org>/<pin>` or `org/<org>/bes` of a well-formed enterprise recipient of any generation, else ''."""
-    stem, _, generation = recipient.header.kid.rpartition("/")
-    return stem if recipient.header.alg == HPKE and _GENERATION.fullmatch(generation) else ""
+    stem, _, generation = kid.rpartition("/")
+    return stem if alg == HPKE and _GENERATION.fullmatch(generation) else ""

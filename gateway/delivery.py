@@ -34,20 +34,20 @@ class Sender(Protocol):
     """Who handed a message in, and is told what became of it."""
 
     def accepted(self, item: "Submission") -> None:
-        """It is on disk."""
+        """Tell that it is on disk."""
 
     def refused(self, item: "Submission", error: TiersError) -> None:
-        """It is not taken."""
+        """Tell that it is not taken."""
 
 
 class Receiver(Protocol):
     """A session that is open to the receiver."""
 
     def stored(self, message: Message) -> None:
-        """A message is in the mailbox."""
+        """Tell that a message is in the mailbox."""
 
     def changed(self) -> None:
-        """Something may be in the mailbox: look."""
+        """Tell that something may be in the mailbox."""
 
 
 class Admission(Protocol):
@@ -106,7 +106,7 @@ class Lane(Generic[T]):
 class Delivery:
     """One relay's path. `receivers` are the open sessions by PIN."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what stands around the path, each once
         self,
         mailboxes: Mailboxes,
         admission: Admission,
@@ -184,7 +184,8 @@ class Delivery:
                 if receiver := self._receivers.get(item.parsed.header.to):
                     receiver.changed()
             return
-        self._metrics.batch(len(items))
+        taken = sum(outcome is Verdict.ALREADY or isinstance(outcome, str) for outcome in outcomes)
+        self._metrics.committed(len(items), taken)
         for item, outcome in zip(items, outcomes, strict=True):
             self._settle(item, outcome)
 
@@ -207,7 +208,7 @@ class Delivery:
             if receiver is not None:
                 receiver.changed()  # the first time it may have been stored without an answer
         elif outcome is Verdict.FULL:
-            self._refuse([item], TooMany("mailbox.full", "Try again when the receiver has been online: its mailbox is full."))
+            self._refuse([item], TooMany("mailbox.full", "Try again when the receiver has been online: it is full."))
         else:
             self._refuse([item], Ours("store.unavailable", "Try again in a second: the relay's store cannot write."))
             if receiver is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 
 from gateway.pipeline import unavailable
@@ -59,7 +60,7 @@ def revoke(known: Device | None, caller: Identity) -> Device:
 class Registry:
     """The records on disk, and a cache of those in use."""
 
-    def __init__(self, store: "Redis", clock: Callable[[], int]) -> None:
+    def __init__(self, store: Redis, clock: Callable[[], int]) -> None:
         """Keep records in `store`; `clock` is ms since 1970."""
         self._store = store
         self._clock = clock
@@ -96,7 +97,7 @@ class Registry:
                     await pipe.watch(_key(pin))
                     raw = await pipe.get(_key(pin))
                     device = change(None if raw is None else _parse(raw))
-                    pipe.multi()
+                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py's
                     _write(pipe, device)
                     try:
                         await pipe.execute()
@@ -120,11 +121,11 @@ def _key(pin: str) -> str:
     return f"gateway:device:{pin}"
 
 
-def _parse(raw: bytes) -> Device:
+def _parse(raw: bytes | str) -> Device:
     return parse_json(Device, raw, "device.record")
 
 
-def _write(pipe: "Redis", device: Device) -> None:
+def _write(pipe: Pipeline, device: Device) -> None:
     if device.carrier is None and device.org is None:
         pipe.delete(_key(device.pin))
     else:

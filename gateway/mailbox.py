@@ -92,7 +92,7 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """One copied message. `at` in ns since 1970; `header` is the protected header as sent; `shard` and `id` place it."""
+    """One copied message. `at` in ns since 1970, `header` the protected header as sent; `shard` and `id` place it."""
 
     shard: int
     id: str

@@ -21,14 +21,11 @@ class Metrics:
         """Show a value as it is when it is looked at."""
         Gauge(f"tiers_gateway_{name}", text, registry=self.registry).set_function(value)
 
-    def batch(self, size: int) -> None:
-        """Count a commit of `size` messages."""
+    def committed(self, size: int, accepted: int) -> None:
+        """Count a commit of `size` messages of which `accepted` were taken; one without any only acknowledged."""
         if size:
             self._batch.observe(size)
-
-    def accepted(self, count: int) -> None:
-        """Count messages accepted."""
-        self._accepted.inc(count)
+            self._accepted.inc(accepted)
 
     def refused(self, code: str, count: int = 1) -> None:
         """Count messages refused."""

@@ -1,4 +1,4 @@
-"""One connection to the store for the hot path: a batch of commands goes out as one write, its replies come back together.
+"""One connection to the store for the hot path: a batch of commands is one write, its replies come back together.
 
 Why not redis-py here: packing and parsing by hiredis alone carries two to four times as many messages a second
 (docs/performance.md). Everything that is not on the path of a message uses redis-py.
@@ -6,7 +6,7 @@ Why not redis-py here: packing and parsing by hiredis alone carries two to four 
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hiredis
@@ -15,6 +15,7 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from services.wire.errors import Ours
 
 Command = tuple[bytes | str | int, ...]
+_pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes 1-tuples only
 SECONDS = 5.0
 """How long a batch may take before the connection is given up."""
 
@@ -90,7 +91,7 @@ class Pipeline:
         link = self._link
         if link is None or link.transport is None:
             link = self._link = await self._connect()
-        return await link.run(b"".join(map(hiredis.pack_command, commands)), len(commands))
+        return await link.run(b"".join(map(_pack, commands)), len(commands))
 
     async def close(self) -> None:
         """Hang up."""
@@ -111,10 +112,10 @@ class Pipeline:
             raise unavailable() from None
         greetings = [*_login(at), *self._hello]
         if greetings:
-            replies = await link.run(b"".join(map(hiredis.pack_command, greetings)), len(greetings))
+            replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
             if any(isinstance(reply, hiredis.ReplyError) for reply in replies):
                 link.abort()
-                raise Ours("store.unavailable", "Try again; if it stays so, check user and password in TIERS_STORE_URL.")
+                raise Ours("store.unavailable", "Try again; if it stays so, check the user in TIERS_STORE_URL.")
         return link
 
 
@@ -129,7 +130,7 @@ def _login(at: Any) -> list[Command]:
 
 
 def _tls(at: Any) -> ssl.SSLContext | None:
-    """Return the context of a `rediss://` URL; `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` as redis-py has them."""
+    """Return the context of a `rediss://` URL; `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` are as in redis-py."""
     if at.get("connection_class") is not SSLConnection:
         return None
     context = ssl.create_default_context(cafile=at.get("ssl_ca_certs"))

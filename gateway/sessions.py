@@ -14,15 +14,18 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import structlog
 from aiohttp import WSMsgType, web
 
 from gateway.delivery import Delivery, Submission
+from gateway.devices import Registry
 from gateway.intake import Intake, mid_of
-from gateway.mailbox import Ack as AckPlaces
 from gateway.mailbox import KEEP_MS, Mailboxes, Message
+from gateway.mailbox import Ack as Places
 from gateway.metrics import Metrics
 from gateway.window import Window
 from services.wire.encoding import b64u, unb64u
@@ -34,7 +37,6 @@ from services.wire.frames import (
     Bye,
     Challenge,
     Deliver,
-    Delivery as Delivered,
     Drained,
     FromDevice,
     FromRelay,
@@ -45,6 +47,7 @@ from services.wire.frames import (
     parse_from_device,
     session_message,
 )
+from services.wire.frames import Delivery as Delivered
 from services.wire.identity import Identity
 from services.wire.jose import VerifyKey
 
@@ -59,13 +62,27 @@ DRAINED_MS = 60_000
 Socket = web.WebSocketResponse
 
 
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """What every session needs. `clock` is ms since 1970; `live` holds the open sessions by PIN."""
+
+    identity: Identity
+    registry: Registry
+    intake: Intake
+    delivery: Delivery
+    mailboxes: Mailboxes
+    live: dict[str, "Session"]
+    clock: Callable[[], int]
+    metrics: Metrics
+
+
 class Session:
     """One open, authenticated connection."""
 
-    def __init__(self, pin: str, socket: Socket, sessions: "Sessions") -> None:
+    def __init__(self, pin: str, socket: Socket, relay: Relay) -> None:
         self._pin = pin
         self._socket = socket
-        self._all = sessions
+        self._relay = relay
         self._window = Window()
         self._wake = asyncio.Event()
         self._wake.set()
@@ -114,12 +131,11 @@ class Session:
 
     async def run(self) -> None:
         """Hold the conversation until one side ends it."""
-        reader, writer = asyncio.create_task(self._read()), asyncio.create_task(self._write())
-        await asyncio.wait([reader, writer, self._ended], return_when=asyncio.FIRST_COMPLETED)
-        reader.cancel()
-        writer.cancel()
-        results = await asyncio.gather(reader, writer, return_exceptions=True)
-        for result in results:
+        ends: list[asyncio.Future[Any]] = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+        await asyncio.wait([*ends, self._ended], return_when=asyncio.FIRST_COMPLETED)
+        for task in ends:
+            task.cancel()
+        for result in await asyncio.gather(*ends, return_exceptions=True):
             if isinstance(result, TiersError):
                 self.end(result)
             elif isinstance(result, Exception) and not isinstance(result, ConnectionError):
@@ -153,9 +169,9 @@ class Session:
         self._unsaid_bytes += len(raw)
         self._decided.clear()
         try:
-            await self._all.intake.take(self._pin, raw, self)
+            await self._relay.intake.take(self._pin, raw, self)
         except TiersError as error:
-            self._all.metrics.refused(error.code)
+            self._relay.metrics.refused(error.code)
             self._refuse(mid_of(raw), error, len(raw))
         while self._unsaid >= MAX_UNDECIDED or self._unsaid_bytes >= MAX_UNDECIDED_BYTES:
             self._room.clear()
@@ -174,8 +190,8 @@ class Session:
 
     def _ack(self, frame: Ack) -> None:
         if places := self._window.acknowledge(frame.ids):
-            self._all.metrics.delivered(len(places))
-            self._all.delivery.acknowledge(AckPlaces(self._pin, places))
+            self._relay.metrics.delivered(len(places))
+            self._relay.delivery.acknowledge(Places(self._pin, places))
             self._wake.set()
 
     async def _write(self) -> None:
@@ -184,7 +200,7 @@ class Session:
             self._wake.clear()
             if asked := self._window.wants():
                 mark = self._window.mark
-                read = await self._all.mailboxes.read(self._pin, self._window.after, asked)
+                read = await self._relay.mailboxes.read(self._pin, self._window.after, asked)
                 self._deliver += self._window.read_back(read, asked, mark)
                 if self._window.wants():
                     self._wake.set()
@@ -210,33 +226,19 @@ class Session:
             yield _encode(frame)
         if deliver:
             yield _encode(Deliver(tuple(Delivered(one.id, msgspec.Raw(one.envelope)) for one in deliver)))
-        now = self._all.clock()
+        now = self._relay.clock()
         if self._window.drained and now >= self._next_drained:
             self._next_drained = now + DRAINED_MS
-            yield _encode(Drained(self._all.delivery.horizon(now)))
+            yield _encode(Drained(self._relay.delivery.horizon(now)))
 
 
 class Sessions:
-    """All open sessions. `live` holds them by PIN."""
+    """All open sessions."""
 
-    def __init__(
-        self,
-        relay: Identity,
-        intake: Intake,
-        delivery: Delivery,
-        mailboxes: Mailboxes,
-        live: dict[str, Session],
-        clock: Callable[[], int],
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self.intake = intake
-        self.delivery = delivery
-        self.mailboxes = mailboxes
-        self.clock = clock
-        self.metrics = metrics
-        self._live = live
-        self._running: set[Session] = set()
+        self._live = relay.live
+        self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     async def open(self, request: web.Request) -> web.StreamResponse:
@@ -252,6 +254,10 @@ class Sessions:
             raise Yours("session.upgrade", "Open this address as a WebSocket (RFC 6455).")
         if self._closing:
             raise _stopping()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler runs in a task
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         await socket.prepare(request)
         try:
             with suppress(ConnectionError):
@@ -265,23 +271,22 @@ class Sessions:
         try:
             async with asyncio.timeout(HELLO_SECONDS):
                 pin = await self._authenticate(socket)
-                await self.mailboxes.expire(pin, KEEP_MS)
+                await self._relay.mailboxes.expire(pin, KEEP_MS)
         except TimeoutError:
-            await say_bye(socket, Unauthenticated("session.hello", f"Answer the challenge within {HELLO_SECONDS:.0f} s."))
+            detail = f"Answer the challenge within {HELLO_SECONDS:.0f} s."
+            await say_bye(socket, Unauthenticated("session.hello", detail))
             return
         except TiersError as error:
             await say_bye(socket, error)
             return
-        session = Session(pin, socket, self)
+        session = Session(pin, socket, self._relay)
         if before := self._live.get(pin):
             before.end(Forbidden("session.replaced", "Another session was opened for this PIN; this one is over."))
         self._live[pin] = session
-        self._running.add(session)
         try:
-            await socket.send_frame(_encode(Welcome(self.clock())), WSMsgType.TEXT)
+            await socket.send_frame(_encode(Welcome(self._relay.clock())), WSMsgType.TEXT)
             await session.run()
         finally:
-            self._running.discard(session)
             if self._live.get(pin) is session:
                 del self._live[pin]
 
@@ -295,10 +300,10 @@ class Sessions:
         hello = _parse(message.data)
         if not isinstance(hello, Hello):
             raise Unauthenticated("session.hello", "Answer the challenge with a hello frame.")
-        device = await self.intake.device(hello.pin)
+        device = await self._relay.intake.device(hello.pin)
         signature = unb64u(hello.signature, "session.signature")
         key = VerifyKey.from_jwk(device.sign)
-        key.verify(signature, session_message(self._relay, nonce, hello.pin), "session.signature")
+        key.verify(signature, session_message(self._relay.identity, nonce, hello.pin), "session.signature")
         return hello.pin
 
     def end(self, pin: str, error: TiersError) -> None:
@@ -314,17 +319,17 @@ class Sessions:
         """Say `drained` once a minute to whoever is, until cancelled."""
         while True:
             await asyncio.sleep(1)
-            now = self.clock()
+            now = self._relay.clock()
             for session in self._live.values():
                 session.tick(now)
 
     async def close(self) -> None:
         """End all sessions: answer what is under way, say bye."""
         self._closing = True
-        for session in list(self._running):
+        for session in self._live.values():
             session.end(_stopping())
-        while self._running:
-            await asyncio.sleep(0.01)
+        if self._running:
+            await asyncio.wait(self._running, timeout=3 * BYE_SECONDS)
 
 
 def _parse(raw: bytes) -> FromDevice:

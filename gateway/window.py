@@ -2,6 +2,8 @@
 
     BEHIND  there may be more in the mailbox than was handed out: read back when there is room
     LEVEL   everything that was stored has been handed out: what is stored next may be pushed at once
+
+Nothing is left out and nothing overtakes: what does not fit now is read back later, from the mailbox.
 """
 
 from collections.abc import Iterable, Sequence

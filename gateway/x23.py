@@ -33,6 +33,7 @@ from services.wire.xiri import Metadata
 _log = structlog.get_logger()
 BATCH = 64
 """Copies of one task in a round: what a flooding target may put before another's."""
+GATHER_SECONDS = 0.05
 KEEPALIVE_SECONDS = 30.0
 ACK_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
@@ -262,6 +263,8 @@ class Sender:
                 await self._woken.wait()
         except TimeoutError:
             return
+        # not at once: what follows a copied message must not stand out, and rounds of one copy are dear
+        await asyncio.sleep(GATHER_SECONDS)
 
 
 async def connect(mediation: str, carrier: Identity, tls: Tls) -> Link:

@@ -88,9 +88,7 @@ class Admission:
     def _admit(self, asked: Asked, subscribers: Container[str], current: int) -> Recipient:
         header, epoch, recipient = asked.header, asked.epoch, asked.ask.recipient
         if header.channel is not Channel.CONSUMER:  # 2
-            raise Yours(
-                "admission.channel", "Send enterprise messages without asking: the carrier has no key."
-            )
+            raise Yours("admission.channel", "Send enterprise messages without asking: the carrier has no key.")
         if recipient.header.kid != f"carrier/{self._carrier}/{header.sender}/{epoch}":  # 3
             raise Yours("admission.recipient", "Name one recipient: the sender's carrier key of the minute in ts.")
         if abs(epoch - current) > MAX_SKEW:  # 4

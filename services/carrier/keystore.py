@@ -54,12 +54,17 @@ class Keystore:
             del self._paths[pin]
 
     def _derive(self, pin: str, epoch: int) -> Node:
-        places = [Position(depth, epoch >> (DEPTH - depth)) for depth in range(DEPTH + 1)]
-        path = self._paths.pop(pin, None) or [subscriber_root(self._master, pin)]
-        while path[-1].at != places[len(path) - 1]:
-            path.pop()
-        for place in places[len(path) :]:
-            path.append(descend(path[-1], place))
+        target = Position(DEPTH, epoch)
+        path = self._paths.pop(pin, None)
+        if path is None:
+            path, shared = [subscriber_root(self._master, pin)], 0
+        else:
+            shared = DEPTH - (path[-1].at.index ^ epoch).bit_length()
+        del path[shared + 1 :]
+        for depth in range(shared + 1, DEPTH):
+            path.append(descend(path[-1], Position(depth, epoch >> (DEPTH - depth))))
+        if shared < DEPTH:
+            path.append(descend(path[-1], target))
         self._paths[pin] = path
         if len(self._paths) > MAX_PATHS:
             self._paths.popitem(last=False)

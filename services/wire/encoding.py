@@ -52,7 +52,8 @@ def decode_b64u(text: str) -> bytes:
 def parse_json(kind: type[T], raw: bytes | str, code: str) -> T:
     """Decode JSON into a struct; raises `Yours(code)` that says which member is wrong, never its value."""
     try:
-        return _decoder(kind).decode(raw)  # type: ignore[no-any-return]  # the decoder of `kind` returns a `kind`
+        decoder: msgspec.json.Decoder[T] = _decoder(kind)  # type: ignore[arg-type]  # a type is hashable
+        return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise Yours(code, f"Send the JSON that is specified for {_name(kind)}: {_where(error)}.") from None
 

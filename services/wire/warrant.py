@@ -142,17 +142,18 @@ def verify_application(jws: GeneralJws, applicants: Keys) -> Application:
 def verify_warrant(jws: GeneralJws, applicants: Keys, judges: Keys, audience: str, now: int) -> VerifiedWarrant:
     """Check a warrant with pinned keys, for the carrier `audience` at `now` (ms); raises `Yours` or `Policy`.
 
-    1. Two signatures. 2. The first by a known applicant, the second by a known judge. 3. Two different keys.
-    4. Claims well formed. 5. Addressed to this carrier. 6. In force now.
+    1. Two signatures, and two different ones. 2. The first by a known applicant. 3. The second not by the same key,
+    but by a known judge. 4. Claims well formed. 5. Addressed to this carrier. 6. In force now.
     """
     _check_size(jws)
     if len(jws.signatures) != 2:  # 1  # noqa: PLR2004 - four eyes
         raise Yours("warrant.signatures", "A warrant carries two signatures: the applicant's, then the judge's.")
-    keys = _signer(jws, 0, applicants, "warrant.applicant"), _signer(jws, 1, judges, "warrant.judge")  # 2
-    payload = verify_signature(jws, 0, keys[0], "warrant.applicant")
-    verify_signature(jws, 1, keys[1], "warrant.judge")
-    if keys[0] == keys[1] or jws.signatures[0] == jws.signatures[1]:  # 3
-        raise Forbidden("warrant.four_eyes", "Have somebody other than the applicant approve.")
+    if jws.signatures[0] == jws.signatures[1]:
+        raise Forbidden("warrant.same_signature", "Have a judge sign beside the applicant: one signature counts once.")
+    applicant = _signer(jws, 0, applicants, "warrant.applicant")  # 2
+    payload = verify_signature(jws, 0, applicant, "warrant.applicant")
+    _refuse_own_hand(jws, applicant)  # 3
+    verify_signature(jws, 1, _signer(jws, 1, judges, "warrant.judge"), "warrant.judge")
     claims = _claims(payload)  # 4
     if claims.aud != audience:  # 5
         raise Policy("warrant.carrier", f"Serve this warrant on {claims.aud}: it is not addressed to {audience}.")
@@ -196,6 +197,15 @@ def _signer(jws: GeneralJws, at: int, known: Keys, code: str) -> VerifyKey:
     if header.typ != TYP or header.kid not in known:
         raise Yours(code, f"Signature {at + 1} is by nobody whose key is pinned here.")
     return known[header.kid]
+
+
+def _refuse_own_hand(jws: GeneralJws, applicant: VerifyKey) -> None:
+    """Raise `Forbidden` if the applicant's key made the second signature too, whatever name it signed under."""
+    try:
+        verify_signature(jws, 1, applicant, "warrant.judge")
+    except Yours:
+        return
+    raise Forbidden("warrant.four_eyes", "Have somebody other than the applicant approve.")
 
 
 def _claims(payload: bytes) -> Claims:

@@ -75,6 +75,12 @@ async def test_a_grant_carries_the_proof_that_its_release_was_logged(world, said
     assert world.ledger.log.facts[-1] == "grant.released"
 
 
+async def test_two_grants_of_one_millisecond_are_two_leaves_in_the_log(world, said):
+    both = await asyncio.gather(grant(world, ask(said)), grant(world, ask(said, nonce="m" * 22)))
+
+    assert len({got.proof.index for got in both}) == 2
+
+
 async def test_without_the_log_no_key_leaves(world, said):
     world.ledger.down = True
 

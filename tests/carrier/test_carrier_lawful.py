@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -352,6 +352,7 @@ class Carrier(RuleBasedStateMachine):
 
 
 TestCarrier = Carrier.TestCase
+TestCarrier.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
 def test_a_policy_refusal_is_policy():

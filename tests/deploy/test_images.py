@@ -8,12 +8,19 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from deploy.dockerfile import DEPLOY, ROOT, Image, imported, lay_out, read_image
 from deploy.host import CONTAINERS, Host, running_host
 
+import gateway.config
+import services.auditor.config
+import services.carrier.config
+import services.court.config
+import services.enterprise.config
+import services.ledger.config
 from services.lab.processes import start_party, stop
 
 IMAGES = ("auditor", "carrier", "court", "enterprise", "gateway", "ledger", "witness")
@@ -21,6 +28,15 @@ OWN = {party: f"services/{party}/" for party in IMAGES if party != "witness"} | 
 TREATY = ["services/__init__.py", "services/wire/"]
 # The witness is another party than the ledger: of their one folder it gets its own modules, none of the log's.
 WITNESS = [f"services/ledger/{name}.py" for name in ("__init__", "config", "cosigning", "witness")]
+SETTINGS = {
+    "auditor": services.auditor.config.Settings,
+    "carrier": services.carrier.config.Settings,
+    "court": services.court.config.Settings,
+    "enterprise": services.enterprise.config.Settings,
+    "gateway": gateway.config.Settings,
+    "ledger": services.ledger.config.LedgerSettings,
+    "witness": services.ledger.config.WitnessSettings,
+}
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 SITE = sysconfig.get_paths()["purelib"]
 
@@ -94,6 +110,12 @@ def test_an_image_alone_imports_its_party_and_finds_no_other(image: Image, tmp_p
 async def host(tmp_path: Path) -> AsyncIterator[Host]:
     async with running_host(tmp_path) as host:
         yield host
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+async def test_a_container_is_given_settings_that_its_party_has(name: str, host: Host) -> None:
+    known = {f"TIERS_{field.name.upper()}" for field in fields(SETTINGS[CONTAINERS[name]])}
+    assert host.environ(name).keys() - known == set()
 
 
 @pytest.mark.e2e

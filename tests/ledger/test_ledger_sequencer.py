@@ -103,15 +103,22 @@ def test_a_retry_is_answered_however_late_and_a_new_leaf_is_not_dated_back(world
     ledger = Ledger(world.store, world.sequencer, lambda: clock[0], CollectorRegistry())
     carrier = parse_identity("carrier/in")
 
-    async def log_both():
-        first = await ledger.log(carrier, entry(0))
-        clock[0] += 86_400_000
-        assert await ledger.log(carrier, entry(0)) == first
-        await ledger.log(carrier, entry(1))
-
+    first = asyncio.run(ledger.log(carrier, entry(0)))
+    clock[0] += 86_400_000
+    assert asyncio.run(ledger.log(carrier, entry(0))) == first
     with pytest.raises(Yours, match=r"^leaf\.clock"):
-        asyncio.run(log_both())
-    assert world.store.size == 1
+        asyncio.run(ledger.log(carrier, entry(1)))
+
+
+def test_what_the_witness_answers_is_checked_before_it_is_published(world, entry, monkeypatch):
+    async def nonsense(_request) -> str:
+        return f"— {world.witness_signer.name} AAAA\n"
+
+    world.log(entry(0))
+    monkeypatch.setattr(world.witness, "add_checkpoint", nonsense)
+    with pytest.raises(Ours):
+        world.log(entry(1))
+    assert world.store.checkpoint().split("\n")[1] == "1"
 
 
 def test_an_independent_reader_follows_the_files(world, entry):

@@ -142,7 +142,7 @@ def test_what_is_forgotten_cannot_be_derived_and_the_rest_still_can(span, before
     left = forget_before(window(ROOT, start, end), before)
 
     assert [node.at for node in left] == cover(max(start, before), max(end, before, start))
-    for epoch in {start, before - 1, before, end - 1} & set(range(start, end)):
+    for epoch in {epoch for epoch in (start, before - 1, before, end - 1) if start <= epoch < end}:
         if epoch >= before:
             assert leaf(left, epoch) == leaf([ROOT], epoch)
         else:

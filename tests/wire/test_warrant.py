@@ -115,7 +115,7 @@ def test_any_jose_library_checks_both_signatures() -> None:
         (GeneralJws(warrant().payload, warrant().signatures[:1]), "warrant.signatures"),
         (GeneralJws(warrant().payload, (*warrant().signatures, warrant().signatures[1])), "warrant.signatures"),
         (GeneralJws(warrant().payload, warrant().signatures[::-1]), "warrant.applicant"),
-        (with_second(warrant().signatures[0]), "warrant.judge"),
+        (with_second(warrant().signatures[0]), "warrant.same_signature"),
         (second(STRANGER, "judge/delhi"), "warrant.judge"),
         (second(JUDGE, "judge/mumbai"), "warrant.judge"),
         (second(JUDGE, "judge/delhi", b"{}"), "warrant.judge"),
@@ -135,7 +135,7 @@ def test_what_is_wrong_with_a_warrant_has_its_own_code(jws: GeneralJws, code: st
 def test_an_applicant_is_not_the_judge_even_where_both_names_are_pinned() -> None:
     both = {"judge/delhi": APPLICANT.public, "applicant/cbi": APPLICANT.public}
     assert code_of(second(APPLICANT, "judge/delhi"), judges=both) == "warrant.four_eyes"
-    assert code_of(with_second(warrant().signatures[0]), judges=both) == "warrant.four_eyes"
+    assert code_of(with_second(warrant().signatures[0]), judges=both) == "warrant.same_signature"
 
 
 def test_an_applicant_does_not_approve_for_herself() -> None:
