@@ -13,9 +13,8 @@ import msgspec
 
 from gateway.devices import Device
 from services.wire.api.carrier import Ask
-from services.wire.envelope import Channel, Envelope, Recipient, message_epoch
+from services.wire.envelope import GCMKW, HPKE, Channel, Envelope, Recipient, message_epoch
 from services.wire.errors import Forbidden, Policy, Yours
-from services.wire.sealing import GCMKW, HPKE
 
 MAX_SKEW_MS = 120_000
 

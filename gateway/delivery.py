@@ -18,9 +18,8 @@ from gateway.mailbox import Ack, Entry, Mailboxes, Message, Outcome, Tasks, Verd
 from gateway.metrics import Metrics
 from services.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
 from services.wire.chassis.client import Peer
-from services.wire.envelope import Envelope, Recipient
+from services.wire.envelope import GCMKW, Envelope, Recipient
 from services.wire.errors import Ours, Policy, TiersError, TooMany, Yours
-from services.wire.sealing import GCMKW
 
 _log = structlog.get_logger()
 CARRIER_SECONDS = 5.0

@@ -25,10 +25,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from services.carrier.keystore import KEEP_EPOCHS, Keystore
 from services.wire.api.carrier import Ask, Refusal
 from services.wire.encoding import b64u
-from services.wire.envelope import Channel, Protected, Recipient, RecipientHeader, check_recipient, parse_protected
+from services.wire.envelope import (
+    GCMKW,
+    Channel,
+    Protected,
+    Recipient,
+    RecipientHeader,
+    check_recipient,
+    parse_protected,
+)
 from services.wire.errors import Policy, TiersError, Yours
 from services.wire.keytree import epoch_of, wrap_key
-from services.wire.sealing import GCMKW
 
 MAX_SKEW = 1  # epochs
 _NONCE = 12

@@ -20,7 +20,7 @@ from services.wire.encoding import b64u, unb64u
 from services.wire.errors import Conflict, Forbidden, Missing, Policy, Yours
 from services.wire.evidence import Evidence, LoggedWarrant
 from services.wire.identity import Identity, Role
-from services.wire.jose import GeneralJws
+from services.wire.jose import GeneralJws, HpkeJwk
 from services.wire.keytree import EPOCH_MS, epoch_of
 from services.wire.leaf import Leaf, LeafType, Opening, Seal
 from services.wire.sealing import HpkePublicKey
@@ -222,7 +222,7 @@ class GrantOrder:
 
 
 def check_grant(
-    auth: Authorisation | None, ask: AskGrant, agency: str, auditors: Mapping[str, HpkePublicKey], now: int
+    auth: Authorisation | None, ask: AskGrant, agency: str, auditors: Mapping[str, HpkeJwk], now: int
 ) -> GrantOrder:
     """Decide on a grant that the auditor of `agency` asks for at `now` (ms); raises `Yours` or `Policy`.
 
@@ -245,7 +245,7 @@ def check_grant(
         raise Policy("grant.future", "Ask for minutes that have passed, or wait until they have.")
     if auth.claims.delivery is Delivery.IRI:  # 7
         raise Policy("grant.metadata_only", "Apply for a warrant that delivers content: this one is for metadata.")
-    return GrantOrder(auth, start, end, kid, auditors[kid])
+    return GrantOrder(auth, start, end, kid, HpkePublicKey.from_jwk(auditors[kid]))
 
 
 def check_product(auth: Authorisation | None, agency: str, now: int) -> Authorisation:

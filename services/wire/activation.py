@@ -16,8 +16,7 @@ from services.wire.api.enterprise import Activate, Activated
 from services.wire.directory import BesKey, Entry, verify_bes_key, verify_entry
 from services.wire.encoding import b64u
 from services.wire.errors import Unauthenticated, Yours
-from services.wire.jose import PublicJwk, VerifyKey
-from services.wire.sealing import HpkeJwk
+from services.wire.jose import HpkeJwk, PublicJwk, VerifyKey
 from services.wire.secret import Secret
 
 PASSWORD_BYTES = 10  # 80 bits: a recorded MAC cannot be searched for its password

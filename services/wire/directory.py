@@ -11,8 +11,7 @@ import msgspec
 from services.wire.encoding import parse_json
 from services.wire.envelope import Org, Pin
 from services.wire.errors import Yours
-from services.wire.jose import PublicJwk, SigningKey, VerifyKey, verify_compact
-from services.wire.sealing import HpkeJwk
+from services.wire.jose import HpkeJwk, PublicJwk, SigningKey, VerifyKey, verify_compact
 
 ENTRY_TYP = "directory-entry+jws"
 BES_TYP = "bes-key+jws"

@@ -22,6 +22,8 @@ MAX_CIPHERTEXT = 92_160  # a plaintext of MAX_PLAINTEXT inside a JWS: four third
 MAX_ENVELOPE = 140_000
 MAX_RECIPIENTS = 4
 TYP = "message+jwe"
+GCMKW = "A256GCMKW"
+HPKE = "HPKE-9-KE"
 
 Pin = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 Org = Annotated[str, Meta(pattern=r"^S[0-9]{8}\Z")]

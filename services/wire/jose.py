@@ -30,6 +30,14 @@ class PublicJwk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crv: str = "Ed25519"
 
 
+class HpkeJwk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hybrid public key, as data: `pub` is the ML-KEM-768 key followed by the X25519 key (1,216 bytes)."""
+
+    pub: str
+    kty: str = "AKP"
+    alg: str = "HPKE-9-KE"
+
+
 class VerifyKey:
     """An Ed25519 public key that checks signatures. Equal when the key is."""
 

@@ -20,13 +20,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import UNSET
 
 from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import MAX_PLAINTEXT, Jwe, Recipient, RecipientHeader
+from services.wire.envelope import GCMKW, HPKE, MAX_PLAINTEXT, Jwe, Recipient, RecipientHeader
 from services.wire.errors import TooLarge, Yours
+from services.wire.jose import HpkeJwk
 from services.wire.keytree import WrapKey
 from services.wire.secret import Secret
 
-GCMKW = "A256GCMKW"
-HPKE = "HPKE-9-KE"
 _NONCE = 12
 _TAG = 16
 _ENC = 1120  # bytes of the encapsulated key
@@ -38,14 +37,6 @@ _WILL_NOT_OPEN = "It was altered on the way, or sealed for somebody else: ask th
 
 class ContentKey(Secret):
     """The CEK of one message: it opens the content."""
-
-
-class HpkeJwk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A hybrid public key: `pub` is the ML-KEM-768 key followed by the X25519 key (1,216 bytes)."""
-
-    pub: str
-    kty: str = "AKP"
-    alg: str = HPKE
 
 
 class HpkePrivateJwk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

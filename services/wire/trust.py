@@ -14,8 +14,7 @@ from services.wire.checkpoint import PinnedLog
 from services.wire.encoding import parse_json
 from services.wire.errors import Yours
 from services.wire.identity import Role
-from services.wire.jose import PublicJwk, VerifyKey
-from services.wire.sealing import HpkeJwk, HpkePublicKey
+from services.wire.jose import HpkeJwk, PublicJwk, VerifyKey
 from services.wire.warrant import Keys
 
 FOLDERS = {"applicants": Role.APPLICANT, "judges": Role.JUDGE, "carriers": Role.CARRIER}
@@ -28,7 +27,7 @@ class Trust:
     applicants: Keys
     judges: Keys
     carriers: Keys
-    auditors: Mapping[str, HpkePublicKey]
+    auditors: Mapping[str, HpkeJwk]
     logs: tuple[PinnedLog, ...]
 
     @property
@@ -42,7 +41,7 @@ class Trust:
 def parse_trust(files: Mapping[str, bytes]) -> Trust:
     """Read a trust folder, given as relative path -> bytes; raises `Yours`."""
     signers: dict[str, dict[str, VerifyKey]] = {folder: {} for folder in FOLDERS}
-    auditors: dict[str, HpkePublicKey] = {}
+    auditors: dict[str, HpkeJwk] = {}
     for path, raw in sorted(files.items()):
         folder, _, file = path.partition("/")
         name = file.removesuffix(".jwk")
@@ -50,7 +49,7 @@ def parse_trust(files: Mapping[str, bytes]) -> Trust:
             jwk = parse_json(PublicJwk, raw, "settings.trust")
             signers[folder][f"{FOLDERS[folder]}/{name}"] = VerifyKey.from_jwk(jwk)
         elif folder == "auditors" and file.endswith(".jwk"):
-            auditors[f"{Role.AUDITOR}/{name}/1"] = HpkePublicKey.from_jwk(parse_json(HpkeJwk, raw, "settings.trust"))
+            auditors[f"{Role.AUDITOR}/{name}/1"] = parse_json(HpkeJwk, raw, "settings.trust")
     logs: tuple[PinnedLog, ...] = ()
     if "log.vkey" in files and "witness.vkey" in files:
         vkeys = [files[name].decode("ascii", "replace").strip() for name in ("log.vkey", "witness.vkey")]

@@ -58,6 +58,7 @@ async def test_a_running_party_has_loaded_its_own_folder_and_the_treaty(name: st
     modules = await loaded(name, host, ROOT)
     assert f"{PACKAGE[CONTAINERS[name]]}.config" in modules
     assert strangers(CONTAINERS[name], modules) == set()
+    assert ("services.wire.sealing" in modules) == (name in {"carrier", "acme", "globex", "auditor"})
 
 
 @pytest.mark.e2e

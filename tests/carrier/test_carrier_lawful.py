@@ -24,7 +24,7 @@ from services.wire.warrant import Delivery, Status, StatusStatement, Window
 from tests.carrier.world import AUDITOR, MINUTE, NOW, TARGET, Log, claims, verified
 
 SALT = b"s" * 32
-KEYS = {"auditor/cbi/1": AUDITOR.public}
+KEYS = {"auditor/cbi/1": AUDITOR.public.jwk()}
 LATER = NOW + 20 * MINUTE
 HOUR = 60 * MINUTE
 
@@ -175,7 +175,7 @@ def test_a_grant_needs_a_logged_warrant():
 
 def test_another_agency_gets_no_grant():
     auth = served()
-    keys = KEYS | {"auditor/ib/1": AUDITOR.public}
+    keys = KEYS | {"auditor/ib/1": AUDITOR.public.jwk()}
 
     assert refusal(check_grant, auth, ask(auth), "ib", keys, LATER) == "grant.agency"
 

@@ -7,9 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from services.wire.envelope import Mid, Org, Pin
-from services.wire.jose import PublicJwk
+from services.wire.jose import HpkeJwk, PublicJwk
 from services.wire.leaf import Jti
-from services.wire.sealing import HpkeJwk
 from services.wire.warrant import Window
 
 

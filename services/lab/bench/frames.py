@@ -1,0 +1,136 @@
+"""The load's frames, made before the clock starts: true envelopes, as WebSocket text frames of a client (RFC 6455).
+
+Consumer envelopes are sealed one by one with the sender's own keys, because the carrier opens every one. An enterprise
+envelope is opened by nobody on the path: each is of true size, with two real HPKE recipients, and has a `mid` and a
+`ts` of its own, but the sealed parts are copies of one message's.
+"""
+
+import itertools
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import uuid_utils
+
+from services.device.keyring import ConsumerKeys, Draft, Keyring, seal_consumer
+from services.wire.content import sign_content
+from services.wire.envelope import (
+    CTY,
+    MAX_CIPHERTEXT,
+    TYP,
+    BesKid,
+    Channel,
+    DeviceKid,
+    Jwe,
+    Protected,
+    Service,
+    format_envelope,
+    format_jwe,
+    format_kid,
+    format_protected,
+)
+from services.wire.jose import SigningKey
+from services.wire.keytree import DEPTH, Node, Position, descend, epoch_of
+from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
+
+CONTENT = b"Two hundred and fifty-six bytes of something that one person would tell another. " * 4
+SIZE = 256
+ORG = "S50000001"
+CARRIER = "in"
+_PREFIX = len(f'{{"typ":"{TYP}","enc":"A256GCM","mid":"')
+KEY = slice(-(-_PREFIX // 3) * 4, (_PREFIX + 36) // 3 * 4)
+"""Which characters of a protected header hold its `mid`: enough of them to tell messages apart without decoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One session of the load. `nodes` are a subscriber's keys; an enterprise device needs none here."""
+
+    pin: str
+    sign: SigningKey
+    nodes: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One message to send: `key` finds it in a delivery, `mid` in an answer, `frame` goes on the wire."""
+
+    mid: str
+    key: bytes
+    frame: bytes
+
+
+def masked(payload: bytes, opcode: int = 1) -> bytes:
+    """Return one client frame: FIN, masked as RFC 6455 section 5.3 wants it."""
+    size, mask = len(payload), os.urandom(4)
+    head = bytes((0x80 | opcode,))
+    if size < 126:  # noqa: PLR2004 - RFC 6455, section 5.2
+        head += bytes((0x80 | size,))
+    elif size < 1 << 16:
+        head += struct.pack("!BH", 0x80 | 126, size)
+    else:
+        head += struct.pack("!BQ", 0x80 | 127, size)
+    stream = (mask * (size // 4 + 1))[:size]
+    hidden = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
+    return head + mask + hidden.to_bytes(size, "big")
+
+
+def consumer(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
+    """Seal a message to each of `to` for the carrier's key of this sender and minute; `now` is ms since 1970."""
+    minute = descend(next(node for node in party.nodes if node.at.covers(epoch_of(now))), Position(DEPTH, epoch_of(now)))
+    keys = ConsumerKeys(CARRIER, (minute,))
+    ring = Keyring(party.pin, party.sign, HpkePrivateKey.generate(), consumer=keys)
+    for pin in to:
+        draft = Draft(pin, Service.BBM, CONTENT[:SIZE], str(uuid_utils.uuid7()), now)
+        envelope = seal_consumer(ring, draft)
+        yield _ready(envelope.header.mid, envelope.jwe.protected, format_envelope(envelope))
+
+
+def enterprise(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
+    """Make a message of true size to each of `to` from one that is sealed to each."""
+    sealed: dict[str, Jwe] = {}
+    for pin in to:
+        header = _header(party.pin, pin, now)
+        protected = format_protected(header)
+        if pin not in sealed:
+            sealed[pin] = _sealed(party, pin, protected)
+        yield _ready(header.mid, protected, format_jwe(msgspec.structs.replace(sealed[pin], protected=protected)))
+
+
+def interleaved(streams: Sequence[Iterator[Ready]]) -> list[list[Ready]]:
+    """Make all streams' messages turn by turn, so that all are about equally fresh."""
+    out: list[list[Ready]] = [[] for _ in streams]
+    for turn in itertools.zip_longest(*streams):
+        for mine, one in zip(out, turn, strict=True):
+            if one is not None:
+                mine.append(one)
+    return out
+
+
+def _ready(mid: str, protected: str, envelope: bytes) -> Ready:
+    return Ready(mid, protected[KEY].encode(), masked(b'{"type":"send","envelope":' + envelope + b"}"))
+
+
+def _header(sender: str, to: str, now: int) -> Protected:
+    return Protected(
+        typ=TYP,
+        enc="A256GCM",
+        mid=str(uuid_utils.uuid7()),
+        channel=Channel.ENTERPRISE,
+        service=Service.BBM,
+        sender=sender,
+        to=to,
+        ts=now,
+        cty=CTY[Channel.ENTERPRISE, Service.BBM],
+        org=ORG,
+    )
+
+
+def _sealed(party: Party, to: str, protected: str) -> Jwe:
+    own = format_kid(DeviceKid(ORG, party.pin, 1))
+    plaintext = sign_content(party.sign, own, protected, Service.BBM, CONTENT[:SIZE])
+    content = seal_content(protected, plaintext, MAX_CIPHERTEXT)
+    kids = (format_kid(DeviceKid(ORG, to, 1)), format_kid(BesKid(ORG, 1)))
+    return content.jwe(encrypt_for(kid, content.cek, HpkePrivateKey.generate().public) for kid in kids)

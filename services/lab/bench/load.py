@@ -1,0 +1,291 @@
+"""The load generator: `python -m services.lab.bench.load SPEC`. One process, many sessions, one JSON result.
+
+    closed  every session keeps `in_flight` messages on the way; the next one goes out when one has been *delivered*
+    open    messages are due at a fixed rate, whatever the relay does; latency counts from when a message was due
+
+It measures the middle of a run, then waits until the relay has nothing left, and says what was lost or came twice.
+"""
+
+import asyncio
+import gc
+import os
+import ssl
+import sys
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+import msgspec
+
+from services.lab.bench import frames
+from services.lab.bench.client import Client, connect
+from services.lab.bench.frames import Party, Ready
+from services.wire.api.carrier import NodeJson
+from services.wire.chassis.tls import device_context
+from services.wire.encoding import unb64u
+from services.wire.envelope import Channel
+from services.wire.jose import SigningKey
+
+_TICK = 0.002
+_QUIET = 1.0
+_STEPS = (1, 7, 13, 29)
+"""How far on the ring of sessions a sender's receivers sit."""
+
+
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One session: its PIN, its signing key and, for a subscriber, its keys."""
+
+    pin: str
+    sign: str
+    nodes: tuple[NodeJson, ...] = ()
+
+
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to do. `rate` 0 is the closed loop; `pids` are the processes whose work is measured, by name."""
+
+    port: int
+    ca: str
+    channel: Channel
+    members: tuple[Member, ...]
+    each: int
+    in_flight: int
+    rate: int
+    pids: dict[str, int]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a process used during the measured part: CPU seconds; and resident memory at its end, MiB."""
+
+    cpu: float
+    rss: float
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds."""
+
+    p50: float
+    p99: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What came of it. Rates are messages a second over the measured part; `least` is the least-served sender's share
+    of the mean; `backlog` is the most that was accepted and not yet delivered.
+    """
+
+    rate: float
+    accepted: float
+    delivered: float
+    accept: Latency
+    delivery: Latency
+    backlog: int
+    least: float
+    usage: dict[str, Usage]
+    sent: int
+    lost: int
+    twice: int
+    refused: dict[str, int]
+
+
+class Load:
+    """One run."""
+
+    def __init__(self, spec: Spec, parties: list[Party], ready: list[list[Ready]]) -> None:
+        self.spec = spec
+        self.ready = ready
+        self.total = sum(map(len, ready))
+        self._clients = [self._client(number, party) for number, party in enumerate(parties)]
+        self._next = [iter(()) for _ in parties]  # type: list[Iterator[int]]
+        self._senders: list[int] = []
+        self._all: list[Ready] = []
+        self._by_mid: dict[str, int] = {}
+        self._by_key: dict[bytes, int] = {}
+        for number, mine in enumerate(ready):
+            start = len(self._all)
+            self._all += mine
+            self._senders += [number] * len(mine)
+            self._next[number] = iter(range(start, len(self._all)))
+        for index, one in enumerate(self._all):
+            self._by_mid[one.mid] = self._by_key[one.key] = index
+        zeros = bytes(8 * self.total)
+        self._due, self._accepted_at, self._delivered_at = array("d", zeros), array("d", zeros), array("d", zeros)
+        self._copies = bytearray(self.total)
+        self.accepted = self.delivered = self.sent = self.backlog = 0
+        self.refused: Counter[str] = Counter()
+        self._moved = time.perf_counter()
+        self._marks: list[tuple[float, int, int, dict[str, Usage]]] = []
+        self._targets: list[int] = []
+
+    def _client(self, number: int, party: Party) -> Client:
+        return Client(party, self._on_accepted, self._on_delivered, lambda mid, code: self._on_refused(number, mid, code))
+
+    async def run(self) -> Result:
+        """Connect, load, drain, report."""
+        context: ssl.SSLContext | None = device_context(Path(self.spec.ca)) if self.spec.ca else None
+        for start in range(0, len(self._clients), 50):
+            await asyncio.gather(*(connect(one, self.spec.port, context) for one in self._clients[start : start + 50]))
+        gc.collect()
+        gc.freeze()
+        started = time.perf_counter()
+        if self.spec.rate:
+            await self._open(started)
+        else:
+            await self._closed()
+        await self._drain()
+        for client in self._clients:
+            client.close()
+        return self._result()
+
+    async def _closed(self) -> None:
+        self._targets = [self.total // 10, self.total - self.total // 10]
+        for number, client in enumerate(self._clients):
+            for _ in range(self.spec.in_flight):
+                self._send(number)
+            client.flush()
+        while len(self._marks) < 2 and time.perf_counter() - self._moved < 10:  # noqa: PLR2004 - start, end; stuck
+            await asyncio.sleep(0.05)
+        while len(self._marks) < 2:  # noqa: PLR2004 - same
+            self._mark()
+
+    async def _open(self, started: float) -> None:
+        """Send what is due; the measured part is all but the first fifth."""
+        seconds = self.total / self.spec.rate
+        turn = cycle(range(len(self._clients)))
+        while self.sent < self.total:
+            now = time.perf_counter() - started
+            if not self._marks and now >= seconds / 5:
+                self._mark()
+            touched = set()
+            while self.sent < min(self.total, int(now * self.spec.rate)):
+                number = next(turn)
+                self._send(number, started + self.sent / self.spec.rate)
+                touched.add(number)
+            for number in touched:
+                self._clients[number].flush()
+            await asyncio.sleep(_TICK)
+        self._mark()
+
+    async def _drain(self) -> None:
+        while self.delivered < self.accepted or self.accepted + sum(self.refused.values()) < self.sent:
+            await asyncio.sleep(0.05)
+            if time.perf_counter() - self._moved > 10 * _QUIET:
+                return
+        await asyncio.sleep(_QUIET / 2)  # whatever comes twice would come now
+
+    def _send(self, number: int, due: float = 0.0) -> None:
+        index = next(self._next[number], None)
+        if index is None:
+            return
+        self._due[index] = due or time.perf_counter()
+        self.sent += 1
+        self._clients[number].send(self._all[index].frame)
+
+    def _on_accepted(self, mids: tuple[str, ...]) -> None:
+        now = self._moved = time.perf_counter()
+        for mid in mids:
+            self._accepted_at[self._by_mid[mid]] = now
+        self.accepted += len(mids)
+        self.backlog = max(self.backlog, self.accepted - self.delivered)
+
+    def _on_delivered(self, keys: list[bytes]) -> None:
+        now = self._moved = time.perf_counter()
+        touched = set()
+        for key in keys:
+            index = self._by_key.get(key)
+            if index is None:
+                continue  # left over by an earlier run
+            self._copies[index] += 1
+            if self._copies[index] > 1:
+                continue
+            self._delivered_at[index] = now
+            self.delivered += 1
+            if not self.spec.rate:
+                number = self._senders[index]
+                self._send(number)
+                touched.add(number)
+        for number in touched:
+            self._clients[number].flush()
+        while self._targets and self.delivered >= self._targets[0]:
+            self._targets.pop(0)
+            self._mark()
+
+    def _on_refused(self, number: int, mid: str, code: str) -> None:
+        self.refused[code] += 1
+        if mid and not self.spec.rate:
+            self._send(number)
+            self._clients[number].flush()
+
+    def _mark(self) -> None:
+        self._marks.append((time.perf_counter(), self.accepted, self.delivered, usage(self.spec.pids)))
+
+    def _result(self) -> Result:
+        (start, accepted, delivered, before), (end, accepted2, delivered2, after) = self._marks[:2]
+        middle = [i for i in range(self.total) if start <= self._due[i] <= end]
+        per_sender = Counter(self._senders[i] for i in range(self.total) if start <= self._accepted_at[i] <= end)
+        mean = sum(per_sender.values()) / len(self._clients)
+        rates = [(accepted2 - accepted) / (end - start), (delivered2 - delivered) / (end - start)]
+        return Result(
+            rate=min(rates),
+            accepted=rates[0],
+            delivered=rates[1],
+            accept=_latency([self._accepted_at[i] - self._due[i] for i in middle if self._accepted_at[i]]),
+            delivery=_latency([self._delivered_at[i] - self._due[i] for i in middle if self._delivered_at[i]]),
+            backlog=self.backlog,
+            least=min((per_sender[n] for n in range(len(self._clients))), default=0) / mean if mean else 0.0,
+            usage={name: Usage(round(after[name].cpu - before[name].cpu, 3), after[name].rss) for name in after},
+            sent=self.sent,
+            lost=sum(1 for i in range(self.total) if self._accepted_at[i] and not self._delivered_at[i]),
+            twice=sum(1 for copies in self._copies if copies > 1),
+            refused=dict(self.refused),
+        )
+
+
+def _latency(seconds: list[float]) -> Latency:
+    if not seconds:
+        return Latency(0.0, 0.0)
+    ordered = sorted(seconds)
+    return Latency(round(ordered[len(ordered) // 2] * 1000, 2), round(ordered[len(ordered) * 99 // 100] * 1000, 2))
+
+
+def usage(pids: dict[str, int]) -> dict[str, Usage]:
+    """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`."""
+    return {name: _usage(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
+
+
+def _usage(pid: int) -> Usage:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+    except OSError:
+        return Usage(0.0, 0.0)
+    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    return Usage((int(fields[11]) + int(fields[12])) / ticks, round(int(fields[21]) * page / (1 << 20), 1))
+
+
+def prepare(spec: Spec, parties: list[Party]) -> list[list[Ready]]:
+    """Make every message that will be sent."""
+    now = time.time_ns() // 1_000_000
+    make = frames.consumer if spec.channel is Channel.CONSUMER else frames.enterprise
+    pins = [party.pin for party in parties]
+
+    def receivers(number: int) -> Iterator[str]:
+        ring = [pins[(number + step) % len(pins)] for step in _STEPS]
+        return islice(cycle(ring), spec.each)
+
+    return frames.interleaved([make(party, receivers(number), now) for number, party in enumerate(parties)])
+
+
+def main() -> None:
+    """Run one spec, print its result."""
+    spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
+    parties = [
+        Party(one.pin, SigningKey(unb64u(one.sign, "bench.key")), tuple(node.node() for node in one.nodes))
+        for one in spec.members
+    ]
+    result = asyncio.run(Load(spec, parties, prepare(spec, parties)).run())
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

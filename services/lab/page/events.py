@@ -1,0 +1,162 @@
+"""What happened in the classroom, as facts: everything that the page shows is a function of a list of these. Pure.
+
+An event is written once and never changed. It holds what the omniscient lab saw, plaintext included: that is why the
+list never leaves the lab (docs/page.md).
+"""
+
+from typing import Any
+
+import msgspec
+
+from services.lab.cast import ACME, GLOBEX, HANDSETS
+from services.wire.api.auditor import Inspection
+from services.wire.warrant import Claims
+
+
+class Handset(msgspec.Struct, frozen=True):
+    """Somebody with a handset. `org` is empty for who is nobody's employee."""
+
+    name: str
+    pin: str
+    subscriber: bool
+    org: str
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
+    """One fact. Its name in lower case stands in `type`."""
+
+
+class World(Event, frozen=True):
+    """Every log begins with it: who is here, and the two keys that everybody pins (C2SP verifier keys)."""
+
+    handsets: tuple[Handset, ...]
+    customers: dict[str, str]
+    log_vkey: str
+    witness_vkey: str
+
+
+class Told(Event, frozen=True):
+    """The story said something."""
+
+    title: str
+    text: str
+
+
+class Sent(Event, frozen=True, rename={"sender": "from"}):
+    """The relay accepted a message. `envelope` is the JWE as it left the handset, `text` what the user wrote."""
+
+    mid: str
+    sender: str
+    to: str
+    channel: str
+    service: str
+    text: str
+    subject: str
+    envelope: str
+
+
+class Stored(Event, frozen=True):
+    """The same message as it waited in the receiver's mailbox; `envelope` is `None` where no byte had changed."""
+
+    mid: str
+    by: str
+    envelope: str | None
+
+
+class Opened(Event, frozen=True):
+    """The receiver's handset opened it, or says with a refusal code why it cannot."""
+
+    mid: str
+    by: str
+    text: str | None
+    unreadable: str | None
+
+
+class Copied(Event, frozen=True):
+    """Interception product that the carrier's mediation holds: X2 or X3, the PDU in hex."""
+
+    jti: str
+    mid: str
+    kind: str
+    pdu: str
+
+
+class Applied(Event, frozen=True):
+    """An applicant asked the court for a warrant."""
+
+    target: str
+    claims: Claims
+
+
+class Decided(Event, frozen=True):
+    """The judge decided; `status` is what the warrant now is."""
+
+    jti: str
+    verb: str
+    status: str
+    reason: str
+
+
+class Served(Event, frozen=True):
+    """The carrier has logged the warrant (at index `leaf`) and set the task at the relay."""
+
+    jti: str
+    liid: str
+    leaf: int
+
+
+class Inspected(Event, frozen=True):
+    """The auditor asked for the keys of [start, until) (ms) and opened what opens."""
+
+    jti: str
+    start: int
+    until: int
+    inspection: Inspection
+
+
+class Read(Event, frozen=True):
+    """A customer read a message of its own."""
+
+    org: str
+    mid: str
+    text: str
+
+
+class Refused(Event, frozen=True):
+    """Somebody asked for something and was told no: the act, whom or what it was about, the code and the sentence."""
+
+    act: str
+    about: str
+    code: str
+    detail: str
+
+
+class Turned(Event, frozen=True):
+    """The lab turned the classroom clock to `now` (ms)."""
+
+    now: int
+
+
+class Logged(Event, frozen=True):
+    """The public log grew: its new leaves from index `first`, canonical JSON as stored, and the checkpoint above them."""
+
+    first: int
+    leaves: tuple[str, ...]
+    checkpoint: str
+
+
+class Measured(Event, frozen=True):
+    """The lab attacked everything: docs/spec/matrix.md, and which of its messages is which `mid`."""
+
+    matrix: Any
+    mids: dict[str, str]
+
+
+class Reset(Event, frozen=True):
+    """The lesson begins again. What stands in the public log stays there."""
+
+
+def world(log_vkey: str, witness_vkey: str) -> World:
+    """Return the first event."""
+    handsets = tuple(Handset(one.name, one.pin, one.subscriber, one.org) for one in HANDSETS)
+    return World(handsets, {ACME: "acme", GLOBEX: "globex"}, log_vkey, witness_vkey)

