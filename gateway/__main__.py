@@ -24,6 +24,8 @@ from gateway.intake import Intake
 from gateway.interception import Interception
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
+from gateway.orders import Docket
+from gateway.orders import Relay as Ordered
 from gateway.sessions import Relay, Session, Sessions
 from gateway.store import connect, embedded
 from services.wire.chassis import logs
@@ -65,15 +67,19 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics)
     registry = Registry(store, wall_clock)
-    intake = Intake(registry, delivery, wall_clock)
-    relay = Relay(identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics)
+    ordered = Ordered(identity, settings.jurisdiction, settings.arrangement)
+    docket = Docket(store, ledger, trust, ordered, wall_clock)
+    intake = Intake(registry, delivery, wall_clock, ordered.arrangement, docket.in_force)
+    relay = Relay(identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, docket.in_force)
     sessions = Sessions(relay)
+    docket.on_lifted = sessions.reopen
     metrics.gauge("sessions", "Open sessions.", sessions.count)
     metrics.gauge("undecided", "Messages between arrival and answer.", delivery.depth)
-    app = Desk(relay, sessions).build(interception.routes())
+    app = Desk(relay, sessions).build([*interception.routes(), *docket.routes()])
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await interception.load()
+        await docket.load()
         mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))
         tasks = [_start(delivery.run()), _start(sessions.keep()), _start(mediate)]
         yield

@@ -5,7 +5,7 @@
     -> PUT    /v1/devices/{pin}    carrier: it is my subscriber; customer: it is my employee's device
     -> DELETE /v1/devices/{pin}    customer: it is not any more
 
-Interception adds its own rows (gateway/interception.py).
+Interception and regulators' orders add their own rows (gateway/interception.py, gateway/orders.py).
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from aiohttp import web
 from gateway.delivery import Submission
 from gateway.sessions import Relay, Sessions
 from services.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
-from services.wire.chassis.web import Route, application, body, raw_body
+from services.wire.chassis.web import Route, application, body, problem, raw_body
 from services.wire.envelope import Pin
-from services.wire.errors import Forbidden, TiersError, Unauthenticated, Yours
+from services.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated, Yours
 from services.wire.identity import Identity, Role
 from services.wire.jose import VerifyKey
 from services.wire.proof import Request, claimed_pin, verify_request
@@ -34,20 +34,28 @@ class Desk:
         self._relay = relay
         self._sessions = sessions
 
-    def build(self, interception: Sequence[Route]) -> web.Application:
-        """Return the application, with the rows that interception adds."""
+    def build(self, more: Sequence[Route]) -> web.Application:
+        """Return the application, with the rows that interception and orders add."""
         routes = [
             Route("GET", "/v1/session", _DEVICES, self._session, "open a session (WebSocket)"),
             Route("POST", "/v1/messages", _DEVICES, self._message, "send one message"),
             Route("PUT", "/v1/devices/{pin}", {Role.CARRIER, Role.CUSTOMER}, self._register, "register a device"),
             Route("DELETE", "/v1/devices/{pin}", {Role.CUSTOMER}, self._revoke, "revoke one's own device"),
         ]
-        return application([*routes, *interception], self._relay.metrics.registry, self._relay.mailboxes.check)
+        return application([*routes, *more], self._relay.metrics.registry, self._relay.mailboxes.check)
 
     async def _session(self, _caller: Identity, request: web.Request) -> web.StreamResponse:
         return await self._sessions.open(request)
 
-    async def _message(self, _caller: Identity, request: web.Request) -> AcceptedMessage:
+    async def _message(self, _caller: Identity, request: web.Request) -> msgspec.Struct | web.StreamResponse:
+        try:
+            return await self._accept(request)
+        except Suspended as error:
+            answer = problem(error)
+            answer.headers["Link"] = f'<{self._relay.identity.uri}>; rel="blocked-by"'  # RFC 7725, section 4
+            return answer
+
+    async def _accept(self, request: web.Request) -> AcceptedMessage:
         raw = await raw_body(request)
         pin = await self._prove(request, raw)
         outcome = Outcome()
@@ -76,7 +84,7 @@ class Desk:
 
     async def _revoke(self, caller: Identity, request: web.Request) -> Done:
         device = await self._relay.registry.revoke(_pin(request.match_info["pin"]), caller)
-        if device.carrier is None:
+        if device.gone:
             self._sessions.end(device.pin, Unauthenticated("device.unknown", "This device has been revoked."))
         return Done()
 

@@ -3,22 +3,35 @@
     consumer    -> Admit    the carrier re-wraps the content key for the receiver, or the message is not delivered
     enterprise  -> Forward  to the receiver's device and the customers' key servers, untouched; nobody here is asked
 
-Both refuse what names a reader that the tier does not have. Spec page: docs/spec/session.md.
+Both refuse what names a reader that the tier does not have. Whose keys those are is an arrangement, handed in as
+patterns of `kid`; the relay knows no more of it. Spec page: docs/spec/session.md.
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
 
 from gateway.devices import Device
 from services.wire.api.carrier import Ask
-from services.wire.envelope import GCMKW, HPKE, Channel, Envelope, Recipient, message_epoch
+from services.wire.envelope import GCMKW, HPKE, SIGNED_CTY, Channel, Envelope, Protected, message_epoch, parse_kid
 from services.wire.errors import Forbidden, Policy, Yours
 
 MAX_SKEW_MS = 120_000
+CONSUMER_READERS = "carrier/{carrier}/{from}/{epoch}"
+ENTERPRISE_READERS = "org/{to_org}/{to}/* org/{org}/bes/* org/{to_org}/bes/*"
+"""India 2013: the default arrangement."""
 
+_ALG = {"carrier": GCMKW, "global": GCMKW, "escrow": GCMKW, "device": HPKE, "org": HPKE}
+_SAMPLE = {"carrier": "in", "from": "0" * 8, "to": "0" * 8, "org": "S00000000", "to_org": "S00000000", "epoch": 0}
 _GENERATION = re.compile(r"0|[1-9][0-9]{0,8}")
+_SENTENCES = {
+    CONSUMER_READERS: "Name one recipient: your carrier's key of you, for the minute in `ts`.",
+    ENTERPRISE_READERS: (
+        "Name the receiver's device and the key servers of both customers by HPKE keys, and nobody else."
+    ),
+}
 
 
 class Admit(msgspec.Struct, frozen=True):
@@ -35,7 +48,63 @@ class Forward(msgspec.Struct, frozen=True):
 FORWARD = Forward()
 
 
-def decide(envelope: Envelope, sender: Device, receiver: Device | None, now: int) -> Admit | Forward:
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Whose keys the messages of a channel name when they leave the handset.
+
+    One pattern of `kid` for each recipient, a space between two. In braces: `carrier`, `from`, `to`, `org`, `to_org`,
+    `epoch`; a last `*` is any generation. Where the carrier's own key is named, the carrier is asked to admit.
+    """
+
+    patterns: str
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the carrier adds the receiver."""
+        return self.patterns.startswith("carrier/")
+
+    @property
+    def signed(self) -> bool:
+        """Whether the content is signed inside: where the ends have keys of their own."""
+        return _has_public_keys(self.patterns)
+
+    def check(self, envelope: Envelope, sender: Device, receiver: Device) -> Envelope:
+        """Return the envelope if it names these readers, each once, and nobody else; raises `Yours`."""
+        header, recipients = envelope.header, envelope.jwe.recipients
+        if (header.cty == SIGNED_CTY) != self.signed:
+            raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
+        wanted = _wanted(self.patterns, header, sender.carrier, sender.org, receiver.org)
+        if len(recipients) != len(wanted) or {_fits(r.header.alg, r.header.kid, wanted) for r in recipients} != wanted:
+            raise Yours("envelope.recipients", _SENTENCES.get(self.patterns, f"Name these readers: {self.patterns}."))
+        return envelope
+
+
+def parse_readers(patterns: str) -> Readers:
+    """Read the patterns of a setting; raises `Yours("settings.readers")`."""
+    try:
+        for pattern in patterns.split():
+            parse_kid(pattern.format_map(_SAMPLE).replace("*", "1"))
+    except (Yours, KeyError, ValueError, IndexError, AttributeError):
+        raise Yours("settings.readers", "Write patterns of kid as docs/custody.md shows them.") from None
+    if not patterns.split():
+        raise Yours("settings.readers", "Name the readers of each channel: one pattern of kid at least.")
+    return Readers(" ".join(patterns.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """The readers of each channel."""
+
+    consumer: Readers = Readers(CONSUMER_READERS)
+    enterprise: Readers = Readers(ENTERPRISE_READERS)
+
+
+INDIA = Arrangement()
+
+
+def decide(
+    envelope: Envelope, sender: Device, receiver: Device | None, now: int, arrangement: Arrangement = INDIA
+) -> Admit | Forward:
     """Say which way an envelope goes. `sender` is who proved to be sending; `now` is ms since 1970.
 
     1. Sent by whom it names. 2. Dated now. 3. Along the channel that it names, by a sender and to a receiver on it,
@@ -48,23 +117,22 @@ def decide(envelope: Envelope, sender: Device, receiver: Device | None, now: int
         detail = f"Set the clock and seal again: a message is dated within {MAX_SKEW_MS // 1000} s of its sending."
         raise Yours("envelope.misdated", detail)
     if header.channel is Channel.CONSUMER:  # 3
-        return _consumer(envelope, sender, receiver)
-    return _enterprise(envelope, sender, receiver)
+        return _consumer(envelope, sender, receiver, arrangement.consumer)
+    return _enterprise(envelope, sender, receiver, arrangement.enterprise)
 
 
-def _consumer(envelope: Envelope, sender: Device, receiver: Device | None) -> Admit:
-    header = envelope.header
+def _consumer(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Admit | Forward:
     if sender.carrier is None:
         raise Policy("envelope.channel", "Enrol with a carrier before you send consumer messages.")
     if receiver is None or receiver.carrier != sender.carrier:
         raise Yours("envelope.receiver", f"Check the PIN: it is no subscriber of carrier {sender.carrier}.")
-    kid = f"carrier/{sender.carrier}/{header.sender}/{message_epoch(header)}"
-    if len(envelope.jwe.recipients) != 1 or not _is(envelope.jwe.recipients[0], kid, GCMKW):
-        raise Yours("envelope.recipients", "Name one recipient: your carrier's key of you, for the minute in `ts`.")
+    readers.check(envelope, sender, receiver)
+    if not readers.admitted:
+        return FORWARD
     return Admit(sender.carrier, Ask(envelope.jwe.protected, envelope.jwe.recipients[0]))
 
 
-def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None) -> Forward:
+def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Forward:
     header = envelope.header
     if sender.org is None:
         raise Policy("envelope.channel", "Activate with a customer before you send enterprise messages.")
@@ -72,25 +140,38 @@ def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None) -> 
         raise Forbidden("envelope.org", "Name the customer that activated this device in `org`.")
     if receiver is None or receiver.org is None:
         raise Yours("envelope.receiver", "Check the PIN: it is no device of a customer.")
-    recipients = envelope.jwe.recipients
-    readers = _readers(sender.org, receiver.org, header.to)
-    if len(recipients) != len(readers) or {_stem(one.header.alg, one.header.kid) for one in recipients} != readers:
-        detail = "Name the receiver's device and the key servers of both customers by HPKE keys, and nobody else."
-        raise Yours("envelope.recipients", detail)
+    readers.check(envelope, sender, receiver)
     return FORWARD
 
 
-def _is(recipient: Recipient, kid: str, alg: str) -> bool:
-    return recipient.header.kid == kid and recipient.header.alg == alg
+@lru_cache(maxsize=16)
+def _has_public_keys(patterns: str) -> bool:
+    return any(_ALG[pattern.partition("/")[0]] == HPKE for pattern in patterns.split())
+
+
+def _wanted(
+    patterns: str, header: Protected, carrier: str | None, org: str | None, to_org: str | None
+) -> frozenset[str]:
+    epoch = message_epoch(header) if "{epoch}" in patterns else 0
+    return _filled(patterns, carrier, header.sender, header.to, org, to_org, epoch)
 
 
 @lru_cache(maxsize=65_536)
-def _readers(own: str, others: str, to: str) -> frozenset[str]:
-    return frozenset({f"org/{others}/{to}", f"org/{own}/bes", f"org/{others}/bes"})
+def _filled(  # noqa: PLR0913, PLR0917 - what a pattern may name
+    patterns: str, carrier: str | None, sender: str, to: str, org: str | None, to_org: str | None, epoch: int
+) -> frozenset[str]:
+    members = {"carrier": carrier, "from": sender, "to": to, "org": org, "to_org": to_org, "epoch": epoch}
+    return frozenset(pattern.format_map(members) for pattern in patterns.split())
+
+
+def _fits(alg: str, kid: str, wanted: frozenset[str]) -> str:
+    """Return which of the wanted readers a recipient is, or ''."""
+    name = kid if kid in wanted and not kid.endswith("*") else _stem(kid)
+    return name if alg == _ALG.get(kid.partition("/")[0]) else ""
 
 
 @lru_cache(maxsize=65_536)
-def _stem(alg: str, kid: str) -> str:
-    """Return `org/<org>/<pin>` or `org/<org>/bes` of a well-formed enterprise recipient of any generation, else ''."""
+def _stem(kid: str) -> str:
+    """Return a `kid` with `*` for its generation, or '' if it ends in none."""
     stem, _, generation = kid.rpartition("/")
-    return stem if alg == HPKE and _GENERATION.fullmatch(generation) else ""
+    return f"{stem}/*" if _GENERATION.fullmatch(generation) else ""

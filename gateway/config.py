@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.channels import CONSUMER_READERS, ENTERPRISE_READERS, Arrangement, parse_readers
 from services.wire.identity import Identity, Role
 
 
@@ -11,6 +12,8 @@ class Settings:
     """`listen` and `mediation` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs.
 
     Without a `store_url` (`redis://`, `rediss://`, `unix://`) the relay runs a Valkey of its own in its state folder.
+    `jurisdiction` is where regulators' orders hold. `…_readers` are the patterns of `kid` that a channel's messages
+    name: the arrangement (docs/custody.md).
     """
 
     listen: str
@@ -23,8 +26,16 @@ class Settings:
     store_url: str = ""
     name: str = "1"
     carrier: str = "in"
+    jurisdiction: str = "IN"
+    consumer_readers: str = CONSUMER_READERS
+    enterprise_readers: str = ENTERPRISE_READERS
 
     @property
     def identity(self) -> Identity:
         """Who this relay is."""
         return Identity(Role.GATEWAY, self.name)
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """Whose keys each channel's messages name; raises `Yours`."""
+        return Arrangement(parse_readers(self.consumer_readers), parse_readers(self.enterprise_readers))

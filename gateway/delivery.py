@@ -7,6 +7,7 @@ or down holds up nothing but its own subscribers' messages.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -121,8 +122,9 @@ class Delivery:
         self._clock = clock
         self._metrics = metrics
         self._last_at = 0
+        self._down: set[str] = set()
         self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, MAX_BATCH)
-        self._stored: Lane[Submission | Ack] = Lane(self._commit, 512)
+        self._stored: Lane[Submission | Ack] = Lane(self._commit, int(os.environ.get('BATCH','128')))
 
     def submit(self, item: Submission, way: Admit | Forward) -> None:
         """Take a message along the way that `channels.decide` found for it."""
@@ -161,10 +163,11 @@ class Delivery:
             async with asyncio.timeout(CARRIER_SECONDS):
                 answers = await self._admission.admit([ask for _item, ask in batch])
         except (TiersError, TimeoutError) as error:
-            _log.warning("carrier.unavailable", messages=len(batch), error=str(error))
+            self._note("carrier", down=type(error).__name__)
             down = Ours("carrier.unavailable", "Try again in a second: the carrier is not admitting messages.")
             self._refuse([item for item, _ask in batch], down)
             return
+        self._note("carrier")
         for (item, _ask), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Refusal):
                 self._refuse([item], _as_error(answer))
@@ -177,12 +180,13 @@ class Delivery:
         try:
             outcomes = await self._mailboxes.commit([self._entry(item) for item in items], acks)
         except Ours as error:
-            _log.warning("store.unavailable", messages=len(items), code=error.code)
+            self._note("store", down=error.code)
             self._refuse(items, error)
             for item in items:  # failed, but perhaps persisted
                 if receiver := self._receivers.get(item.parsed.header.to):
                     receiver.changed()
             return
+        self._note("store")
         taken = sum(outcome is Verdict.ALREADY or isinstance(outcome, str) for outcome in outcomes)
         self._metrics.committed(len(items), taken)
         for item, outcome in zip(items, outcomes, strict=True):
@@ -212,6 +216,15 @@ class Delivery:
             self._refuse([item], Ours("store.unavailable", "Try again in a second: the relay's store cannot write."))
             if receiver is not None:
                 receiver.changed()
+
+    def _note(self, what: str, down: str = "") -> None:
+        """Log when something goes down or comes back, not for every batch in between."""
+        if down and what not in self._down:
+            self._down.add(what)
+            _log.warning(f"{what}.down", because=down)
+        elif not down and what in self._down:
+            self._down.discard(what)
+            _log.info(f"{what}.back")
 
     def _refuse(self, items: Sequence[Submission], error: TiersError) -> None:
         self._metrics.refused(error.code, len(items))

@@ -31,6 +31,11 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     carrier: str | None = None
     org: Org | None = None
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is on no channel any more."""
+        return self.carrier is None and self.org is None
+
 
 def register(known: Device | None, pin: str, sign: PublicJwk, caller: Identity) -> Device:
     """Put a device on the caller's channel; raises `Conflict`.
@@ -103,6 +108,9 @@ class Registry:
                         await pipe.execute()
                     except WatchError:
                         continue
+                if device.gone:
+                    self._cache.pop(pin, None)
+                    return device
                 return self._keep(device)
         except (RedisError, OSError):
             raise unavailable() from None
@@ -126,7 +134,7 @@ def _parse(raw: bytes | str) -> Device:
 
 
 def _write(pipe: Pipeline, device: Device) -> None:
-    if device.carrier is None and device.org is None:
+    if device.gone:
         pipe.delete(_key(device.pin))
     else:
         pipe.set(_key(device.pin), msgspec.json.encode(device))

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from gateway.channels import decide
+from gateway.channels import INDIA, Arrangement, decide
 from gateway.delivery import Delivery, Sender, Submission
 from gateway.devices import Device, Registry
+from gateway.orders import InForce
 from services.wire.encoding import parse_json
 from services.wire.envelope import Jwe, parse_envelope, parse_protected
 from services.wire.errors import TiersError, Unauthenticated
@@ -13,8 +14,17 @@ from services.wire.errors import TiersError, Unauthenticated
 class Intake:
     """Takes messages in for sessions and for `POST /v1/messages` alike."""
 
-    def __init__(self, registry: Registry, delivery: Delivery, clock: Callable[[], int]) -> None:
-        """`clock` is ms since 1970."""
+    def __init__(
+        self,
+        registry: Registry,
+        delivery: Delivery,
+        clock: Callable[[], int],
+        arrangement: Arrangement = INDIA,
+        orders: InForce | None = None,
+    ) -> None:
+        """`clock` is ms since 1970, `orders` the suspensions in force."""
+        self._arrangement = arrangement
+        self._orders = orders or InForce()
         self._registry = registry
         self._delivery = delivery
         self._clock = clock
@@ -26,7 +36,9 @@ class Intake:
         device = self._registry.cached(pin, now) or await self.device(pin)
         to = parsed.header.to
         receiver = self._registry.cached(to, now) or await self._registry.find(to)
-        way = decide(parsed, device, receiver, now)
+        way = decide(parsed, device, receiver, now, self._arrangement)
+        self._orders.check(parsed.header, now)
+        self._orders.saw(parsed)
         self._delivery.submit(Submission(parsed, raw, len(raw), sender, now), way)
 
     async def device(self, pin: str) -> Device:

@@ -28,6 +28,7 @@ KEEP_MS = 7 * 24 * 3600 * 1000
 """A message waits in its mailbox this long at most."""
 MAX_MESSAGES = 10_000
 MAX_BYTES = 64 * 1024 * 1024
+"""Of the store's own memory for one mailbox; 64 more messages may slip in."""
 START = "0-0"
 """The place before every message."""
 
@@ -85,10 +86,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Ack(msgspec.Struct, frozen=True):
-    """These places of one mailbox are done with: (place, size in bytes)."""
+    """These places of one mailbox are done with."""
 
     pin: str
-    places: tuple[tuple[str, int], ...]
+    places: tuple[str, ...]
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -152,7 +153,7 @@ class MemoryMailboxes:
         """Store and delete."""
         outcomes = [self._store(entry) for entry in entries]
         for ack in acks:
-            for place, _size in ack.places:
+            for place in ack.places:
                 self.boxes.get(ack.pin, {}).pop(place, None)
         if xids := {match.xid for entry in entries for match in entry.matches}:
             self.on_copies(xids)

@@ -1,7 +1,6 @@
 """The relay's store on Valkey or Redis (7 or later): streams, and one atomic script for each message. Thin I/O.
 
     {sNN}:box:<pin>      stream  the mailbox: field e = the envelope
-    {sNN}:sizes          hash    pin -> bytes waiting in its mailbox
     {sNN}:mids:<8 hex>   set     what was accepted, by the first 32 bits of the mid: 65.536 s of a UUIDv7's clock
     {sNN}:li             set     XIDs that have copies waiting here
     {sNN}:li:<xid>       stream  copies: at, header, envelope, direction
@@ -35,6 +34,7 @@ from gateway.mailbox import (
     repeat_key,
 )
 from gateway.pipeline import Command, Pipeline, unavailable
+from services.wire.envelope import MAX_ENVELOPE
 from services.wire.x2x3 import Direction
 
 SHARDS = 64
@@ -42,49 +42,30 @@ _BUCKET_S = 66
 _DAY_S = 24 * 3600
 _KEEP_S = KEEP_MS // 1000
 _ALREADY, _FULL = 0, 1
+_SURE = MAX_BYTES // MAX_ENVELOPE // 64 * 64
+"""So many messages fit whatever their sizes."""
 
 # Reads first and the record of the mid last: a script that the store cuts short has at worst stored a message that it
-# would store again. A key's life is looked at before it is written, because a write costs a line in the log.
+# would store again. A key's life is looked at before it is written, because a write costs a line in the log. The size
+# of a mailbox is asked for one message in 64, because the store walks through the whole of it to tell.
 _ACCEPT = f"""
-local box, mids, sizes, li = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local once, pin, envelope, at, header = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local box, mids, li = KEYS[1], KEYS[2], KEYS[3]
+local once, envelope, at, header = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
-local size, waiting = #envelope, redis.call('XLEN', box)
-local held = 0
-if waiting > 0 then held = tonumber(redis.call('HGET', sizes, pin) or 0) end
-if waiting >= {MAX_MESSAGES} or held + size > {MAX_BYTES} then return {_FULL} end
-for i = 6, #ARGV, 2 do
+local waiting = redis.call('XLEN', box)
+if waiting >= {MAX_MESSAGES} then return {_FULL} end
+if waiting >= {_SURE} and waiting % 64 == 0 and redis.call('MEMORY', 'USAGE', box, 'SAMPLES', 0) > {MAX_BYTES} then
+  return {_FULL}
+end
+for i = 5, #ARGV, 2 do
   redis.call('XADD', li .. ':' .. ARGV[i], '*', 'at', at, 'header', header, 'envelope', envelope, 'to', ARGV[i + 1])
   redis.call('SADD', li, ARGV[i])
 end
 local id = redis.call('XADD', box, '*', 'e', envelope)
-redis.call('HSET', sizes, pin, held + size)
 if redis.call('TTL', box) < {_KEEP_S} then redis.call('EXPIRE', box, {_KEEP_S + _DAY_S}) end
 redis.call('SADD', mids, once)
 if redis.call('TTL', mids) < {REPEAT_S} then redis.call('EXPIRE', mids, {REPEAT_S + _BUCKET_S}) end
 return id
-"""
-
-_ACK = """
-local box, sizes, pin, freed = KEYS[1], KEYS[2], ARGV[1], 0
-for i = 2, #ARGV, 2 do
-  if redis.call('XDEL', box, ARGV[i]) == 1 then freed = freed + ARGV[i + 1] end
-end
-if freed == 0 then return 0 end
-if redis.call('XLEN', box) == 0 then redis.call('HDEL', sizes, pin)
-else redis.call('HINCRBY', sizes, pin, -freed) end
-return freed
-"""
-
-_EXPIRE = """
-local now, freed = redis.call('TIME'), 0
-local before = string.format('(%.0f', now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2] + 1)
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', before, 'COUNT', 1000)) do
-  redis.call('XDEL', KEYS[1], entry[1])
-  freed = freed + #entry[2][2]
-end
-if freed > 0 then redis.call('HINCRBY', KEYS[2], ARGV[1], -freed) end
-return freed
 """
 
 _FORGET = """
@@ -100,8 +81,8 @@ def _sha(script: str) -> str:
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
-_ACCEPT_SHA, _ACK_SHA = _sha(_ACCEPT), _sha(_ACK)
-_HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _ACCEPT), ("SCRIPT", "LOAD", _ACK))
+_ACCEPT_SHA = _sha(_ACCEPT)
+_HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _ACCEPT),)
 
 
 @lru_cache(maxsize=100_000)
@@ -132,7 +113,6 @@ class RedisMailboxes:
         self._pipe = Pipeline(url, _HELLO)
         self._cold = cold
         self._places: dict[str, _Places] = {}
-        self._expire = cold.register_script(_EXPIRE)
         self._forget = cold.register_script(_FORGET)
 
     async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
@@ -146,6 +126,8 @@ class RedisMailboxes:
             if copied:
                 self.on_copies({xid for xid, _shard in copied})
         outcomes = list(map(_outcome, replies[: len(entries)]))
+        if Verdict.FAILED in outcomes:
+            self._pipe.close()  # a new connection brings the script along, and may lead to a store that can write
         if Verdict.FULL in outcomes:
             full = {entry.header.to for entry, said in zip(entries, outcomes, strict=True) if said is Verdict.FULL}
             for pin in full:
@@ -159,10 +141,9 @@ class RedisMailboxes:
 
     async def expire(self, pin: str, keep_ms: int) -> None:
         """See the Protocol."""
-        tag = _TAGS[shard_of(pin)]
-        keys = [f"{tag}:box:{pin}", f"{tag}:sizes"]
-        while await self._ask(self._expire(keys=keys, args=[pin, keep_ms])):
-            pass
+        seconds, micros = await self._ask(self._cold.time())
+        oldest = seconds * 1000 + micros // 1000 - keep_ms
+        await self._ask(self._cold.xtrim(f"{_TAGS[shard_of(pin)]}:box:{pin}", minid=oldest, approximate=False))
 
     async def waiting(self) -> set[str]:
         """See the Protocol."""
@@ -203,7 +184,7 @@ class RedisMailboxes:
 
     async def close(self) -> None:
         """Hang up."""
-        await self._pipe.close()
+        self._pipe.close()
 
     def _note(self, copied: Sequence[tuple[str, int]]) -> None:
         for xid, shard in copied:
@@ -221,17 +202,15 @@ class RedisMailboxes:
 def _accept(entry: Entry) -> Command:
     head = entry.header
     tag = _TAGS[shard_of(head.to)]
-    keys = (f"{tag}:box:{head.to}", f"{tag}:mids:{head.mid[:8]}", f"{tag}:sizes", f"{tag}:li")
-    args = (repeat_key(head), head.to, entry.envelope)
+    keys = (f"{tag}:box:{head.to}", f"{tag}:mids:{head.mid[:8]}", f"{tag}:li")
     if not entry.matches:
-        return ("EVALSHA", _ACCEPT_SHA, 4, *keys, *args)
+        return ("EVALSHA", _ACCEPT_SHA, 3, *keys, repeat_key(head), entry.envelope)
     copies = (part for match in entry.matches for part in (match.xid, int(match.direction)))
-    return ("EVALSHA", _ACCEPT_SHA, 4, *keys, *args, entry.at, entry.protected, *copies)
+    return ("EVALSHA", _ACCEPT_SHA, 3, *keys, repeat_key(head), entry.envelope, entry.at, entry.protected, *copies)
 
 
 def _ack(ack: Ack) -> Command:
-    tag = _TAGS[shard_of(ack.pin)]
-    return ("EVALSHA", _ACK_SHA, 2, f"{tag}:box:{ack.pin}", f"{tag}:sizes", ack.pin, *sum(ack.places, ()))
+    return ("XDEL", f"{_TAGS[shard_of(ack.pin)]}:box:{ack.pin}", *ack.places)
 
 
 def _outcome(reply: Any) -> Outcome:

@@ -57,6 +57,7 @@ class _Link(asyncio.Protocol):
     def abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
+            self.transport = None  # `connection_lost` comes a turn later
 
     async def run(self, packed: bytes, wanted: int) -> list[Any]:
         if self.transport is None:
@@ -93,8 +94,8 @@ class Pipeline:
             link = self._link = await self._connect()
         return await link.run(b"".join(map(_pack, commands)), len(commands))
 
-    async def close(self) -> None:
-        """Hang up."""
+    def close(self) -> None:
+        """Hang up; the next `run` connects again."""
         if self._link is not None:
             self._link.abort()
 

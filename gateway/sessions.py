@@ -14,7 +14,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -27,6 +27,7 @@ from gateway.intake import Intake, mid_of
 from gateway.mailbox import KEEP_MS, Mailboxes, Message
 from gateway.mailbox import Ack as Places
 from gateway.metrics import Metrics
+from gateway.orders import InForce
 from gateway.window import Window
 from services.wire.encoding import b64u, unb64u
 from services.wire.errors import Forbidden, Ours, TiersError, TooLarge, Unauthenticated, Yours
@@ -74,6 +75,7 @@ class Relay:
     live: dict[str, "Session"]
     clock: Callable[[], int]
     metrics: Metrics
+    orders: InForce = field(default_factory=InForce)
 
 
 class Session:
@@ -98,6 +100,7 @@ class Session:
         self._deliver: list[Message] = []
         self._told_bytes = 0
         self._next_drained = 0
+        self._kept = False  # something stays in the mailbox by a regulator's order, so it is never said to be drained
 
     def accepted(self, item: Submission) -> None:
         """Tell the device (delivery.Sender)."""
@@ -110,6 +113,8 @@ class Session:
 
     def stored(self, message: Message) -> None:
         """Push, if the device has all that came before and room for more (delivery.Receiver)."""
+        if self._keeps(message):
+            return
         if self._window.push(message):
             self._deliver.append(message)
         self._wake.set()
@@ -201,10 +206,17 @@ class Session:
             if asked := self._window.wants():
                 mark = self._window.mark
                 read = await self._relay.mailboxes.read(self._pin, self._window.after, asked)
-                self._deliver += self._window.read_back(read, asked, mark)
+                self._deliver += self._window.read_back(read, asked, mark, self._keeps)
                 if self._window.wants():
                     self._wake.set()
             await self._flush()
+
+    def _keeps(self, message: Message) -> bool:
+        """Whether a message of a suspended service stays in the mailbox."""
+        if not self._relay.orders.holds(message.envelope, self._relay.clock()):
+            return False
+        self._kept = True
+        return True
 
     async def _flush(self) -> None:
         told, size = len(self._accepted) + len(self._refused), self._told_bytes
@@ -227,7 +239,7 @@ class Session:
         if deliver:
             yield _encode(Deliver(tuple(Delivered(one.id, msgspec.Raw(one.envelope)) for one in deliver)))
         now = self._relay.clock()
-        if self._window.drained and now >= self._next_drained:
+        if self._window.drained and now >= self._next_drained and not self._kept:
             self._next_drained = now + DRAINED_MS
             yield _encode(Drained(self._relay.delivery.horizon(now)))
 
@@ -310,6 +322,11 @@ class Sessions:
         """End the session of a PIN, if there is one."""
         if session := self._live.get(pin):
             session.end(error)
+
+    def reopen(self) -> None:
+        """End every session, so that each device reads its mailbox from the start again."""
+        for session in self._live.values():
+            session.end(_stopping())
 
     def count(self) -> int:
         """Count open sessions."""

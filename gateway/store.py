@@ -23,6 +23,7 @@ _log = structlog.get_logger()
 _CONFIG = {
     "appendonly": "yes",
     "appendfsync": "always",  # `accepted` means on disk
+    "auto-aof-rewrite-min-size": "256mb",  # at full speed, 64 MB would mean to rewrite the log every second
     "lazyfree-lazy-expire": "yes",  # the mids of a minute go without a pause
     "loglevel": "warning",
 }

@@ -6,7 +6,7 @@
 Nothing is left out and nothing overtakes: what does not fit now is read back later, from the mailbox.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 
 from gateway.mailbox import START, Message
@@ -77,23 +77,35 @@ class Window:
         self._missed += 1
         self._stand = Stand.BEHIND
 
-    def read_back(self, read: Sequence[Message], asked: int, mark: int) -> list[Message]:
-        """Take what a read for `asked` messages returned; returns what to hand out now, in order."""
+    def read_back(
+        self, read: Sequence[Message], asked: int, mark: int, kept: Callable[[Message], bool] = lambda _message: False
+    ) -> list[Message]:
+        """Take what a read for `asked` messages returned; returns what to hand out now, in order.
+
+        What is `kept` stays in the mailbox, for another session.
+        """
         out: list[Message] = []
         for message in read:
             if not self.room():
                 return out
+            if kept(message):
+                self._last = message.id
+                continue
             self._hand_out(message)
             out.append(message)
         if len(read) < asked and mark == self._missed:
             self._stand = Stand.LEVEL
         return out
 
-    def acknowledge(self, places: Iterable[str]) -> tuple[tuple[str, int], ...]:
-        """Free places that this session has handed out; returns (place, bytes) of each, others are passed over."""
-        freed = tuple((place, self._out.pop(place)) for place in places if place in self._out)
-        self._bytes -= sum(size for _place, size in freed)
-        return freed
+    def acknowledge(self, places: Iterable[str]) -> tuple[str, ...]:
+        """Free places that this session has handed out and return them; others are passed over."""
+        freed = []
+        for place in places:
+            size = self._out.pop(place, None)
+            if size is not None:
+                self._bytes -= size
+                freed.append(place)
+        return tuple(freed)
 
     def _hand_out(self, message: Message) -> None:
         size = len(message.envelope)

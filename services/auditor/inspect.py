@@ -17,10 +17,11 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from services.wire.api.auditor import Finding, Inspect, Inspection
-from services.wire.checkpoint import PinnedLog, verify_logged
+from services.wire.checkpoint import PinnedLog
 from services.wire.encoding import b64u
 from services.wire.envelope import CarrierKid, Envelope, Service, message_epoch, parse_envelope, parse_kid
 from services.wire.errors import Policy, TiersError, Yours
+from services.wire.evidence import verify_evidence
 from services.wire.grant import Grant, open_grant
 from services.wire.identity import Identity
 from services.wire.jose import VerifyKey
@@ -107,14 +108,14 @@ def check_grant(raw: bytes, key: HpkePrivateKey, want: Expected, pinned: PinnedL
     """Open a grant and check that it is the one asked for, and that its release was logged; raises `Yours` or `Policy`.
 
     1. Sealed to this key, signed by the carrier, minimal (`open_grant`). 2. For this warrant, target and window.
-    3. Its leaf stands in a witnessed checkpoint of the pinned log. 4. The leaf says that this carrier released a grant
-    to this agency, just now.
+    3. Its leaf stands in a witnessed checkpoint of the pinned log, and commits to this very warrant. 4. The leaf says
+    that this carrier released a grant to this agency, just now.
     """
     grant = open_grant(raw, key, want.carrier_key, str(want.carrier))  # 1
     claims = want.claims
     if (grant.jti, grant.sub, grant.start, grant.end) != (claims.jti, claims.sub, want.start, want.end):  # 2
         raise Yours("grant.other", "Ask the carrier again: this grant is not the one that was asked for.")
-    said = verify_logged(grant.proof, pinned).leaf  # 3
+    said = verify_evidence(grant.evidence, claims, pinned).leaf  # 3
     if (said.type, said.party, said.agency) != ("grant.released", want.carrier.uri, claims.agency):  # 4
         raise Policy("grant.not_logged", "Ask the carrier to log the release of this grant: it shows another leaf.")
     if abs(now - said.ts) > MAX_PROOF_AGE_MS:

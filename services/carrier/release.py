@@ -17,6 +17,7 @@ from services.wire import grant as grants
 from services.wire.api.carrier import AskGrant, Granted, NodeJson
 from services.wire.checkpoint import LoggedLeaf
 from services.wire.errors import Conflict, TiersError, Yours
+from services.wire.evidence import evidence
 from services.wire.identity import Identity
 from services.wire.jose import SigningKey
 
@@ -26,11 +27,11 @@ _log = structlog.get_logger()
 def seal_release(
     order: GrantOrder, logged: LoggedLeaf, nodes: list[NodeJson], carrier: Identity, key: SigningKey
 ) -> bytes:
-    """Seal the grant of an order whose release stands in the log: the minimal cover and the proof; raises `Yours`."""
+    """Seal the grant of an order whose release stands in the log: the minimal cover and the evidence; raises `Yours`."""
     if logged.leaf.type != "grant.released" or logged.leaf.commitment != order.auth.seal.commit():
         raise Yours("grant.unlogged", "Log the release of this very grant first.")
-    claims = order.auth.claims
-    payload = grants.Payload(claims.jti, claims.sub, order.start, order.end, tuple(nodes), logged.proof)
+    claims, shown = order.auth.claims, evidence(logged.proof, order.auth.seal)
+    payload = grants.Payload(claims.jti, claims.sub, order.start, order.end, tuple(nodes), shown)
     return grants.seal_grant(payload, key, str(carrier), order.kid, order.to)
 
 

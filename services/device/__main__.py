@@ -17,6 +17,7 @@ from services.device.mail import read_mail, write_mail
 from services.device.store import HandsetStore, Message
 from services.wire.chassis.settings import load
 from services.wire.chassis.tls import device_context
+from services.wire.custody import arrange
 from services.wire.envelope import Channel, Service
 from services.wire.errors import TiersError, Yours
 from services.wire.identity import Identity, Role
@@ -37,7 +38,8 @@ async def _handset() -> AsyncIterator[tuple[Device, HandsetStore, Settings]]:
     bes = Address(settings.bes_url, Identity(Role.CUSTOMER, settings.org)) if settings.bes_url else None
     connector = aiohttp.TCPConnector(ssl=device_context(settings.ca))
     async with aiohttp.ClientSession(connector=connector) as http:
-        yield Device(store, ring, http, Network(gateway, bes)), store, settings
+        arrangement = arrange(settings.consumer, settings.enterprise)
+        yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), store, settings
 
 
 def _run(work: Callable[[Device, HandsetStore, Settings], Awaitable[None]]) -> None:

@@ -22,6 +22,7 @@ from services.device.keyring import (
     EnterpriseKeys,
     Keyring,
     forget_drained,
+    names_key_servers,
     open_consumer,
     open_enterprise,
     seal_consumer,
@@ -34,12 +35,12 @@ from services.wire.api.carrier import Enrol, Enrolled
 from services.wire.api.enterprise import Activated, Journal, Lookup
 from services.wire.api.gateway import Done
 from services.wire.chassis.client import Peer
-from services.wire.directory import verify_bes_key, verify_entry, verify_partner
+from services.wire.custody import INDIA, Arrangement, Card
+from services.wire.directory import verify_lookup
 from services.wire.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
 from services.wire.errors import Ours, TiersError, Yours
 from services.wire.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
 from services.wire.identity import Identity
-from services.wire.jose import VerifyKey
 from services.wire.proof import Request, sign_request
 
 _log = structlog.get_logger()
@@ -57,11 +58,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What surrounds a handset: the relay, its customer's key server if it has one, and the time (ms since 1970)."""
+    """What surrounds a handset: the relay, its customer's key server if it has one, and the time (ms since 1970).
+
+    `arrangement` says whose keys it seals to and opens with, on each channel.
+    """
 
     gateway: Address
     bes: Address | None = None
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    arrangement: Arrangement = INDIA
 
 
 class Device:
@@ -76,6 +81,7 @@ class Device:
         self._gateway = network.gateway
         self._bes = Peer(http, network.bes.url, network.bes.identity) if network.bes else None
         self._clock = network.clock
+        self._arrangement = network.arrangement
         self._pending: dict[str, tuple[Envelope, asyncio.Future[None]]] = {}
         self._session: Session | None = None
 
@@ -86,6 +92,26 @@ class Device:
         done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, self._proof("POST", "/v1/subscribers", body))
         self._keep(replace(self.ring, consumer=ConsumerKeys(done.carrier, tuple(n.node() for n in done.nodes))))
 
+    async def enrol_escrow(self, court: Address) -> None:
+        """Take this subscriber's part of the court's key tree, the other half of an escrow."""
+        body = msgspec.json.encode(Enrol(self.ring.pin, self.ring.sign.public.jwk()))
+        peer = Peer(self._http, court.url, court.identity)
+        done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, self._proof("POST", "/v1/subscribers", body))
+        self._keep(replace(self.ring, escrow=tuple(n.node() for n in done.nodes)))
+
+    def meet(self, card: Card) -> None:
+        """Keep somebody's card: from now on messages to him are sealed to it, and his are checked against it.
+
+        Raises `Yours` if it is another card than the one that this handset has of him.
+        """
+        known = [one for one in self.ring.cards if one.pin == card.pin]
+        if known and known != [card]:
+            raise Yours(
+                "device.other_card", "Meet again and compare: this is another card than the one you were shown."
+            )
+        if not known:
+            self._keep(replace(self.ring, cards=(*self.ring.cards, card)))
+
     async def activate(self, password: str) -> None:
         """Become an employee's device: exchange keys under the one-time password, and pin the customer's root."""
         ask = activation.request(password, self.ring.pin, self.ring.sign.public.jwk(), self.ring.hpke.public.jwk())
@@ -94,32 +120,21 @@ class Device:
         self._keep(replace(self.ring, enterprise=EnterpriseKeys(pinned.org, pinned.root, pinned.entry.generation)))
 
     async def contact(self, pin: str) -> Contact:
-        """Look an employee up, of this customer or of a partner; raises `Yours` unless it leads to the pinned root.
-
-        1. An own entry is signed by the pinned root. 2. A partner's root is vouched for by the pinned root, and the
-        entry is signed by it.
-        """
+        """Look an employee up, of this customer or of a partner; raises `Yours` unless it leads to the pinned root."""
         pinned = self.ring.enterprise
         if pinned is None:
             raise Yours("device.not_activated", "Activate this handset at its customer's key server first.")
         path = f"/v1/directory/{pin}"
         found = await self._server().ask("GET", path, Lookup, b"", self._proof("GET", path, b""))
-        org, root = pinned.org, pinned.root
-        if found.partner is not None:  # 2
-            partner = verify_partner(found.partner, pinned.org, pinned.root)
-            org, root = partner.org, VerifyKey.from_jwk(partner.root)
-        contact = Contact(verify_entry(found.entry, org, root), verify_bes_key(found.bes, org, root))  # 1
-        if contact.entry.pin != pin:
-            raise Yours("directory.pin", "Ask again: the directory answered with another employee's entry.")
-        return contact
+        return Contact(*verify_lookup(found, pin, pinned.org, pinned.root))
 
     async def seal(self, channel: Channel, service: Service, to: str, content: bytes) -> Envelope:
         """Seal a message on the named channel. There is no default and no fall-back."""
         draft = Draft(to, service, content, str(uuid_utils.uuid7()), self._clock())
         if channel is Channel.CONSUMER:
-            return seal_consumer(self.ring, draft)
+            return seal_consumer(self.ring, draft, self._arrangement.consumer)
         own = await self.contact(self.ring.pin)
-        return seal_enterprise(self.ring, draft, own.bes, await self.contact(to))
+        return seal_enterprise(self.ring, draft, own.bes, await self.contact(to), self._arrangement.enterprise)
 
     async def send(self, channel: Channel, service: Service, to: str, content: bytes) -> Envelope:
         """Seal, send and keep; returns once the relay has accepted it, raises what it was refused with."""
@@ -215,14 +230,15 @@ class Device:
 
     async def _open(self, envelope: Envelope) -> bytes:
         if envelope.header.channel is Channel.CONSUMER:
-            return open_consumer(self.ring, envelope)
-        content = open_enterprise(self.ring, envelope, await self.contact(envelope.header.sender))
+            return open_consumer(self.ring, envelope, self._arrangement.consumer)
+        sender = await self.contact(envelope.header.sender)
+        content = open_enterprise(self.ring, envelope, sender, self._arrangement.enterprise)
         await self._journal(envelope)
         return content
 
     async def _journal(self, envelope: Envelope) -> None:
         """Give the customer its copy, still sealed, before an enterprise message goes out or is acknowledged."""
-        if envelope.header.channel is Channel.ENTERPRISE:
+        if envelope.header.channel is Channel.ENTERPRISE and names_key_servers(self._arrangement.enterprise):
             body = msgspec.json.encode(Journal(msgspec.Raw(format_envelope(envelope))))
             await self._server().ask("POST", "/v1/journal", Done, body, self._proof("POST", "/v1/journal", body))
 

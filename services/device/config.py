@@ -6,7 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the handset keeps its state, which CA it trusts, and where the parties answer."""
+    """Where the handset keeps its state, which CA it trusts, and where the parties answer.
+
+    `consumer` and `enterprise` name the custody of each channel (docs/custody.md).
+    """
 
     state: Path
     ca: Path
@@ -16,3 +19,5 @@ class Settings:
     carrier: str = "in"
     bes_url: str = ""
     org: str = ""
+    consumer: str = "carrier"
+    enterprise: str = "customer"

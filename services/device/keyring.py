@@ -2,49 +2,45 @@
 
     consumer     the cover of [oldest undrained minute, end): it shrinks as the mailbox is drained
     enterprise   its own two key pairs, and the customer's root, pinned at activation
+    and, in other arrangements, a part of the court's tree, the factory's global key, cards of people it has met
 
-An enterprise device never falls back to the consumer channel by itself: the caller names the channel.
+Whose keys a message is sealed to is the custody's affair (services.wire.custody): an arrangement picks one for each
+channel, and the default is India's. An enterprise device never falls back to the consumer channel by itself: the
+caller names the channel.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
 from services.wire.content import sign_content, verify_content
+from services.wire.custody import CARRIER, CUSTOMER, Card, Custody, GlobalKey, Holder, Reader
 from services.wire.directory import BesKey, Entry
 from services.wire.envelope import (
     CTY,
     MAX_CIPHERTEXT,
     MAX_PLAINTEXT,
+    SIGNED_CTY,
     TYP,
     BesKid,
-    CarrierKid,
     Channel,
     DeviceKid,
     Envelope,
+    HandsetKid,
     Protected,
     Service,
-    find_recipient,
     format_kid,
     format_protected,
-    message_epoch,
 )
 from services.wire.errors import TooLarge, Yours
 from services.wire.jose import SigningKey, VerifyKey
-from services.wire.keytree import Node, epoch_of, forget_before, leaf, wrap_key
-from services.wire.sealing import (
-    HpkePrivateKey,
-    HpkePublicKey,
-    decrypt_with,
-    encrypt_for,
-    open_content,
-    seal_content,
-    unwrap_from_carrier,
-    wrap_for_carrier,
-)
+from services.wire.keytree import Node, epoch_of, forget_before
+from services.wire.sealing import HpkePrivateKey, open_content, seal_content
 
 # An admitted message may bear the minute before or after the carrier's own.
 EPOCH_SLACK = 1
+CARD_GENERATION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +69,20 @@ class Keyring:
     hpke: HpkePrivateKey
     consumer: ConsumerKeys | None = None
     enterprise: EnterpriseKeys | None = None
+    escrow: tuple[Node, ...] = ()
+    factory: GlobalKey | None = None
+    cards: tuple[Card, ...] = ()
+
+    def card(self) -> Card:
+        """Return what this handset shows to another one."""
+        return Card(self.pin, CARD_GENERATION, self.hpke.public.jwk(), self.sign.public.jwk())
+
+    def contact(self, pin: str) -> Card:
+        """Return the card of somebody whom the user has met; raises `Yours`."""
+        for card in self.cards:
+            if card.pin == pin:
+                return card
+        raise Yours("device.no_card", "Exchange cards first: no key of this person was ever shown to this handset.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +109,55 @@ class Draft:
     ts: int
 
 
-def seal_consumer(ring: Keyring, draft: Draft) -> Envelope:
-    """Seal under the carrier's key for this sender, this minute and this message; raises `Yours`."""
+def seal_consumer(ring: Keyring, draft: Draft, custody: Custody = CARRIER) -> Envelope:
+    """Seal as a subscriber: under `carrier`, with the key of this sender, minute and message; raises `Yours`."""
     if ring.consumer is None:
         raise Yours("device.not_enrolled", "Enrol this handset with a carrier first.")
-    header = _header(ring, draft, Channel.CONSUMER)
-    protected = format_protected(header)
-    epoch = epoch_of(draft.ts)
-    sealed = seal_content(protected, draft.content)
-    kid = format_kid(CarrierKid(ring.consumer.carrier, ring.pin, epoch))
-    key = wrap_key(leaf(ring.consumer.nodes, epoch), protected)
-    return Envelope(header, sealed.jwe([wrap_for_carrier(kid, sealed.cek, key)]))
+    to: tuple[Reader, ...] = ()
+    if custody.signed:
+        card = ring.contact(draft.to)
+        to = (Reader(format_kid(card.kid), card.hpke),)
+    return _seal(ring, draft, Channel.CONSUMER, custody, to)
 
 
-def seal_enterprise(ring: Keyring, draft: Draft, own_bes: BesKey, to: Contact) -> Envelope:
-    """Sign, then seal to the receiver's device and to the key server of each customer concerned; raises `Yours`."""
+def seal_enterprise(ring: Keyring, draft: Draft, own_bes: BesKey, to: Contact, custody: Custody = CUSTOMER) -> Envelope:
+    """Sign, then seal: under `customer`, to the receiver's device and each customer's key server; raises `Yours`."""
     if ring.enterprise is None:
         raise Yours("device.not_activated", "Activate this handset at its customer's key server first.")
+    readers = [Reader(to.kid, to.entry.hpke)]
+    if names_key_servers(custody):
+        servers = {format_kid(BesKid(bes.org, bes.generation)): bes for bes in (own_bes, to.bes)}
+        readers += [Reader(kid, bes.hpke) for kid, bes in servers.items()]
+    return _seal(ring, draft, Channel.ENTERPRISE, custody, readers)
+
+
+def names_key_servers(custody: Custody) -> bool:
+    """Whether a custody has the customers read along, so that they keep a journal."""
+    return any("/bes/" in pattern for pattern in custody.readers.get(Channel.ENTERPRISE, ()))
+
+
+def _seal(ring: Keyring, draft: Draft, channel: Channel, custody: Custody, to: Sequence[Reader]) -> Envelope:
     if len(draft.content) > MAX_PLAINTEXT:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
-    header = _header(ring, draft, Channel.ENTERPRISE)
+    header = _header(ring, draft, channel, custody)
     protected = format_protected(header)
-    plaintext = sign_content(ring.sign, own_kid(ring), protected, draft.service, draft.content)
-    sealed = seal_content(protected, plaintext, MAX_CIPHERTEXT)
-    servers = {format_kid(BesKid(bes.org, bes.generation)): bes for bes in (own_bes, to.bes)}
-    readers = [(to.kid, to.entry.hpke), *((kid, bes.hpke) for kid, bes in servers.items())]
-    return Envelope(
-        header, sealed.jwe([encrypt_for(kid, sealed.cek, HpkePublicKey.from_jwk(jwk)) for kid, jwk in readers])
-    )
+    plaintext = draft.content
+    if custody.signed:
+        plaintext = sign_content(ring.sign, _signer(ring, channel), protected, draft.service, draft.content)
+    sealed = seal_content(protected, plaintext, MAX_CIPHERTEXT if custody.signed else MAX_PLAINTEXT)
+    return Envelope(header, sealed.jwe(custody.seal(sealed.cek, header, protected, _holder(ring, channel), to)))
+
+
+def _holder(ring: Keyring, channel: Channel) -> Holder:
+    consumer = ring.consumer or ConsumerKeys("", ())
+    kid: DeviceKid | HandsetKid = HandsetKid(ring.pin, CARD_GENERATION)
+    if channel is Channel.ENTERPRISE and ring.enterprise is not None:
+        kid = DeviceKid(ring.enterprise.org, ring.pin, ring.enterprise.generation)
+    return Holder(ring.pin, kid, ring.hpke, consumer.carrier, consumer.nodes, ring.escrow, ring.factory)
+
+
+def _signer(ring: Keyring, channel: Channel) -> str:
+    return own_kid(ring) if channel is Channel.ENTERPRISE else format_kid(ring.card().kid)
 
 
 def own_kid(ring: Keyring) -> str:
@@ -136,26 +167,31 @@ def own_kid(ring: Keyring) -> str:
     return format_kid(DeviceKid(ring.enterprise.org, ring.pin, ring.enterprise.generation))
 
 
-def open_consumer(ring: Keyring, envelope: Envelope) -> bytes:
-    """Open a message that was admitted for this subscriber; raises `Yours`."""
-    if ring.consumer is None or envelope.header.to != ring.pin:
+def open_consumer(ring: Keyring, envelope: Envelope, custody: Custody = CARRIER) -> bytes:
+    """Open a message to this subscriber; if it is signed, check it against the sender's card; raises `Yours`."""
+    header = envelope.header
+    if ring.consumer is None or header.to != ring.pin:
         raise Yours("device.not_for_me", "This message is for another subscriber.")
-    epoch = message_epoch(envelope.header)
-    kid = CarrierKid(ring.consumer.carrier, ring.pin, epoch)
-    recipient = find_recipient(envelope, lambda k: k == kid)
-    if recipient is None:
-        raise Yours("device.no_recipient", "No recipient of this JWE is this subscriber, for the minute that it names.")
-    key = wrap_key(leaf(ring.consumer.nodes, epoch), envelope.jwe.protected)
-    return open_content(envelope.jwe, unwrap_from_carrier(recipient, key))
+    plaintext = open_content(envelope.jwe, custody.unseal(envelope, _holder(ring, Channel.CONSUMER)))
+    if not custody.signed:
+        return plaintext
+    sender = ring.contact(header.sender)
+    author = format_kid(sender.kid)
+
+    def find(kid: str) -> VerifyKey:
+        if kid != author:
+            raise Yours("content.sender", "The signature is not by the sender whom the envelope names.")
+        return VerifyKey.from_jwk(sender.sign)
+
+    return verify_content(plaintext, envelope.jwe.protected, header.service, author, find)
 
 
-def open_enterprise(ring: Keyring, envelope: Envelope, sender: Contact) -> bytes:
+def open_enterprise(ring: Keyring, envelope: Envelope, sender: Contact, custody: Custody = CUSTOMER) -> bytes:
     """Open a message to this device and check who wrote it, against a verified directory entry; raises `Yours`."""
-    mine = own_kid(ring)
-    recipient = find_recipient(envelope, lambda k: format_kid(k) == mine)
-    if recipient is None or envelope.header.to != ring.pin:
+    own_kid(ring)
+    if envelope.header.to != ring.pin:
         raise Yours("device.no_recipient", "No recipient of this JWE is this device, in its present generation.")
-    plaintext = open_content(envelope.jwe, decrypt_with(recipient, ring.hpke))
+    plaintext = open_content(envelope.jwe, custody.unseal(envelope, _holder(ring, Channel.ENTERPRISE)))
 
     def find(kid: str) -> VerifyKey:
         if kid != sender.kid or sender.entry.pin != envelope.header.sender or sender.entry.org != envelope.header.org:
@@ -170,10 +206,11 @@ def forget_drained(ring: Keyring, drained: int) -> Keyring:
     if ring.consumer is None:
         return ring
     oldest = epoch_of(drained) - EPOCH_SLACK
-    return replace(ring, consumer=replace(ring.consumer, nodes=tuple(forget_before(ring.consumer.nodes, oldest))))
+    consumer = replace(ring.consumer, nodes=tuple(forget_before(ring.consumer.nodes, oldest)))
+    return replace(ring, consumer=consumer, escrow=tuple(forget_before(ring.escrow, oldest)))
 
 
-def _header(ring: Keyring, draft: Draft, channel: Channel) -> Protected:
+def _header(ring: Keyring, draft: Draft, channel: Channel, custody: Custody) -> Protected:
     return Protected(
         typ=TYP,
         enc="A256GCM",
@@ -183,6 +220,6 @@ def _header(ring: Keyring, draft: Draft, channel: Channel) -> Protected:
         sender=ring.pin,
         to=draft.to,
         ts=draft.ts,
-        cty=CTY[channel, draft.service],
+        cty=SIGNED_CTY if custody.signed else CTY[channel, draft.service],
         org=ring.enterprise.org if channel is Channel.ENTERPRISE and ring.enterprise else UNSET,
     )

@@ -13,6 +13,7 @@ import msgspec
 from services.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
 from services.wire.api.carrier import NodeJson
 from services.wire.chassis.state import StateDir
+from services.wire.custody import Card, GlobalKey
 from services.wire.encoding import parse_json
 from services.wire.envelope import Envelope, Pin
 from services.wire.errors import Yours
@@ -20,6 +21,7 @@ from services.wire.jose import PublicJwk, SigningKey, VerifyKey
 from services.wire.sealing import HpkePrivateKey
 
 _KEYRING = "keyring.json"
+_FACTORY = "factory.key"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
   mid TEXT PRIMARY KEY, sender TEXT NOT NULL, receiver TEXT NOT NULL, channel TEXT NOT NULL, service TEXT NOT NULL,
@@ -45,10 +47,12 @@ class _Enterprise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return EnterpriseKeys(self.org, VerifyKey.from_jwk(self.root), self.generation)
 
 
-class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     pin: Pin
     consumer: _Consumer | None
     enterprise: _Enterprise | None
+    escrow: tuple[NodeJson, ...] = ()
+    cards: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,15 +101,24 @@ class HandsetStore:
             hpke,
             consumer.keys() if consumer else None,
             enterprise.keys() if enterprise else None,
+            tuple(node.node() for node in saved.escrow),
+            self._factory(),
+            saved.cards,
         )
 
-    def create(self, pin: str) -> Keyring:
-        """Make the keys of a new handset; raises `Yours` if there are some."""
+    def create(self, pin: str, factory: GlobalKey | None = None) -> Keyring:
+        """Make the keys of a new handset, beside the one that the factory gave it; raises `Yours` if there are some."""
         if self._state.read(_KEYRING) is not None:
             raise Yours("device.exists", "Use another state directory: this one holds a handset already.")
-        ring = Keyring(pin, self._state.key("sign.key", SigningKey), self._state.key("hpke.key", HpkePrivateKey))
+        if factory is not None:
+            self._state.write(_FACTORY, factory.reveal())
+        sign, hpke = self._state.key("sign.key", SigningKey), self._state.key("hpke.key", HpkePrivateKey)
+        ring = Keyring(pin, sign, hpke, factory=factory)
         self.save(ring)
         return ring
+
+    def _factory(self) -> GlobalKey | None:
+        return self._state.key(_FACTORY, GlobalKey) if self._state.read(_FACTORY) else None
 
     def save(self, ring: Keyring) -> None:
         """Replace the keyring on disk: nodes that it no longer holds are gone."""
@@ -114,6 +127,8 @@ class HandsetStore:
             ring.pin,
             _Consumer(consumer.carrier, tuple(NodeJson.of(node) for node in consumer.nodes)) if consumer else None,
             _Enterprise(enterprise.org, enterprise.root.jwk(), enterprise.generation) if enterprise else None,
+            tuple(NodeJson.of(node) for node in ring.escrow),
+            ring.cards,
         )
         self._state.write(_KEYRING, msgspec.json.encode(saved))
 

@@ -25,7 +25,7 @@ from services.wire.checkpoint import LoggedLeaf
 from services.wire.encoding import parse_json
 from services.wire.errors import Ours, TiersError, Yours
 from services.wire.identity import Identity
-from services.wire.leaf import SALT_BYTES, Leaf
+from services.wire.leaf import SALT_BYTES
 
 _log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class Clerk:
         decision = decide(self._read_policy(), order)
         mids = self._reached(subject) if decision is Decision.DISCLOSE else ()
         seal = seal_of(order, served, os.urandom(SALT_BYTES))
-        logged = await self._append(leaf_of(seal, decision, court, self.party, self.clock()))
+        logged = await self.ledger.append(leaf_of(seal, decision, court, self.party, self.clock()))
         self.store.keep_seal(logged.index, seal)
         _log.info("order.answered", reference=order.reference, decision=decision, leaf=logged.index)
         return await self._produce(order, decision, mids, logged)
@@ -79,10 +79,3 @@ class Clerk:
         except Yours as error:  # the customer's mistake and not the court's
             _log.error("order.policy", code=error.code, detail=error.detail)
             raise Ours("order.policy", "Try again later: the customer has to mend its policy first.") from None
-
-    async def _append(self, leaf: Leaf) -> LoggedLeaf:
-        try:
-            return await self.ledger.append(leaf)
-        except Yours as error:  # what the ledger refuses, or fails to prove, is no fault of the court's
-            _log.error("ledger.failed", code=error.code)
-            raise Ours("ledger.unavailable", "Try again in a second: an answer leaves when it is logged.") from None

@@ -42,7 +42,7 @@ class _Region:
         return None if "r" not in parts[1] or kernels or text else cls(start, end, Path(name).name)
 
 
-def memory(child: Child) -> Source:
+def memory(name: str, child: Child) -> Source:
     """Read all memory of a running process that can hold data; raises `Ours` if any of it cannot be read."""
     missing: set[_Region] = set()
     for _ in range(_TRIES):
@@ -51,18 +51,18 @@ def memory(child: Child) -> Source:
             regions = [one for one in regions if one not in missing]
         chunks, missing = _read_regions(child, regions)
         if not missing:
-            source = Source(f"memory of {child.name}", tuple(chunks))
+            source = Source(name, tuple(chunks))
             if source.size < _SMALLEST:
-                raise _failed(f"the memory of {child.name} is only {source.size} bytes")
+                raise failed(f"the memory of {child.name} is only {source.size} bytes")
             return source
-    raise _failed(f"{len(missing)} regions of the memory of {child.name} cannot be read")
+    raise failed(f"{len(missing)} regions of the memory of {child.name} cannot be read")
 
 
 def _regions(child: Child) -> list[_Region]:
     try:
         lines = Path(f"/proc/{child.pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        raise _failed(f"{child.name} is not running") from None
+        raise failed(f"{child.name} is not running") from None
     return [region for region in map(_Region.wanted, lines) if region is not None]
 
 
@@ -83,7 +83,7 @@ def _read_regions(child: Child, regions: Iterable[_Region]) -> tuple[list[Chunk]
                     missing.add(region)
                 chunks += split(f"memory of {child.name}, {region.name}", data, region.start)
     except OSError:
-        raise _failed(f"the memory of {child.name} may not be read: run as the user that started it") from None
+        raise failed(f"the memory of {child.name} may not be read: run as the user that started it") from None
     return chunks, missing
 
 
@@ -97,7 +97,7 @@ def files(name: str, paths: Iterable[Path]) -> Source:
         if data.startswith(b"SQLite format 3\0"):
             chunks += _rows(name, path)
     if not chunks:
-        raise _failed(f"{name}: no file holds anything")
+        raise failed(f"{name}: no file holds anything")
     return Source(name, tuple(chunks))
 
 
@@ -110,7 +110,7 @@ def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:
     """Take what APIs answered, (question, answer); raises `Ours` if nobody was asked."""
     chunks = tuple(Chunk(f"{name}, {question}", 0, answer) for question, answer in said)
     if not chunks:
-        raise _failed(f"{name}: nobody was asked")
+        raise failed(f"{name}: nobody was asked")
     return Source(name, chunks)
 
 
@@ -128,5 +128,6 @@ def _rows(name: str, path: Path) -> Iterator[Chunk]:
                     yield from (Chunk(place, 0, value) for value in values if isinstance(value, bytes) and value)
 
 
-def _failed(what: str) -> Ours:
+def failed(what: str) -> Ours:
+    """Return the error for a capture that is not whole."""
     return Ours("lab.capture", f"Start again: {what}, so the capture would be partial.")

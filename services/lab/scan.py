@@ -135,6 +135,12 @@ def _anchor_of(spelled: bytes, taken: dict[bytes, int]) -> int:
     return 0
 
 
+def shut_things(chunk: Chunk) -> Iterator[Chunk]:
+    """Cut every JWE out of a chunk, and leave the rest."""
+    for match in _JWE.finditer(chunk.data):
+        yield Chunk(f"{chunk.place}, envelope", chunk.start + match.start(), match[0])
+
+
 def merge(parts: Sequence[Found]) -> Found:
     """Unite what several sources hold: a coalition, or a party with all that is its own."""
     out = Found(" + ".join(part.name for part in parts))

@@ -17,7 +17,7 @@ from services.lab.rules import Fact
 from services.wire.envelope import BesKid, DeviceKid, Envelope, format_kid
 from services.wire.identity import Role
 from services.wire.keytree import DEPTH, EPOCHS, Master, Node, Position, cover, descend, subscriber_root
-from services.wire.sealing import HpkePrivateKey
+from services.wire.secret import Secret
 
 PIECE = 16
 """Characters of a plaintext that are enough to say that it was there."""
@@ -36,6 +36,13 @@ class Known:
 
     fact: Fact
     raw: bytes
+
+    @classmethod
+    def of(cls, fact: Fact, secret: object) -> "Known":
+        """Take a key that was derived."""
+        if not isinstance(secret, Secret):
+            raise TypeError(f"{fact[0]} is no key")
+        return cls(fact, secret.reveal())
 
     def __repr__(self) -> str:
         return f"<Known {' '.join(self.fact)}>"
@@ -66,14 +73,14 @@ def pin_names() -> dict[str, str]:
 def party_secrets(state: Path) -> Iterator[Known]:
     """Read the keys that parties made for themselves, from the folder of their state directories."""
     yield Known(("master",), _read(state / "carrier" / "master.key"))
-    yield from _hybrid(f"{Role.AUDITOR}/cbi/1", _read(state / "auditor" / "hpke.key"))
+    yield from hybrid_secrets(f"{Role.AUDITOR}/cbi/1", _read(state / "auditor" / "hpke.key"))
     for party in PARTIES:
         if party.identity.role is Role.CUSTOMER:
             org = party.identity.name
             yield Known(("orgroot", org), _read(state / party.name / "root.key"))
             for path in sorted((state / party.name).glob("bes-*.key")):
                 generation = int(path.stem.removeprefix("bes-"))
-                yield from _hybrid(format_kid(BesKid(org, generation)), _read(path))
+                yield from hybrid_secrets(format_kid(BesKid(org, generation)), _read(path))
         for name in PARTY_KEYS.get(party.name, ()):
             yield Known(("mark", f"{party.name}/{name}"), _read(state / party.name / name))
 
@@ -81,7 +88,7 @@ def party_secrets(state: Path) -> Iterator[Known]:
 def handset_secrets(name: str, ring: Keyring) -> Iterator[Known]:
     """Return what a handset holds. `ring` is its keyring as it stands."""
     yield Known(("sign", name), ring.sign.reveal())
-    yield from _hybrid(device_key(name, ring), ring.hpke.reveal())
+    yield from hybrid_secrets(device_key(name, ring), ring.hpke.reveal())
     if ring.consumer is not None:
         yield from (node_secret(name, node) for node in ring.consumer.nodes)
 
@@ -98,28 +105,27 @@ def node_secret(name: str, node: Node) -> Known:
     return Known(("node", name, place_of(node.at)), node.key.reveal())
 
 
-def tree_secrets(master: Master, name: str, pin: str, epochs: Iterable[int], enrolled: int) -> Iterator[Known]:
+def tree_secrets(
+    master: Master, name: str, pin: str, epochs: Iterable[int], enrolled: Iterable[int]
+) -> Iterator[Known]:
     """Derive the nodes of a subscriber's tree that matter.
 
-    Every node on the way to the minutes `epochs`, and the cover that was handed out at enrolment (from `enrolled` on).
+    Every node on the way to the minutes `epochs`, and the cover that was handed out at an enrolment in one of the
+    minutes `enrolled`.
     """
     root = subscriber_root(master, pin)
     ways = {Position(depth, epoch >> (DEPTH - depth)) for epoch in epochs for depth in range(DEPTH + 1)}
-    for at in sorted(ways | set(cover(enrolled, EPOCHS))):
+    handed = {at for epoch in enrolled for at in cover(epoch, EPOCHS)}
+    for at in sorted(ways | handed):
         yield node_secret(name, descend(root, at))
 
 
-def _hybrid(kid: str, seed: bytes) -> Iterator[Known]:
+def hybrid_secrets(kid: str, seed: bytes) -> Iterator[Known]:
     """Return a hybrid key by its seed and by its two halves (draft-ietf-hpke-pq), either of which opens nothing alone."""
     halves = hashlib.shake_256(seed).digest(96)
     yield Known(("seed", kid), seed)
     yield Known(("mlkem", kid), halves[:64])
     yield Known(("x25519", kid), halves[64:])
-
-
-def hybrid_key(kid: str, known: Iterable[Known]) -> HpkePrivateKey:
-    """Return the private key whose halves or seed were found under `kid`."""
-    return next(HpkePrivateKey(one.raw) for one in known if one.fact == ("seed", kid))
 
 
 def _read(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.wire.api.enterprise import Lookup
 from services.wire.encoding import parse_json
 from services.wire.envelope import Org, Pin
 from services.wire.errors import Yours
@@ -71,6 +72,21 @@ def verify_bes_key(token: str, org: str, root: VerifyKey) -> BesKey:
 def verify_partner(token: str, org: str, root: VerifyKey) -> Partner:
     """Check that `org` vouches for a partner's root; raises `Yours`."""
     return parse_json(Partner, _verify(token, PARTNER_TYP, org, root), "directory.malformed")
+
+
+def verify_lookup(found: Lookup, pin: str, org: str, root: VerifyKey) -> tuple[Entry, BesKey]:
+    """Check a directory's answer for `pin` against the one root that the reader pinned, that of `org`; raises `Yours`.
+
+    1. A partner's root is vouched for by the pinned one, and then stands in its place. 2. It signed the entry.
+    3. The entry is the one asked for. 4. It signed the key server's statement.
+    """
+    if found.partner is not None:  # 1
+        partner = verify_partner(found.partner, org, root)
+        org, root = partner.org, VerifyKey.from_jwk(partner.root)
+    entry = verify_entry(found.entry, org, root)  # 2
+    if entry.pin != pin:  # 3
+        raise Yours("directory.pin", "Ask again: the directory answered with another employee's entry.")
+    return entry, verify_bes_key(found.bes, org, root)  # 4
 
 
 def _verify(token: str, typ: str, org: str, root: VerifyKey) -> bytes:

@@ -4,7 +4,6 @@ Parses and formats; opens nothing. One spelling: the bytes of an envelope, and o
 what `format_envelope` would write, so no two readers can see two different messages in the same bytes.
 """
 
-import itertools
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -13,14 +12,14 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.wire.encoding import ALPHABET, b64u, check_b64u, check_b64u_end, decode_b64u, parse_json
+from services.wire.encoding import b64u, check_b64u, check_b64u_end, decode_b64u, parse_json
 from services.wire.errors import TooLarge, Yours
 from services.wire.keytree import EPOCHS, epoch_of
+from services.wire.spelling import MAX_RECIPIENTS, PROTECTED, is_spelled
 
 MAX_PLAINTEXT = 65_536
 MAX_CIPHERTEXT = 92_160  # a plaintext of MAX_PLAINTEXT inside a JWS: four thirds of it and its header
 MAX_ENVELOPE = 140_000
-MAX_RECIPIENTS = 4
 TYP = "message+jwe"
 GCMKW = "A256GCMKW"
 HPKE = "HPKE-9-KE"
@@ -28,6 +27,7 @@ HPKE = "HPKE-9-KE"
 Pin = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 Org = Annotated[str, Meta(pattern=r"^S[0-9]{8}\Z")]
 Mid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+_FIRST_MS, _END_MS = 1_262_304_000_000, 2_268_936_960_000  # the epochs of the key tree
 _B64U_32 = 43  # characters of 32 bytes
 
 
@@ -51,6 +51,12 @@ CTY = {
     (Channel.ENTERPRISE, Service.BBM): "JOSE",
     (Channel.ENTERPRISE, Service.EMAIL): "JOSE",
 }
+SIGNED_CTY = "JOSE"
+"""`cty` of a content that is signed by the sender's handset, on either channel."""
+
+_CHANNELS = {channel.value: channel for channel in Channel}
+_SERVICES = {service.value: service for service in Service}
+_KINDS = {(channel.value, service.value, cty, channel is Channel.CONSUMER) for (channel, service), cty in CTY.items()}
 
 
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -63,7 +69,7 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     service: Service
     sender: Pin
     to: Pin
-    ts: Annotated[int, Meta(ge=1_262_304_000_000, lt=2_268_936_960_000)]  # the epochs of the key tree
+    ts: Annotated[int, Meta(ge=_FIRST_MS, lt=_END_MS)]
     cty: str
     org: Org | UnsetType = UNSET
 
@@ -125,10 +131,35 @@ class BesKid(msgspec.Struct, frozen=True):
     generation: int
 
 
-Kid = CarrierKid | DeviceKid | BesKid
+class GlobalKid(msgspec.Struct, frozen=True):
+    """`global/<carrier>/<generation>`: the one key that is in every handset."""
+
+    carrier: str
+    generation: int
+
+
+class EscrowKid(msgspec.Struct, frozen=True):
+    """`escrow/<jurisdiction>/<pin>/<epoch>`: a key of which carrier and court hold one half each."""
+
+    jurisdiction: str
+    pin: str
+    epoch: int
+
+
+class HandsetKid(msgspec.Struct, frozen=True):
+    """`device/<pin>/<generation>`: a subscriber's own handset, whom no customer vouches for."""
+
+    pin: str
+    generation: int
+
+
+Kid = CarrierKid | DeviceKid | BesKid | GlobalKid | EscrowKid | HandsetKid
 
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 _CARRIER_KID = re.compile(rf"carrier/([a-z]{{2,8}})/([0-9a-f]{{8}})/{_NUMBER}")
+_ESCROW_KID = re.compile(rf"escrow/([a-z]{{2,8}})/([0-9a-f]{{8}})/{_NUMBER}")
+_GLOBAL_KID = re.compile(rf"global/([a-z]{{2,8}})/{_NUMBER}")
+_HANDSET_KID = re.compile(rf"device/([0-9a-f]{{8}})/{_NUMBER}")
 _ORG_KID = re.compile(rf"org/(S[0-9]{{8}})/(bes|[0-9a-f]{{8}})/{_NUMBER}")
 
 
@@ -140,6 +171,17 @@ def parse_kid(kid: str) -> Kid:
         if match[2] == "bes":
             return BesKid(match[1], int(match[3]))
         return DeviceKid(match[1], match[2], int(match[3]))
+    return _parse_other_kid(kid)
+
+
+def _parse_other_kid(kid: str) -> Kid:
+    """Read a `kid` that only other arrangements than India's have."""
+    if match := _GLOBAL_KID.fullmatch(kid):
+        return GlobalKid(match[1], int(match[2]))
+    if match := _ESCROW_KID.fullmatch(kid):
+        return EscrowKid(match[1], match[2], int(match[3]))
+    if match := _HANDSET_KID.fullmatch(kid):
+        return HandsetKid(match[1], int(match[2]))
     raise Yours("envelope.kid", "Name a recipient as carrier/…, org/<org>/<pin>/… or org/<org>/bes/….")
 
 
@@ -152,6 +194,12 @@ def format_kid(kid: Kid) -> str:
             return f"org/{kid.org}/{kid.pin}/{kid.generation}"
         case BesKid():
             return f"org/{kid.org}/bes/{kid.generation}"
+        case GlobalKid():
+            return f"global/{kid.carrier}/{kid.generation}"
+        case EscrowKid():
+            return f"escrow/{kid.jurisdiction}/{kid.pin}/{kid.epoch}"
+        case HandsetKid():
+            return f"device/{kid.pin}/{kid.generation}"
 
 
 _encode = msgspec.json.encode
@@ -169,12 +217,32 @@ def parse_protected(protected: str) -> Protected:
 
 def _read_protected(protected: str) -> Protected:
     raw = decode_b64u(protected)
+    return _read_spelled(raw) or _read_members(raw)
+
+
+def _read_spelled(raw: bytes) -> Protected | None:
+    """Read a header that matches as a whole, as nearly all do; `None` for one to look at member by member."""
+    match = PROTECTED.fullmatch(raw.decode("latin-1"))  # what is not ASCII does not match
+    if match is None:
+        return None
+    mid, channel, service, sender, to, ts, cty, org = match.groups()
+    if (channel, service, cty, org is None) not in _KINDS or not _FIRST_MS <= int(ts) < _END_MS:
+        return None
+    kinds = _CHANNELS[channel], _SERVICES[service]
+    return Protected(TYP, "A256GCM", mid, *kinds, sender, to, int(ts), cty, UNSET if org is None else org)
+
+
+def _read_members(raw: bytes) -> Protected:
     header = parse_json(Protected, raw, "envelope.malformed")
     if _encode(header) != raw:
         raise Yours(
             "envelope.spelling", "Write the protected header compact: each member once, in the order specified."
         )
-    if header.typ != TYP or header.enc != "A256GCM" or header.cty != CTY[header.channel, header.service]:
+    if (
+        header.typ != TYP
+        or header.enc != "A256GCM"
+        or header.cty not in (CTY[header.channel, header.service], SIGNED_CTY)
+    ):
         raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
     if (header.org is UNSET) != (header.channel is Channel.CONSUMER):
         raise Yours("envelope.header", "Name the sender's org in an enterprise message, and in no other.")
@@ -213,47 +281,49 @@ def _sized(recipient: Recipient) -> tuple[str, ...]:
     return (key, ek) if ek is not UNSET else (key, iv, tag)  # type: ignore[return-value]  # the shape has them
 
 
-def _skeletons() -> frozenset[bytes]:
-    """Return what is left of a well-formed JWE in its one spelling when all characters of base64url are taken out."""
-    one = {
-        "A256GCMKW": b'{"":{"":"","":"///","":"","":""},"":""}',
-        "HPKE-9-KE": b'{"":{"":"","":"///","":""},"":""}',
-    }
-    lists = itertools.chain.from_iterable(itertools.product(one, repeat=n) for n in range(1, MAX_RECIPIENTS + 1))
-    return frozenset(b'{"":"","":[' + b",".join(map(one.__getitem__, algs)) + b'],"":"","":"","":""}' for algs in lists)
-
-
-_SKELETONS = _skeletons()
-
-
 def parse_jwe(raw: bytes | str, biggest: int = MAX_ENVELOPE) -> Jwe:
     """Read a JWE in its one spelling; raises `Yours` or `TooLarge`. Says nothing about its protected header."""
     if len(raw) > biggest:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
     jwe = parse_json(Jwe, raw, "envelope.malformed")
-    written = format_jwe(jwe)
-    if written != (raw.encode() if isinstance(raw, str) else bytes(raw)):
-        raise Yours("envelope.spelling", "Write the JWE compact, members in the specified order, once each.")
+    if isinstance(raw, bytes) and is_spelled(raw):
+        _check_rest(jwe)
+    else:
+        _check_members(jwe, raw)
+    return jwe
+
+
+def _check_rest(jwe: Jwe) -> None:
+    """Check what `is_spelled` leaves."""
+    if len(jwe.recipients) > 1:
+        _check_named_once(jwe)
+    for part in (jwe.protected, jwe.ciphertext):
+        check_b64u_end(part, "envelope.malformed")
+
+
+def _check_named_once(jwe: Jwe) -> None:
     kids = {recipient.header.kid for recipient in jwe.recipients}
     if not 1 <= len(jwe.recipients) <= MAX_RECIPIENTS or len(kids) != len(jwe.recipients):
         raise Yours("envelope.recipients", f"Name between 1 and {MAX_RECIPIENTS} recipients, each once.")
+
+
+def _check_members(jwe: Jwe, raw: bytes | str) -> None:
+    if format_jwe(jwe) != (raw.encode() if isinstance(raw, str) else bytes(raw)):
+        raise Yours("envelope.spelling", "Write the JWE compact, members in the specified order, once each.")
+    _check_named_once(jwe)
     if len(jwe.iv) != 16 or len(jwe.tag) != 22:  # noqa: PLR2004 - base64url of 12 and 16 bytes
         raise Yours("envelope.malformed", "Use a 96-bit iv and a 128-bit tag (RFC 7518, section 5.3).")
-    # One look at all characters at once, because a message has up to twelve strings; their ends remain to be checked.
-    check = check_b64u_end if written.translate(None, ALPHABET) in _SKELETONS else check_b64u
     for part in (jwe.protected, jwe.iv, jwe.tag, jwe.ciphertext):
-        check(part, "envelope.malformed")
+        check_b64u(part, "envelope.malformed")
     for recipient in jwe.recipients:
-        for part in _sized(recipient):
-            check(part, "envelope.recipient")
-    return jwe
+        check_recipient(recipient)
 
 
 def parse_envelope(raw: bytes | str) -> Envelope:
     """Read an envelope; raises `Yours` or `TooLarge`. Every rule that needs no clock, key or directory is here."""
     jwe = parse_jwe(raw)
     header = _read_protected(jwe.protected)
-    biggest = MAX_PLAINTEXT if header.channel is Channel.CONSUMER else MAX_CIPHERTEXT
+    biggest = MAX_CIPHERTEXT if header.cty == SIGNED_CTY else MAX_PLAINTEXT
     if len(jwe.ciphertext) > (biggest * 4 + 2) // 3:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
     return Envelope(header, jwe)

@@ -2,7 +2,7 @@
 
     VerifiedWarrant + Evidence -> verify_logged_warrant -> LoggedWarrant
 
-A task takes a `LoggedWarrant`, so it cannot be set without one.
+A task takes a `LoggedWarrant`, so it cannot be set without one. A grant brings the evidence of its own release.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from services.wire.checkpoint import LoggedLeaf, PinnedLog, ProofOfLogging, veri
 from services.wire.encoding import b64u, unb64u
 from services.wire.errors import Policy
 from services.wire.leaf import Seal, verify_sealed
-from services.wire.warrant import VerifiedWarrant
+from services.wire.warrant import Claims, VerifiedWarrant, digest_of
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """That a warrant was logged: the proof for its `warrant.served` leaf, and the salt of its seal (base64url)."""
+    """That something about a warrant was logged: the proof for the leaf, and the salt of its seal (base64url)."""
 
     proof: ProofOfLogging
     salt: str
@@ -42,12 +42,20 @@ def evidence(proof: ProofOfLogging, seal: Seal) -> Evidence:
 def verify_logged_warrant(warrant: VerifiedWarrant, shown: Evidence, pinned: PinnedLog) -> LoggedWarrant:
     """Check that this very warrant was logged as served; raises `Yours` or `Policy`.
 
-    1. The leaf stands in a witnessed checkpoint of the pinned log. 2. It says `warrant.served`. 3. It commits to this
-    warrant.
+    1. The leaf stands in a witnessed checkpoint of the pinned log. 2. It commits to this warrant. 3. It says
+    `warrant.served`.
     """
-    logged = verify_logged(shown.proof, pinned)  # 1
-    if logged.leaf.type != "warrant.served":  # 2
+    logged = verify_evidence(shown, warrant.claims, pinned)  # 1, 2
+    if logged.leaf.type != "warrant.served":  # 3
         raise Policy("evidence.type", "Show the leaf that says that this warrant was served.")
-    seal = Seal(unb64u(shown.salt, "leaf.seal"), warrant.claims.jti, warrant.digest)
-    verify_sealed(logged.leaf, seal)  # 3
     return LoggedWarrant(warrant, logged)
+
+
+def verify_evidence(shown: Evidence, claims: Claims, pinned: PinnedLog) -> LoggedLeaf:
+    """Check that a leaf about this very warrant stands in a witnessed checkpoint of the pinned log; raises `Yours`.
+
+    What the leaf says of it (`warrant.served`, `grant.released`) is the caller's to check.
+    """
+    logged = verify_logged(shown.proof, pinned)
+    verify_sealed(logged.leaf, Seal(unb64u(shown.salt, "leaf.seal"), claims.jti, digest_of(claims)))
+    return logged

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import msgspec
 
 from services.wire.api.carrier import NodeJson
-from services.wire.checkpoint import ProofOfLogging
 from services.wire.encoding import b64u, parse_json
 from services.wire.envelope import Jwe, Pin, format_jwe, parse_jwe
 from services.wire.errors import Yours
+from services.wire.evidence import Evidence
 from services.wire.jose import SigningKey, VerifyKey, verify_compact
 from services.wire.keytree import EPOCHS, Node, cover
 from services.wire.sealing import HpkePrivateKey, HpkePublicKey, decrypt_with, encrypt_for, open_content, seal_content
@@ -31,14 +31,17 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the carrier signs: epochs [start, end) of one subscriber under one warrant, logged at `proof`."""
+    """What the carrier signs: epochs [start, end) of one subscriber under one warrant.
+
+    `evidence` is for the leaf `grant.released`, under the seal of this warrant.
+    """
 
     jti: str
     sub: Pin
     start: int
     end: int
     nodes: tuple[NodeJson, ...]
-    proof: ProofOfLogging
+    evidence: Evidence
 
     def __repr__(self) -> str:
         return f"<grant.Payload {self.jti}>"
@@ -46,14 +49,14 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An opened and verified grant: made by `open_grant` only. The caller still checks `proof` against the log."""
+    """An opened and verified grant: made by `open_grant` only. The caller still checks `evidence` (verify_evidence)."""
 
     jti: str
     sub: str
     start: int
     end: int
     nodes: tuple[Node, ...]
-    proof: ProofOfLogging
+    evidence: Evidence
 
 
 _PROTECTED = b64u(msgspec.json.encode(Protected(JWE_TYP, "A256GCM", "JOSE")))
@@ -88,4 +91,4 @@ def open_grant(raw: bytes, key: HpkePrivateKey, carrier: VerifyKey, carrier_kid:
     window = 0 <= payload.start < payload.end <= EPOCHS
     if not window or [node.at for node in nodes] != cover(payload.start, payload.end):  # 3
         raise Yours("grant.cover", "A grant holds the minimal cover of its window and nothing more.")
-    return Grant(payload.jti, payload.sub, payload.start, payload.end, nodes, payload.proof)
+    return Grant(payload.jti, payload.sub, payload.start, payload.end, nodes, payload.evidence)

@@ -31,6 +31,7 @@ class Role(StrEnum):
     INVESTIGATOR = "investigator"
     ADMINISTRATOR = "administrator"
     OPERATOR = "operator"
+    REGULATOR = "regulator"
     ANYONE = "anyone"
 
 

@@ -1,6 +1,6 @@
 """Whom a party trusts: the keys that it pins, read from the files of its trust folder. Pure: takes names and bytes.
 
-    applicants/<name>.jwk   judges/<name>.jwk   carriers/<name>.jwk    Ed25519 public JWKs
+    applicants/<name>.jwk   judges/<name>.jwk   carriers/<name>.jwk   regulators/<name>.jwk   Ed25519 public JWKs
     auditors/<agency>.jwk                                              HPKE public JWK, kid auditor/<agency>/1
     log.vkey   witness.vkey                                            C2SP verifier keys
 
@@ -8,7 +8,7 @@ A party that is given no file of a kind trusts nobody of that kind.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.wire.checkpoint import PinnedLog
 from services.wire.encoding import parse_json
@@ -17,18 +17,24 @@ from services.wire.identity import Role
 from services.wire.jose import HpkeJwk, PublicJwk, VerifyKey
 from services.wire.warrant import Keys
 
-FOLDERS = {"applicants": Role.APPLICANT, "judges": Role.JUDGE, "carriers": Role.CARRIER}
+FOLDERS = {
+    "applicants": Role.APPLICANT,
+    "judges": Role.JUDGE,
+    "carriers": Role.CARRIER,
+    "regulators": Role.REGULATOR,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Pinned keys by `kid`: `applicant/cbi`, `judge/delhi`, `carrier/in`, `auditor/cbi/1`."""
+    """Pinned keys by `kid`: `applicant/cbi`, `judge/delhi`, `carrier/in`, `auditor/cbi/1`, `regulator/pta`."""
 
     applicants: Keys
     judges: Keys
     carriers: Keys
     auditors: Mapping[str, HpkeJwk]
     logs: tuple[PinnedLog, ...]
+    regulators: Keys = field(default_factory=dict)
 
     @property
     def log(self) -> PinnedLog:
@@ -54,4 +60,4 @@ def parse_trust(files: Mapping[str, bytes]) -> Trust:
     if "log.vkey" in files and "witness.vkey" in files:
         vkeys = [files[name].decode("ascii", "replace").strip() for name in ("log.vkey", "witness.vkey")]
         logs = (PinnedLog.parse(vkeys[0], [vkeys[1]]),)
-    return Trust(signers["applicants"], signers["judges"], signers["carriers"], auditors, logs)
+    return Trust(signers["applicants"], signers["judges"], signers["carriers"], auditors, logs, signers["regulators"])

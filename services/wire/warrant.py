@@ -161,6 +161,11 @@ def verify_warrant(jws: GeneralJws, applicants: Keys, judges: Keys, audience: st
     return VerifiedWarrant(claims, jws, hashlib.sha256(payload).digest())
 
 
+def digest_of(claims: Claims) -> bytes:
+    """Return the SHA-256 of a warrant's payload: claims have one spelling."""
+    return hashlib.sha256(msgspec.json.encode(claims)).digest()
+
+
 def check_in_force(claims: Claims, now: int) -> Claims:
     """Return the claims if `now` (ms) lies between `nbf` and `exp`; raises `Policy`."""
     if now < claims.nbf * 1000:

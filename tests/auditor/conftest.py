@@ -1,6 +1,7 @@
 """An auditor over real TLS, beside a carrier with a real key tree and a ledger that really proves."""
 
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,10 @@ from services.wire.api.carrier import AskGrant, Granted, NodeJson, Product
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
 from services.wire.chassis.web import Route, application, body
-from services.wire.encoding import b64u
+from services.wire.encoding import b64u, unb64u
 from services.wire.envelope import Channel, Service, parse_envelope
 from services.wire.errors import Policy, TiersError
+from services.wire.evidence import evidence
 from services.wire.grant import Payload, seal_grant
 from services.wire.identity import Identity, Role, parse_identity
 from services.wire.jose import GeneralJws, SigningKey
@@ -72,6 +74,7 @@ class StandinCarrier:
         self.pages: list[int] = []
         self.liid = "LIID-2013-0001"
         self.sub = ALICE
+        self.digest = bytes(32)
 
     def copy(self, jwe: bytes, target: str = ALICE) -> None:
         self.pdus += copied(jwe, parse_envelope(jwe).header, target)
@@ -102,11 +105,11 @@ class StandinCarrier:
             raise self.refuses_grant
         if ask.until > self.clock.now:
             raise Policy("grant.future", "Ask for minutes that have passed.")
-        seal = Seal(b"s" * 32, ask.jti, b"d" * 32)
+        seal = Seal(b"s" * 32, ask.jti, self.digest)
         proof = self.ledger.append(released(seal.commit(), self.clock.now, **self.leaf))
         start, end = epoch_of(ask.start), epoch_of(ask.until)
         nodes = tuple(NodeJson.of(node) for node in window(subscriber_root(MASTER, self.sub), start, end))
-        payload = self.change(Payload(ask.jti, self.sub, start, end, nodes, proof))
+        payload = self.change(Payload(ask.jti, self.sub, start, end, nodes, evidence(proof, seal)))
         return Granted(msgspec.Raw(seal_grant(payload, self.signer, "carrier/in", "auditor/cbi/1", KEY.public)))
 
 
@@ -171,7 +174,9 @@ class AuditorWorld:
         return jwe
 
     async def file(self, jws: GeneralJws | None = None, who: Peer | None = None) -> Filed:
-        return await (who or self.applicant).ask("POST", "/v1/warrants", Filed, FileWarrant(jws or warrant_of()))
+        jws = jws or warrant_of()
+        self.carrier.digest = sha256(unb64u(jws.payload, "test.payload")).digest()
+        return await (who or self.applicant).ask("POST", "/v1/warrants", Filed, FileWarrant(jws))
 
     async def inspect(self, start: int | None = None, until: int | None = None, who: Peer | None = None) -> Inspection:
         return await (who or self.investigator).ask("POST", "/v1/inspections", Inspection, Inspect(JTI, start, until))

@@ -20,6 +20,7 @@ from services.wire.api.carrier import NodeJson
 from services.wire.encoding import b64u
 from services.wire.envelope import Channel, Service
 from services.wire.errors import Ours, Policy, TiersError
+from services.wire.evidence import Evidence
 from services.wire.grant import Payload
 from services.wire.jose import GeneralJws, SigningKey
 from services.wire.keytree import Master, epoch_of, subscriber_root, window
@@ -284,13 +285,22 @@ async def test_a_grant_that_is_not_as_it_must_be_opens_nothing(
     assert (found.grant_refused, read(found)) == (code, [None])
 
 
+async def test_a_grant_whose_leaf_is_about_another_warrant_opens_nothing(world: AuditorWorld) -> None:
+    world.send(b"hi", NOW - MINUTE)
+    await world.file()
+    world.carrier.digest = b"x" * 32
+    found = await world.inspect()
+    assert (found.grant_refused, read(found)) == ("leaf.wrong_commitment", [None])
+
+
 async def test_a_grant_whose_release_no_witness_saw_opens_nothing(world: AuditorWorld) -> None:
     world.send(b"hi", NOW - MINUTE)
 
     def unwitnessed(payload: Payload) -> Payload:
-        note = payload.proof.checkpoint
+        note = payload.evidence.proof.checkpoint
         bare = note[: note.index("— tiers.example/witness/w1")]
-        return msgspec.structs.replace(payload, proof=msgspec.structs.replace(payload.proof, checkpoint=bare))
+        proof = msgspec.structs.replace(payload.evidence.proof, checkpoint=bare)
+        return msgspec.structs.replace(payload, evidence=Evidence(proof, payload.evidence.salt))
 
     world.carrier.change = unwitnessed
     await world.file()
@@ -347,7 +357,7 @@ GOOD = warrant_of()
     ("jws", "code"),
     [
         (signed_by(APPLICANT, SigningKey(b"X" * 32)), "warrant.judge"),
-        (GeneralJws(GOOD.payload, (GOOD.signatures[0], GOOD.signatures[0])), "warrant.judge"),
+        (GeneralJws(GOOD.payload, (GOOD.signatures[0], GOOD.signatures[0])), "warrant.same_signature"),
         (GeneralJws(GOOD.payload, GOOD.signatures[:1]), "warrant.signatures"),
         (signed_by(SigningKey(b"X" * 32), JUDGE), "warrant.applicant"),
         (warrant_of(exp=NOW // 1000 - 1, window={"from": NOW - 5 * MINUTE, "until": NOW - MINUTE}), "warrant.expired"),

@@ -10,9 +10,9 @@ from services.carrier.keystore import Keystore, load_master
 from services.wire import product as products
 from services.wire.api.carrier import AskGrant, Granted, NodeJson, Product
 from services.wire.chassis.state import StateDir
-from services.wire.checkpoint import verify_logged
 from services.wire.encoding import unb64u
 from services.wire.errors import Missing, Ours, Yours
+from services.wire.evidence import verify_evidence
 from services.wire.grant import Grant, open_grant
 from services.wire.jose import PublicJwk, VerifyKey
 from services.wire.keytree import epoch_of, leaf
@@ -68,7 +68,7 @@ async def test_a_grant_opens_no_other_subscriber(world, said):
 async def test_a_grant_carries_the_proof_that_its_release_was_logged(world, said):
     got = await grant(world, ask(said))
 
-    logged = verify_logged(got.proof, PINNED)
+    logged = verify_evidence(got.evidence, said, PINNED)
 
     assert logged.leaf.type == "grant.released"
     assert logged.leaf.commitment == world.ledger.log.leaves[0].commitment
@@ -78,7 +78,7 @@ async def test_a_grant_carries_the_proof_that_its_release_was_logged(world, said
 async def test_two_grants_of_one_millisecond_are_two_leaves_in_the_log(world, said):
     both = await asyncio.gather(grant(world, ask(said)), grant(world, ask(said, nonce="m" * 22)))
 
-    assert len({got.proof.index for got in both}) == 2
+    assert len({got.evidence.proof.index for got in both}) == 2
 
 
 async def test_without_the_log_no_key_leaves(world, said):

@@ -22,6 +22,7 @@ from services.enterprise.orders import parse_policy
 from services.enterprise.partners import Partners
 from services.enterprise.store import Store
 from services.wire import activation
+from services.wire import directory as wire
 from services.wire.api.enterprise import (
     Activated,
     AddPartner,
@@ -41,7 +42,7 @@ from services.wire.chassis.tls import device_context
 from services.wire.chassis.web import Route, application, body, raw_body
 from services.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
 from services.wire.content import sign_content
-from services.wire.directory import BesKey, Entry, verify_bes_key, verify_entry, verify_partner
+from services.wire.directory import BesKey, Entry
 from services.wire.envelope import (
     CTY,
     MAX_CIPHERTEXT,
@@ -55,7 +56,7 @@ from services.wire.envelope import (
     format_kid,
     format_protected,
 )
-from services.wire.errors import Missing, Ours, TiersError, Yours
+from services.wire.errors import Missing, Ours, TiersError
 from services.wire.identity import Identity, Role, parse_identity
 from services.wire.jose import SigningKey, VerifyKey
 from services.wire.leaf import Leaf, parse_leaf
@@ -292,14 +293,7 @@ def outcome(work: Callable[[], object]) -> object:
 
 def verify_lookup(answer: Lookup, pin: str, pinned: activation.Pinned) -> Contact:
     """Check a look-up as a device does, with nothing but the root that it pinned."""
-    org, root = pinned.org, pinned.root
-    if answer.partner is not None:
-        partner = verify_partner(answer.partner, org, root)
-        org, root = partner.org, VerifyKey.from_jwk(partner.root)
-    entry = verify_entry(answer.entry, org, root)
-    if entry.pin != pin:
-        raise Yours("directory.pin", "Ask again.")
-    return Contact(entry, verify_bes_key(answer.bes, org, root))
+    return Contact(*wire.verify_lookup(answer, pin, pinned.org, pinned.root))
 
 
 def seal(sign: SigningKey, mine: Contact, to: Contact, content: bytes, ts: int, **changed) -> tuple[str, bytes]:

@@ -316,12 +316,16 @@ async def running(
         port = runner.addresses[0][1]
         context = device_context(folder / "gateway/1/ca.pem")
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0)))
+        stack.push_async_callback(_stop, runner, delivery, path)
         async with AsyncExitStack() as people:
             yield World(
                 f"https://127.0.0.1:{port}", folder, store_url, mailboxes, relay, sessions, delivery, registry, carrier,
                 clock, http, people,
             )  # fmt: skip
-        await runner.cleanup()
-        await delivery.idle()
-        path.cancel()
-        await asyncio.gather(path, return_exceptions=True)
+
+
+async def _stop(runner: web.AppRunner, delivery: Delivery, path: asyncio.Task[None]) -> None:
+    await runner.cleanup()
+    await delivery.idle()
+    path.cancel()
+    await asyncio.gather(path, return_exceptions=True)

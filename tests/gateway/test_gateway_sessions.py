@@ -15,7 +15,6 @@ from tests.gateway.relay_kit import (
     BOB,
     CAROL,
     GATEWAY,
-    Clock,
     World,
     consumer,
     enterprise,

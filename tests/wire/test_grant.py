@@ -8,17 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.wire.api.carrier import NodeJson
-from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_logged, verify_signed
-from services.wire.encoding import b64u
+from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
+from services.wire.encoding import b64u, unb64u
 from services.wire.errors import TiersError
+from services.wire.evidence import Evidence, evidence, verify_evidence
 from services.wire.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant
 from services.wire.jose import SigningKey
 from services.wire.keytree import EPOCHS, Master, leaf, subscriber_root, window
-from services.wire.leaf import Leaf, encode_leaf
+from services.wire.leaf import Leaf, Seal, encode_leaf
 from services.wire.merkle import TreeHead, leaf_hash
 from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
+from services.wire.warrant import Claims, digest_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "spec" / "grant.md").read_text(encoding="utf-8")
+SPEC = Path(__file__).parents[2] / "docs" / "spec"
+PAGE = (SPEC / "grant.md").read_text(encoding="utf-8")
 
 
 def seed(start: int) -> bytes:
@@ -29,31 +32,37 @@ CARRIER, AUDITOR = SigningKey(seed(32)), HpkePrivateKey(seed(64))
 LOG = LogSigner("tiers.example/ledger/in", SigningKey(seed(96)))
 WITNESS = WitnessSigner("tiers.example/witness/w1", SigningKey(seed(128)))
 ROOT = subscriber_root(Master(seed(0)), "2100000a")
-PIN, JTI = "2100000a", "0190a0b0-0000-4000-8000-000000000001"
+PIN = "2100000a"
 EPOCH = 8_361_600
+PINNED = PinnedLog(LOG.key, (WITNESS.key,))
+# The warrant that the page's grant is released under is the one on its own page.
+WARRANT = json.loads(re.search(r"```json\n(\{\n  \"payload\".*?)```", (SPEC / "warrant.md").read_text(), re.DOTALL)[1])
+CLAIMS = msgspec.json.decode(unb64u(WARRANT["payload"], "test.payload"), type=Claims)
+SEAL = Seal(seed(160), CLAIMS.jti, digest_of(CLAIMS))
 
 
-def proof() -> ProofOfLogging:
+def shown() -> Evidence:
     entry = encode_leaf(
         Leaf(
             type="grant.released",
-            ts=1_764_001_200_000,
+            ts=1_764_000_360_000,
             jurisdiction="IN",
             agency="cbi",
             party="spiffe://tiers.example/carrier/in",
-            commitment=b64u(bytes(32)),
+            commitment=SEAL.commit(),
         )
     )
     note = LOG.sign(TreeHead(1, leaf_hash(entry)))
-    return ProofOfLogging(0, entry.decode(), (), note + WITNESS.cosign(verify_signed(note, LOG.key), 1_764_001_201))
+    cosigned = note + WITNESS.cosign(verify_signed(note, LOG.key), 1_764_000_361)
+    return evidence(ProofOfLogging(0, entry.decode(), (), cosigned), SEAL)
 
 
-PROOF = proof()
+SHOWN = shown()
 
 
 def payload(start: int = EPOCH, end: int = EPOCH + 5) -> Payload:
     nodes = tuple(NodeJson.of(node) for node in window(ROOT, start, end))
-    return Payload(JTI, PIN, start, end, nodes, PROOF)
+    return Payload(CLAIMS.jti, PIN, start, end, nodes, SHOWN)
 
 
 def seal(said: Payload, *, by: SigningKey = CARRIER, kid: str = "carrier/in") -> bytes:
@@ -81,10 +90,9 @@ def test_the_pages_grant_opens_to_the_pages_payload():
     grant = opened(jwe[1].replace("\n", "").encode())
 
     said = msgspec.convert(json.loads(shown), Payload)
-    assert (
-        Payload(grant.jti, grant.sub, grant.start, grant.end, tuple(map(NodeJson.of, grant.nodes)), grant.proof) == said
-    )
-    assert verify_logged(grant.proof, PinnedLog(LOG.key, (WITNESS.key,))).leaf.type == "grant.released"
+    nodes = tuple(map(NodeJson.of, grant.nodes))
+    assert Payload(grant.jti, grant.sub, grant.start, grant.end, nodes, grant.evidence) == said
+    assert verify_evidence(grant.evidence, CLAIMS, PINNED).leaf.type == "grant.released"
     assert CARRIER.public.jwk().x in PAGE
 
 

@@ -39,8 +39,8 @@ CONTENT = b"Two hundred and fifty-six bytes of something that one person would t
 SIZE = 256
 ORG = "S50000001"
 CARRIER = "in"
-_PREFIX = len(f'{{"typ":"{TYP}","enc":"A256GCM","mid":"')
-KEY = slice(-(-_PREFIX // 3) * 4, (_PREFIX + 36) // 3 * 4)
+PREFIX = len(f'{{"typ":"{TYP}","enc":"A256GCM","mid":"')
+KEY = slice(-(-PREFIX // 3) * 4, (PREFIX + 36) // 3 * 4)
 """Which characters of a protected header hold its `mid`: enough of them to tell messages apart without decoding."""
 
 

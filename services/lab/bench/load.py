@@ -83,6 +83,7 @@ class Result(msgspec.Struct, frozen=True):
     backlog: int
     least: float
     usage: dict[str, Usage]
+    seconds: float
     sent: int
     lost: int
     twice: int
@@ -235,6 +236,7 @@ class Load:
             backlog=self.backlog,
             least=min((per_sender[n] for n in range(len(self._clients))), default=0) / mean if mean else 0.0,
             usage={name: Usage(round(after[name].cpu - before[name].cpu, 3), after[name].rss) for name in after},
+            seconds=end - start,
             sent=self.sent,
             lost=sum(1 for i in range(self.total) if self._accepted_at[i] and not self._delivered_at[i]),
             twice=sum(1 for copies in self._copies if copies > 1),
@@ -250,8 +252,17 @@ def _latency(seconds: list[float]) -> Latency:
 
 
 def usage(pids: dict[str, int]) -> dict[str, Usage]:
-    """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`."""
-    return {name: _usage(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
+    """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`, `machine` is everybody's."""
+    used = {name: _usage(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
+    return used | {"machine": _machine()}
+
+
+def _machine() -> Usage:
+    try:
+        user, nice, system, *_ = Path("/proc/stat").read_text(encoding="ascii").split()[1:]
+    except OSError:
+        return Usage(0.0, 0.0)
+    return Usage((int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), 0.0)
 
 
 def _usage(pid: int) -> Usage:
@@ -283,7 +294,12 @@ def main() -> None:
         Party(one.pin, SigningKey(unb64u(one.sign, "bench.key")), tuple(node.node() for node in one.nodes))
         for one in spec.members
     ]
-    result = asyncio.run(Load(spec, parties, prepare(spec, parties)).run())
+
+
+    async def work() -> Result:
+        return await Load(spec, parties, prepare(spec, parties)).run()
+
+    result = asyncio.run(work())
     sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
 
 

@@ -9,6 +9,7 @@ from services.device.client import Device
 from services.device.mail import read_mail
 from services.device.store import Message
 from services.lab.cast import APPLICANT, OPERATOR, handset, party
+from services.lab.clock import Clock
 from services.lab.desk import Desk, Note, Sent
 from services.lab.page import events
 from services.lab.page.feed import Feed
@@ -27,6 +28,20 @@ from services.wire.keytree import EPOCH_MS
 from services.wire.warrant import Claims
 
 T = TypeVar("T")
+
+
+class WatchedClock(Clock):
+    """The classroom clock; the feed hears of every turn."""
+
+    def __init__(self, clock: Clock, feed: Feed) -> None:
+        super().__init__(clock.path)
+        self._feed = feed
+
+    def turn(self, minutes: int) -> int:
+        """See `Clock`."""
+        now = super().turn(minutes)
+        self._feed.append(events.Turned(now))
+        return now
 
 
 class WatchedDesk(Desk):
@@ -107,12 +122,6 @@ class WatchedDesk(Desk):
         opened = await self._try("read", mid, super().read(org, mid))
         self.feed.append(events.Read(org, mid, opened.content))
         return opened
-
-    async def turn(self, minutes: int) -> int:
-        """Turn the classroom clock, minutes forward; returns the new time in ms."""
-        now = self.world.clock.turn(minutes)
-        await self._wrote(events.Turned(now))
-        return now
 
     async def reset(self) -> None:
         """Begin the lesson again: the judge cancels what still stands, and the page goes back to its first picture."""
@@ -196,6 +205,7 @@ async def watched(desk: Desk) -> AsyncIterator[WatchedDesk]:
     feed = Feed(world.clock.now)
     vkeys = [(world.root / "trust" / name).read_text(encoding="ascii").strip() for name in ("log.vkey", "witness.vkey")]
     feed.append(events.world(*vkeys))
+    world.clock = WatchedClock(world.clock, feed)
     seen = WatchedDesk(desk, feed)
     for name, device in desk.devices.items():
         seen.watch(handset(name).name, device)

@@ -1,10 +1,12 @@
 """What the relay is asked, beside the session of `services.wire.frames`."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from services.wire.envelope import Channel
 from services.wire.evidence import Evidence
 from services.wire.jose import GeneralJws, PublicJwk
 from services.wire.warrant import Uuid
@@ -46,3 +48,50 @@ class Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It is done; there is nothing more to say."""
 
     done: bool = True
+
+
+class ServeOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/orders` by a regulator: the order, a compact JWS (docs/spec/order.md)."""
+
+    order: str
+
+
+class Answer(StrEnum):
+    """What an order came to."""
+
+    SUSPENDED = "suspended"
+    WITHDRAWN = "withdrawn"
+    NOT_HELD = "not held"
+    BY_WARRANT = "by warrant"
+
+
+class ReadersOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom the messages of a channel name when they leave the handset: the patterns that the relay checks."""
+
+    channel: Channel
+    patterns: tuple[str, ...]
+
+
+class Specimen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last message of a channel: its recipients are everybody who can read it."""
+
+    mid: str
+    channel: Channel
+    recipients: tuple[str, ...]
+
+
+class OrderAnswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer to an order, which stands in the public log at index `leaf`. `specimens` are the proof of a demand's."""
+
+    reference: str
+    outcome: Answer
+    detail: str
+    leaf: int
+    readers: tuple[ReadersOf, ...] = ()
+    specimens: tuple[Specimen, ...] = ()
+
+
+class OrdersInForce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`GET /v1/orders`: the suspensions that nobody has lifted, as they were signed."""
+
+    orders: tuple[str, ...]

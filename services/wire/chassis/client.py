@@ -7,12 +7,24 @@ import msgspec
 
 from services.wire.chassis.web import Problem
 from services.wire.encoding import parse_json
-from services.wire.errors import Conflict, Forbidden, Missing, Ours, Policy, TiersError, TooLarge, TooMany, Yours
+from services.wire.errors import (
+    Conflict,
+    Forbidden,
+    Missing,
+    Ours,
+    Policy,
+    TiersError,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Yours,
+)
 from services.wire.identity import Identity
 
 T = TypeVar("T")
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
 _BY_STATUS: dict[int, type[TiersError]] = {
+    401: Unauthenticated,
     403: Forbidden,
     404: Missing,
     409: Conflict,

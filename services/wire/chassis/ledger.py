@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from services.wire.chassis.client import Peer
 from services.wire.checkpoint import LoggedLeaf, ProofOfLogging, verify_logged
-from services.wire.errors import Ours
+from services.wire.errors import Ours, Yours
 from services.wire.leaf import Leaf, encode_leaf
 from services.wire.trust import Trust
 
@@ -20,7 +20,11 @@ class LedgerClient:
         """Append; returns the leaf, proved in a witnessed checkpoint. Raises `Ours` while that cannot be had."""
         entry = encode_leaf(leaf)
         proof = await self._peer.ask("POST", "/v1/leaves", ProofOfLogging, entry)
-        logged = verify_logged(proof, self._trust().log)
+        try:
+            logged = verify_logged(proof, self._trust().log)
+        except Yours as error:  # no fault of whoever asked us for something that had to be logged
+            detail = f"Check log.vkey with the ledger's operator: its answer does not verify ({error.code})."
+            raise Ours("ledger.bad_answer", detail) from None
         if logged.proof.leaf.encode() != entry:
             raise Ours("ledger.other_leaf", "Ask the ledger's operator: it proved another leaf than the one appended.")
         return logged

@@ -9,7 +9,7 @@ import structlog
 from services.wire.errors import Yours
 
 _log = structlog.get_logger()
-RELOAD_SECONDS = 5.0
+RELOAD_SECONDS = 1.0
 
 
 class Tls:

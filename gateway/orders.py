@@ -1,0 +1,234 @@
+"""Regulators' orders at the relay: what is suspended, what is kept, and what a demand is answered with.
+
+    regulator -> POST /v1/orders   a signed order       <- what was done, logged first
+    anyone    -> GET  /v1/orders   the orders in force, as they were signed
+
+A suspended service is refused with 451 (RFC 7725) and the order's reference. What waits for a handset is kept and is
+delivered when the order is withdrawn. A demand for contents is answered with the list of those who hold a key: the
+relay is not on it. It opens nothing and could not. Spec page: docs/spec/order.md.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import msgspec
+import structlog
+from aiohttp import web
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway.channels import Arrangement
+from gateway.pipeline import unavailable
+from services.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
+from services.wire.chassis.web import Route, body
+from services.wire.checkpoint import LoggedLeaf
+from services.wire.encoding import b64u, parse_json
+from services.wire.envelope import Channel, Envelope, Protected, parse_envelope
+from services.wire.errors import Conflict, Forbidden, Missing, Suspended
+from services.wire.identity import Identity, Role
+from services.wire.leaf import SALT_BYTES, Leaf, Seal
+from services.wire.order import Kind, Order, VerifiedOrder, verify_order
+from services.wire.trust import Trust
+
+_log = structlog.get_logger()
+ORDERS = "gateway:orders"
+"""A hash on disk: reference -> `Record`."""
+_WITH_WARRANT = ("carrier/", "escrow/")
+_DETAIL = {
+    Answer.SUSPENDED: "order.suspended",
+    Answer.WITHDRAWN: "order.withdrawn",
+    Answer.NOT_HELD: "order.not_held",
+    Answer.BY_WARRANT: "order.by_warrant",
+}
+SENTENCES = {
+    Answer.SUSPENDED: "Suspended from the date in the order; what waits in mailboxes is kept.",
+    Answer.WITHDRAWN: "Withdrawn; what was kept is being delivered.",
+    Answer.NOT_HELD: "Nobody at the provider holds a key to these contents: the readers are those below, and only they.",
+    Answer.BY_WARRANT: "The relay holds no key; the readers below who answer to warrants are the ones to serve.",
+}
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An order on disk, verified when it came: what it says, as it was signed, and which order lifted it."""
+
+    order: Order
+    token: str
+    lifted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Which relay is ordered: who it is, the jurisdiction that it serves, the readers that it insists on."""
+
+    identity: Identity
+    jurisdiction: str
+    arrangement: Arrangement
+
+
+class Ledger(Protocol):
+    """The public log (services.wire.chassis.ledger.LedgerClient)."""
+
+    async def append(self, leaf: Leaf) -> LoggedLeaf:
+        """Append a leaf; raises `Ours` while that cannot be had."""
+
+
+# ---- pure: the orders in force and what follows ----
+
+
+class InForce:
+    """The suspensions in force, by reference, and the last message of each channel. The hot path asks this alone."""
+
+    def __init__(self) -> None:
+        self.suspensions: dict[str, Order] = {}
+        self._seen: dict[Channel, Envelope] = {}
+
+    def check(self, header: Protected, now: int) -> Protected:
+        """Return the header of a message whose service is carried at `now` (ms); raises `Suspended`."""
+        if order := self._suspending(header, now):
+            what = f"{header.channel} {header.service} is suspended in {order.jurisdiction}"
+            raise Suspended("order.suspended", f"Wait until order {order.jti} of {order.iss} is withdrawn: {what}.")
+        return header
+
+    def holds(self, envelope: bytes, now: int) -> bool:
+        """Whether a stored message is kept back at `now` (ms)."""
+        return bool(self.suspensions) and self._suspending(parse_envelope(envelope).header, now) is not None
+
+    def saw(self, envelope: Envelope) -> None:
+        """Remember the last message of a channel: its recipients are the answer to a demand."""
+        self._seen[envelope.header.channel] = envelope
+
+    def specimens(self, channels: Iterable[Channel]) -> tuple[Specimen, ...]:
+        """Show who could read the last message of each channel."""
+        seen = (self._seen[channel] for channel in channels if channel in self._seen)
+        return tuple(
+            Specimen(one.header.mid, one.header.channel, tuple(r.header.kid for r in one.jwe.recipients))
+            for one in seen
+        )
+
+    def _suspending(self, header: Protected, now: int) -> Order | None:
+        for order in self.suspensions.values():
+            if order.suspends(header.channel, header.service, now):
+                return order
+        return None
+
+
+def answer_to(order: VerifiedOrder, arrangement: Arrangement) -> Answer:
+    """Say what an order comes to: a demand is met by a warrant where a carrier holds a key, and by nobody elsewhere."""
+    if order.order.kind is Kind.SUSPEND:
+        return Answer.SUSPENDED
+    if order.order.kind is Kind.WITHDRAW:
+        return Answer.WITHDRAWN
+    readers = [kid for one in readers_of(order.order.channels, arrangement) for kid in one.patterns]
+    return Answer.BY_WARRANT if any(kid.startswith(_WITH_WARRANT) for kid in readers) else Answer.NOT_HELD
+
+
+def readers_of(channels: Iterable[Channel], arrangement: Arrangement) -> tuple[ReadersOf, ...]:
+    """Name the readers that the relay insists on, for each channel."""
+    rules = {Channel.CONSUMER: arrangement.consumer, Channel.ENTERPRISE: arrangement.enterprise}
+    return tuple(ReadersOf(channel, tuple(rules[channel].patterns.split())) for channel in channels)
+
+
+def check_new(order: VerifiedOrder, known: Mapping[str, Record]) -> VerifiedOrder:
+    """Return an order that may take effect; raises `Conflict` or `Missing`.
+
+    1. A reference is used once. 2. What it lifts stands, and is the same regulator's.
+    """
+    claims = order.order
+    if claims.jti in known:  # 1
+        raise Conflict("order.known", "Give each order a reference of its own: this one was served before.")
+    if claims.lifts is not None:  # 2
+        earlier = known.get(claims.lifts)
+        if earlier is None or earlier.lifted or earlier.order.iss != claims.iss:
+            raise Missing("order.unknown", "Lift an order of your own that is still in force.")
+    return order
+
+
+def in_force(known: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the suspensions that nobody has lifted, by reference."""
+    return {jti: one for jti, one in known.items() if one.order.kind is Kind.SUSPEND and not one.lifted}
+
+
+# ---- thin I/O ----
+
+
+class Docket:
+    """The orders of one relay, on disk and in force. `on_lifted` is called before a suspension ends."""
+
+    def __init__(
+        self, store: Redis, ledger: Ledger, trust: Callable[[], Trust], relay: Relay, clock: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._trust = trust
+        self._relay = relay
+        self._clock = clock
+        self.on_lifted: Callable[[], None] = lambda: None
+        self._lock = asyncio.Lock()
+        self._known: dict[str, Record] = {}
+        self.in_force = InForce()
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the request table."""
+        return [
+            Route("POST", "/v1/orders", {Role.REGULATOR}, self._serve, "serve a regulator's order"),
+            Route("GET", "/v1/orders", {Role.ANYONE}, self._list, "the orders in force, as signed"),
+        ]
+
+    async def load(self) -> None:
+        """Read the orders from disk; raises `Ours`."""
+        try:
+            raw = cast("dict[bytes, bytes]", await self._store.hgetall(ORDERS))
+        except (RedisError, OSError):
+            raise unavailable() from None
+        self._known = {jti.decode(): parse_json(Record, one, "order.record") for jti, one in raw.items()}
+        self._take_effect()
+
+    async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
+        token = (await body(request, ServeOrder)).order
+        order = verify_order(token, self._trust().regulators, self._relay.identity.name, self._relay.jurisdiction)
+        if order.order.iss != caller.name:
+            raise Forbidden("order.caller", "Serve your own orders, with your own certificate.")
+        async with self._lock:
+            return await self._carry_out(check_new(order, self._known))
+
+    async def _carry_out(self, order: VerifiedOrder) -> OrderAnswered:
+        """Log it, write it down, let it take effect, answer."""
+        claims, outcome = order.order, answer_to(order, self._relay.arrangement)
+        logged = await self._ledger.append(self._leaf(order, outcome))
+        records = {claims.jti: Record(claims, order.token)}
+        if claims.lifts is not None:
+            records[claims.lifts] = msgspec.structs.replace(self._known[claims.lifts], lifted=claims.jti)
+        try:
+            await self._store.hset(ORDERS, mapping={jti: msgspec.json.encode(one) for jti, one in records.items()})
+        except (RedisError, OSError):
+            raise unavailable() from None
+        self._known |= records
+        if claims.lifts is not None:
+            self.on_lifted()  # first: whoever was kept waiting reads its mailbox from the start
+        self._take_effect()
+        _log.info("order.answered", reference=claims.jti, outcome=outcome, leaf=logged.index)
+        shown = self.in_force.specimens(claims.channels) if claims.kind is Kind.DEMAND else ()
+        readers = readers_of(claims.channels, self._relay.arrangement)
+        return OrderAnswered(claims.jti, outcome, SENTENCES[outcome], logged.index, readers, shown)
+
+    async def _list(self, _caller: Identity, _request: web.Request) -> OrdersInForce:
+        return OrdersInForce(tuple(one.token for one in in_force(self._known).values()))
+
+    def _take_effect(self) -> None:
+        self.in_force.suspensions = {jti: one.order for jti, one in in_force(self._known).items()}
+
+    def _leaf(self, order: VerifiedOrder, outcome: Answer) -> Leaf:
+        seal = Seal(os.urandom(SALT_BYTES), order.order.jti, order.digest)
+        _log.info("order.sealed", reference=order.order.jti, salt=b64u(seal.salt))
+        return Leaf(
+            type="order.answered",
+            ts=self._clock(),
+            jurisdiction=order.order.jurisdiction,
+            agency=order.order.iss,
+            party=self._relay.identity.uri,
+            commitment=seal.commit(),
+            detail=_DETAIL[outcome],
+        )

@@ -1,0 +1,177 @@
+"""What the bench stands on: a world of real processes, groups of sessions in it, and the yardstick beside it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import msgspec
+import uuid_utils
+
+from services.lab import store as store_module
+from services.lab.bench.frames import ORG
+from services.lab.bench.load import Member, Result, Spec
+from services.lab.cast import APPLICANT, JUDGE, PARTIES, party
+from services.lab.processes import Child, base_environ, free_ports, start_party, stop
+from services.lab.world import As, World, booted
+from services.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
+from services.wire.api.court import Apply, Decide, Entry
+from services.wire.api.gateway import Done, RegisterDevice
+from services.wire.chassis.client import Peer
+from services.wire.chassis.tls import device_context
+from services.wire.encoding import b64u
+from services.wire.envelope import Channel, Service
+from services.wire.errors import Ours
+from services.wire.identity import Role
+from services.wire.jose import SigningKey
+from services.wire.keytree import EPOCH_MS, epoch_of, epoch_start
+from services.wire.proof import Request, sign_request
+from services.wire.warrant import Claims, Delivery, Window, apply_for
+
+AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """The bare relay, its port and its store."""
+
+    child: Child
+    store: Child
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running world and the bare relay."""
+
+    world: World
+    bare: Yardstick
+    http: aiohttp.ClientSession
+    applicant: As
+    judge: As
+    customer: As
+
+    async def subscribers(self, first: int, count: int) -> tuple[Member, ...]:
+        """Enrol `count` consumer subscribers, with PINs from `first` on."""
+        return await _several(self._subscriber, range(first, first + count))
+
+    async def employees(self, first: int, count: int) -> tuple[Member, ...]:
+        """Register `count` enterprise devices, with PINs from `first` on."""
+        return await _several(self._employee, range(first, first + count))
+
+    async def task(self, pin: str, minutes: int = 60) -> None:
+        """Have a warrant on a PIN signed, served and its task activated, as people would."""
+        now = self.world.clock.now()
+        start, jti = epoch_start(epoch_of(now)), str(uuid_utils.uuid4())
+        window = Window(start, start + minutes * EPOCH_MS)
+        claims = Claims(
+            jti=jti,
+            iss=party("court").identity.name,
+            aud=party("carrier").identity.name,
+            sub=pin,
+            nbf=start // 1000,
+            exp=window.until // 1000,
+            window=window,
+            services=tuple(Service),
+            delivery=Delivery.BOTH,
+            agency="cbi",
+            legal_basis="Indian Telegraph Act 1885, section 5(2)",
+            liid=f"IN-{pin}",
+        )
+        court, carrier = self.applicant.peer("court"), self.applicant.peer("carrier")
+        application = apply_for(claims, self.world.applicant_key(), str(APPLICANT))
+        await court.ask("POST", "/v1/applications", Entry, Apply(application))
+        await self.judge.peer("court").ask("POST", f"/v1/applications/{jti}/approval", Entry, Decide(""))
+        entry = await court.ask("GET", f"/v1/warrants/{jti}", Entry)
+        await carrier.ask("POST", "/v1/warrants", Served, ServeWarrant(entry.warrant))
+
+    async def load(self, spec: Spec) -> Result:
+        """Run one load process to its end; raises `Ours` if it fails."""
+        path = self.world.root / "load.json"
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.encode(spec))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.lab.bench.load", str(path)),
+            stdout=asyncio.subprocess.PIPE,
+            env=base_environ(),
+        )
+        out, _ = await process.communicate()
+        if process.returncode != 0:
+            raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.")
+        return msgspec.json.decode(out, type=Result)
+
+    def pids(self, bare: bool) -> dict[str, int]:
+        """Name the processes that work for a lane."""
+        if bare:
+            return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
+        store = self.world.store.child
+        own = {"relay": self.world.children["gateway"].pid, "carrier": self.world.children["carrier"].pid}
+        return own | ({"store": store.pid} if store else {})
+
+    def spec(self, members: tuple[Member, ...], channel: Channel, bare: bool) -> Spec:
+        """Return the spec of a closed loop for a group; the caller sets the rest."""
+        port = self.bare.port if bare else self.world.ports["gateway"]
+        return Spec(port, str(self.world.ca), channel, members, 0, 0, 0, self.pids(bare))
+
+    async def _subscriber(self, number: int) -> Member:
+        pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
+        body = msgspec.json.encode(Enrol(pin, sign.public.jwk()))
+        proof = sign_request(sign, pin, Request("POST", "/v1/subscribers", body), self.world.clock.now())
+        carrier = Peer(self.http, self.world.url("carrier"), party("carrier").identity)
+        done = await carrier.ask("POST", "/v1/subscribers", Enrolled, body, proof)
+        return _member(pin, sign, done.nodes)
+
+    async def _employee(self, number: int) -> Member:
+        pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
+        asked = RegisterDevice(sign.public.jwk())
+        await self.customer.peer("gateway").ask("PUT", f"/v1/devices/{pin}", Done, asked)
+        return _member(pin, sign, ())
+
+
+def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
+    return Member(pin, b64u(sign.reveal()), nodes)
+
+
+async def _several(make, numbers):  # type: ignore[no-untyped-def]
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number):
+        async with gate:
+            return await make(number)
+
+    return tuple(await asyncio.gather(*map(one, numbers)))
+
+
+@asynccontextmanager
+async def staged(root: Path, tls: bool = True) -> AsyncIterator[Stage]:
+    """Boot the world and the bare relay in a fresh folder."""
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(booted(root))
+        bare = await _yardstick(world)
+        stack.push_async_callback(stop, bare.store)
+        stack.push_async_callback(stop, bare.child)
+        connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=AT_ONCE)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        people = [As(world, identity) for identity in (APPLICANT, JUDGE, party("acme").identity)]
+        for one in people:
+            stack.push_async_callback(one.close)
+        yield Stage(world, bare, http, *people)
+
+
+async def _yardstick(world: World) -> Yardstick:
+    store = await store_module.embedded(world.root / "bare", world.root / "logs" / "bare-store.log")
+    if store.child is None or store.folder is None:
+        raise Ours("bench.store", "Run the bench with the embedded store.")
+    password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
+    (port,) = free_ports(1)
+    socket = str(store.folder / "store.sock")
+    tls = str(world.tls(party("gateway").identity))
+    command = [sys.executable, "-m", "services.lab.bench.bare", str(port), socket, tls]
+    environ = base_environ() | {"BARE_STORE_PASSWORD": password}
+    child = await start_party("bare", command, environ, world.root / "logs" / "bare.jsonl")
+    return Yardstick(child, store.child, port)

@@ -1,0 +1,113 @@
+"""Takes the captures that the vantage points are made of, in the order in which a world allows it.
+
+    1  memory, files, logs, taps: at one moment, before anybody asks anything
+    2  the answers to everybody who can ask while the warrants are in force (asks.py)
+    3  two minutes later: handsets whose mailboxes have drained, and whose users have deleted everything
+    4  after the warrants have expired: the answers to the same agency
+
+The classroom clock moves, about an hour in all: a world is captured last.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from services.device.client import Device
+from services.device.store import HandsetStore
+from services.lab.asks import other_agency_folder
+from services.lab.desk import Desk, Sent
+from services.lab.holdings import MEASURES_MEMORY, failed, files, folder, memory
+from services.lab.processes import Child
+from services.lab.scan import Chunk, Source, shut_things
+from services.lab.vantages import CIPHERTEXT
+from services.lab.world import World
+from services.wire.envelope import format_envelope
+from services.wire.keytree import epoch_of
+
+DRAIN_MINUTES = 2
+"""After so many minutes a drained handset has erased the last minute in which something was sent."""
+_DRAIN_SECONDS = 15.0
+_KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key"), "auditor": ("hpke.key",)}
+
+
+def at_once(desk: Desk, sent: Iterable[Sent], wanted: Iterable[str]) -> Iterator[Source]:
+    """Capture everything that is there without asking (1). What this machine cannot measure is left out."""
+    for name in sorted(set(wanted)):
+        if (source := _take(desk.world, sent, name)) is not None:
+            yield source
+
+
+def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:
+    kind, _, who = name.partition(":")
+    match kind:
+        case "memory":
+            child = _child(world, who)
+            return memory(name, child) if MEASURES_MEMORY and child else None
+        case "log":
+            return files(name, [world.log(who)])
+        case "state":
+            return folder(name, world.state(who))
+        case "keys":
+            return _keys(world, name, who)
+        case "tap":
+            return files(name, [world.root / "taps" / f"{who}.bin"])
+        case "handset":
+            return folder(name, world.root / "handsets" / who)
+        case "store":
+            return folder(name, world.store.folder) if world.store.folder else None
+        case "ciphertext":
+            return _ciphertext(world, sent)
+    raise ValueError(f"no capture is called {name}")
+
+
+def _child(world: World, name: str) -> Child | None:
+    return world.store.child if name == "store" else world.children[name]
+
+
+def _keys(world: World, name: str, who: str) -> Source:
+    if who in _KEY_FILES:
+        return files(name, [world.state(who) / file for file in _KEY_FILES[who]])
+    return folder(name, other_agency_folder(world))
+
+
+def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:
+    """Take every envelope that the store ever accepted; from a store that is not ours, what left the handsets."""
+    if world.store.folder is None:
+        whole = [Chunk(f"envelope {one.mid}", 0, format_envelope(one.envelope)) for one in sent]
+    else:
+        store = folder(CIPHERTEXT, world.store.folder)
+        whole = [piece for chunk in store.chunks for piece in shut_things(chunk)]
+    if not whole:
+        raise failed("the store holds no envelope")
+    return Source(CIPHERTEXT, tuple(whole))
+
+
+async def drained(desk: Desk, names: Iterable[str], last: int) -> None:
+    """Turn the clock until nothing can arrive any more for the minute `last`, and wait until these handsets know (3)."""
+    behind = last + DRAIN_MINUTES - epoch_of(desk.world.clock.now())
+    if behind > 0:
+        desk.world.clock.turn(behind)
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while any(_holds(desk.devices[name], last) for name in names):
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise failed("a handset was not told that its mailbox is drained") from None
+
+
+def _holds(device: Device, epoch: int) -> bool:
+    keys = device.ring.consumer
+    return keys is not None and any(node.at.covers(epoch) for node in keys.nodes)
+
+
+def seized(desk: Desk, name: str) -> Source:
+    """Seize a handset whose user has deleted all messages: on a copy, for the story's people keep theirs."""
+    root = desk.world.root
+    copy = root / "seized" / name
+    shutil.copytree(root / "handsets" / name, copy)
+    with closing(HandsetStore(copy)) as store:
+        for message in store.messages():
+            store.delete(message.mid)
+    return folder(f"seized:{name}", Path(copy))

@@ -1,0 +1,166 @@
+"""What can be asked of a running classroom, by the command line and by the page: one method for each `/api/<name>`."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from services.lab.cast import OPERATOR, handset
+from services.lab.desk import Note
+
+from services.lab.page.door import Door
+from services.lab.page.watched import WatchedDesk
+from services.lab.story import play
+from services.wire.chassis.web import body
+from services.wire.envelope import Channel, Service
+from services.wire.errors import Missing, Yours
+
+MAX_MINUTES = 24 * 60
+
+
+class SendNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`send`."""
+
+    sender: str
+    to: str
+    channel: Channel
+    service: Service
+    text: str
+    subject: str = ""
+
+
+class ApplyFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`apply`: a warrant on a handset for so many minutes, from now or `after` minutes later."""
+
+    target: str
+    services: tuple[Service, ...]
+    minutes: Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
+    after: Annotated[int, Meta(ge=0, le=MAX_MINUTES)] = 0
+
+
+class Warrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`decide` (`verb`), `serve` and `inspect` name a warrant; `inspect` may name a window (ms since 1970)."""
+
+    jti: str
+    verb: str = ""
+    reason: str = ""
+    start: int | None = None
+    until: int | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`turn`: the classroom clock, minutes forward."""
+
+    minutes: int
+
+
+class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`read`: a customer's own message."""
+
+    org: str
+    mid: str
+
+
+class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`prove`: that a leaf stands in the tree of `size` leaves."""
+
+    index: Annotated[int, Meta(ge=0)]
+    size: Annotated[int, Meta(ge=0)]
+
+
+@dataclass(slots=True)
+class Acts:
+    """The acts. What changes the whole lesson (the story, the attack, the beginning) is done one at a time."""
+
+    desk: WatchedDesk
+    door: Door
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def send(self, request: web.Request) -> Any:
+        """Send a message between two handsets and wait until the receiver has it."""
+        ask = await body(request, SendNote)
+        note = Note(_known(ask.sender), _known(ask.to), ask.channel, ask.service, ask.text, ask.subject)
+        sent = await self.desk.send(note)
+        got = await self.desk.received(note.to)
+        return {"mid": sent.mid, "opened": got.content is not None, "unreadable": got.unreadable}
+
+    async def apply(self, request: web.Request) -> Any:
+        """Apply for a warrant."""
+        ask = await body(request, ApplyFor)
+        return {"jti": await self.desk.apply(_known(ask.target), ask.services, ask.minutes, ask.after)}
+
+    async def decide(self, request: web.Request) -> Any:
+        """Have the judge decide."""
+        ask = await body(request, Warrant)
+        return await self.desk.decide(ask.jti, ask.verb, ask.reason)
+
+    async def serve(self, request: web.Request) -> Any:
+        """Serve a warrant."""
+        return await self.desk.serve((await body(request, Warrant)).jti)
+
+    async def inspect(self, request: web.Request) -> Any:
+        """Inspect."""
+        ask = await body(request, Warrant)
+        return await self.desk.inspect(ask.jti, ask.start, ask.until)
+
+    async def read(self, request: web.Request) -> Any:
+        """Read as the customer."""
+        ask = await body(request, Read)
+        return await self.desk.read(ask.org, ask.mid)
+
+    async def turn(self, request: web.Request) -> Any:
+        """Turn the classroom clock."""
+        ask = await body(request, Turn)
+        if not 1 <= ask.minutes <= MAX_MINUTES:
+            raise Yours("lab.turn", "Turn the clock forward by 1 minute to 24 hours.")
+        return {"now": self.desk.world.clock.turn(ask.minutes)}
+
+    async def prove(self, request: web.Request) -> Any:
+        """Fetch an inclusion proof from the ledger, as anybody may."""
+        ask = await body(request, Prove)
+        ledger = self.desk.as_(OPERATOR).peer("ledger")
+        return await ledger.ask("GET", f"/v1/proofs/inclusion?index={ask.index}&size={ask.size}", msgspec.Raw)
+
+    async def story(self, _request: web.Request) -> Any:
+        """Play the story of `tiers demo`."""
+        async with self._alone:
+            self.desk.story = await play(self.desk, self.desk.tell)
+        return {"messages": len(self.desk.story.messages)}
+
+    async def measure(self, _request: web.Request) -> Any:
+        """Attack the bytes that every party really holds."""
+        async with self._alone:
+            if self.desk.story is None:
+                raise Missing("lab.story", "Play the story first: its messages are what the attack is after.")
+            from services.lab.matrix import measure  # noqa: PLC0415 - x
+            matrix = await measure(self.desk, self.desk.story)
+            self.desk.measured(matrix.document(), self.desk.story)
+        return {"agreement": matrix.agreement}
+
+    async def reset(self, _request: web.Request) -> Any:
+        """Begin the lesson again."""
+        async with self._alone:
+            await self.desk.reset()
+        return {}
+
+    async def invite(self, _request: web.Request) -> Any:
+        """Return an address that lets one more browser in, once."""
+        return {"address": self.door.invite()}
+
+
+NAMES = (
+    "send", "apply", "decide", "serve", "inspect", "read", "turn",
+    "prove", "story", "measure", "reset", "invite",
+)  # fmt: skip
+
+
+def _known(name: str) -> str:
+    try:
+        return handset(name).name
+    except StopIteration:
+        raise Missing("lab.handset", "Name a handset of the classroom, such as alice.") from None
+
+

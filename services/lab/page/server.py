@@ -1,0 +1,156 @@
+"""The page, served: its files, its feed, its acts. Loopback only, behind the door, in the lab's process.
+
+    GET  /enter?token=…   an invitation, once             GET /            the page
+    GET  /static/…        its files, from the package     GET /feed        the event log (SSE)
+    POST /api/<act>       services.lab.page.acts          GET /healthz     is it there
+
+No party has anything of this.
+"""
+
+import mimetypes
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from aiohttp_sse import sse_response
+
+from services.lab.page.acts import NAMES, Acts
+from services.lab.page.door import HEADERS, Door
+from services.lab.page.feed import Feed
+from services.lab.page.watched import WatchedDesk
+from services.lab.processes import free_ports
+from services.wire.chassis.web import json_response, problem
+from services.wire.errors import Missing, TiersError
+
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_BATCH = 500  # entries to one SSE message: few enough to draw while the rest is on its way
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def application(desk: WatchedDesk, door: Door) -> web.Application:
+    """Build the application of the page."""
+    acts = Acts(desk, door)
+    app = web.Application(middlewares=[_guard(door)])
+    app.router.add_get("/", _index)
+    app.router.add_get("/enter", _enter(door))
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/static/{path:.+}", _static)
+    app.router.add_get("/feed", _feed(desk.feed))
+    for name in NAMES:
+        app.router.add_post(f"/api/{name}", _act(getattr(acts, name)))
+    return app
+
+
+@asynccontextmanager
+async def listening(desk: WatchedDesk) -> AsyncIterator[Door]:
+    """Serve the page on a free port of the loopback address."""
+    port = free_ports(1)[0]
+    door = Door(f"127.0.0.1:{port}")
+    runner = web.AppRunner(application(desk, door), access_log=None, shutdown_timeout=1, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield door
+    finally:
+        await runner.cleanup()
+
+
+def _guard(door: Door) -> Any:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if request.path == "/enter":
+                door.check_host(request.headers.get("Host", ""))
+            else:
+                door.check(request.method, request.headers, request.cookies.get(door.cookie_name, ""))
+            response = await handler(request)
+        except TiersError as error:
+            response = problem(error)
+        except web.HTTPException as error:
+            response = error
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
+
+    return guard
+
+
+def _enter(door: Door) -> Handler:
+    async def enter(request: web.Request) -> web.StreamResponse:
+        cookie = door.enter(request.query.get("token", ""))
+        response = web.Response(status=303, headers={"Location": "/"})
+        response.set_cookie(door.cookie_name, cookie, path="/", httponly=True, samesite="Strict")
+        return response
+
+    return enter
+
+
+async def _healthz(_request: web.Request) -> web.StreamResponse:
+    return web.Response(text="ok")
+
+
+async def _index(_request: web.Request) -> web.StreamResponse:
+    return _file("index.html")
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    return _file(request.match_info["path"])
+
+
+def _file(path: str) -> web.Response:
+    found = _files().get(path)
+    if found is None:
+        raise Missing("lab.file", "Ask for a file of the page.")
+    suffix = path[path.rfind(".") :]
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "text/plain"
+    return web.Response(body=found, content_type=kind, charset="utf-8")
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    """Read the page's files out of the package: what is not there is not served, whatever the path says."""
+    found: dict[str, bytes] = {}
+
+    def walk(folder: Any, prefix: str) -> None:
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                walk(entry, f"{prefix}{entry.name}/")
+            else:
+                found[prefix + entry.name] = entry.read_bytes()
+
+    walk(resources.files(__package__) / "static", "")
+    return found
+
+
+def _feed(feed: Feed) -> Handler:
+    async def stream(request: web.Request) -> web.StreamResponse:
+        n = feed.place(request.headers.get("Last-Event-ID", ""))
+        async with sse_response(request, headers=HEADERS, sep="\n") as response:
+            if n == 0:
+                await response.send(feed.run, event="run")
+            while response.is_connected():
+                for batch in _batches(feed.since(n)):
+                    n += len(batch)
+                    await response.send(f"[{','.join(batch)}]", id=f"{feed.run}:{n - 1}")
+                await feed.grown(n)
+        return response
+
+    return stream
+
+
+def _batches(entries: Any) -> list[list[str]]:
+    return [list(entries[at : at + _BATCH]) for at in range(0, len(entries), _BATCH)]
+
+
+def _act(act: Callable[[web.Request], Awaitable[Any]]) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        answer = await act(request)
+        if isinstance(answer, msgspec.Raw):
+            return web.Response(body=bytes(answer), content_type="application/json")
+        return json_response(answer)
+
+    return handle

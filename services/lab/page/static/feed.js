@@ -1,0 +1,63 @@
+// The line to the lab: events come in, acts go out.
+
+import { batch } from "./vendor/preact.js";
+import { connected, follow, go, grown, keepAddress, log, notice, playing, step } from "./state.js";
+import { readLink } from "./model/link.js";
+
+let run = null;
+let placed = false;
+
+/** Listen to the event log, from wherever we are in it; the browser connects again by itself. */
+export function listen() {
+  const source = new EventSource("/feed");
+  source.addEventListener("run", (message) => {
+    if (run !== null && run !== message.data) location.reload(); // another classroom: nothing we hold is of it
+    run = message.data;
+  });
+  source.onopen = () => (connected.value = true);
+  source.onerror = () => (connected.value = false);
+  source.onmessage = (message) => take(JSON.parse(message.data));
+}
+
+/** Add entries to the log. The first ones decide where we begin. */
+export function take(entries) {
+  batch(() => {
+    const before = log.steps;
+    log.add(entries);
+    grown.value += 1;
+    if (log.steps !== before && placed) go(0, true); // the lesson began again
+    if (!placed) place();
+  });
+}
+
+function place() {
+  const wanted = readLink(location.hash).step;
+  if (wanted !== null && wanted > log.last && log.entries.length % 500 === 0) return; // more is on its way
+  placed = true;
+  follow(location.hash);
+  playing.value = log.last === 0;
+  keepAddress();
+}
+
+/** Ask the classroom to act; returns the answer, or null after saying what went wrong. */
+export async function ask(name, body = {}, busy = "") {
+  notice.value = busy ? { kind: "busy", text: busy } : null;
+  try {
+    const response = await fetch(`/api/${name}`, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+    const answer = await response.json();
+    notice.value = response.ok ? null : { kind: "error", text: answer.detail, code: answer.code };
+    return response.ok ? answer : null;
+  } catch {
+    notice.value = { kind: "error", text: "The classroom does not answer. Is `tiers up` still running?" };
+    return null;
+  }
+}
+
+/** Act now: stand at the end of the log and play what comes. */
+export function act(name, body, busy) {
+  batch(() => {
+    if (step.value !== log.last) go(log.last, true);
+    playing.value = true;
+  });
+  return ask(name, body, busy);
+}

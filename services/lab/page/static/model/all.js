@@ -1,0 +1,3 @@
+// What the model offers, in one place.
+export * from "./names.js";
+export * from "./reduce.js";

@@ -1,0 +1,55 @@
+// Opening an envelope with a key that one holds, in the browser: WebCrypto only. Nothing is sent anywhere.
+//
+// 32 bytes can be the content key itself, the wrapping key of this message, or a subscriber's key of the minute
+// (docs/spec/keytree.md, docs/spec/envelope.md rule 6). All three are tried.
+
+import { unb64u } from "./envelope.js";
+
+const utf8 = new TextEncoder();
+const join = (...parts) => Uint8Array.from(parts.flatMap((one) => [...one]));
+
+export const bytesOfHex = (text) => {
+  const clean = text.replace(/[\s:]/g, "");
+  return /^[0-9a-f]{64}$/i.test(clean) ? Uint8Array.from(clean.match(/../g), (pair) => parseInt(pair, 16)) : null;
+};
+
+/** Open A256GCM; null where the key does not fit. */
+async function open(key, iv, sealed, aad) {
+  try {
+    const aes = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: aad }, aes, sealed));
+  } catch {
+    return null;
+  }
+}
+
+/** Return a message's wrapping key from a subscriber's key of the minute: HKDF-Expand (RFC 5869), one block. */
+async function wrapKey(leaf, header) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(header)));
+  const mac = await crypto.subtle.importKey("raw", leaf, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", mac, join(utf8.encode("tiers/v1 wrap"), digest, [1])));
+}
+
+const content = (jwe, cek) => open(cek, unb64u(jwe.iv), join(unb64u(jwe.ciphertext), unb64u(jwe.tag)), utf8.encode(jwe.protected));
+
+/** Try a key on an envelope: {text, steps} or null. */
+export async function openWith(raw, key) {
+  const jwe = JSON.parse(raw);
+  const direct = await content(jwe, key);
+  if (direct) return { text: readable(direct), steps: ["it is the content key", "A256GCM opens the content"] };
+  for (const [step, wrap] of [["it is the wrapping key of this message", key], ["it is a subscriber’s key of this minute; HKDF-Expand gives the wrapping key", await wrapKey(key, jwe.protected)]]) {
+    for (const one of jwe.recipients.filter((it) => it.header.alg === "A256GCMKW")) {
+      const cek = await open(wrap, unb64u(one.header.iv), join(unb64u(one.encrypted_key), unb64u(one.header.tag)), new Uint8Array());
+      const plain = cek && (await content(jwe, cek));
+      if (plain) return { text: readable(plain), steps: [step, `A256GCMKW opens the lock ${one.header.kid}`, "A256GCM opens the content"] };
+    }
+  }
+  return null;
+}
+
+/** Show plaintext: of an enterprise message the JWS inside, its payload decoded. */
+function readable(bytes) {
+  const text = new TextDecoder().decode(bytes);
+  const jws = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(text);
+  return jws ? `${text}\n\n${new TextDecoder().decode(unb64u(jws[1]))}` : text;
+}

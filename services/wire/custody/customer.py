@@ -1,0 +1,17 @@
+"""`customer`: the receiver's handset, and the key server of each customer concerned. Pure.
+
+It seals as `device` does. The difference is who is named: the employer is.
+"""
+
+from services.wire.custody.device import seal_to_readers, unseal_as_reader
+from services.wire.custody.holder import Custody
+from services.wire.envelope import Channel
+
+CUSTOMER = Custody(
+    name="customer",
+    holds="the receiver's handset, and the customer whose employees write",
+    readers={Channel.ENTERPRISE: ("org/{to_org}/{to}/*", "org/{org}/bes/*", "org/{to_org}/bes/*")},
+    signed=True,
+    seal=seal_to_readers,
+    unseal=unseal_as_reader,
+)

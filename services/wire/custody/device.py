@@ -1,0 +1,30 @@
+"""`device`: the receiver's handset alone: "encryption all the way". Pure."""
+
+from collections.abc import Sequence
+
+from services.wire.custody.holder import Custody, Holder, Reader, mine
+from services.wire.envelope import Channel, Envelope, Protected, Recipient
+from services.wire.sealing import ContentKey, HpkePublicKey, decrypt_with, encrypt_for
+from services.wire.secret import Secret
+
+
+def seal_to_readers(
+    cek: Secret, _header: Protected, _protected: str, _holder: Holder, to: Sequence[Reader]
+) -> list[Recipient]:
+    """Encrypt to everybody who was named, and to nobody else."""
+    return [encrypt_for(reader.kid, cek, HpkePublicKey.from_jwk(reader.key)) for reader in to]
+
+
+def unseal_as_reader(envelope: Envelope, holder: Holder) -> ContentKey:
+    """Open as the reader that this handset is."""
+    return decrypt_with(mine(envelope, holder.kid), holder.hpke)
+
+
+DEVICE = Custody(
+    name="device",
+    holds="the receiver's handset, and nobody else",
+    readers={Channel.CONSUMER: ("device/{to}/*",), Channel.ENTERPRISE: ("org/{to_org}/{to}/*",)},
+    signed=True,
+    seal=seal_to_readers,
+    unseal=unseal_as_reader,
+)
