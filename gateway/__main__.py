@@ -1,16 +1,12 @@
 """The relay's process: `python -m gateway`."""
 
 import asyncio
-import os
 import signal
-import sys
-import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
-import aiohttp
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -31,20 +27,13 @@ from gateway.store import connect, embedded
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.settings import load
-from services.wire.chassis.state import StateDir, read_folder
+from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import serve
-from services.wire.errors import TiersError
 from services.wire.identity import Identity, Role, parse_identity
-from services.wire.trust import Trust, parse_trust
 
 _log = structlog.get_logger()
-
-
-def wall_clock() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
@@ -54,13 +43,10 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     store = await opened.enter_async_context(connect(url))
     mailboxes = RedisMailboxes(url, store)
     opened.push_async_callback(mailboxes.close)
-    http = await opened.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)))
+    http = await opened.enter_async_context(outgoing(tls))
     metrics = Metrics(CollectorRegistry())
     live: dict[str, Session] = {}
-
-    def trust() -> Trust:
-        return parse_trust(read_folder(settings.trust))
-
+    trust = pinned(settings.trust)
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
     interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry)
     mailboxes.on_copies = interception.wake
@@ -119,12 +105,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run the relay; a wrong setting ends it with one sentence."""
-    try:
-        with suppress(KeyboardInterrupt):
-            asyncio.run(run(load(Settings, os.environ)))
-    except TiersError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
-        raise SystemExit(2) from None
+    run_party(Settings, run)
 
 
 if __name__ == "__main__":

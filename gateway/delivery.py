@@ -7,7 +7,6 @@ or down holds up nothing but its own subscribers' messages.
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -25,6 +24,8 @@ from services.wire.errors import Ours, Policy, TiersError, TooMany, Yours
 _log = structlog.get_logger()
 CARRIER_SECONDS = 5.0
 """How long a batch may wait for the carrier."""
+MAX_COMMIT = 128
+"""Messages and acks to a commit: many share one fsync, and few enough that the store works while we read the next."""
 _BEFORE_RECIPIENTS_END = b'],"iv":"'
 
 T = TypeVar("T")
@@ -124,7 +125,7 @@ class Delivery:
         self._last_at = 0
         self._down: set[str] = set()
         self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, MAX_BATCH)
-        self._stored: Lane[Submission | Ack] = Lane(self._commit, int(os.environ.get('BATCH','128')))
+        self._stored: Lane[Submission | Ack] = Lane(self._commit, MAX_COMMIT)
 
     def submit(self, item: Submission, way: Admit | Forward) -> None:
         """Take a message along the way that `channels.decide` found for it."""

@@ -36,7 +36,7 @@ from services.wire.trust import Trust
 _log = structlog.get_logger()
 ORDERS = "gateway:orders"
 """A hash on disk: reference -> `Record`."""
-_WITH_WARRANT = ("carrier/", "escrow/")
+_WITH_WARRANT = ("carrier/", "escrow/", "global/")
 _DETAIL = {
     Answer.SUSPENDED: "order.suspended",
     Answer.WITHDRAWN: "order.withdrawn",
@@ -46,7 +46,7 @@ _DETAIL = {
 SENTENCES = {
     Answer.SUSPENDED: "Suspended from the date in the order; what waits in mailboxes is kept.",
     Answer.WITHDRAWN: "Withdrawn; what was kept is being delivered.",
-    Answer.NOT_HELD: "Nobody at the provider holds a key to these contents: the readers are those below, and only they.",
+    Answer.NOT_HELD: "Nobody at the provider holds a key to these contents: only the readers below do.",
     Answer.BY_WARRANT: "The relay holds no key; the readers below who answer to warrants are the ones to serve.",
 }
 

@@ -1,27 +1,21 @@
 """The auditor's process: `python -m services.auditor`."""
 
-import asyncio
-import os
-import sys
-import time
 
-import aiohttp
 import msgspec
 from prometheus_client import CollectorRegistry
 
 from services.auditor.app import Auditor, Outside, build
 from services.auditor.config import Settings
 from services.auditor.store import Store
-from services.wire.chassis import logs, settings
+from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.state import StateDir, read_folder
+from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import serve
-from services.wire.errors import TiersError
 from services.wire.identity import Identity, Role
 from services.wire.sealing import HpkePrivateKey
-from services.wire.trust import Trust, parse_trust
 
 
 async def run(config: Settings) -> None:
@@ -33,17 +27,15 @@ async def run(config: Settings) -> None:
     state.write("auditor.jwk", msgspec.json.encode(key.public.jwk()))
     store = Store(state.path / "auditor.sqlite")
     metrics = CollectorRegistry()
-
-    def trust() -> Trust:
-        return parse_trust(read_folder(config.trust))
+    trust = pinned(config.trust)
 
     try:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
+        async with outgoing(tls) as session:
             outside = Outside(
                 LedgerClient(Peer(session, config.ledger_url, Identity(Role.LEDGER, "in")), trust),
                 Peer(session, config.carrier_url, Identity(Role.CARRIER, config.carrier)),
                 trust,
-                lambda: time.time_ns() // 1_000_000,
+                wall_clock,
             )
             app = build(Auditor(config.party, key, store, outside, metrics), metrics)
             await serve(app, config.party, config.listen, tls)
@@ -53,11 +45,7 @@ async def run(config: Settings) -> None:
 
 def main() -> None:
     """Run the auditor; a wrong setting or state directory ends it with one sentence."""
-    try:
-        asyncio.run(run(settings.load(Settings, os.environ)))
-    except TiersError as error:
-        print(f"{error.code}: {error.detail}", file=sys.stderr)  # noqa: T201 - whoever started us reads it
-        raise SystemExit(2) from None
+    run_party(Settings, run)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """The carrier's process: `python -m services.carrier`."""
 
 import asyncio
-import os
-import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -27,18 +23,11 @@ from services.carrier.subscribers import Subscribers
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.settings import load
-from services.wire.chassis.state import StateDir, read_folder
+from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import serve
-from services.wire.errors import TiersError
 from services.wire.identity import parse_identity
-from services.wire.trust import Trust, parse_trust
-
-
-def wall_clock() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 @asynccontextmanager
@@ -48,11 +37,8 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
     signer, keys = keystore.load_signing_key(state), Keystore(keystore.load_master(state))
     state.write("carrier.jwk", msgspec.json.encode(signer.public.jwk()))
     store = connect(settings.store_url)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
-
-        def trust() -> Trust:
-            return parse_trust(read_folder(settings.trust))
-
+    async with outgoing(tls) as session:
+        trust = pinned(settings.trust)
         gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
         ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
         outside = Outside(gateway, ledger, trust, clock)
@@ -94,11 +80,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run; a wrong setting ends the process with one sentence."""
-    try:
-        asyncio.run(run(load(Settings, os.environ)))
-    except TiersError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before there is a log, or after it
-        sys.exit(2)
+    run_party(Settings, run)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ the carrier hears of it. What the carrier could not be told is told again until 
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -236,8 +236,8 @@ def _may_see(caller: Identity, record: Record) -> bool:
     return caller.role is Role.JUDGE or caller.name == record.claims.agency
 
 
-def build(court: Court, metrics: CollectorRegistry) -> web.Application:
-    """Make the application: the table, and the court's own look at the clock."""
-    app = application(court.routes(), metrics, court.ready)
+def build(court: Court, metrics: CollectorRegistry, more: Sequence[Route] = ()) -> web.Application:
+    """Make the application: the table and its `more` rows, and the court's own look at the clock."""
+    app = application([*court.routes(), *more], metrics, court.ready)
     app.cleanup_ctx.append(court.keep_looking)
     return app

@@ -8,7 +8,10 @@ from services.wire.identity import Identity, Role
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`judge` is the name in the judge's certificate; `carrier` the one that is told of suspensions."""
+    """`judge` is the name in the judge's certificate; `carrier` the one that is told of suspensions.
+
+    `escrow`: the court keeps a key tree of its own, for the custody `split` (docs/custody.md).
+    """
 
     listen: str
     state: Path
@@ -19,6 +22,7 @@ class Settings:
     name: str = "in"
     judge: str = "delhi"
     carrier: str = "in"
+    escrow: bool = False
 
     @property
     def party(self) -> Identity:

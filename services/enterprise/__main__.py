@@ -1,11 +1,6 @@
 """The key server's process: `python -m services.enterprise`, one for each customer."""
 
-import asyncio
-import os
-import sys
-import time
 
-import aiohttp
 from prometheus_client import CollectorRegistry, Counter
 
 from services.enterprise.app import Parts, build
@@ -17,13 +12,11 @@ from services.enterprise.store import Store
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.settings import load
-from services.wire.chassis.state import StateDir, read_folder
+from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import serve
-from services.wire.errors import TiersError
 from services.wire.identity import parse_identity
-from services.wire.trust import Trust, parse_trust
 
 
 async def run(settings: Settings) -> None:
@@ -31,20 +24,18 @@ async def run(settings: Settings) -> None:
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     state = StateDir(settings.state)
-    keys = KeyStore(state, settings.name, _now)
+    keys = KeyStore(state, settings.name, wall_clock)
     store = Store(state)
     metrics = CollectorRegistry()
     failures = Counter("tiers_enterprise_partner_failures", "Answers not had", ["org"], registry=metrics)
 
     def policy() -> OrderPolicy:
         return parse_policy(state.read("policy.toml"))
-
-    def trust() -> Trust:
-        return parse_trust(read_folder(settings.trust))
+    trust = pinned(settings.trust)
 
     try:
         policy()  # a mistake in it is told now
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
+        async with outgoing(tls) as session:
             parts = Parts(
                 settings.identity,
                 keys,
@@ -53,24 +44,16 @@ async def run(settings: Settings) -> None:
                 Peer(session, settings.gateway_url, parse_identity("gateway/1")),
                 LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust),
                 policy,
-                _now,
+                wall_clock,
             )
             await serve(build(parts, metrics), settings.identity, settings.listen, tls)
     finally:
         store.close()
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def main() -> None:
     """Run the key server; a wrong setting or state ends it with one sentence and status 2."""
-    try:
-        asyncio.run(run(load(Settings, os.environ)))
-    except TiersError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(2) from None
+    run_party(Settings, run)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,12 @@ warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on
 app.add_typer(warrant, name="warrant")
 
 
+_WELCOME = """\
+The classroom is up. Its page, for one browser: {page}
+Try: tiers send alice bob hello --channel consumer
+Ctrl-C stops it."""
+
+
 class Format(StrEnum):
     """How to print."""
 
@@ -80,7 +86,7 @@ async def _up(root: Path) -> None:
             leave_control(root, where)
             for name, child in world.children.items():
                 console.print(f"{name:<9} {world.url(name)}  pid {child.pid}", highlight=False)
-            console.print("\nThe classroom is up. Try: tiers send alice bob hello --channel consumer\nCtrl-C stops it.")
+            console.print(f"\n{_WELCOME.format(page=where.page)}", highlight=False, soft_wrap=True)
             await asyncio.Event().wait()
 
 

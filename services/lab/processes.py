@@ -115,5 +115,5 @@ def free_ports(count: int) -> list[int]:
 
 def base_environ() -> dict[str, str]:
     """Return what a party inherits: how to find Python's packages, and no settings of whoever started us."""
-    kept = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "BATCH")
+    kept = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
     return {key: os.environ[key] for key in kept if key in os.environ} | {"PYTHONUNBUFFERED": "1"}

@@ -58,8 +58,8 @@ class World:
         return self.root / "state" / name
 
     def log(self, name: str) -> Path:
-        """Return a party's log."""
-        return self.root / "logs" / f"{name}.jsonl"
+        """Return a party's log; the store writes plain lines."""
+        return self.root / "logs" / (f"{name}.log" if name == "store" else f"{name}.jsonl")
 
     def tls(self, identity: Identity) -> Path:
         """Return the folder of an identity's certificate."""

@@ -1,12 +1,7 @@
 """The ledger's process: `python -m services.ledger`."""
 
-import asyncio
-import os
-import sys
-import time
 from functools import cache
 
-import aiohttp
 from prometheus_client import CollectorRegistry
 
 from services.ledger.app import Ledger
@@ -14,11 +9,11 @@ from services.ledger.config import LedgerSettings, read_vkey
 from services.ledger.sequencer import Sequencer
 from services.ledger.store import Files, Store
 from services.ledger.witness_client import HttpWitness
-from services.wire.chassis import logs, settings
+from services.wire.chassis import logs
+from services.wire.chassis.program import outgoing, run_party, wall_clock
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import application, serve
 from services.wire.checkpoint import LogSigner, PinnedLog, WitnessKey
-from services.wire.errors import TiersError
 from services.wire.identity import TRUST_DOMAIN, Identity, Role
 from services.wire.jose import SigningKey
 
@@ -37,23 +32,15 @@ async def run(config: LedgerSettings) -> None:
     async def ready() -> None:
         pinned()
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
+    async with outgoing(tls) as session:
         witness = HttpWitness(session, config.witness_url, Identity(Role.WITNESS, config.witness))
-        ledger = Ledger(store, Sequencer(store, signer, witness, pinned), _now, metrics)
+        ledger = Ledger(store, Sequencer(store, signer, witness, pinned), wall_clock, metrics)
         await serve(application(ledger.routes(), metrics, ready), config.party, config.listen, tls)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def main() -> None:
     """Run the ledger; a wrong setting ends it with one sentence."""
-    try:
-        asyncio.run(run(settings.load(LedgerSettings, os.environ)))
-    except TiersError as error:
-        print(f"{error.code}: {error.detail}", file=sys.stderr)  # noqa: T201 - whoever started us reads it
-        raise SystemExit(2) from None
+    run_party(LedgerSettings, run)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,6 @@ It is another party than the ledger: own key, own state, own certificate. It sto
     -> POST /add-checkpoint (C2SP tlog-witness)     <- the cosignature, or a refusal that keeps the evidence
 """
 
-import asyncio
-import os
-import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -18,7 +15,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from services.ledger.config import WitnessSettings, read_vkey
 from services.ledger.cosigning import SIZE_TYPE, OtherSize, SplitView, Unprovable, parse_request, verify_extends
-from services.wire.chassis import logs, settings
+from services.wire.chassis import logs
+from services.wire.chassis.program import run_party
 from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import Route, application, raw_body, serve
@@ -108,11 +106,7 @@ async def run(config: WitnessSettings) -> None:
 
 def main() -> None:
     """Run the witness; a wrong setting ends it with one sentence."""
-    try:
-        asyncio.run(run(settings.load(WitnessSettings, os.environ)))
-    except TiersError as error:
-        print(f"{error.code}: {error.detail}", file=sys.stderr)  # noqa: T201 - whoever started us reads it
-        raise SystemExit(2) from None
+    run_party(WitnessSettings, run)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Who may do what in the provider's store: one user for each party that has business there. Pure.
 
-The one place where commands and key patterns stand; the embedded server and deploy/store both load it.
+The one place where commands and key patterns stand; the embedded server and deploy/store both load it. Scripts live in
+one cache that all users share, so the one party that runs some may load and run them, and neither may flush them.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,12 @@ from services.wire.identity import Role
 RULES: Mapping[Role, str] = {
     Role.GATEWAY: (
         "resetchannels &gateway:* ~{s*}:* ~gateway:* "
-        "+@read +@write +@connection +@scripting +@transaction +publish +spublish +subscribe +ssubscribe "
+        "+@read +@write +@connection +@transaction +evalsha +script|load +publish +spublish +subscribe +ssubscribe "
         "+info +time +cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
         "-keys -randomkey -scan -flushall -flushdb -swapdb"
     ),
     Role.CARRIER: (
-        "resetchannels ~carrier:* +@read +@write +@connection +@transaction +@scripting "
+        "resetchannels ~carrier:* +@read +@write +@connection +@transaction "
         "+cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
         "-keys -randomkey -scan -flushall -flushdb -swapdb"
     ),

@@ -81,7 +81,7 @@ class Specimen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OrderAnswered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer to an order, which stands in the public log at index `leaf`. `specimens` are the proof of a demand's."""
+    """The answer to an order, which stands in the public log at index `leaf`; `specimens` prove a demand's."""
 
     reference: str
     outcome: Answer

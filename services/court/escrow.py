@@ -1,0 +1,59 @@
+"""The court's half of an escrow: a key tree of its own, for the arrangement that splits a key between carrier and court.
+
+    device -> court   POST /v1/subscribers {pin, sign}, signed with that very key
+    device <- court   {name, nodes}: keys from this minute on, never the past
+
+One half opens nothing. A court that keeps no escrow has no such request and no such key.
+"""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from services.wire.api.carrier import Enrol, Enrolled, NodeJson
+from services.wire.chassis.state import StateDir
+from services.wire.chassis.web import Route, raw_body
+from services.wire.encoding import parse_json
+from services.wire.errors import Conflict
+from services.wire.identity import Identity, Role
+from services.wire.jose import VerifyKey
+from services.wire.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
+from services.wire.proof import Request, claimed_pin, verify_request
+
+KEY = "escrow.key"
+
+
+class Escrow:
+    """Hands each subscriber its own part of the court's tree. First come, first served; then only by the same key."""
+
+    def __init__(self, state: StateDir, name: str, clock: Callable[[], int]) -> None:
+        """Load the tree's master, or draw it; raises `Yours` if others can read it. `clock` is ms since 1970."""
+        self._state = state
+        self._name = name
+        self._clock = clock
+        self._master = state.key(KEY, Master)
+
+    def routes(self) -> list[Route]:
+        """Return the one more row of the request table."""
+        return [Route("POST", "/v1/subscribers", {Role.ANYONE}, self._enrol, "take one's part of the court's tree")]
+
+    async def _enrol(self, _caller: Identity, request: web.Request) -> Enrolled:
+        raw, now = await raw_body(request), self._clock()
+        enrol = parse_json(Enrol, raw, "request.malformed")
+        key = VerifyKey.from_jwk(enrol.sign)
+        authorization = request.headers.get("Authorization", "")
+        if claimed_pin(authorization) != enrol.pin:
+            raise Conflict("subscriber.pin", "Sign as the PIN that enrols.")
+        verify_request(authorization, enrol.pin, key, Request(request.method, request.path, raw), now)
+        self._check_same(enrol.pin, key)
+        nodes = window(subscriber_root(self._master, enrol.pin), epoch_of(now) - 1, EPOCHS)
+        return Enrolled(self._name, tuple(NodeJson.of(node) for node in nodes))
+
+    def _check_same(self, pin: str, key: VerifyKey) -> None:
+        known = self._state.read(f"subscribers/{pin}")
+        if known is None:
+            self._state.write(f"subscribers/{pin}", key.raw)
+        elif known != key.raw:
+            raise Conflict(
+                "subscriber.key_conflict", "Enrol this PIN with the key that it was first enrolled with."
+            )

@@ -1,0 +1,45 @@
+"""What every party's program does alike: settings in, one wiring function, one sentence if it fails."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+from services.wire.chassis.settings import load
+from services.wire.chassis.state import read_folder
+from services.wire.chassis.tls import Tls
+from services.wire.errors import TiersError
+from services.wire.trust import Trust, parse_trust
+
+S = TypeVar("S")
+
+
+def run_party(settings: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    """Read the settings and run until told to stop; a wrong setting or state directory ends it with status 2."""
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run(load(settings, os.environ)))
+    except TiersError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+def wall_clock() -> int:
+    """Return the time, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def outgoing(tls: Tls) -> aiohttp.ClientSession:
+    """Return the session that all of a party's peers share: our certificate on every connection."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client))
+
+
+def pinned(folder: Path) -> Callable[[], Trust]:
+    """Return a way to read the trust folder anew: keys are exchanged while parties run."""
+    return lambda: parse_trust(read_folder(folder))
