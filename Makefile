@@ -16,7 +16,8 @@ up: install
 install: $(READY)
 
 test: install tools lint
-	$(BIN)/pytest
+	$(BIN)/pytest --quiet -m unit
+	$(BIN)/pytest -m 'not unit'
 
 lint: install
 	$(BIN)/ruff check .

@@ -16,8 +16,11 @@ from services.lab.cast import HANDSETS, handset
 from services.lab.rules import BY_NAME, FORGING, RULES, Fact, Rule, by_kind, match, matches
 from services.lab.scan import Evidence, Found
 from services.lab.scene import Case
-from services.lab.secrets import Known, pin_names, place_of
+from services.lab.secrets import Known, court_of, pin_names, place_of
 from services.wire.api.carrier import NodeJson
+from services.wire.custody import GlobalKey
+from services.wire.custody.global_ import global_wrap
+from services.wire.custody.split import escrow_key
 from services.wire.encoding import unb64u
 from services.wire.envelope import Channel, Jwe, Recipient, message_epoch, parse_protected
 from services.wire.errors import TiersError
@@ -79,8 +82,10 @@ def value_of(fact: Fact, known: Mapping[Fact, Known]) -> object:
 
 def _typed(fact: Fact, raw: bytes) -> object:
     match fact:
-        case ("master",):
+        case ("master",) | ("escrowmaster",):
             return Master(raw)
+        case ("globalkey",):
+            return GlobalKey(raw)
         case ("node", _, place):
             depth, _, index = place.partition("/")
             return Node(Position(int(depth), int(index)), NodeKey(raw))
@@ -163,6 +168,22 @@ def _descend(scene: Scene, facts: Sequence[Fact], node: Node) -> Iterator[Made]:
             yield ("leaf", facts[0][1], str(epoch)), descend(node, Position(DEPTH, epoch))
 
 
+def _escrow_root(_scene: Scene, _facts: Sequence[Fact], master: Master) -> Iterator[Made]:
+    for person in HANDSETS:
+        if person.subscriber:
+            root = subscriber_root(master, person.pin)
+            yield ("node", court_of(person.name), place_of(root.at)), root
+
+
+def _join_escrow(_scene: Scene, facts: Sequence[Fact], carrier: WrapKey, court: WrapKey) -> Iterator[Made]:
+    if facts[1][1] == court_of(facts[0][1]):
+        yield ("wrapkey", "escrow", facts[0][2]), escrow_key(carrier, court)
+
+
+def _global_wrap(_scene: Scene, facts: Sequence[Fact], key: GlobalKey, _jwe: Jwe) -> Iterator[Made]:
+    yield ("wrapkey", "everybody", facts[1][1]), global_wrap(key)
+
+
 def _wrap_key(_scene: Scene, facts: Sequence[Fact], leaf: Node, jwe: Jwe) -> Iterator[Made]:
     header = parse_protected(jwe.protected)
     if header.channel is Channel.CONSUMER and message_epoch(header) == leaf.at.index:
@@ -229,6 +250,9 @@ def _registration_delivers(scene: Scene, facts: Sequence[Fact], _root: object) -
 OPERATIONS: Mapping[str, Operation] = {
     "subscriber-root": _subscriber_root,
     "descend": _descend,
+    "escrow-root": _escrow_root,
+    "join-escrow": _join_escrow,
+    "global-wrap": _global_wrap,
     "wrap-key": _wrap_key,
     "unwrap": _unwrap,
     "hpke-seed": _hpke_seed,
@@ -289,6 +313,8 @@ _WORDS = {
     "sign": "the signing key of {0}'s handset",
     "orgroot": "the root key of {0}",
     "relay": "the relay itself",
+    "escrowmaster": "the court's master key",
+    "globalkey": "the global key",
     "header": "the header of {0}",
     "mid": "the mid of {0}",
     "mark": "{0}",

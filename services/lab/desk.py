@@ -4,7 +4,7 @@ A desk stands on a running world. It holds the handsets (they live in the lab's 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -163,6 +163,8 @@ async def opened(world: World) -> AsyncIterator[Desk]:
             desk.taps[person.name] = tap
         devices = await asyncio.gather(*(_handset(desk, http, person) for person in HANDSETS))
         desk.devices = {person.name: device for person, device in zip(HANDSETS, devices, strict=True)}
+        if world.arrangement.custody.consumer.signed:
+            _meet(devices)
         sessions = [asyncio.create_task(device.run()) for device in devices]
         stack.push_async_callback(_end, sessions)
         await asyncio.gather(*(device.connected.wait() for device in devices))
@@ -178,14 +180,25 @@ async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> D
     if person.org:
         customer = party(customer_of(person.org))
         bes = Address(world.url(customer.name), customer.identity)
-    device = Device(store, store.create(person.pin), http, Network(gateway, bes, world.clock.now))
+    network = Network(gateway, bes, world.clock.now, world.arrangement.custody)
+    device = Device(store, store.create(person.pin, world.factory_key()), http, network)
     if person.subscriber:
         await device.enrol(Address(world.url("carrier"), party("carrier").identity))
+        if world.arrangement.escrow:
+            await device.enrol_escrow(Address(world.url("court"), party("court").identity))
     if person.org:
         administrator = desk.as_(ADMINISTRATORS[person.org]).peer(customer_of(person.org))
         password = await administrator.ask("POST", "/v1/passwords", Password, NewPassword(person.pin))
         await device.activate(password.password)
     return device
+
+
+def _meet(devices: Sequence[Device]) -> None:
+    """Let every two subscribers meet and show each other their cards, as where no customer vouches for anybody."""
+    for device in devices:
+        for other in devices:
+            if other is not device:
+                device.meet(other.ring.card())
 
 
 async def _exchange_roots(desk: Desk) -> None:

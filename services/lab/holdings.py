@@ -91,7 +91,10 @@ def files(name: str, paths: Iterable[Path]) -> Source:
     """Read files, and the rows of those that are SQLite databases; raises `Ours` if there are none or all are empty."""
     chunks: list[Chunk] = []
     for path in paths:
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except OSError:
+            raise failed(f"{name}: {path.name} cannot be read") from None
         if data:
             chunks.append(Chunk(f"{name}, {path.name}", 0, data))
         if data.startswith(b"SQLite format 3\0"):

@@ -13,6 +13,8 @@ the mathematics (Dolev and Yao, 1983). A term that is one capital letter is a va
     orgroot O               a customer's root                   relay            the relay does as it is told
     forged M W              a message like M that the receiver's handset takes: W = now, or only then
     delivers M              a way to hand one in
+    escrowmaster            the court's master key, of the other half of an escrow; its trees are of "court:<name>"
+    globalkey               the one key that is in every handset
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,6 +100,34 @@ RULES = (
         says="the private key {K} opens the grant {G}: node {N} of {P}'s tree",
     ),
     Rule(
+        "escrow-root",
+        needs=(("escrowmaster",),),
+        where=(("escrowed", "P"),),
+        gives=("node", "P", "0/0"),
+        says="the court's master gives the root of the tree {P}",
+    ),
+    Rule(
+        "join-escrow",
+        needs=(("wrapkey", "P", "M"), ("wrapkey", "Q", "M")),
+        where=(("halves", "P", "Q"),),
+        gives=("wrapkey", "escrow", "M"),
+        says="the half of {P} and the half of {Q} are the escrow key of {M}",
+    ),
+    Rule(
+        "global-wrap",
+        needs=(("globalkey",), ("sealed", "M")),
+        where=(("global", "M"),),
+        gives=("wrapkey", "everybody", "M"),
+        says="the global key wraps {M}, as it wraps everything",
+    ),
+    Rule(
+        "write-with-global-key",
+        needs=(("globalkey",),),
+        where=(("global", "M"),),
+        gives=("forged", "M", "now"),
+        says="whoever has the global key writes as anybody, {M} included",
+    ),
+    Rule(
         "write-as-sender",
         needs=(("leaf", "S", "E"),),
         where=(("from", "M", "S"), ("consumer", "M"), ("admitted", "M", "E", "W")),
@@ -148,7 +178,7 @@ RULES = (
     ),
 )
 BY_NAME = {rule.name: rule for rule in RULES}
-FORGING = frozenset({"write-as-sender", "write-to-receiver", "sign-as-sender", "vouch-falsely"})
+FORGING = frozenset({"write-with-global-key", "write-as-sender", "write-to-receiver", "sign-as-sender", "vouch-falsely"})
 """Executed in `forge.py`, against the running carrier and the receiver's handset."""
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from services.lab import arrangement as arrangements
 from services.lab import store as store_module
+from services.lab.arrangement import Arrangement
 from services.lab.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
 from services.lab.clock import Clock
 from services.lab.pki import Authority
@@ -24,6 +26,7 @@ from services.lab.store import Store
 from services.wire.chassis.client import Peer
 from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
+from services.wire.custody import GLOBAL, GlobalKey
 from services.wire.identity import Identity, Role
 from services.wire.jose import SigningKey
 
@@ -48,6 +51,7 @@ class World:
     clock: Clock
     children: dict[str, Child] = field(default_factory=dict)
     leaks: Mapping[str, str] = field(default_factory=dict)
+    arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
 
     def url(self, name: str) -> str:
         """Return the address of a party."""
@@ -86,6 +90,7 @@ class World:
                 "carrier_url": self.url("carrier"),
                 "ledger_url": self.url("ledger"),
                 "mediation": mediation,
+                **self.arrangement.settings(),
             },
             "carrier": {
                 "store_url": self.store.urls[Role.CARRIER],
@@ -95,7 +100,11 @@ class World:
             },
             "acme": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
             "globex": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
-            "court": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")},
+            "court": {
+                "carrier_url": self.url("carrier"),
+                "ledger_url": self.url("ledger"),
+                **({"escrow": "true"} if self.arrangement.escrow else {}),
+            },
             "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")},
             "ledger": {"witness_url": self.url("witness")},
             "witness": {},
@@ -131,6 +140,12 @@ class World:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(data)
 
+    def factory_key(self) -> GlobalKey | None:
+        """Return the global key, where the arrangement has one: the maker keeps a copy beside the carrier's keys."""
+        if self.arrangement.custody.consumer is not GLOBAL:
+            return None
+        return StateDir(self.state("carrier")).key("global.key", GlobalKey)
+
     def applicant_key(self) -> SigningKey:
         """Return the applicant's signing key, made at first use and pinned with the others."""
         key = StateDir(self.root / "people" / "applicant").key("sign.key", SigningKey)
@@ -144,7 +159,9 @@ def customer_of(org: str) -> str:
 
 
 @asynccontextmanager
-async def booted(root: Path, store_url: str = "", leaks: Mapping[str, str] | None = None) -> AsyncIterator[World]:
+async def booted(
+    root: Path, store_url: str = "", leaks: Mapping[str, str] | None = None, arrangement: str = arrangements.DEFAULT
+) -> AsyncIterator[World]:
     """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
 
     `leaks` names, for a party, the seeded fault that its process starts with.
@@ -158,7 +175,8 @@ async def booted(root: Path, store_url: str = "", leaks: Mapping[str, str] | Non
     ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
     log = root / "logs" / "store.log"
     store = store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
-    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {})
+    clock, arranged = Clock(root / "clock"), arrangements.load(arrangement)
+    world = World(root, Authority.create(), ports, store, clock, leaks=leaks or {}, arrangement=arranged)
     try:
         world.issue()
         world.applicant_key()

@@ -13,12 +13,12 @@ RULES: Mapping[Role, str] = {
         "resetchannels &gateway:* ~{s*}:* ~gateway:* "
         "+@read +@write +@connection +@transaction +evalsha +script|load +publish +spublish +subscribe +ssubscribe "
         "+info +time +cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
-        "-keys -randomkey -scan -flushall -flushdb -swapdb"
+        "-keys -randomkey -scan -flushall -flushdb -swapdb -function -fcall -fcall_ro"
     ),
     Role.CARRIER: (
         "resetchannels ~carrier:* +@read +@write +@connection +@transaction "
         "+cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
-        "-keys -randomkey -scan -flushall -flushdb -swapdb"
+        "-keys -randomkey -scan -flushall -flushdb -swapdb -function -fcall -fcall_ro"
     ),
 }
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from services.lab.cast import OPERATOR, handset
 from services.lab.desk import Note
+from services.lab.matrix import measure
 
 from services.lab.page.door import Door
 from services.lab.page.watched import WatchedDesk
@@ -135,10 +136,9 @@ class Acts:
         async with self._alone:
             if self.desk.story is None:
                 raise Missing("lab.story", "Play the story first: its messages are what the attack is after.")
-            from services.lab.matrix import measure  # noqa: PLC0415 - x
             matrix = await measure(self.desk, self.desk.story)
-            self.desk.measured(matrix.document(), self.desk.story)
-        return {"agreement": matrix.agreement}
+            self.desk.measured(matrix, self.desk.story)
+        return matrix.agreement
 
     async def reset(self, _request: web.Request) -> Any:
         """Begin the lesson again."""

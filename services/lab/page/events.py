@@ -4,11 +4,10 @@ An event is written once and never changed. It holds what the omniscient lab saw
 list never leaves the lab (docs/page.md).
 """
 
-from typing import Any
-
 import msgspec
 
 from services.lab.cast import ACME, GLOBEX, HANDSETS
+from services.lab.matrix import Matrix
 from services.wire.api.auditor import Inspection
 from services.wire.warrant import Claims
 
@@ -148,7 +147,7 @@ class Logged(Event, frozen=True):
 class Measured(Event, frozen=True):
     """The lab attacked everything: docs/spec/matrix.md, and which of its messages is which `mid`."""
 
-    matrix: Any
+    matrix: Matrix
     mids: dict[str, str]
 
 

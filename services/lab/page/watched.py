@@ -11,6 +11,7 @@ from services.device.store import Message
 from services.lab.cast import APPLICANT, OPERATOR, handset, party
 from services.lab.clock import Clock
 from services.lab.desk import Desk, Note, Sent
+from services.lab.matrix import Matrix
 from services.lab.page import events
 from services.lab.page.feed import Feed
 from services.lab.page.observers import LedgerWatch, ProductWatch
@@ -62,7 +63,7 @@ class WatchedDesk(Desk):
         """Write down what the story says."""
         self.feed.append(events.Told(title, text))
 
-    def measured(self, matrix: object, story: Story) -> None:
+    def measured(self, matrix: Matrix, story: Story) -> None:
         """Write down a measured matrix (docs/spec/matrix.md)."""
         self.feed.append(events.Measured(matrix, {key: sent.mid for key, sent in story.messages.items()}))
 

@@ -78,7 +78,7 @@ export function verdict(view, vantage, one) {
   const rule = vantage.rule(one, view);
   const cell = cellOf(view, vantage.id, one.mid);
   if (cell === null || !["reads", "sealed"].includes(cell.content)) return { ...rule, measured: false };
-  const why = cell.why || (reads(cell) === rule.reads ? rule.why : reads(cell) ? "The attack opened it: see its derivation." : NO_KEY);
+  const why = cell.because || (reads(cell) === rule.reads ? rule.why : reads(cell) ? "The attack opened it: its derivation is in the matrix." : NO_KEY);
   return { reads: reads(cell), why, measured: true };
 }
 

@@ -65,7 +65,7 @@ const say = {
   turned: (event) => [`It is ${minuteOf(event.now)}`, "The lab turned the classroom clock: every party sees the same time."],
   measured: (event) => [
     "The lab has attacked everything",
-    event.matrix.agreement ? "Declared policy, symbolic closure and measured bytes agree in every cell." : "The three do not agree: look for the marked cells.",
+    event.matrix.agreement.holds ? "Declared policy, symbolic closure and measured bytes agree in every cell." : "The three do not agree: look for the marked cells.",
   ],
   reset: () => ["The beginning", "The lesson starts again. What stands in the public log stays there: nobody can reset that."],
 };

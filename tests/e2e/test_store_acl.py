@@ -1,0 +1,124 @@
+"""The provider's store, of a running world: two users, each held to its own keys; everybody else has no way in."""
+
+from collections.abc import AsyncIterator
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, RedisError
+
+from services.lab.cast import PARTIES
+from services.lab.desk import opened
+from services.lab.story import play
+from services.lab.world import World, booted
+from services.wire.identity import Role
+from services.wire.store_acl import RULES
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+
+# {other} is a key of the other party that really exists, {own} one of the party's own.
+KEYS = [
+    "GET {other}", "SET {other} x", "DEL {other}", "UNLINK {other}", "TYPE {other}", "EXISTS {other}", "TTL {other}",
+    "EXPIRE {other} 1", "DUMP {other}", "HGETALL {other}", "HSET {other} a b", "LRANGE {other} 0 -1", "LPUSH {other} x",
+    "SMEMBERS {other}", "XRANGE {other} - +", "XADD {other} * a b", "XREAD STREAMS {other} 0", "STRLEN {other}",
+    "COPY {other} {own}", "COPY {own} {other}", "RENAME {other} {own}", "RENAME {own} {other}", "MOVE {other} 1",
+    "SORT {own} BY {other}* GET {other}*", "OBJECT ENCODING {other}", "MEMORY USAGE {other}", "WATCH {other}",
+    "BLPOP {other} 1", "SINTERSTORE {own} {other}", "BITOP AND {own} {other}", "RESTORE {other} 0 x",
+    "MIGRATE 127.0.0.1 1 {other} 0 1 ", "EVALSHA 0000000000000000000000000000000000000000 1 {other}",
+]  # fmt: skip
+DANGEROUS = [
+    "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "KEYS *", "SCAN 0", "RANDOMKEY", "CONFIG GET *", "CONFIG SET dir /tmp",
+    "ACL LIST", "ACL GETUSER gateway", "ACL SETUSER default on nopass ~* +@all", "MONITOR", "CLIENT LIST",
+    "CLIENT KILL ID 1", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF 127.0.0.1 1", "FAILOVER", "SYNC", "SHUTDOWN",
+    "MODULE LIST", "SLOWLOG GET", "LATENCY DOCTOR", "ROLE", "LASTSAVE", "PUBSUB CHANNELS", "CLUSTER RESET",
+    "FUNCTION LIST", "FUNCTION FLUSH", "FUNCTION DUMP", "SCRIPT FLUSH", "SCRIPT KILL", "PUBLISH carrier:x 1",
+]  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A world in which both parties' keys are in use: the story has been played."""
+    root: Path = tmp_path_factory.mktemp("acl") / "w"
+    async with booted(root) as running, opened(running) as desk:
+        await play(desk, lambda _title, _sentence: None)
+        yield running
+
+
+OTHERS = {
+    Role.GATEWAY: ["carrier:subscribers", "carrier:warrants"],
+    Role.CARRIER: ["gateway:device:2100000a", "gateway:{li}:tasks", "{s00}:x"],
+}
+
+
+def user(world: World, role: Role) -> Redis:
+    return Redis.from_url(world.store.urls[role])
+
+
+async def refused(store: Redis, command: str) -> bool:
+    """Whether the store says that this user may not: any other error would mean that it might."""
+    try:
+        await store.execute_command(*command.split())
+    except NoPermissionError:
+        return True
+    except RedisError:
+        return False
+    return False
+
+
+@pytest.mark.parametrize("role", RULES)
+async def test_a_party_reaches_its_own_keys(world: World, role: Role) -> None:
+    async with user(world, role) as store:
+        own = OTHERS[Role.CARRIER if role is Role.GATEWAY else Role.GATEWAY][0]
+        assert 1 == await store.exists(own)
+
+
+@pytest.mark.parametrize("role", RULES)
+async def test_a_party_is_refused_the_others_keys_whatever_the_command(world: World, role: Role) -> None:
+    async with user(world, role) as store:
+        tried = [
+            command.format(other=other, own=f"{role}:mine") for other in OTHERS[role] for command in KEYS
+        ]  # fmt: skip
+        assert [] == [command for command in tried if not await refused(store, command)]
+
+
+async def test_a_script_reaches_no_further_than_whoever_runs_it(world: World) -> None:
+    async with user(world, Role.GATEWAY) as store:
+        sha = await store.execute_command("SCRIPT", "LOAD", "return redis.call('HGETALL', ARGV[1])")
+        with pytest.raises(RedisError, match="(?i)permission|acl"):
+            await store.execute_command("EVALSHA", sha, 0, "carrier:subscribers")
+    async with user(world, Role.CARRIER) as store:
+        assert await refused(store, f"EVALSHA {sha} 0 carrier:subscribers")
+
+
+@pytest.mark.parametrize("role", RULES)
+async def test_no_party_lists_empties_or_steers_the_store(world: World, role: Role) -> None:
+    async with user(world, role) as store:
+        assert [] == [command for command in DANGEROUS if not await refused(store, command)]
+
+
+async def test_nobody_enters_without_a_name(world: World) -> None:
+    path = world.store.urls[Role.GATEWAY].rpartition("@")[2]
+    async with Redis(unix_socket_path=path) as nobody:
+        with pytest.raises(RedisError, match="Authentication required"):
+            await nobody.ping()
+
+
+async def test_only_gateway_and_carrier_have_a_user_a_setting_or_the_address(world: World) -> None:
+    socket = str(world.store.folder).encode()
+    for party in PARTIES:
+        has_store = party.identity.role in RULES
+        config = import_module(f"{'gateway' if party.name == 'gateway' else package(party.program)}.config")
+        settings = config.WitnessSettings if party.name == "witness" else config.Settings
+        environ = Path(f"/proc/{world.children[party.name].pid}/environ")
+        assert has_store == ("store_url" in {field.name for field in fields(settings)}), party.name
+        assert has_store == ("TIERS_STORE_URL" in world.settings(party)), party.name
+        if environ.exists():
+            assert has_store == (socket in environ.read_bytes()), party.name
+
+
+def package(program: str) -> str:
+    """`services.ledger.witness` is a program of the package `services.ledger`."""
+    return ".".join(program.split(".")[:2])
