@@ -60,6 +60,7 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     sessions = Sessions(relay)
     docket.on_lifted = sessions.reopen
     metrics.gauge("sessions", "Open sessions.", sessions.count)
+    metrics.gauge("copies", "Copies that wait for the mediation.", interception.tasks.backlog.copies)
     metrics.gauge("undecided", "Messages between arrival and answer.", delivery.depth)
     app = Desk(relay, sessions).build([*interception.routes(), *docket.routes()])
 

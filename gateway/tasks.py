@@ -79,6 +79,10 @@ class Backlog:
         had, held = self._waiting.get(xid, (0, 0))
         self._waiting[xid] = max(had - copies, 0), max(held - octets, 0)
 
+    def copies(self) -> int:
+        """Return how many copies wait, of all tasks together."""
+        return sum(copies for copies, _octets in self._waiting.values())
+
     def heal(self, waiting: AbstractSet[str]) -> None:
         """Start again from nothing where the store has no copy: some were counted of messages then refused."""
         self._waiting = {xid: count for xid, count in self._waiting.items() if xid in waiting}

@@ -30,6 +30,8 @@ from services.wire.errors import Policy
 from services.wire.keytree import EPOCH_MS, epoch_of
 from services.wire.warrant import Claims
 
+ROOTS = frozenset({"master", "seed", "orgroot", "sign", "grant", "sealed", "recipient", "relay"})
+"""Kinds of facts that are no step on somebody's way to another."""
 HEADER = ("from", "to", "when", "service", "size")
 SIZES = ("size", "when")
 AFTER_EXPIRY = "answers:auditor-expired"
@@ -111,7 +113,7 @@ class _Run:
     wanted: frozenset[str]
     expiry: int
     found: dict[str, Found] = field(default_factory=dict)
-    known: dict[tuple[tuple[str, ...], bool], Knowledge] = field(default_factory=dict)
+    known: dict[tuple[tuple[str, ...], bool], tuple[Knowledge, Knowledge]] = field(default_factory=dict)
 
     async def capture(self) -> Bench:
         """Take and scan every capture but the last (capture.py, 1 to 3)."""
@@ -148,7 +150,8 @@ class _Run:
         services = {key: sent.note.service for key, sent in self.interview.messages.items()}
         rings = {name: device.ring for name, device in desk.devices.items()}
         now = epoch_of(desk.world.clock.now())
-        return Bench(self.cases, services, rings, self.book.master, now, self._admit, self._look_up)
+        custody = desk.world.arrangement.custody
+        return Bench(self.cases, services, rings, self.book.master, now, self._admit, self._look_up, custody)
 
     async def _admit(self, forged: Envelope) -> Recipient:
         relay = self.interview.desk.as_(party("gateway").identity).peer("carrier")
@@ -174,7 +177,7 @@ class _Run:
 
     async def _outcome(self, vantage: Vantage, case: Case, bench: Bench) -> Outcome:
         sources = vantage.of(case.sender, case.receiver)
-        knowledge = await self._knowledge(sources, bench, relay=vantage.relay)
+        knowledge, roots = await self._knowledge(sources, bench, relay=vantage.relay)
         whole = all(name in self.found for name in sources)
         goal, forged = ("plaintext", case.key), ("forged", case.key)
         reads = True if goal in knowledge else (False if whole else None)
@@ -183,18 +186,21 @@ class _Run:
             reads,
             forges(knowledge, case.key),
             self._metadata(sources, case.key),
-            derivation(knowledge, goal),
-            derivation(knowledge, best) if best else (),
+            _tell(goal, roots, knowledge),
+            _tell(best, roots, knowledge) if best else (),
         )
 
-    async def _knowledge(self, sources: tuple[str, ...], bench: Bench, *, relay: bool) -> Knowledge:
+    async def _knowledge(self, sources: tuple[str, ...], bench: Bench, *, relay: bool) -> tuple[Knowledge, Knowledge]:
+        """Return what is known, and what is known from long-lived keys alone: that way is the one worth telling."""
         if (sources, relay) not in self.known:
             parts = [self.found[name] for name in sources if name in self.found]
-            knowledge = start(merge(parts), self.book.known, self.book.scene)
+            found = start(merge(parts), self.book.known, self.book.scene)
             if relay:
-                knowledge["relay",] = Step(("relay",), None, Evidence("the relay's own process", 0, "it is its own"))
-            await bench.add_to(close(knowledge, self.book.scene))
-            self.known[sources, relay] = knowledge
+                found["relay",] = Step(("relay",), None, Evidence("the relay's own process", 0, "it is its own"))
+            both = found, {fact: step for fact, step in found.items() if fact[0] in ROOTS}
+            for knowledge in both:
+                await bench.add_to(close(knowledge, self.book.scene))
+            self.known[sources, relay] = both
         return self.known[sources, relay]
 
     def _metadata(self, sources: tuple[str, ...], key: str) -> tuple[str, ...]:
@@ -215,3 +221,7 @@ class _Run:
             if (found := self.found.get(control.source)) is not None:
                 places = [place for fact in control.facts for place in found.facts.get(fact, ())]
                 yield Checked(control.source, control.says, str(places[0]) if places else None)
+
+
+def _tell(goal: Fact, roots: Knowledge, knowledge: Knowledge) -> tuple[str, ...]:
+    return derivation(roots, goal) or derivation(knowledge, goal)

@@ -16,7 +16,7 @@ from services.lab.cast import HANDSETS, handset
 from services.lab.rules import BY_NAME, FORGING, RULES, Fact, Rule, by_kind, match, matches
 from services.lab.scan import Evidence, Found
 from services.lab.scene import Case
-from services.lab.secrets import Known, court_of, pin_names, place_of
+from services.lab.secrets import Known, court_of, escrow_of, pin_names, place_of
 from services.wire.api.carrier import NodeJson
 from services.wire.custody import GlobalKey
 from services.wire.custody.global_ import global_wrap
@@ -177,7 +177,7 @@ def _escrow_root(_scene: Scene, _facts: Sequence[Fact], master: Master) -> Itera
 
 def _join_escrow(_scene: Scene, facts: Sequence[Fact], carrier: WrapKey, court: WrapKey) -> Iterator[Made]:
     if facts[1][1] == court_of(facts[0][1]):
-        yield ("wrapkey", "escrow", facts[0][2]), escrow_key(carrier, court)
+        yield ("wrapkey", escrow_of(facts[0][1]), facts[0][2]), escrow_key(carrier, court)
 
 
 def _global_wrap(_scene: Scene, facts: Sequence[Fact], key: GlobalKey, _jwe: Jwe) -> Iterator[Made]:

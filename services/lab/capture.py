@@ -29,7 +29,7 @@ from services.wire.keytree import epoch_of
 DRAIN_MINUTES = 2
 """After so many minutes a drained handset has erased the last minute in which something was sent."""
 _DRAIN_SECONDS = 15.0
-_KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key"), "auditor": ("hpke.key",)}
+_KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.key"), "auditor": ("hpke.key",)}
 
 
 def at_once(desk: Desk, sent: Iterable[Sent], wanted: Iterable[str]) -> Iterator[Source]:
@@ -68,7 +68,8 @@ def _child(world: World, name: str) -> Child | None:
 
 def _keys(world: World, name: str, who: str) -> Source:
     if who in _KEY_FILES:
-        return files(name, [world.state(who) / file for file in _KEY_FILES[who]])
+        paths = (world.state(who) / file for file in _KEY_FILES[who])
+        return files(name, [path for path in paths if path.exists()])
     return folder(name, other_agency_folder(world))
 
 

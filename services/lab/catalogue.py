@@ -16,6 +16,8 @@ from services.lab.scene import Case
 from services.lab.secrets import (
     Known,
     Needle,
+    court_of,
+    escrow_of,
     handset_secrets,
     hybrid_secrets,
     needles,
@@ -75,9 +77,12 @@ def _held(desk: Desk, epochs: list[int]) -> dict[Fact, Known]:
         secrets += handset_secrets(name, device.ring)
     master = Master(next(one.raw for one in secrets if one.fact == ("master",)))
     enrolled = range(epochs[0] - _ENROLLED_BEFORE, epochs[0] + 1)
+    court = next((Master(one.raw) for one in secrets if one.fact == ("escrowmaster",)), None)
     for person in HANDSETS:
         if person.subscriber:
             secrets += tree_secrets(master, person.name, person.pin, epochs, enrolled)
+            if court is not None:
+                secrets += tree_secrets(court, court_of(person.name), person.pin, epochs, enrolled)
     return {one.fact: one for one in secrets}
 
 
@@ -90,7 +95,8 @@ def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Sc
     close(knowledge, scene)
     out: dict[Fact, Known] = {}
     for case in scene.messages.values():
-        for fact in (("cek", case.key), ("wrapkey", case.sender, case.key), ("wrapkey", case.receiver, case.key)):
+        who = (case.sender, case.receiver, court_of(case.sender), escrow_of(case.sender))
+        for fact in (("cek", case.key), *(("wrapkey", one, case.key) for one in who)):
             if fact in knowledge:
                 out[fact] = Known.of(fact, knowledge[fact].value)
     return out

@@ -23,6 +23,7 @@ from services.lab.cast import (
     HANDSETS,
     INVESTIGATOR,
     JUDGE,
+    OPERATOR,
     Person,
     handset,
     party,
@@ -137,8 +138,15 @@ class Desk:
         await applicant.peer("auditor").ask("POST", "/v1/warrants", Filed, FileWarrant(entry.warrant))
         return served
 
+    async def copied(self) -> None:
+        """Wait until the mediation has every copy that the relay made: the product travels behind the messages."""
+        operator = self.as_(OPERATOR).peer("gateway")
+        while b"\ntiers_gateway_copies 0.0\n" not in await operator.ask_raw("GET", "/metrics"):
+            await asyncio.sleep(0.02)
+
     async def inspect(self, jti: str, start: int | None = None, until: int | None = None) -> Inspection:
         """Have the auditor inspect the product of a warrant, for [start, until) or all that has elapsed (ms)."""
+        await self.copied()
         ask = Inspect(jti, start, until)
         return await self.as_(INVESTIGATOR).peer("auditor").ask("POST", "/v1/inspections", Inspection, ask)
 

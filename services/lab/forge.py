@@ -28,6 +28,8 @@ from services.lab.attacker import Knowledge, Step
 from services.lab.cast import handset
 from services.lab.rules import BY_NAME, Fact
 from services.lab.scene import NOW, THEN, Case
+from services.wire.custody import CARRIER as CARRIER_CUSTODY
+from services.wire.custody import INDIA, Arrangement, GlobalKey
 from services.wire.directory import ENTRY_TYP, PARTNER_TYP, Entry, Partner, sign_statement, verify_entry, verify_partner
 from services.wire.envelope import CarrierKid, Channel, Envelope, Recipient, Service, format_kid
 from services.wire.errors import TiersError
@@ -73,13 +75,13 @@ class Bench:
     now: int
     admit: Admit
     look_up: LookUp
+    arrangement: Arrangement = INDIA
     tried: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
     async def add_to(self, knowledge: Knowledge) -> None:
         """Add to what is known, for every message, whether one like it can be forged."""
         for case in self.cases.values():
-            ways = self._consumer if case.channel is Channel.CONSUMER else self._enterprise
-            for one in ways(case, knowledge):
+            for one in self._ways(case, knowledge):
                 fact = ("forged", case.key, one.when)
                 if fact not in knowledge and await self._once(case.key, one):
                     knowledge[fact] = Step(fact, None, None, BY_NAME[one.rule], (one.premise,))
@@ -93,6 +95,30 @@ class Bench:
             except TiersError:
                 self.tried[what] = False
         return self.tried[what]
+
+    def _ways(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
+        if case.channel is Channel.ENTERPRISE:
+            return self._enterprise(case, knowledge)
+        if self.arrangement.consumer is CARRIER_CUSTODY:
+            return self._consumer(case, knowledge)
+        return self._other_consumer(case, knowledge)
+
+    # ---- consumer, in other arrangements: the global key, or a signature ----
+
+    def _other_consumer(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
+        if not self.arrangement.consumer.signed:
+            if ("globalkey",) in knowledge:
+                key = cast("GlobalKey", knowledge["globalkey",].value)
+                ring = replace(self.rings[case.sender], factory=key)
+                yield Try("write-with-global-key", ("globalkey",), NOW, partial(self._consumer_as, case, ring))
+        elif (fact := ("sign", case.sender)) in knowledge:
+            ring = replace(self.rings[case.sender], sign=SigningKey(cast("bytes", knowledge[fact].value)))
+            yield Try("sign-as-sender", fact, NOW, partial(self._consumer_as, case, ring))
+
+    async def _consumer_as(self, case: Case, ring: Keyring) -> bytes:
+        """Write with what is known of the sender's keys, and show it to the receiver's handset."""
+        forged = seal_consumer(ring, self._draft(case, epoch_start(self.now)), self.arrangement.consumer)
+        return open_consumer(self.rings[case.receiver], forged, self.arrangement.consumer)
 
     # ---- consumer: nothing but a key says who wrote it ----
 
@@ -180,8 +206,9 @@ class Bench:
         """Seal a message signed with `key`, and show it to the receiver's handset, which believes `sender`."""
         ring = replace(self.rings[case.sender], sign=key)
         own, to = await self.look_up(case.sender, case.sender), await self.look_up(case.sender, case.receiver)
-        forged = seal_enterprise(ring, self._draft(case, epoch_start(self.now)), own.bes, to)
-        return open_enterprise(self.rings[case.receiver], forged, sender)
+        custody = self.arrangement.enterprise
+        forged = seal_enterprise(ring, self._draft(case, epoch_start(self.now)), own.bes, to, custody)
+        return open_enterprise(self.rings[case.receiver], forged, sender, custody)
 
 
 def _with(envelope: Envelope, recipient: Recipient) -> Envelope:

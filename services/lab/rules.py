@@ -109,8 +109,8 @@ RULES = (
     Rule(
         "join-escrow",
         needs=(("wrapkey", "P", "M"), ("wrapkey", "Q", "M")),
-        where=(("halves", "P", "Q"),),
-        gives=("wrapkey", "escrow", "M"),
+        where=(("halves", "P", "Q", "E"),),
+        gives=("wrapkey", "E", "M"),
         says="the half of {P} and the half of {Q} are the escrow key of {M}",
     ),
     Rule(
@@ -178,7 +178,9 @@ RULES = (
     ),
 )
 BY_NAME = {rule.name: rule for rule in RULES}
-FORGING = frozenset({"write-with-global-key", "write-as-sender", "write-to-receiver", "sign-as-sender", "vouch-falsely"})
+FORGING = frozenset(
+    {"write-with-global-key", "write-as-sender", "write-to-receiver", "sign-as-sender", "vouch-falsely"}
+)
 """Executed in `forge.py`, against the running carrier and the receiver's handset."""
 
 

@@ -21,6 +21,8 @@ from services.wire.secret import Secret
 
 PIECE = 16
 """Characters of a plaintext that are enough to say that it was there."""
+OTHER_CUSTODIES = {"escrowmaster": "court/escrow.key", "globalkey": "carrier/global.key"}
+"""Keys that only other arrangements than India's have."""
 PARTY_KEYS = {
     "carrier": ("signing.key", "register.key"),
     "court": ("judge.key",),
@@ -74,6 +76,9 @@ def party_secrets(state: Path) -> Iterator[Known]:
     """Read the keys that parties made for themselves, from the folder of their state directories."""
     yield Known(("master",), _read(state / "carrier" / "master.key"))
     yield from hybrid_secrets(f"{Role.AUDITOR}/cbi/1", _read(state / "auditor" / "hpke.key"))
+    for kind, path in OTHER_CUSTODIES.items():
+        if (state / path).exists():
+            yield Known((kind,), _read(state / path))
     for party in PARTIES:
         if party.identity.role is Role.CUSTOMER:
             org = party.identity.name
@@ -91,6 +96,19 @@ def handset_secrets(name: str, ring: Keyring) -> Iterator[Known]:
     yield from hybrid_secrets(device_key(name, ring), ring.hpke.reveal())
     if ring.consumer is not None:
         yield from (node_secret(name, node) for node in ring.consumer.nodes)
+    yield from (node_secret(court_of(name), node) for node in ring.escrow)
+    if ring.factory is not None:
+        yield Known(("globalkey",), ring.factory.reveal())
+
+
+def court_of(name: str) -> str:
+    """Name somebody's tree at the court."""
+    return f"court:{name}"
+
+
+def escrow_of(name: str) -> str:
+    """Name the escrow of what somebody writes."""
+    return f"escrow:{name}"
 
 
 def device_key(name: str, ring: Keyring) -> str:

@@ -73,7 +73,7 @@ async def play(desk: Desk, tell: Tell) -> Story:
         read = sum(finding.content is not None for finding in found.findings)
         sealed = len(found.findings) - read
         others = len(found.third_parties)
-        tell(f"The auditor inspects {target}", f"{read} opened, {sealed} sealed; {others} people no warrant names.")
+        tell(f"The auditor inspects {target}", f"{read} opened, {sealed} sealed. Third parties seen, whom no warrant names: {others}.")
     return story
 
 

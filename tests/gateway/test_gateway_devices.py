@@ -1,12 +1,12 @@
 """The registry: who may register what, one key for one device, and a cache that shows changes in time."""
 
 import pytest
-from gateway import devices as devices_module
-from gateway.devices import FRESH_MS, Device, Registry, register, revoke
-from gateway.store import connect
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import devices as devices_module
+from gateway.devices import FRESH_MS, Device, Registry, register, revoke
+from gateway.store import connect
 from services.wire.errors import Ours, TiersError
 from services.wire.identity import Identity, Role
 from services.wire.jose import PublicJwk
@@ -50,7 +50,11 @@ def test_a_customer_revokes_its_own_device_and_the_subscriber_stays() -> None:
 
 
 DEVICES = st.none() | st.builds(
-    Device, st.just(ALICE), st.sampled_from([KEY, OTHER]), st.sampled_from([None, "in", "uk"]), st.sampled_from([None, ACME])
+    Device,
+    st.just(ALICE),
+    st.sampled_from([KEY, OTHER]),
+    st.sampled_from([None, "in", "uk"]),
+    st.sampled_from([None, ACME]),
 )
 CALLERS = st.sampled_from([IN, UK, ACME_ID, GLOBEX_ID])
 KEYS = st.sampled_from([KEY, OTHER]) | st.builds(PublicJwk, x=st.text(max_size=50), kty=st.text(max_size=4))

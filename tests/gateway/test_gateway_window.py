@@ -1,9 +1,10 @@
 """A session's window: bounded, in order, nothing left out, nothing twice."""
 
-from gateway.mailbox import Message
-from gateway.window import CHUNK, MAX_BYTES, MAX_COUNT, Window
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gateway.mailbox import Message
+from gateway.window import CHUNK, MAX_BYTES, MAX_COUNT, Window
 
 STEPS = st.lists(
     st.one_of(
