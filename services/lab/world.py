@@ -51,6 +51,7 @@ class World:
     clock: Clock
     children: dict[str, Child] = field(default_factory=dict)
     leaks: Mapping[str, str] = field(default_factory=dict)
+    rogues: Mapping[str, str] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
 
     def url(self, name: str) -> str:
@@ -115,7 +116,8 @@ class World:
         """Start one party (again) and wait until it listens."""
         one = party(name)
         leak = ["--leak", self.leaks[name]] if name in self.leaks else []
-        command = [sys.executable, "-m", "services.lab.launcher", str(self.clock.path), *leak, one.program]
+        rogue = ["--rogue", self.rogues[name]] if name in self.rogues else []
+        command = [sys.executable, "-m", "services.lab.launcher", str(self.clock.path), *leak, *rogue, one.program]
         environ = base_environ() | self.settings(one)
         self.children[name] = await start_party(name, command, environ, self.log(name))
 
@@ -124,6 +126,8 @@ class World:
         await asyncio.gather(*(stop(child) for child in self.children.values()))
         if self.store.child:
             await stop(self.store.child)
+        else:
+            await store_module.left_clean(self.store)
 
     def issue(self) -> None:
         """Issue a fresh certificate to every party and person. Running parties take theirs up by themselves."""
@@ -160,11 +164,16 @@ def customer_of(org: str) -> str:
 
 @asynccontextmanager
 async def booted(
-    root: Path, store_url: str = "", leaks: Mapping[str, str] | None = None, arrangement: str = arrangements.DEFAULT
+    root: Path,
+    store_url: str = "",
+    leaks: Mapping[str, str] | None = None,
+    arrangement: Arrangement | None = None,
+    rogues: Mapping[str, str] | None = None,
 ) -> AsyncIterator[World]:
     """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
 
-    `leaks` names, for a party, the seeded fault that its process starts with.
+    `leaks` names, for a party, the seeded fault that its process starts with, `rogues` what it does on purpose
+    (rogues.py). The `arrangement` is India's unless another is given.
     """
     if root.exists():
         shutil.rmtree(root)
@@ -174,9 +183,10 @@ async def booted(
     names = [one.name for one in PARTIES]
     ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
     log = root / "logs" / "store.log"
-    store = store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
-    clock, arranged = Clock(root / "clock"), arrangements.load(arrangement)
-    world = World(root, Authority.create(), ports, store, clock, leaks=leaks or {}, arrangement=arranged)
+    store = await store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
+    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {}, rogues=rogues or {})
+    if arrangement is not None:
+        world.arrangement = arrangement
     try:
         world.issue()
         world.applicant_key()

@@ -7,7 +7,6 @@ list never leaves the lab (docs/page.md).
 import msgspec
 
 from services.lab.cast import ACME, GLOBEX, HANDSETS
-from services.lab.matrix import Matrix
 from services.wire.api.auditor import Inspection
 from services.wire.warrant import Claims
 
@@ -147,7 +146,7 @@ class Logged(Event, frozen=True):
 class Measured(Event, frozen=True):
     """The lab attacked everything: docs/spec/matrix.md, and which of its messages is which `mid`."""
 
-    matrix: Matrix
+    matrix: msgspec.Struct
     mids: dict[str, str]
 
 

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import msgspec
+
 from services.device.client import Device
 from services.device.mail import read_mail
 from services.device.store import Message
 from services.lab.cast import APPLICANT, OPERATOR, handset, party
 from services.lab.clock import Clock
 from services.lab.desk import Desk, Note, Sent
-from services.lab.matrix import Matrix
 from services.lab.page import events
 from services.lab.page.feed import Feed
 from services.lab.page.observers import LedgerWatch, ProductWatch
@@ -63,7 +64,7 @@ class WatchedDesk(Desk):
         """Write down what the story says."""
         self.feed.append(events.Told(title, text))
 
-    def measured(self, matrix: Matrix, story: Story) -> None:
+    def measured(self, matrix: msgspec.Struct, story: Story) -> None:
         """Write down a measured matrix (docs/spec/matrix.md)."""
         self.feed.append(events.Measured(matrix, {key: sent.mid for key, sent in story.messages.items()}))
 

@@ -1,0 +1,150 @@
+"""Plays a scenario: a world booted for each act, a sentence for each step, cells that are measured at the end.
+
+    Scenario -> acts -> (booted world, desk) -> Stage -> play -> attack -> cells as told, or it fails
+
+A step that does not go as told raises `Ours("scenario.not_as_told")`: a scenario that passes has happened.
+"""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from services.lab import arrangement as arrangements
+from services.lab.attack import attack
+from services.lab.desk import Desk, Note, Sent, opened
+from services.lab.vantages import BY_ID
+from services.lab.world import booted
+from services.wire.envelope import Service
+from services.wire.errors import Ours, TiersError
+
+T = TypeVar("T")
+Tell = Callable[[str, str], None]
+READS, SEALED = "reads", "sealed"
+BOTH = (Service.BBM, Service.EMAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What one vantage point ends with: the messages that it reads, and those that stay sealed to it."""
+
+    vantage: str
+    reads: tuple[str, ...] = ()
+    sealed: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Stage:
+    """What an act plays on: the desk, what was sent and served by name, and what was shown beside the measured cells."""
+
+    desk: Desk
+    tell: Tell
+    messages: dict[str, Sent] = field(default_factory=dict)
+    warrants: dict[str, str] = field(default_factory=dict)
+    shown: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def send(self, key: str, note: Note) -> Sent:
+        """Send a message, wait until its receiver has it, and remember it under `key`."""
+        self.messages[key] = await self.desk.send(note)
+        got = await self.desk.received(note.to)
+        self.check(f"{note.to} opens {key}", got.unreadable, None)
+        return self.messages[key]
+
+    async def warrant(self, target: str, services: tuple[Service, ...] = BOTH, minutes: int = 1, after: int = 0) -> None:
+        """Apply for a warrant, have it approved and served."""
+        jti = await self.desk.apply(target, services, minutes, after)
+        await self.desk.decide(jti, "approval")
+        await self.desk.serve(jti)
+        self.warrants[target] = jti
+
+    async def refused(self, what: str, code: str, doing: Awaitable[object]) -> TiersError:
+        """Do something that must be refused with `code`; returns the refusal."""
+        try:
+            await doing
+        except TiersError as error:
+            self.check(what, error.code, code)
+            return error
+        raise _not_as_told(f"{what}: it was not refused")
+
+    def check(self, what: str, found: T, told: T) -> T:
+        """Compare what happened with what is told."""
+        if found != told:
+            raise _not_as_told(f"{what}: {found!r} and not {told!r}")
+        return found
+
+    def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:
+        """Note what somebody really opened (or failed to), who is no vantage point of the matrix."""
+        self.check(f"{who}, {key}", opened, None if text is None else text.encode())
+        self.shown.append((who, key, SEALED if opened is None else READS))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One world: its arrangement, where it is, who misbehaves, what happens, how it must end."""
+
+    play: Callable[[Stage], Awaitable[None]]
+    cells: tuple[Cells, ...]
+    arrangement: str = arrangements.DEFAULT
+    jurisdiction: str = ""
+    rogues: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`verdict` is who wins and why, `caught` what would have caught it, `unknown` what was never disclosed."""
+
+    name: str
+    title: str
+    acts: tuple[Act, ...]
+    verdict: str
+    caught: str = ""
+    unknown: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a scenario ended: (act, vantage, message, reads or sealed), as told."""
+
+    scenario: Scenario
+    cells: tuple[tuple[int, str, str, str], ...]
+
+
+async def run(scenario: Scenario, tell: Tell, store_url: str = "") -> Result:
+    """Run a scenario in fresh worlds; raises `Ours` if it does not go as told."""
+    cells: list[tuple[int, str, str, str]] = []
+    for number, act in enumerate(scenario.acts, 1):
+        with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+            arranged = arrangements.load(act.arrangement).within(act.jurisdiction)
+            async with (
+                booted(Path(folder) / "world", store_url, arrangement=arranged, rogues=act.rogues) as world,
+                opened(world) as desk,
+            ):
+                if len(scenario.acts) > 1:
+                    tell(f"Act {number}: {arranged.declared.title}", arranged.declared.says)
+                cells += [(number, *cell) for cell in await perform(act, Stage(desk, tell))]
+    return Result(scenario, tuple(cells))
+
+
+async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
+    """Play an act on a stage and measure its cells; raises `Ours` if one is not as told."""
+    await act.play(stage)
+    wanted = {(cells.vantage, key): READS for cells in act.cells for key in cells.reads}
+    wanted |= {(cells.vantage, key): SEALED for cells in act.cells for key in cells.sealed}
+    if not wanted:
+        return stage.shown
+    vantages = [BY_ID[cells.vantage] for cells in act.cells]
+    attacked = await attack(stage.desk, stage.messages, stage.warrants, vantages)
+    missing = [one for one in attacked.controls if one.evidence is None]
+    if missing:
+        raise _not_as_told(f"a capture is empty: {missing[0].source} lacks {missing[0].says}")
+    for (vantage, key), told in wanted.items():
+        reads = attacked.outcomes[vantage, key].reads
+        if reads is not None:  # memory is measured on Linux only
+            stage.check(f"{vantage}, {key}", READS if reads else SEALED, told)
+    return [(vantage, key, told) for (vantage, key), told in wanted.items()] + stage.shown
+
+
+def _not_as_told(what: str) -> Ours:
+    return Ours("scenario.not_as_told", f"Read the step before: {what}.")

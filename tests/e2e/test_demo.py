@@ -1,0 +1,73 @@
+"""`tiers demo`, as a newcomer runs it: everything as declared, nothing left running, on Valkey and on Redis 7."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+TIERS = [sys.executable, "-c", "from services.lab.cli import main; main()"]
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    base = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "COLUMNS": "120"}
+    return subprocess.run([*TIERS, *arguments], capture_output=True, text=True, env=base | environ, timeout=100, check=False)
+
+
+def test_the_demo_ends_as_declared_and_prints_one_json_document(tmp_path: Path) -> None:
+    done = run("demo", "--format", "json", TMPDIR=str(tmp_path))
+
+    assert (0, "") == (done.returncode, done.stderr)
+    said = json.loads(done.stdout)
+    assert said["as_declared"] is True
+    assert 10 <= len(said["steps"]) <= 14
+    reads = {row["message"]: set(row["reads"]) for row in said["table"]}
+    assert {"sender", "receiver", "customer", "seized-handset"} == reads["bes-bbm"]
+    assert "auditor" in reads["bbm"]
+    assert "auditor" not in reads["bbm-before"] | reads["bbm-after"] | reads["bbm-untasked"]
+    assert [] == list(tmp_path.iterdir())
+
+
+async def test_a_demo_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(*TIERS, "demo", env=environ, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    await process.stdout.readline()  # the parties are up
+
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+    async with asyncio.timeout(20):
+        while (left := subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, check=False).stdout):
+            await asyncio.sleep(0.05)
+    assert b"" == left
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """Debian's Redis 7, as anybody would run it with durable writes."""
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("redis-server is not installed: the demo was not run on Redis 7")
+    socket = tmp_path / "redis.sock"
+    command = [server, "--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--appendonly", "yes"]
+    with subprocess.Popen([*command, "--appendfsync", "always"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("eady to accept connections" in line for line in process.stdout)
+        yield f"unix://{socket}"
+        process.terminate()
+        process.stdout.read()
+
+
+def test_the_demo_works_on_redis_7_and_leaves_it_clean(redis_url: str) -> None:
+    first = run("demo", "--format", "json", TIERS_STORE_URL=redis_url)
+    again = run("demo", "--format", "json", TIERS_STORE_URL=redis_url)
+
+    assert (0, "", 0, "") == (first.returncode, first.stderr, again.returncode, again.stderr)
