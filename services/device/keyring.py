@@ -38,8 +38,8 @@ from services.wire.jose import SigningKey, VerifyKey
 from services.wire.keytree import Node, epoch_of, forget_before
 from services.wire.sealing import HpkePrivateKey, open_content, seal_content
 
-# An admitted message may bear the minute before or after the carrier's own.
-EPOCH_SLACK = 1
+# The relay takes messages that are dated up to two minutes before its own time, and no older ones.
+EPOCH_SLACK = 2
 CARD_GENERATION = 1
 
 

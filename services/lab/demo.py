@@ -60,7 +60,7 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
     async with booted(root, store_url) as world:
         demo.tell("Every party is its own process", f"{len(world.children)} parties and a store run below {root}.")
         async with opened(world) as desk:
-            demo.tell("Seven handsets", "Consumers enrol with the carrier; employees activate with a one-time password.")
+            demo.tell("Seven handsets", "Consumers enrol with the carrier; employees activate by one-time password.")
             story = await play(desk, demo.tell)
             demo.tell("The attack", "Memory, store, links, logs, key files and APIs: what does each party really hold?")
             demo.matrix = await measure(desk, story)

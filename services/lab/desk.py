@@ -74,6 +74,7 @@ class Desk:
         self.devices = devices
         self.sent: list[Sent] = []
         self.taps: dict[str, Tap] = {}
+        self.sessions: dict[str, asyncio.Task[None]] = {}
         self._stack = stack
         self._people: dict[Identity, As] = {}
 
@@ -93,6 +94,15 @@ class Desk:
         sent = Sent(note, await device.send(note.channel, note.service, receiver, content))
         self.sent.append(sent)
         return sent
+
+    async def offline(self, name: str) -> None:
+        """Switch a handset off: what is sent to it waits in its mailbox."""
+        await _end([self.sessions.pop(name)])
+
+    async def online(self, name: str) -> None:
+        """Switch a handset on again."""
+        self.sessions[name] = asyncio.create_task(self.devices[name].run())
+        await self.devices[name].connected.wait()
 
     async def received(self, name: str) -> Message:
         """Return the next message that is new to a handset's user."""
@@ -173,8 +183,8 @@ async def opened(world: World) -> AsyncIterator[Desk]:
         desk.devices = {person.name: device for person, device in zip(HANDSETS, devices, strict=True)}
         if world.arrangement.custody.consumer.signed:
             _meet(devices)
-        sessions = [asyncio.create_task(device.run()) for device in devices]
-        stack.push_async_callback(_end, sessions)
+        desk.sessions = {name: asyncio.create_task(device.run()) for name, device in desk.devices.items()}
+        stack.push_async_callback(_end_all, desk)
         await asyncio.gather(*(device.connected.wait() for device in devices))
         yield desk
 
@@ -215,6 +225,10 @@ async def _exchange_roots(desk: Desk) -> None:
         partner = AddPartner(theirs.root, desk.world.url(customer_of(other)))
         peer = desk.as_(ADMINISTRATORS[org]).peer(customer_of(org))
         await peer.ask("PUT", f"/v1/partners/{other}", msgspec.Raw, partner)
+
+
+async def _end_all(desk: Desk) -> None:
+    await _end(list(desk.sessions.values()))
 
 
 async def _end(sessions: list[asyncio.Task[None]]) -> None:

@@ -13,11 +13,15 @@ from typing import TypeVar
 
 from services.lab import arrangement as arrangements
 from services.lab.attack import attack
+from services.lab.cast import OPERATOR
 from services.lab.desk import Desk, Note, Sent, opened
 from services.lab.vantages import BY_ID
 from services.lab.world import booted
+from services.wire.chassis.state import read_folder
+from services.wire.checkpoint import verify_witnessed
 from services.wire.envelope import Service
-from services.wire.errors import Ours, TiersError
+from services.wire.errors import Missing, Ours, TiersError
+from services.wire.trust import parse_trust
 
 T = TypeVar("T")
 Tell = Callable[[str, str], None]
@@ -57,6 +61,16 @@ class Stage:
         await self.desk.decide(jti, "approval")
         await self.desk.serve(jti)
         self.warrants[target] = jti
+
+    async def log_size(self) -> int:
+        """Return how many leaves the public log has, from a checkpoint that the pinned witness cosigned."""
+        peer = self.desk.as_(OPERATOR).peer("ledger")
+        try:
+            note = (await peer.ask_raw("GET", "/checkpoint")).decode("ascii")
+        except Missing:
+            return 0
+        log = parse_trust(read_folder(self.desk.world.root / "trust")).log
+        return verify_witnessed(note, log).checkpoint.head.size
 
     async def refused(self, what: str, code: str, doing: Awaitable[object]) -> TiersError:
         """Do something that must be refused with `code`; returns the refusal."""

@@ -53,7 +53,8 @@ class WatchedDesk(Desk):
         super().__init__(desk.world, desk.devices, desk._stack)  # noqa: SLF001 - the same desk, seen
         self.feed = feed
         self.story: Story | None = None
-        self.sent, self.taps, self._people = desk.sent, desk.taps, desk._people  # noqa: SLF001 - the same
+        self.sent, self.taps, self.sessions = desk.sent, desk.taps, desk.sessions
+        self._people = desk._people  # noqa: SLF001 - the same
         self._log = LedgerWatch(self.as_(OPERATOR).peer("ledger"), feed)
         self._claims: dict[str, Claims] = {}
         self._served: dict[str, ProductWatch] = {}

@@ -56,7 +56,7 @@ def application(
 ) -> web.Application:
     """Build the application of a party. `ready` raises `Ours` while the party cannot do its work."""
     app = web.Application(client_max_size=MAX_BODY)
-    for route in [*routes, *_common(metrics, ready)]:
+    for route in [*routes, *common(metrics, ready)]:
         app.router.add_route(route.method, route.path, _guard(route))
     app.router.add_route("*", "/{anything:.*}", _guard(Route("*", "", set(Role), _nowhere, "")))
     return app
@@ -125,7 +125,7 @@ class Health(msgspec.Struct, frozen=True):
     status: str = "ok"
 
 
-def _common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> Iterable[Route]:
+def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> Iterable[Route]:
     async def healthz(_caller: Identity, _request: web.Request) -> Health:
         return Health()
 

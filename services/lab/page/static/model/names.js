@@ -80,11 +80,11 @@ export function holdings(view, one) {
   const copied = one.copies.length > 0;
   const inspected = copied && view.warrants.some((it) => it.inspections.some((found) => found.findings.some((f) => f.mid === one.mid)));
   const rows = [
-    { id: one.from, name: `${capital(one.from)}’s handset`, holds: "the message it wrote", key: true },
+    { id: one.from, name: `${capital(one.from)}’s handset`, holds: "the message that it wrote", key: fits.has(one.from) },
     { id: "relay", name: "Relay", holds: "the envelope in passing: header, locks, ciphertext", key: false },
     { id: "carrier", name: "Carrier", holds: carrierHolds(consumer, stage, copied), key: fits.has("carrier") },
     { id: "mailbox", name: "Mailbox", holds: mailboxHolds(stage), key: false },
-    { id: one.to, name: `${capital(one.to)}’s handset`, holds: stage > 2 ? "the envelope, and what it opened" : "", key: stage > 2 && !one.unreadable },
+    { id: one.to, name: `${capital(one.to)}’s handset`, holds: stage > 2 ? "the envelope, and what it opened" : "", key: fits.has(one.to) && !one.unreadable },
     { id: "court", name: "Court", holds: "", key: false },
     { id: "auditor", name: "Auditor", holds: inspected ? "the copy that the carrier delivered" : "", key: fits.has("auditor") },
     { id: "ledger", name: "Ledger", holds: "", key: false },

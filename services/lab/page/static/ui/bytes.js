@@ -70,5 +70,5 @@ function Checks({ raw, left }) {
 function Content({ one, view }) {
   if (!one) return null;
   const { reads, why } = verdict(view, vantage.value, one);
-  return html`<div class="inside"><h3>The content, as ${vantage.value.title.toLowerCase()}</h3><p><${Verdict} reads=${reads} /> ${why}</p>${reads && html`<p class="plain">${one.text}</p>`}</div>`;
+  return html`<div class="inside"><h3>The content, seen as: ${vantage.value.title}</h3><p><${Verdict} reads=${reads} /> ${why}</p>${reads && html`<p class="plain">${one.text}</p>`}</div>`;
 }

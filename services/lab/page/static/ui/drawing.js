@@ -24,8 +24,8 @@ export function Box({ at, title, note, lit, here, acts, quiet, ghost, choose, sa
   </g>`;
 }
 
-const W = 66;
-const H = 42;
+const W = 80;
+const H = 52;
 
 /** An envelope with the locks that hang on it. `route` is the way it came: stations, the last one where it is now. */
 export function Letter({ route, locks, reads, moves, dim, mine, mark, label }) {
@@ -41,8 +41,8 @@ export function Letter({ route, locks, reads, moves, dim, mine, mark, label }) {
     <title>${label}</title>
     <rect class="paper" x=${-W / 2} y=${-H / 2} width=${W} height=${H} rx="4" />
     ${reads
-      ? html`<path class="fold" d="M-33 -21 L0 -33 L33 -21" /><path class="lines" d="M-20 -9H20M-20 1H20M-20 11H6" />`
-      : html`<path class="fold" d="M-33 -21 L0 3 L33 -21" /><path class="fold thin" d="M-33 21 L-9 -3M33 21 L9 -3" />`}
+      ? html`<path class="fold" d="M-40 -26 L0 -39 L40 -26" /><path class="lines" d="M-25 -11H25M-25 1H25M-25 13H8" />`
+      : html`<path class="fold" d="M-40 -26 L0 4 L40 -26" /><path class="fold thin" d="M-40 26 L-10 -4M40 26 L10 -4" />`}
     ${locks.map((lock, at) => html`<${Hanging} key=${lock.kid} lock=${lock} x=${offset(at, locks.length)} small=${locks.length > 2} opened=${mine?.(lock)} />`)}
   </g>`;
 }
@@ -51,10 +51,10 @@ const offset = (at, count) => (at - (count - 1) / 2) * (count > 2 ? 57 : 84);
 
 function Hanging({ lock, x, small, opened }) {
   return html`<g class=${`hanging ${opened ? "opened" : ""} ${small ? "small" : ""}`}>
-    <path class="string" d=${`M${x * 0.45} 21 L${x} 27`} />
-    <${Glyph} name=${opened ? "open" : "lock"} x=${x} y=${34} size=${20} kind="padlock" />
-    <text x=${x} y="55" text-anchor="middle">${lock.lines[0]}</text>
-    <text x=${x} y="68" text-anchor="middle">${lock.lines[1]}</text>
+    <path class="string" d=${`M${x * 0.45} 26 L${x} 33`} />
+    <${Glyph} name=${opened ? "open" : "lock"} x=${x} y=${41} size=${22} kind="padlock" />
+    <text x=${x} y="63" text-anchor="middle">${lock.lines[0]}</text>
+    <text x=${x} y="77" text-anchor="middle">${lock.lines[1]}</text>
   </g>`;
 }
 

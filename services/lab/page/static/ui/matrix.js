@@ -16,7 +16,7 @@ export function Matrix() {
   if (table.columns.length === 0) return html`<div class="panel empty"><p>The matrix has a column for each message, and nothing has been sent yet.</p><p><${Button} class="primary" icon="play" words="Play the story" onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")} /></p></div>`;
   return html`<div class=${`matrix ${cell.value ? "split" : ""}`}>
     <section class="panel" aria-labelledby="matrix">
-      <div class="top"><h2 id="matrix">Who reads what</h2><p class="lead">${table.measured ? html`Measured: the lab attacked the bytes that each party really holds. <${Agreement} view=${view} />` : "Declared: what the rules of each lane say. Measure, and the lab attacks the bytes that each party really holds."}</p>
+      <div class="top"><h2 id="matrix">Who reads what</h2><p class="lead">${table.measured ? html`Measured on the bytes that each party holds. <${Agreement} view=${view} />` : "Declared: the rules of each lane. Measuring attacks the bytes that each party holds."}</p>
       <${Button} class="primary" icon="eye" words=${table.measured ? "Measure again" : "Measure"} onClick=${() => act("measure", {}, "Attacking memory, disks, links and answers …")} /></div>
       <div class="scroll" tabindex="0" role="region" aria-label="Matrix"><${Table} table=${table} /></div>
     </section>

@@ -70,7 +70,7 @@ function Ground({ place, view, focus, narrow }) {
   const party = (id, title, note, see, extra = {}) => {
     const here = boxesHere(focus).has(id);
     const choose = () => (as.value = here ? "all" : see);
-    return html`<${Box} at=${boxes[id]} title=${title} note=${note} lit=${Boolean(rows[id]?.key && rows[id]?.holds)} here=${here} acts=${acts.has(id)} quiet=${extra.quiet} tag=${extra.tag} choose=${choose} says=${title} />`;
+    return html`<${Box} at=${boxes[id]} title=${title} note=${note} lit=${Boolean(rows[id]?.key)} here=${here} acts=${acts.has(id)} quiet=${extra.quiet} tag=${extra.tag} choose=${choose} says=${title} />`;
   };
   const knows = vantage.value.warrants;
   const copies = view.messages.filter((one) => one.copies.length).length;
@@ -117,6 +117,7 @@ function linked(id, what, focus, view) {
 
 function Lane({ lane, place, view, focus }) {
   const one = shownOn(view, lane);
+  const keys = one ? new Set(holdings(view, one).filter((row) => row.key).map((row) => row.id)) : new Set();
   const stations = place.stations[lane];
   const current = one !== null && one === focus;
   const what = event.value ?? {};
@@ -124,9 +125,8 @@ function Lane({ lane, place, view, focus }) {
   const device = (end) => {
     const name = one?.[end];
     const id = `${lane}.${end}`;
-    const key = Boolean(one) && (end === "from" || one.stage === "opened");
     const empty = end === "from" ? "a handset writes" : "a handset reads";
-    return html`<${Box} at=${place.boxes[id]} title=${name ? capital(name) : "Handset"} note=${name ? (end === "from" ? "handset" : "") : empty} tag="low" lit=${key && !one?.unreadable} here=${here.has(id)}
+    return html`<${Box} at=${place.boxes[id]} title=${name ? capital(name) : "Handset"} note=${name ? (end === "from" ? "wrote it" : one.stage === "opened" ? "" : "handset") : empty} tag="low" lit=${keys.has(name)} here=${here.has(id)}
       acts=${current && (ACTS[what.type]?.(one) ?? []).includes(id)} quiet=${!current && Boolean(one)} choose=${() => (as.value = here.has(id) ? "all" : end === "from" ? "sender" : "receiver")} says=${end === "from" ? "the sender" : "the receiver"} />`;
   };
   return html`<g class=${current ? "now" : "before"}>${device("from")}${device("to")}${one && html`<${Travelling} one=${one} stations=${stations} place=${place} view=${view} current=${current} what=${what} />`}</g>`;
@@ -142,6 +142,6 @@ function Travelling({ one, stations, place, view, current, what }) {
   const says = `${capital(one.from)} to ${capital(one.to)}; locks: ${locks.map((lock) => lock.text).join("; ")}`;
   return html`<g>
     <${Letter} route=${route} locks=${locks} reads=${reads} moves=${moving && !still.value} dim=${!current} mine=${opens} mark=${`${one.mid} ${step.value}`} label=${says} />
-    ${current && what.type === "copied" && vantage.value.warrants && html`<${Copy} from=${stations.relay} to=${[x + 138, y + h - 24]} moves=${!still.value} mark=${step.value} />`}
+    ${current && what.type === "copied" && vantage.value.warrants && html`<${Copy} from=${stations.relay} to=${[x + 140, y + h - 22]} moves=${!still.value} mark=${step.value} />`}
   </g>`;
 }

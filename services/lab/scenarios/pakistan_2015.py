@@ -1,0 +1,76 @@
+"""Pakistan, 2015: an order to close the enterprise server's connections, a demand for all its traffic, a withdrawal."""
+
+from services.lab.desk import Note
+from services.lab.regulator import Regulator
+from services.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from services.wire.api.gateway import Answer, OrdersInForce
+from services.wire.envelope import Channel, Service
+
+E = Channel.ENTERPRISE
+BES = ((E,), BOTH)
+
+
+async def _play(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    pta = Regulator.appear(desk, "pta")
+    mail = Note("priya", "quentin", E, Service.BBM, "The Karachi office signs the lease on Monday")
+    tell("An ordinary day", "Priya writes Quentin over the enterprise server. The relay forwards what it cannot open.")
+    await stage.send("bes-bbm", mail)
+
+    tell("July 2015", "The regulator directs operators to close BES connections from 30 November, on security reasons.")
+    first = await pta.suspend("PTA/2015/07", *BES, minutes=5)
+    stage.check("the answer", first.outcome, Answer.SUSPENDED)
+    await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "Still working, until the date.", "Lease"))
+    tell("Until the date", f"The order stands in the public log (leaf {first.leaf}); messages pass until its date.")
+
+    asked = await pta.demand("PTA/2015/access", *BES)
+    stage.check("the answer", asked.outcome, Answer.NOT_HELD)
+    kids = asked.specimens[0].recipients
+    stage.check("a recipient at the provider", [kid for kid in kids if not kid.startswith("org/")], [])
+    tell("The demand", 'By BlackBerry\'s account: "every BES e-mail and BES BBM message".')
+    tell("The answer", f"Nobody here holds a key. The last message's recipients, all of them: {', '.join(kids)}.")
+
+    tell("30 November", "BlackBerry announces that it will leave the country. The date has moved to 30 December.")
+    await pta.suspend("PTA/2015/11", *BES, minutes=2, lifts="PTA/2015/07")
+    await desk.offline("quentin")
+    stage.messages["kept"] = await desk.send(Note("priya", "quentin", E, Service.BBM, "Sent the evening before; you were out"))
+    tell("What a suspension does", "In the classroom we let the date pass, to see. Whether it passed so in Pakistan, no source says.")
+    desk.world.clock.turn(2)
+    await desk.online("quentin")
+    refusal = await stage.refused("a message after the date", "order.suspended", desk.send(mail))
+    stage.check("the order's reference in the refusal", "PTA/2015/11" in refusal.detail, True)
+    tell("451", f"The relay refuses: {refusal.detail}")
+    relay = desk.as_(pta.identity).peer("gateway")
+    stage.check("orders in force", len((await relay.ask("GET", "/v1/orders", OrdersInForce)).orders), 1)
+
+    tell("31 December", 'The order is rescinded, "accepting BlackBerry\'s position", as its chief operating officer writes.')
+    stage.check("messages that reached Quentin meanwhile", desk.devices["quentin"].received.qsize(), 0)
+    await pta.withdraw("PTA/2015/12", lifts="PTA/2015/11")
+    stage.check("what was kept", (await desk.received("quentin")).mid, stage.messages["kept"].mid)
+    tell("Kept, and delivered", "A message that waited in Quentin's mailbox through the suspension reaches him now.")
+    await stage.send("after", Note("priya", "quentin", E, Service.BBM, "We are back; the lease is signed"))
+    tell("Afterwards", "Messages pass again, sealed to the same keys as before. Nobody has got a key that he did not have.")
+
+
+SCENARIO = Scenario(
+    name="pakistan-2015",
+    title="Pakistan, 2015: all of the enterprise traffic is demanded, none is held",
+    acts=(
+        Act(
+            _play,
+            jurisdiction="PK",
+            cells=(
+                Cells("gateway", sealed=("bes-bbm", "bes-mail", "after")),
+                Cells("state", sealed=("bes-bbm", "bes-mail", "after")),
+                Cells("customer", reads=("bes-bbm", "bes-mail", "after")),
+            ),
+        ),
+    ),
+    verdict="An order can close a service. It cannot produce a key that the provider does not hold.",
+    unknown="The text of any agreement; why the order was withdrawn. The Nation's unnamed sources say something else (R).",
+    sources=(
+        "Reuters, July 2015 (docs/history.md, N); PTA's own words in RapidMobile (O)",
+        "BlackBerry blog, Marty Beard, 30 November 2015 (P) and 31 December 2015 (Q)",
+        "The Nation (Pakistan), 2 January 2016 (R)",
+    ),
+)

@@ -1,0 +1,97 @@
+"""Frames, proofs and answers of a carrier: what is written is read back, and nothing but our own errors escapes."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.wire.api.carrier import Admitted, Refusal, parse_admitted
+from services.wire.envelope import Recipient, RecipientHeader
+from services.wire.errors import TiersError
+from services.wire.frames import (
+    Accepted,
+    Ack,
+    Bye,
+    Challenge,
+    Deliver,
+    Delivery,
+    Drained,
+    Hello,
+    Refused,
+    Send,
+    Welcome,
+    parse_from_device,
+    parse_from_relay,
+    session_message,
+)
+from services.wire.identity import Identity, Role
+from services.wire.proof import claimed_pin
+
+RAW = msgspec.Raw(b'{"a":1}')
+DEVICE = [Hello("2100000b", "sig"), Send(RAW), Ack(("1-0", "1-1"))]
+RELAY = [
+    Challenge("nonce"),
+    Welcome(1),
+    Accepted(("m",)),
+    Refused("m", "c", "d"),
+    Deliver((Delivery("1-0", RAW),)),
+    Drained(1),
+    Bye("c", "d"),
+]
+
+
+def spelled(frame: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(frame)
+
+
+@pytest.mark.parametrize("frame", DEVICE)
+def test_what_a_device_says_is_read_back(frame: msgspec.Struct) -> None:
+    assert spelled(parse_from_device(spelled(frame))) == spelled(frame)
+    with pytest.raises(TiersError, match=r"frame\.malformed"):
+        parse_from_relay(spelled(frame))
+
+
+@pytest.mark.parametrize("frame", RELAY)
+def test_what_a_relay_says_is_read_back(frame: msgspec.Struct) -> None:
+    assert spelled(parse_from_relay(spelled(frame))) == spelled(frame)
+    with pytest.raises(TiersError, match=r"frame\.malformed"):
+        parse_from_device(spelled(frame))
+
+
+def test_a_challenge_is_answered_for_one_relay_one_nonce_and_one_pin() -> None:
+    one, two = Identity(Role.GATEWAY, "1"), Identity(Role.GATEWAY, "2")
+    said = {session_message(*args) for args in ((one, "n", "p"), (two, "n", "p"), (one, "m", "p"), (one, "n", "q"))}
+    assert len(said) == 4
+
+
+ANY = st.one_of(
+    st.binary(max_size=100), st.text(max_size=100), st.sampled_from([spelled(one)[:-1] for one in DEVICE + RELAY])
+)
+
+
+@given(ANY)
+def test_nothing_but_our_own_errors_ever_escapes(raw: bytes | str) -> None:
+    for parse in (parse_from_device, parse_from_relay):
+        with pytest.raises(TiersError, match=r"^frame\.malformed"):
+            parse(raw)
+
+
+@given(st.one_of(st.none(), st.text(max_size=60), st.text(max_size=60).map("Device {}".format)))
+@pytest.mark.parametrize("lone", ["", "\udc80"])
+def test_no_authorization_header_does_more_than_be_refused(lone: str, header: str | None) -> None:
+    with pytest.raises(TiersError, match=r"^request\.proof"):
+        claimed_pin(None if header is None else header + lone)
+
+
+GOOD = Recipient(RecipientHeader("A256GCMKW", "k", "A" * 16, "A" * 22), "A" * 43)
+
+
+def test_a_carriers_answers_are_told_apart_by_their_members() -> None:
+    said = Admitted((GOOD, Refusal("c", "d"), GOOD))
+    assert parse_admitted(spelled(said)) == said
+
+
+@given(st.one_of(st.binary(max_size=100), st.binary(max_size=60).map(lambda raw: b'{"answers":[' + raw + b"1]}")))
+def test_a_carriers_nonsense_is_refused(raw: bytes) -> None:
+    with pytest.raises(TiersError):
+        parse_admitted(raw)
