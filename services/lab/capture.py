@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from services.device.client import Device
+from services.device.keyring import EPOCH_SLACK
 from services.device.store import HandsetStore
 from services.lab.asks import other_agency_folder
 from services.lab.desk import Desk, Sent
@@ -26,7 +27,7 @@ from services.lab.world import World
 from services.wire.envelope import format_envelope
 from services.wire.keytree import epoch_of
 
-DRAIN_MINUTES = 2
+DRAIN_MINUTES = EPOCH_SLACK + 1
 """After so many minutes a drained handset has erased the last minute in which something was sent."""
 _DRAIN_SECONDS = 15.0
 _KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.key"), "auditor": ("hpke.key",)}

@@ -32,7 +32,9 @@ _SETTINGS = {
     "mediation_listen": _NOWHERE,
     **{f"{name}_url": f"https://{_NOWHERE}" for name in ("gateway", "carrier", "ledger", "witness")},
 }
-_MEDIATION = "Beside these, the carrier takes X2 and X3 on a TLS port of its own, from `gateway` (docs/spec/product.md)."
+_NOTES = """\
+`anyone` has no certificate: a device signs its requests with its own key instead. A wrong role gets 403 before the body is read.
+Beside these, the carrier takes X2 and X3 on a TLS port of its own, from `gateway` ([docs/spec/product.md](docs/spec/product.md))."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -76,7 +78,7 @@ def render(found: dict[str, tuple[Row, ...]]) -> str:
     lines += [_line(f"`{role}`", row) for role, rows in own.items() for row in rows]
     rows = next(iter(found.values()))
     lines += [_line("every party", row) for row in rows if row in shared]
-    return "\n".join([*lines, "", _MEDIATION])
+    return "\n".join([*lines, "", _NOTES])
 
 
 def _line(party: str, row: Row) -> str:

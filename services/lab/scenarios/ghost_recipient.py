@@ -1,20 +1,21 @@
 """Ghost recipient: one more reader is named in the message, and nobody is to notice."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
-from services.device.client import Device
-from services.lab.cast import handset
-from services.lab.desk import Note, Sent
+from services.lab.desk import Note
 from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.custody import CUSTOMER, Arrangement, Custody, Holder, Reader
+from services.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
 from services.wire.envelope import Channel, Protected, Recipient, Service
 from services.wire.jose import HpkeJwk
 from services.wire.secret import Secret
 
 E = Channel.ENTERPRISE
 NOTE = Note("priya", "quentin", E, Service.BBM, "Only the two of us know this number: 2580")
+GHOST = "org/S50000001/3100000f/1"
+"""A colleague who does not exist. A `kid` is a label: the key under it is the auditor's."""
 
 
 def _haunted(ghost: Reader) -> Custody:
@@ -23,17 +24,47 @@ def _haunted(ghost: Reader) -> Custody:
     def seal(cek: Secret, header: Protected, sent: str, holder: Holder, to: Sequence[Reader]) -> list[Recipient]:
         return CUSTOMER.seal(cek, header, sent, holder, (*to, ghost))
 
-    return Custody("customer", CUSTOMER.holds, CUSTOMER.readers, CUSTOMER.signed, seal, CUSTOMER.unseal)
+    return replace(CUSTOMER, seal=seal)
 
 
-def _ghost(stage: Stage) -> Reader:
+def _haunt(stage: Stage) -> None:
     jwk = (stage.desk.world.root / "trust" / "auditors" / "cbi.jwk").read_bytes()
-    return Reader("auditor/cbi/1", msgspec.json.decode(jwk, type=HpkeJwk))
+    custody = _haunted(Reader(GHOST, msgspec.json.decode(jwk, type=HpkeJwk)))
+    stage.desk.devices["priya"]._arrangement = replace(INDIA, enterprise=custody)  # noqa: SLF001 - the maker's update
 
 
-async def _send_haunted(stage: Stage) -> Sent:
-    sender: Device = stage.desk.devices["priya"]
-    sender._arrangement = Arrangement(enterprise=_haunted(_ghost(stage)))  # noqa: SLF001 - the maker's update
-    sealed = await sender.seal(E, NOTE.service, handset(NOTE.to).pin, NOTE.text.encode())
-    await sender._session_send(sealed)  # noqa: SLF001 - as above
-    return Sent(NOTE, sealed)
+async def _honest(stage: Stage) -> None:
+    await stage.send("honest", NOTE)
+    stage.tell("A reader more", "The relay cannot add one by itself: it has no content key to wrap. So the handset must do it.")
+    _haunt(stage)
+    await stage.refused("the haunted message", "envelope.recipients", stage.desk.send(NOTE))
+    stage.tell("An honest relay", "It counts the readers and refuses: the receiver's device and the customer's key server, nobody else.")
+
+
+async def _rogue(stage: Stage) -> None:
+    stage.tell("The relay is in on it", "The same handset, and a relay that was told not to count.")
+    _haunt(stage)
+    sent = await stage.send("haunted", NOTE)
+    kids = [one.header.kid for one in sent.envelope.jwe.recipients]
+    stage.check("readers", len(kids), 3)
+    stage.tell("Delivered", f"Quentin opens it and sees nothing odd. The envelope says: {', '.join(kids)}.")
+
+
+SCENARIO = Scenario(
+    name="ghost-recipient",
+    title="Ghost recipient: one more reader, and nobody told",
+    acts=(
+        Act(_honest, cells=(Cells("auditor", sealed=("honest",)), Cells("customer", reads=("honest",)))),
+        Act(
+            _rogue,
+            rogues={"gateway": "any-readers"},
+            cells=(Cells("auditor", reads=("haunted",)), Cells("gateway", sealed=("haunted",))),
+        ),
+    ),
+    verdict="Against an honest relay the ghost loses. With handset and relay both in on it, it wins.",
+    caught=(
+        "The recipients list: it cannot be hidden from whoever gets the message. The receiver's handset and the customer's "
+        "journal both hold it. Ours do not count readers; one that did would catch it."
+    ),
+    sources=("docs/spec/envelope.md, must 7; docs/attacks.md, the relay",),
+)

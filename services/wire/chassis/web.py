@@ -126,6 +126,8 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> Iterable[Route]:
+    """Yield the rows that stand in every party's table."""
+
     async def healthz(_caller: Identity, _request: web.Request) -> Health:
         return Health()
 
