@@ -173,13 +173,14 @@ class Delivery:
             if isinstance(answer, Refusal):
                 self._refuse([item], _as_error(answer))
             else:
-                self._stored.put(msgspec.structs.replace(item, envelope=add_recipient(item.envelope, answer)))
+                self._stored.put(Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at))
 
     async def _commit(self, batch: list[Submission | Ack]) -> None:
         items = [item for item in batch if isinstance(item, Submission)]
         acks = [item for item in batch if isinstance(item, Ack)]
         try:
-            outcomes = await self._mailboxes.commit([self._entry(item) for item in items], acks)
+            now = self._clock()
+            outcomes = await self._mailboxes.commit([self._entry(item, now) for item in items], acks)
         except Ours as error:
             self._note("store", down=error.code)
             self._refuse(items, error)
@@ -193,12 +194,12 @@ class Delivery:
         for item, outcome in zip(items, outcomes, strict=True):
             self._settle(item, outcome)
 
-    def _entry(self, item: Submission) -> Entry:
+    def _entry(self, item: Submission, now: int) -> Entry:
         header = item.parsed.header
-        matches = self._tasks.match(header, self._clock(), len(item.envelope))
+        matches = self._tasks.match(header, now, len(item.envelope))
         if not matches:
             return Entry(header, item.envelope, item.parsed.jwe.protected)
-        self._last_at = max(self._last_at + 1, self._clock() * 1_000_000)
+        self._last_at = max(self._last_at + 1, now * 1_000_000)
         return Entry(header, item.envelope, item.parsed.jwe.protected, self._last_at, matches)
 
     def _settle(self, item: Submission, outcome: Outcome) -> None:

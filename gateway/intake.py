@@ -7,7 +7,7 @@ from gateway.delivery import Delivery, Sender, Submission
 from gateway.devices import Device, Registry
 from gateway.orders import InForce
 from services.wire.encoding import parse_json
-from services.wire.envelope import Jwe, parse_envelope, parse_protected
+from services.wire.envelope import Envelope, Jwe, parse_envelope, parse_protected
 from services.wire.errors import TiersError, Unauthenticated
 
 
@@ -34,12 +34,23 @@ class Intake:
         parsed = parse_envelope(raw)
         now = self._clock()
         device = self._registry.cached(pin, now) or await self.device(pin)
-        to = parsed.header.to
-        receiver = self._registry.cached(to, now) or await self._registry.find(to)
-        way = decide(parsed, device, receiver, now, self._arrangement)
-        self._orders.check(parsed.header, now)
-        self._orders.saw(parsed)
-        self._delivery.submit(Submission(parsed, raw, len(raw), sender, now), way)
+        receiver = self._registry.cached(parsed.header.to, now) or await self._registry.find(parsed.header.to)
+        self._submit(Submission(parsed, raw, len(raw), sender, now), device, receiver)
+
+    def take_known(self, pin: str, parsed: Envelope, raw: bytes, sender: Sender) -> bool:
+        """Do as `take` if both ends are known without asking the store; returns whether they were."""
+        now = self._clock()
+        device, receiver = self._registry.cached(pin, now), self._registry.cached(parsed.header.to, now)
+        if device is None or receiver is None:
+            return False
+        self._submit(Submission(parsed, raw, len(raw), sender, now), device, receiver)
+        return True
+
+    def _submit(self, item: Submission, device: Device, receiver: Device | None) -> None:
+        way = decide(item.parsed, device, receiver, item.at, self._arrangement)
+        self._orders.check(item.parsed.header, item.at)
+        self._orders.saw(item.parsed)
+        self._delivery.submit(item, way)
 
     async def device(self, pin: str) -> Device:
         """Return the record of a device; raises `Unauthenticated`."""

@@ -1,4 +1,4 @@
-"""The relay's store on Valkey or Redis (7 or later): streams, and one atomic script for each message. Thin I/O.
+"""The relay's store on Valkey or Redis (7 or later): streams, and one atomic script for each commit. Thin I/O.
 
     {sNN}:box:<pin>      stream  the mailbox: field e = the envelope
     {sNN}:mids:<8 hex>   set     what was accepted, by the first 32 bits of the mid: 65.536 s of a UUIDv7's clock
@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from hiredis import ReplyError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -45,27 +44,44 @@ _ALREADY, _FULL = 0, 1
 _SURE = MAX_BYTES // MAX_ENVELOPE // 64 * 64
 """So many messages fit whatever their sizes."""
 
-# Reads first and the record of the mid last: a script that the store cuts short has at worst stored a message that it
-# would store again. A key's life is looked at before it is written, because a write costs a line in the log. The size
-# of a mailbox is asked for one message in 64, because the store walks through the whole of it to tell.
+# One call for all messages of a commit. Not one each, because the store reads a connection in pieces of 16 KiB and
+# makes what it has done durable after each piece: a call is one piece, whatever its size, so a commit is one fsync.
+# A full mailbox shows before anything of its message is written. A key's life is looked at before it is written, because a
+# write costs a line in the log. The size of a mailbox is asked for one message in 64, because the store walks through
+# the whole of it to tell.
 _ACCEPT = f"""
-local box, mids, li = KEYS[1], KEYS[2], KEYS[3]
-local once, envelope, at, header = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
-local waiting = redis.call('XLEN', box)
-if waiting >= {MAX_MESSAGES} then return {_FULL} end
-if waiting >= {_SURE} and waiting % 64 == 0 and redis.call('MEMORY', 'USAGE', box, 'SAMPLES', 0) > {MAX_BYTES} then
-  return {_FULL}
+local out, next, known = {{}}, 1, {{}}
+local function lives(key, least, seconds)
+  if known[key] then return end
+  known[key] = true
+  if redis.call('TTL', key) < least then redis.call('EXPIRE', key, seconds) end
 end
-for i = 5, #ARGV, 2 do
-  redis.call('XADD', li .. ':' .. ARGV[i], '*', 'at', at, 'header', header, 'envelope', envelope, 'to', ARGV[i + 1])
-  redis.call('SADD', li, ARGV[i])
+local function accept(box, mids, li, at)
+  local once, envelope, copies = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local waiting = redis.call('XLEN', box)
+  local full = waiting >= {MAX_MESSAGES} or waiting >= {_SURE} and waiting % 64 == 0
+    and redis.call('MEMORY', 'USAGE', box, 'SAMPLES', 0) > {MAX_BYTES}
+  if (full or copies > 0) and redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
+  if full then return {_FULL} end
+  for i = at + 5, at + 3 + 2 * copies, 2 do
+    local xid = ARGV[i]
+    redis.call('XADD', li .. ':' .. xid, '*',
+      'at', ARGV[at + 3], 'header', ARGV[at + 4], 'envelope', envelope, 'to', ARGV[i + 1])
+    if not known[li .. xid] then redis.call('SADD', li, xid) end
+    known[li .. xid] = true
+  end
+  if redis.call('SADD', mids, once) == 0 then return {_ALREADY} end
+  local id = redis.call('XADD', box, '*', 'e', envelope)
+  lives(mids, {REPEAT_S}, {REPEAT_S + _BUCKET_S})
+  lives(box, {_KEEP_S}, {_KEEP_S + _DAY_S})
+  return id
 end
-local id = redis.call('XADD', box, '*', 'e', envelope)
-if redis.call('TTL', box) < {_KEEP_S} then redis.call('EXPIRE', box, {_KEEP_S + _DAY_S}) end
-redis.call('SADD', mids, once)
-if redis.call('TTL', mids) < {REPEAT_S} then redis.call('EXPIRE', mids, {REPEAT_S + _BUCKET_S}) end
-return id
+for i = 1, #KEYS, 3 do
+  out[#out + 1] = accept(KEYS[i], KEYS[i + 1], KEYS[i + 2], next)
+  local copies = tonumber(ARGV[next + 2])
+  next = next + 3 + (copies > 0 and 2 + 2 * copies or 0)
+end
+return out
 """
 
 _FORGET = """
@@ -120,12 +136,11 @@ class RedisMailboxes:
         copied = [(match.xid, shard_of(entry.header.to)) for entry in entries for match in entry.matches]
         self._note(copied)
         try:
-            replies = await self._pipe.run([*map(_accept, entries), *map(_ack, acks)])
+            outcomes = await self._run(entries, acks)
         finally:
             self._note(copied)
             if copied:
                 self.on_copies({xid for xid, _shard in copied})
-        outcomes = list(map(_outcome, replies[: len(entries)]))
         if Verdict.FAILED in outcomes:
             self._pipe.close()  # a new connection brings the script along, and may lead to a store that can write
         if Verdict.FULL in outcomes:
@@ -133,6 +148,17 @@ class RedisMailboxes:
             for pin in full:
                 await self.expire(pin, KEEP_MS)
         return outcomes
+
+    async def _run(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
+        """Run a commit as one transaction, again for the sake of one fsync; its replies come in that of EXEC."""
+        commands = [*([_accept(entries)] if entries else []), *map(_ack, acks)]
+        if not commands:
+            return []
+        (*_queued, done) = await self._pipe.run([("MULTI",), *commands, ("EXEC",)])
+        if not entries:
+            return []
+        said = done[0] if isinstance(done, list) else done
+        return list(map(_outcome, said)) if isinstance(said, list) else [Verdict.FAILED] * len(entries)
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """See the Protocol."""
@@ -199,14 +225,19 @@ class RedisMailboxes:
             raise unavailable() from None
 
 
-def _accept(entry: Entry) -> Command:
-    head = entry.header
-    tag = _TAGS[shard_of(head.to)]
-    keys = (f"{tag}:box:{head.to}", f"{tag}:mids:{head.mid[:8]}", f"{tag}:li")
-    if not entry.matches:
-        return ("EVALSHA", _ACCEPT_SHA, 3, *keys, repeat_key(head), entry.envelope)
-    copies = (part for match in entry.matches for part in (match.xid, int(match.direction)))
-    return ("EVALSHA", _ACCEPT_SHA, 3, *keys, repeat_key(head), entry.envelope, entry.at, entry.protected, *copies)
+def _accept(entries: Sequence[Entry]) -> Command:
+    keys: list[str] = []
+    args: list[bytes | str | int] = []
+    for entry in entries:
+        head = entry.header
+        tag = _TAGS[shard_of(head.to)]
+        keys += (f"{tag}:box:{head.to}", f"{tag}:mids:{head.mid[:8]}", f"{tag}:li")
+        args += (repeat_key(head), entry.envelope, len(entry.matches))
+        if entry.matches:
+            args += (entry.at, entry.protected)
+            for match in entry.matches:
+                args += (match.xid, int(match.direction))
+    return ("EVALSHA", _ACCEPT_SHA, len(keys), *keys, *args)
 
 
 def _ack(ack: Ack) -> Command:
@@ -216,8 +247,6 @@ def _ack(ack: Ack) -> Command:
 def _outcome(reply: Any) -> Outcome:
     if isinstance(reply, bytes):
         return reply.decode()
-    if isinstance(reply, ReplyError):
-        return Verdict.FAILED
     return Verdict.ALREADY if reply == _ALREADY else Verdict.FULL
 
 

@@ -112,6 +112,8 @@ class Tasks:
 
         A message to oneself is one message: it comes from the target.
         """
+        if header.sender not in self._by_pin and header.to not in self._by_pin:
+            return ()
         sent = self._of(header.sender, header, now, size, Direction.FROM_TARGET)
         if header.to == header.sender:
             return sent

@@ -32,6 +32,7 @@ class Window:
         self._out: dict[str, int] = {}
         self._bytes = 0
         self._last = START
+        self._order = _order(START)
         self._missed = 0
 
     @property
@@ -64,10 +65,11 @@ class Window:
 
     def push(self, message: Message) -> bool:
         """Take a message that was just stored; returns whether to hand it out now, else it was or will be read back."""
-        if _order(message.id) <= _order(self._last):
+        order = _order(message.id)
+        if order <= self._order:
             return False  # a read that ran behind the store's write and ahead of its answer had it
         if self.level and self.room():
-            self._hand_out(message)
+            self._hand_out(message, order)
             return True
         self.changed()
         return False
@@ -89,9 +91,9 @@ class Window:
             if not self.room():
                 return out
             if kept(message):
-                self._last = message.id
+                self._last, self._order = message.id, _order(message.id)
                 continue
-            self._hand_out(message)
+            self._hand_out(message, _order(message.id))
             out.append(message)
         if len(read) < asked and mark == self._missed:
             self._stand = Stand.LEVEL
@@ -107,11 +109,11 @@ class Window:
                 freed.append(place)
         return tuple(freed)
 
-    def _hand_out(self, message: Message) -> None:
+    def _hand_out(self, message: Message, order: tuple[int, int]) -> None:
         size = len(message.envelope)
         self._out[message.id] = size
         self._bytes += size
-        self._last = message.id
+        self._last, self._order = message.id, order
 
 
 def _order(place: str) -> tuple[int, int]:

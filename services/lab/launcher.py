@@ -1,10 +1,13 @@
 """Start a party's own program on classroom time: `python -m services.lab.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE`.
 
 It changes the process, never the party's code: the clock always; for `tiers matrix --leak` one seeded fault; for a
-scenario what a party does on purpose.
+scenario what a party does on purpose. With `SSLKEYLOGFILE` set its TLS connections leave their keys there, so that
+Wireshark reads a capture of them.
 """
 
+import os
 import runpy
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -18,6 +21,8 @@ def main() -> None:
     clock = Clock(Path(path))
     time.time_ns = clock.time_ns
     time.time = lambda: clock.time_ns() / 1e9
+    if keys := os.environ.get("SSLKEYLOGFILE"):
+        leave_keys(keys)
     if rest[0] == "--leak":
         from services.lab.leaks import plant  # noqa: PLC0415 - a party that leaks nothing carries none of it
 
@@ -30,6 +35,18 @@ def main() -> None:
         rest = rest[2:]
     sys.argv = rest
     runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+
+
+def leave_keys(path: str) -> None:
+    """Have every TLS context of this process write its sessions' keys to `path` (the format of NSS and Wireshark)."""
+    make = ssl.SSLContext.__new__
+
+    def logged(cls: type[ssl.SSLContext], *args: int) -> ssl.SSLContext:
+        context = make(cls, *args)
+        context.keylog_filename = path
+        return context
+
+    ssl.SSLContext.__new__ = staticmethod(logged)  # type: ignore[assignment,method-assign]  # asyncio checks the class
 
 
 if __name__ == "__main__":

@@ -33,8 +33,9 @@ _SETTINGS = {
     **{f"{name}_url": f"https://{_NOWHERE}" for name in ("gateway", "carrier", "ledger", "witness")},
 }
 _NOTES = """\
-`anyone` has no certificate: a device signs its requests with its own key instead. A wrong role gets 403 before the body is read.
-Beside these, the carrier takes X2 and X3 on a TLS port of its own, from `gateway` ([docs/spec/product.md](docs/spec/product.md))."""
+`anyone` has no certificate: a device signs its requests with its own key instead.
+A wrong role gets 403 before the body is read.
+Beside these, the carrier takes X2 and X3 from `gateway` on a TLS port of its own ([product](docs/spec/product.md))."""
 
 
 class Row(msgspec.Struct, frozen=True):

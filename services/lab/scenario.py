@@ -66,7 +66,7 @@ class Stage:
         """Return how many leaves the public log has, from a checkpoint that the pinned witness cosigned."""
         peer = self.desk.as_(OPERATOR).peer("ledger")
         try:
-            note = (await peer.ask_raw("GET", "/checkpoint")).decode("ascii")
+            note = (await peer.ask_raw("GET", "/checkpoint")).decode()
         except Missing:
             return 0
         log = parse_trust(read_folder(self.desk.world.root / "trust")).log

@@ -109,6 +109,18 @@ FromDevice = Hello | Send | Ack
 FromRelay = Challenge | Welcome | Accepted | Refused | Deliver | Drained | Bye
 
 
+_SEND, _END = b'{"type":"send","envelope":', b"}"
+
+
+def envelope_in(frame: bytes) -> bytes | None:
+    """Return what a compact `send` frame carries, not looked at yet; `None` for any other frame.
+
+    Where that is an envelope in its one spelling, this was a frame, and need not be parsed as one. Where it is not,
+    `parse_from_device` has the say.
+    """
+    return frame[len(_SEND) : -1] if frame.startswith(_SEND) and frame.endswith(_END) else None
+
+
 def parse_from_device(raw: bytes | str) -> FromDevice:
     """Read a frame of a device; raises `Yours`."""
     return parse_json(FromDevice, raw, "frame.malformed")  # type: ignore[arg-type]  # a union is no `type[T]` to mypy

@@ -60,7 +60,8 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a warrant says (RFC 7519 names where there are some). `nbf` and `exp` are seconds since 1970.
 
     `iss` is the court's name and `aud` the carrier's (both `in` for `court/in` and `carrier/in`), `sub` the target's
-    PIN, `agency` the auditor who may receive, `liid` the lawful interception identifier (TS 103 120: 1 to 25 printable ASCII characters).
+    PIN, `agency` the auditor who may receive, `liid` the lawful interception identifier (TS 103 120: 1 to 25 printable
+    ASCII characters).
     """
 
     jti: Uuid

@@ -150,9 +150,7 @@ def leaves(world: World) -> list[Leaf]:
         return []
     size = int((folder / "checkpoint").read_text().split("\n")[1])
     width = independent.WIDTH
-    bundles = [
-        independent._bundle(folder, first // width, min(width, size - first)) for first in range(0, size, width)
-    ]
+    bundles = [independent._bundle(folder, first // width, min(width, size - first)) for first in range(0, size, width)]
     return [parse_leaf(entry) for bundle in bundles for entry in bundle]
 
 

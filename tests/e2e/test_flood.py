@@ -1,4 +1,4 @@
-"""A target floods the relay so that the copies of what matters are lost (Sherr et al. 2009): nothing is lost in silence."""
+"""A target floods the relay so that copies are lost (Sherr et al. 2009): nothing is lost in silence."""
 
 import asyncio
 import sys

@@ -35,6 +35,8 @@ _PROTECTED = _SEND + len(b'{"protected":"')
 _MID = slice(PREFIX, PREFIX + 36)
 _pack: Callable[[tuple[bytes, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # takes any tuple
 
+_MULTI, _EXEC = _pack((b"MULTI",)), _pack((b"EXEC",))
+
 
 class Link(asyncio.Protocol):
     """The store: one batch under way."""
@@ -184,7 +186,8 @@ class Bare:
             asked = [_pack((b"XRANGE", one.box, b"(" + one.last, b"+", b"COUNT", b"%d" % CHUNK)) for one in reads]
             for one in reads:
                 one.behind = False
-            replies = await self._store.run([*packed, *acks, *asked])
+            # as one transaction: the store makes durable what it has done after every 16 KiB that it reads, else
+            (*_, replies) = await self._store.run([_MULTI, *packed, *acks, *asked, _EXEC])
             self._answer(sends, replies, reads, replies[len(replies) - len(reads) :])
 
     def _answer(self, sends: list[Any], replies: list[Any], reads: "deque[Session]", found: list[Any]) -> None:

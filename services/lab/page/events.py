@@ -144,10 +144,17 @@ class Logged(Event, frozen=True):
 
 
 class Measured(Event, frozen=True):
-    """The lab attacked everything: docs/spec/matrix.md, and which of its messages is which `mid`."""
+    """The lab attacked everything: docs/spec/matrix.md, which of its messages is which `mid`, and their keys.
+
+    `keys` are (words, hex) for each message: what a derivation calls a key, and its bytes.
+    """
 
     matrix: msgspec.Struct
     mids: dict[str, str]
+    keys: dict[str, tuple[tuple[str, str], ...]]
+
+    def __repr__(self) -> str:
+        return "<Measured>"
 
 
 class Reset(Event, frozen=True):

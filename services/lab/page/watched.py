@@ -66,8 +66,11 @@ class WatchedDesk(Desk):
         self.feed.append(events.Told(title, text))
 
     def measured(self, matrix: msgspec.Struct, story: Story) -> None:
-        """Write down a measured matrix (docs/spec/matrix.md)."""
-        self.feed.append(events.Measured(matrix, {key: sent.mid for key, sent in story.messages.items()}))
+        """Write down a measured matrix (docs/spec/matrix.md) with the keys that its derivations name."""
+        from services.lab.page.keybook import keys_of  # noqa: PLC0415 - a classroom starts without the attack
+
+        mids = {key: sent.mid for key, sent in story.messages.items()}
+        self.feed.append(events.Measured(matrix, mids, keys_of(self, story.messages)))
 
     async def send(self, note: Note) -> Sent:
         """See `Desk`; the copies that a warrant brings are waited for."""

@@ -44,7 +44,7 @@ const TABLE = [
   ["auditor", "The auditor", "its key, valid warrants, the delivered product, the grants", ["auditor"], "copied", true, covered],
   ["auditor-none", "An agency without a warrant", "a second agency’s certificate and every answer that it gets: refusals", ["auditor"], "all", false, () => no("Every party refuses it: no warrant names this agency.")],
   ["auditor-expired", "The auditor, after expiry", "the answers it gets once the warrant has expired", ["auditor"], "all", true, () => no("The warrant is over: the carrier grants nothing any more.")],
-  ["auditor-wrong-subject", "The auditor, with Priya’s grant only", "the grant for Priya, and all ciphertext", ["auditor"], "all", true, (one, view) => (party("priya")(one) ? covered(one, view) : no("The grant is for another subscriber: her tree of keys is not his."))],
+  ["auditor-wrong-subject", "The auditor, Priya’s grant only", "the grant for Priya, and all ciphertext", ["auditor"], "all", true, (one, view) => (party("priya")(one) ? covered(one, view) : no("The grant is for another subscriber: her tree of keys is not his."))],
   ["auditor-outside-window", "The auditor, outside the window", "all grants, and all ciphertext", ["auditor"], "all", true, covered],
   ["court", "The court", "the judge’s key and the register of warrants", ["court"], "none", true, never],
   ["ledger", "The public log", "the log, its key, its witness: no target’s name", ["ledger"], "none", false, never],
@@ -83,7 +83,9 @@ export function verdict(view, vantage, one) {
 }
 
 /** Say which metadata a vantage has of a message: "all", "size" or "none". */
-export function metadataFor(vantage, one) {
+export function metadataFor(view, vantage, one) {
+  const cell = vantage.id === "all" ? null : cellOf(view, vantage.id, one.mid);
+  if (cell) return cell.metadata.includes("from") ? "all" : cell.metadata.includes("size") ? "size" : "none";
   if (vantage.metadata !== "copied") return vantage.metadata;
   return one.copies.length > 0 ? "all" : "none";
 }

@@ -24,7 +24,7 @@ export function Bytes() {
     ${chosen
       ? html`<div class="choice"><${Moment} one=${chosen} early=${early} set=${setEarly} /></div>`
       : html`<label class="paste"><span>Paste an envelope</span><textarea rows="4" spellcheck=${false} value=${pasted} onInput=${(typed) => setPasted(typed.target.value)} placeholder=${'{"protected":"…","recipients":[…],"iv":"…","ciphertext":"…","tag":"…"}'}></textarea></label>`}
-    ${chosen && metadataFor(vantage.value, chosen) !== "all" ? html`<p class="panel empty">${vantage.value.title} does not hold this envelope. ${verdict(view, vantage.value, chosen).why}</p>` : raw && html`<${Panels} key=${raw} raw=${raw} one=${chosen} early=${early} view=${view} />`}
+    ${chosen && metadataFor(view, vantage.value, chosen) !== "all" ? html`<p class="panel empty">${vantage.value.title} does not hold this envelope. ${verdict(view, vantage.value, chosen).why}</p>` : raw && html`<${Panels} key=${raw} raw=${raw} one=${chosen} early=${early} view=${view} />`}
   </div>`;
 }
 

@@ -21,17 +21,17 @@ export function Peek({ one }) {
   if (!one) return html`<section class="peek empty" aria-label="What is seen"><p>Write something on a handset, or play the story. The message appears here as <strong>${who.title.toLowerCase()}</strong> sees it.</p></section>`;
   const { reads, why, measured } = verdict(view, who, one);
   return html`<section class="peek" aria-label=${`What is seen as ${who.title}`}>
-    <${Metadata} one=${one} who=${who} />
+    <${Metadata} one=${one} who=${who} view=${view} />
     <div class="content">
       <p class="head"><${Verdict} reads=${reads} /> <span class="as">${who.title}</span> <span class="source">${measured ? "measured" : who.id === "all" ? "" : "declared"}</span></p>
-      ${reads ? html`<p class="plain">${one.subject && html`<strong>${one.subject}: </strong>`}${one.text}</p>` : html`<p class="cipher" aria-label="ciphertext">${metadataFor(who, one) === "none" ? "nothing of it is here" : sealedBytes(one)}</p>`}
+      ${reads ? html`<p class="plain">${one.subject && html`<strong>${one.subject}: </strong>`}${one.text}</p>` : html`<p class="cipher" aria-label="ciphertext">${metadataFor(view, who, one) === "none" ? "nothing of it is here" : sealedBytes(one)}</p>`}
       <p class="why">${why}</p>
     </div>
   </section>`;
 }
 
-function Metadata({ one, who }) {
-  const held = metadataFor(who, one);
+function Metadata({ one, who, view }) {
+  const held = metadataFor(view, who, one);
   const size = `${grouped(envelopeOf(one).length)} bytes`;
   const all = held === "all";
   const rows = [

@@ -20,6 +20,7 @@ const WIDE = {
     "enterprise.from": [6, 268, 158, 136],
     "enterprise.to": [816, 268, 158, 136],
   },
+  notes: { relay: [207, 258, "start"], mailbox: [621, 258, "start"] },
   stations: {
     consumer: { from: [85, 160], relay: [283, 160], carrier: [490, 160], mailbox: [697, 160], to: [895, 160] },
     enterprise: { from: [85, 320], relay: [283, 320], carrier: [490, 320], mailbox: [697, 320], to: [895, 320] },
@@ -58,6 +59,7 @@ const TALL = {
     acme: [6, 844, 174, 42],
     globex: [192, 844, 174, 42],
   },
+  notes: { relay: [354, 201, "end"], mailbox: [354, 495, "end"] },
   stations: {
     consumer: { from: [92, 78], relay: [92, 234], carrier: [92, 392], mailbox: [92, 528], to: [92, 692] },
     enterprise: { from: [280, 78], relay: [280, 234], carrier: [280, 392], mailbox: [280, 528], to: [280, 692] },

@@ -1,7 +1,7 @@
 // The two lanes: one relay and one mailbox store for both, the carrier on one of them only.
 
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
-import { as, event, now, still, step, vantage } from "../state.js";
+import { as, event, now, playing, still, step, vantage } from "../state.js";
 import { capital, copying, envelopeOf, grouped, holdings, locksOf, messageOf } from "../model/all.js";
 import { verdict } from "../model/vantages.js";
 import { Box, Copy, Letter } from "./drawing.js";
@@ -51,6 +51,7 @@ export function Stage() {
   const view = now.value;
   const narrow = useNarrow();
   const place = places(narrow);
+  useEffect(() => { if (narrow && playing.value) document.querySelector(".now .letter")?.scrollIntoView({ block: "center" }); }, [step.value]);
   if (!view.world) return html`<div class="stage waiting">The classroom is starting …</div>`;
   const focus = view.focus && messageOf(view, view.focus);
   return html`<figure class="stage">
@@ -70,7 +71,7 @@ function Ground({ place, view, focus, narrow }) {
   const party = (id, title, note, see, extra = {}) => {
     const here = boxesHere(focus).has(id);
     const choose = () => (as.value = here ? "all" : see);
-    return html`<${Box} at=${boxes[id]} title=${title} note=${note} lit=${Boolean(rows[id]?.key)} here=${here} acts=${acts.has(id)} quiet=${extra.quiet} tag=${extra.tag} choose=${choose} says=${title} />`;
+    return html`<${Box} at=${boxes[id]} title=${title} note=${note} lit=${Boolean(rows[id]?.key)} here=${here} acts=${acts.has(id)} quiet=${extra.quiet} tag=${extra.tag} noteAt=${place.notes[id]} choose=${choose} says=${title} />`;
   };
   const knows = vantage.value.warrants;
   const copies = view.messages.filter((one) => one.copies.length).length;
@@ -84,10 +85,10 @@ function Ground({ place, view, focus, narrow }) {
     ${party("court", "Court", knows ? count(view.warrants.length, "warrant") : "", "court")}
     ${party("auditor", "Auditor", knows ? auditorNote(view, narrow) : "", "auditor")}
     ${party("ledger", narrow ? "Ledger" : "Public ledger", count(view.leaves.length, "leaf", "leaves"), "ledger")}
-    ${party("relay", "Relay", knows && tasks.length ? `copies ${tasks.join(", ")}` : "holds no key", "gateway", { tag: "low" })}
+    ${party("relay", "Relay", knows && tasks.length ? `copies ${tasks.join(", ")}` : "holds no key", "gateway")}
     ${party("carrier", "Carrier", knows && copies ? count(copies, "copy", "copies") : "master key", "operator", { tag: "low" })}
     <${Box} at=${boxes.nobody} title="Nobody" note="nothing stands here" tag="low" ghost=${true} />
-    ${party("mailbox", "Mailbox", "holds no key", "store", { tag: "low" })}
+    ${party("mailbox", "Mailbox", "holds no key", "store")}
     ${party("acme", "Acme", narrow ? "a customer" : "its own key server", "customer")}
     ${party("globex", "Globex", narrow ? "a customer" : "its own key server", "other-customer")}
   </g>`;

@@ -1,0 +1,71 @@
+"""Athens, 2004 to 2005: somebody uses the interception function without anybody's order."""
+
+import uuid
+
+import msgspec
+
+from services.lab.cast import APPLICANT, party
+from services.lab.desk import Note
+from services.lab.rogues import COPIES
+from services.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from services.wire.api.court import Entry
+from services.wire.envelope import Channel, Service
+
+C, E = Channel.CONSUMER, Channel.ENTERPRISE
+BBM = Note("alice", "bob", C, Service.BBM, "The minister flies at seven")
+BES = Note("priya", "quentin", E, Service.BBM, "The tender opens at noon")
+
+
+async def _interface(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    tell("Athens", "In 2004 intruders in a network's switches used its interception function on over a hundred phones.")
+    before = await stage.log_size()
+    relay = desk.as_(party("carrier").identity).peer("gateway")
+    path = f"/v1/tasks/{uuid.uuid4()}"
+    await stage.refused("a task without a warrant", "task.no_warrant", relay.ask_raw("PUT", path, b"{}"))
+    stage.check("leaves about it", await stage.log_size() - before, 1)
+    tell("Through the interface", "An intruder with the carrier's own certificate sets a task. No warrant: refused, and in the log.")
+    jti = await desk.apply("alice", BOTH, minutes=2)
+    await desk.decide(jti, "approval")
+    warrant = (await desk.as_(APPLICANT).peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)).warrant
+    unlogged = b'{"warrant":' + msgspec.json.encode(warrant) + b',"evidence":{}}'
+    await stage.refused("a task with a warrant that was never served", "task.no_warrant", relay.ask_raw("PUT", path, unlogged))
+    tell("With a true warrant, unlogged", "Two true signatures and no proof of logging: refused as well. Log first, act second.")
+    await stage.send("bbm", BBM)
+
+
+async def _inside(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    tell("From the inside", "The intruder changes the relay itself: it keeps a copy of everything, by no task at all.")
+    before = await stage.log_size()
+    await stage.send("bbm", BBM)
+    await stage.send("bes-bbm", BES)
+    copies = (desk.world.state("gateway") / COPIES).read_bytes()
+    stage.check("messages that it copied", copies.count(b"\n"), 2)
+    stage.check("of which the text lies in the copy", BBM.text.encode() in copies, False)
+    stage.check("leaves about it", await stage.log_size() - before, 0)
+    tell("What it gets", "Both envelopes, with who, to whom, when and how much. No text: in Athens the switch had the voices.")
+
+
+SCENARIO = Scenario(
+    name="athens",
+    title="Athens, 2004 to 2005: the interception function, used by somebody else",
+    acts=(
+        Act(_interface, cells=(Cells("gateway", sealed=("bbm",)),)),
+        Act(
+            _inside,
+            rogues={"gateway": "copy-all"},
+            cells=(
+                Cells("gateway", sealed=("bbm", "bes-bbm")),
+                Cells("gateway-and-subscriber", sealed=("bbm", "bes-bbm")),
+                Cells("operator", reads=("bbm",), sealed=("bes-bbm",)),
+            ),
+        ),
+    ),
+    verdict=(
+        "Through the interface the intruder loses, and leaves a leaf. Inside the relay he wins the metadata and the ciphertext, "
+        "silently; the text he wins only with the carrier's keys as well."
+    ),
+    caught="The log catches tasks, not thieves. A comparison of what the relay runs with what it should run would have.",
+    sources=("Prevelakis and Spinellis, The Athens Affair, IEEE Spectrum, July 2007 (not checked for this page)",),
+)

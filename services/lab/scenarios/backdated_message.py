@@ -1,0 +1,47 @@
+"""Backdated message: a target who knows the window dates its messages out of it."""
+
+from dataclasses import replace
+
+from services.lab.desk import Note
+from services.lab.scenario import Act, Cells, Scenario, Stage
+from services.wire.envelope import Channel, Service
+from services.wire.keytree import EPOCH_MS
+
+C = Channel.CONSUMER
+NOTE = Note("alice", "bob", C, Service.BBM, "This was written yesterday, as far as you know")
+
+
+async def _play(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    clock, alice = desk.world.clock, desk.devices["alice"]
+    hoarded = alice.ring.consumer
+    clock.turn(12)
+    await stage.warrant("alice", minutes=2, after=1)
+    clock.turn(1)
+    tell("The window is open", "Alice sets back the clock of a handset that keeps old keys, to name minutes before the window.")
+    alice.ring = replace(alice.ring, consumer=hoarded)
+    alice._clock = lambda: clock.now() - 10 * EPOCH_MS  # noqa: SLF001 - her own clock, turned back
+    await stage.refused("ten minutes back", "envelope.misdated", desk.send(NOTE))
+    alice._clock = lambda: clock.now() - 119_000  # noqa: SLF001 - as above
+    await stage.refused("two minutes back", "admission.epoch", desk.send(NOTE))
+    tell("Refused twice", "The relay takes what is dated within two minutes of its own clock, the carrier one minute either way.")
+    alice._clock = lambda: clock.now() - EPOCH_MS  # noqa: SLF001 - as above
+    await stage.send("one-back", Note("alice", "bob", C, Service.BBM, "One minute back, at the edge of the window"))
+    alice._clock = clock.now  # noqa: SLF001 - as above
+    clock.turn(1)
+    await stage.send("honest", Note("alice", "bob", C, Service.BBM, "The right time, in the middle of the window"))
+    clock.turn(1)
+    found = await desk.inspect(stage.warrants["alice"])
+    sealed = {one.mid: one.sealed for one in found.findings}
+    stage.check("why the first stays shut", sealed[stage.messages["one-back"].mid], "this minute lies outside the granted window")
+    tell("One minute at the edge", "Dated one minute back, in the window's first minute, it was copied, and no granted key opens it.")
+
+
+SCENARIO = Scenario(
+    name="backdated-message",
+    title="Backdated message: out of the window by the sender's own clock",
+    acts=(Act(_play, cells=(Cells("auditor", reads=("honest",), sealed=("one-back",)),)),),
+    verdict="The target wins one minute, the window's first, because clocks may differ by one. More is refused.",
+    caught="The copy shows it: taken inside the window, dated before it. An applicant asks for a minute more, and has it all.",
+    sources=("docs/attacks.md, the carrier: date a message into or out of a window; services/carrier/admission.py",),
+)

@@ -1,0 +1,64 @@
+"""Key swap: the relay gives a sender its own key for the receiver's. Unpinned it succeeds, pinned it is caught."""
+
+from dataclasses import replace
+
+import msgspec
+
+from services.lab.cast import handset
+from services.lab.desk import Note
+from services.lab.rogues import COPIES, FALSE_KEY, TRUE_CARD
+from services.lab.scenario import Act, Cells, Scenario, Stage
+from services.wire.chassis.state import StateDir
+from services.wire.custody import Card
+from services.wire.encoding import unb64u
+from services.wire.envelope import Channel, Service
+from services.wire.sealing import HpkePrivateKey
+
+C = Channel.CONSUMER
+NOTE = Note("alice", "bob", C, Service.BBM, "Come alone, the usual place at nine")
+
+
+async def _play(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    alice, bob = desk.devices["alice"], desk.devices["bob"]
+    state = StateDir(desk.world.state("gateway"))
+    false = state.key(FALSE_KEY, HpkePrivateKey)
+    state.write(TRUE_CARD, msgspec.json.encode(bob.ring.card()))
+    swapped: Card = msgspec.structs.replace(bob.ring.card(), hpke=false.public.jwk())
+
+    tell("Two who have met", "Every two subscribers showed each other their keys. The relay offers Alice another key for Bob.")
+    await stage.refused("the false card", "device.other_card", _meet(stage, swapped))
+    tell("Pinned: caught", "Alice's handset knows Bob's key and says that this is another one. Nothing was sent.")
+
+    alice._keep(replace(alice.ring, cards=tuple(c for c in alice.ring.cards if c.pin != handset("bob").pin)))  # noqa: SLF001
+    tell("Two who have not", "Alice never met Bob, asks the network for his key, and believes what she gets.")
+    alice.meet(swapped)
+    await stage.send("swapped", NOTE)
+    token = (desk.world.state("gateway") / COPIES).read_bytes().split(b"\n")[0].decode()
+    read = unb64u(token.split(".")[1], "scenario.token")
+    stage.show("relay with a false key", "swapped", read, NOTE.text)
+    tell("Unpinned: it succeeds", "The relay opens, keeps, seals again to Bob. He opens it, and Alice's signature inside still fits.")
+
+
+async def _meet(stage: Stage, card: Card) -> None:
+    stage.desk.devices["alice"].meet(card)
+
+
+SCENARIO = Scenario(
+    name="key-swap",
+    title="Key swap: whose key is that, and who says so?",
+    acts=(
+        Act(
+            _play,
+            arrangement="all-the-way",
+            rogues={"gateway": "swap-keys"},
+            cells=(Cells("receiver", reads=("swapped",)), Cells("carrier-keys", sealed=("swapped",))),
+        ),
+    ),
+    verdict="Whoever hands out the keys reads, if nobody checks them; and he reads for as long as he stays in the middle.",
+    caught=(
+        "A key that was pinned: shown in person here, signed by the customer's root on the enterprise channel. "
+        "Comparing keys later catches it too."
+    ),
+    sources=("docs/attacks.md, the relay: swap a receiver's enterprise key; docs/spec/directory.md",),
+)
