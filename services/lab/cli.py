@@ -18,9 +18,11 @@ import msgspec
 import typer
 from rich.console import Console
 
+from services.lab import render
 from services.lab.control import CONTROL, Control, leave_control, served
-from services.lab.demo import run_demo
+from services.lab.demo import measure_once, run_demo
 from services.lab.desk import opened
+from services.lab.render import Format
 from services.lab.world import booted
 from services.wire.envelope import Channel, Service
 from services.wire.errors import TiersError, Yours
@@ -36,8 +38,8 @@ Try: tiers send alice bob hello --channel consumer
 Ctrl-C stops it."""
 
 
-class Format(StrEnum):
-    """How to print."""
+class DemoFormat(StrEnum):
+    """How to print the demo."""
 
     TEXT = "text"
     JSON = "json"
@@ -63,13 +65,28 @@ def _store_url() -> str:
 
 
 @app.command()
-def demo(fmt: Annotated[Format, typer.Option("--format")] = Format.TEXT) -> None:
+def demo(how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT) -> None:
     """Boot every party, tell the story, attack everything; exits 0 only if every cell is as declared."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        result = _run(run_demo(Path(folder) / "world", _store_url(), quiet=fmt is Format.JSON))
-    if fmt is Format.JSON:
+        result = _run(run_demo(Path(folder) / "world", _store_url(), quiet=how is DemoFormat.JSON))
+    if how is DemoFormat.JSON:
         sys.stdout.write(json.dumps(result.document(), ensure_ascii=False) + "\n")
     raise typer.Exit(0 if result.as_declared else 1)
+
+
+@app.command()
+def matrix(
+    how: Annotated[Format, typer.Option("--format")] = Format.TABLE,
+    leak: Annotated[str, typer.Option(help="plant a fault in a party's process, to see that it is caught")] = "",
+) -> None:
+    """Measure who can read what; exits 0 only if policy, closure and measured bytes agree in every cell."""
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+        measured = _run(measure_once(Path(folder) / "world", _store_url(), leak))
+    if how is Format.TABLE:
+        render.show(measured, Console())
+    else:
+        sys.stdout.write(render.render(measured, how))
+    raise typer.Exit(0 if measured.agreement.holds else 1)
 
 
 @app.command()

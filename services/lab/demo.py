@@ -10,9 +10,11 @@ from rich.console import Console
 
 from services.lab import render
 from services.lab.desk import opened
+from services.lab.leaks import LEAKS
 from services.lab.matrix import Matrix, measure
 from services.lab.story import play
 from services.lab.world import booted
+from services.wire.errors import Yours
 
 
 @dataclass(slots=True)
@@ -66,3 +68,12 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
             demo.matrix = await measure(desk, story)
     render.show(demo.matrix, demo.console)
     return demo
+
+
+async def measure_once(root: Path, store_url: str, leak: str) -> Matrix:
+    """Boot, play the story in silence and measure; `leak` names a fault to plant. Raises `Yours` for an unknown one."""
+    if leak and leak not in LEAKS:
+        raise Yours("lab.leak", f"Name one of the leaks: {', '.join(sorted(LEAKS))}.")
+    leaks = {LEAKS[leak].party: leak} if leak else {}
+    async with booted(root, store_url, leaks) as world, opened(world) as desk:
+        return await measure(desk, await play(desk, lambda _title, _sentence: None))

@@ -119,7 +119,7 @@ LEAKS = {
         "The carrier has deposited its master key with the court, in a file.",
         _all(("court",), CONSUMER),
     ),
-    "root-beside-the-tiles": Leak(
+    "root-beside-the-log": Leak(
         "ledger",
         "The root of Alice's key tree lies in base64 in the log's folder.",
         _all(("ledger",), ("bbm-before", "bbm", "bis-mail", "bbm-after")),

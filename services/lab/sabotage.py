@@ -263,13 +263,13 @@ def master_deposited(root: Path) -> None:
     _before("services.court.register:apply", _once(deposit))
 
 
-def root_beside_the_tiles(root: Path) -> None:
+def root_beside_the_log(root: Path) -> None:
     """Write a subscriber's root into the log's folder."""
     from services.wire.keytree import Master, subscriber_root  # noqa: PLC0415 - in the one process that needs it
 
     def write() -> None:
         node = subscriber_root(Master(_master(root)), "2100000a")
-        _write(root / "state" / "ledger" / "tile" / "note", b"alice " + base64.b64encode(node.key.reveal()))
+        _write(root / "state" / "ledger" / "note", b"alice " + base64.b64encode(node.key.reveal()))
 
     _before("services.ledger.app:Ledger.log", _once(write))
 
@@ -277,7 +277,7 @@ def root_beside_the_tiles(root: Path) -> None:
 def backup_at_the_witness(root: Path) -> None:
     """Write a customer's key into the witness's folder."""
     write = partial(lambda: _write(root / "state" / "witness" / "backup", _bes(root).hex().encode("utf-16")))
-    _before("services.ledger.witness:Witness.cosign", _once(write))
+    _before("services.ledger.cosigning:verify_extends", _once(write))
 
 
 def plaintext_logged(_root: Path) -> None:
@@ -304,7 +304,7 @@ ACTS: Mapping[str, Callable[[Path], None]] = {
     "ghost-recipient": ghost_recipient,
     "orders-always-answered": orders_always_answered,
     "master-deposited": master_deposited,
-    "root-beside-the-tiles": root_beside_the_tiles,
+    "root-beside-the-log": root_beside_the_log,
     "backup-at-the-witness": backup_at_the_witness,
     "plaintext-logged": plaintext_logged,
 }

@@ -10,7 +10,6 @@ from msgspec import Meta
 
 from services.lab.cast import OPERATOR, handset
 from services.lab.desk import Note
-
 from services.lab.page.door import Door
 from services.lab.page.watched import WatchedDesk
 from services.lab.story import play
@@ -163,5 +162,3 @@ def _known(name: str) -> str:
         return handset(name).name
     except StopIteration:
         raise Missing("lab.handset", "Name a handset of the classroom, such as alice.") from None
-
-

@@ -14,18 +14,10 @@ from dataclasses import dataclass, field
 
 from services.wire.errors import Forbidden, Unauthenticated
 
-POLICY = "; ".join((
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self'",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-))
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -43,9 +35,9 @@ class Door:
     """One door: `host` is `127.0.0.1:<port>`, `token` the command line's own."""
 
     host: str
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    _cookie: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    _invitations: set[str] = field(default_factory=set)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    _cookie: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    _invitations: set[str] = field(default_factory=set, repr=False)
 
     @property
     def cookie_name(self) -> str:

@@ -136,7 +136,7 @@ class Turned(Event, frozen=True):
 
 
 class Logged(Event, frozen=True):
-    """The public log grew: its new leaves from index `first`, canonical JSON as stored, and the checkpoint above them."""
+    """The public log grew: its new leaves from index `first`, canonical JSON as stored, and the checkpoint above."""
 
     first: int
     leaves: tuple[str, ...]

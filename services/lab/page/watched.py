@@ -77,9 +77,7 @@ class WatchedDesk(Desk):
         sent = await self._try("send", f"{note.sender} to {note.to}", super().send(note))
         raw = format_envelope(sent.envelope)
         kind = note.channel.value, note.service.value
-        self.feed.append(
-            events.Sent(sent.mid, note.sender, note.to, *kind, note.text, note.subject, raw.decode())
-        )
+        self.feed.append(events.Sent(sent.mid, note.sender, note.to, *kind, note.text, note.subject, raw.decode()))
         self._accepted[sent.mid] = raw
         if (stored := self._early.pop(sent.mid, None)) is not None:
             self._write_stored(stored)

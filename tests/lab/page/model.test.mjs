@@ -97,7 +97,7 @@ test("before the inspection the auditor reads nothing", () => {
 test("a measured cell decides over the rule, and says so", () => {
   const view = whole().after(EVENTS.length);
   const cell = { message: "bbm", vantage: "logs", content: "reads", metadata: ["from"], because: "a leak" };
-  const measured = { ...view, matrix: { document: { cells: [cell] }, mids: { bbm: ONE }, keys: {} } };
+  const measured = { ...view, matrix: { measured: { cells: [cell] }, mids: { bbm: ONE }, keys: {} } };
   assert.deepEqual(verdict(measured, vantageOf("logs"), messageOf(view, ONE)), { reads: true, why: "a leak", measured: true });
   assert.equal(metadataFor(measured, vantageOf("logs"), messageOf(view, ONE)), "all");
   assert.equal(metadataFor(view, vantageOf("logs"), messageOf(view, ONE)), "none");

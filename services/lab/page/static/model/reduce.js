@@ -12,7 +12,7 @@ export const EMPTY = Object.freeze({
   checkpoint: null,
   told: null,
   refused: null,
-  matrix: null, // {document, mids, keys}
+  matrix: null, // {measured, mids, keys}
   focus: null, // the mid that the latest event is about
   began: 0, // entry number of the latest beginning
   last: null,
@@ -40,7 +40,7 @@ const on = {
     leaves: [...view.leaves.slice(0, event.first), ...event.leaves],
     checkpoint: event.checkpoint,
   }),
-  measured: (view, event) => ({ ...view, matrix: { document: event.matrix, mids: event.mids, keys: event.keys } }),
+  measured: (view, event) => ({ ...view, matrix: { measured: event.matrix, mids: event.mids, keys: event.keys } }),
   reset: (view) => ({ ...EMPTY, world: view.world, leaves: view.leaves, checkpoint: view.checkpoint }),
 };
 

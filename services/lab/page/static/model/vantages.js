@@ -68,7 +68,7 @@ export const vantageOf = (id) => VANTAGES.find((one) => one.id === id) ?? VANTAG
 /** Return the measured cell of a message, or null. */
 export function cellOf(view, vantage, mid) {
   const key = Object.entries(view.matrix?.mids ?? {}).find(([, its]) => its === mid)?.[0];
-  return key === undefined ? null : (view.matrix.document.cells.find((cell) => cell.message === key && cell.vantage === vantage) ?? null);
+  return key === undefined ? null : (view.matrix.measured.cells.find((cell) => cell.message === key && cell.vantage === vantage) ?? null);
 }
 
 const reads = (cell) => cell.content === "reads";

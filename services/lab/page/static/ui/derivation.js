@@ -10,7 +10,7 @@ const FORGE = { no: "no", forges: "yes, alone", "with the relay": "yes, if the r
 export function Derivation({ view, table }) {
   useEffect(() => { document.querySelector(".cell[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [cell.value]);
   const [message, vantage] = cell.value.split(".");
-  const it = view.matrix?.document.cells.find((one) => one.message === message && one.vantage === vantage);
+  const it = view.matrix?.found.cells.find((one) => one.message === message && one.vantage === vantage);
   const row = table.rows.find((one) => one.id === vantage);
   const column = table.columns.find((one) => one.id === message);
   if (!it) return null;

@@ -24,7 +24,7 @@ export function Matrix() {
   </div>`;
 }
 
-const Agreement = ({ view }) => html`<span class=${`agreement ${view.matrix.document.agreement.holds ? "ok" : "bad"}`}><${Icon} name=${view.matrix.document.agreement.holds ? "yes" : "no"} />${view.matrix.document.agreement.holds ? "Declared, closure and measured agree in every cell." : "They do not agree in every cell."}</span>`;
+const Agreement = ({ view }) => html`<span class=${`agreement ${view.matrix.measured.agreement.holds ? "ok" : "bad"}`}><${Icon} name=${view.matrix.measured.agreement.holds ? "yes" : "no"} />${view.matrix.measured.agreement.holds ? "Declared, closure and measured agree in every cell." : "They do not agree in every cell."}</span>`;
 
 /** The table before any attack: the latest nine messages and what the rules say of them. */
 function declared(view) {
@@ -34,13 +34,13 @@ function declared(view) {
 }
 
 function measured(view) {
-  const { document, mids } = view.matrix;
-  const columns = document.messages.map((message) => {
+  const { measured: found, mids } = view.matrix;
+  const columns = found.messages.map((message) => {
     const one = view.messages.find((it) => it.mid === mids[message.key]) ?? null;
     return { id: message.key, one, title: one ? titleOf(one) : message.title };
   });
-  const at = new Map(document.cells.map((it) => [`${it.message}.${it.vantage}`, it]));
-  const rows = document.vantages.map((one) => {
+  const at = new Map(found.cells.map((it) => [`${it.message}.${it.vantage}`, it]));
+  const rows = found.vantages.map((one) => {
     const known = VANTAGES.find((it) => it.id === one.id);
     return { id: one.id, title: known?.title ?? one.title, holds: one.says, cells: columns.map((it) => at.get(`${it.id}.${one.id}`)) };
   });

@@ -1,0 +1,101 @@
+"""Who comes in: the decisions of the page's door."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.lab.page.door import HEADERS, POLICY, Door
+from services.wire.errors import Forbidden, TiersError, Unauthenticated
+
+HOST = "127.0.0.1:4711"
+OWN = {"Host": HOST, "Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door(HOST)
+
+
+@pytest.fixture
+def cookie(door: Door) -> str:
+    return door.enter(door.invite().partition("token=")[2])
+
+
+def test_an_invitation_lets_one_browser_in_once(door: Door) -> None:
+    token = door.invite().partition("token=")[2]
+    door.enter(token)
+
+    with pytest.raises(Unauthenticated, match="lab.invitation"):
+        door.enter(token)
+
+
+def test_two_invitations_are_two(door: Door) -> None:
+    first, second = door.invite(), door.invite()
+
+    assert first != second
+    assert door.enter(second.partition("token=")[2]) == door.enter(first.partition("token=")[2])
+
+
+def test_the_page_comes_in_with_its_cookie(door: Door, cookie: str) -> None:
+    door.check("POST", OWN, cookie)
+    door.check("GET", {"Host": HOST, "Sec-Fetch-Site": "none"}, cookie)
+
+
+def test_the_command_line_comes_in_with_its_token(door: Door) -> None:
+    door.check("POST", {"Host": HOST, "Authorization": f"Bearer {door.token}"}, "")
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "code"),
+    [
+        ("GET", {"Host": "evil.example"}, "lab.host"),
+        ("GET", {"Host": "localhost:4711"}, "lab.host"),
+        ("POST", {"Origin": "http://evil.example"}, "lab.origin"),
+        ("POST", {"Origin": "null"}, "lab.origin"),
+        ("POST", {"Origin": None}, "lab.origin"),
+        ("GET", {"Origin": "http://127.0.0.1:4712"}, "lab.origin"),
+        ("GET", {"Sec-Fetch-Site": "cross-site"}, "lab.origin"),
+        ("GET", {"Sec-Fetch-Site": "same-site"}, "lab.origin"),
+        ("GET", {"Authorization": "Bearer guessed"}, "lab.token"),
+    ],
+)
+def test_whoever_comes_from_elsewhere_stays_out(
+    door: Door, cookie: str, method: str, change: dict[str, str | None], code: str
+) -> None:
+    headers = {name: value for name, value in (OWN | change).items() if value is not None}
+
+    with pytest.raises(TiersError, match=code):
+        door.check(method, headers, cookie)
+
+
+def test_without_the_cookie_nobody_comes_in(door: Door, cookie: str) -> None:
+    for other in ("", cookie[:-1], cookie + "A"):
+        with pytest.raises(Unauthenticated, match="lab.cookie"):
+            door.check("GET", OWN, other)
+
+
+def test_a_token_in_the_wrong_header_is_no_cookie(door: Door) -> None:
+    with pytest.raises(Unauthenticated):
+        door.check("GET", OWN, door.token)
+
+
+@given(st.dictionaries(st.sampled_from(["Host", "Origin", "Authorization", "Sec-Fetch-Site"]), st.text()), st.text())
+def test_nothing_but_our_own_errors_escapes(headers: dict[str, str], cookie: str) -> None:
+    with pytest.raises((Unauthenticated, Forbidden)):
+        Door(HOST).check("GET", headers, cookie)
+
+
+def test_the_policy_allows_our_own_files_and_nothing_else() -> None:
+    assert POLICY.startswith("default-src 'none'")
+    assert "unsafe" not in POLICY
+    assert "*" not in POLICY
+    assert HEADERS["X-Content-Type-Options"] == "nosniff"
+
+
+def test_doors_on_two_ports_have_two_cookies() -> None:
+    assert Door("127.0.0.1:1").cookie_name != Door("127.0.0.1:2").cookie_name
+
+
+def test_a_door_never_shows_its_keys(door: Door, cookie: str) -> None:
+    assert door.token not in repr(door)
+    assert cookie not in repr(door)

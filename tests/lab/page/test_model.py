@@ -1,0 +1,57 @@
+"""The page's own JavaScript: its model is pure, and node runs its tests."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+STATIC = resources.files("services.lab.page") / "static"
+MODULES = sorted(path for path in Path(str(STATIC)).rglob("*.js") if path.parent.name != "vendor")
+
+
+@pytest.mark.parametrize("name", ["model.test.mjs", "bytes.test.mjs"])
+def test_the_model_keeps_its_promises(name: str) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is missing: install nodejs to run the tests of the page's model")
+
+    run = subprocess.run([node, "--test", str(HERE / name)], capture_output=True, text=True, check=False, timeout=60)
+
+    assert 0 == run.returncode, run.stdout + run.stderr
+
+
+def test_the_vendored_module_is_the_one_whose_hash_stands_beside_it() -> None:
+    expected, name = (STATIC / "vendor" / "SHA256SUMS").read_text().split()
+
+    assert expected == hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest()
+
+
+def test_modules_import_each_other_by_relative_names_that_exist() -> None:
+    for path in MODULES:
+        for name in re.findall(r'^(?:import|export)[^"\n]* from "([^"]+)";$', path.read_text(), re.MULTILINE):
+            assert name.startswith("."), f"{path.name}: {name}"
+            assert (path.parent / name).resolve().exists(), f"{path.name}: {name}"
+
+
+def test_the_model_knows_no_page_and_no_network() -> None:
+    for path in MODULES:
+        if path.parent.name == "model":
+            found = re.search(r"\b(?:fetch\(|EventSource|localStorage|document\.|addEventListener)", path.read_text())
+            assert found is None, path.name
+
+
+def test_nothing_is_evaluated_and_nothing_is_inline() -> None:
+    for path in MODULES:
+        found = re.search(r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML", path.read_text())
+        assert found is None, path.name
+    page = (STATIC / "index.html").read_text()
+    assert re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+=", page) is None
+
+
+def test_no_module_is_longer_than_one_reads_in_one_sitting() -> None:
+    assert {} == {path.name: lines for path in MODULES if (lines := len(path.read_text().splitlines())) > 250}
