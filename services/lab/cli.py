@@ -18,18 +18,23 @@ import msgspec
 import typer
 from rich.console import Console
 
-from services.lab import render
+from services.lab import render, requests
+from services.lab.clock import Clock
 from services.lab.control import CONTROL, Control, leave_control, served
 from services.lab.demo import measure_once, run_demo
 from services.lab.desk import opened
+from services.lab.logbook import verify_log
 from services.lab.render import Format
 from services.lab.world import booted
+from services.wire.api.enterprise import Reason
 from services.wire.envelope import Channel, Service
 from services.wire.errors import TiersError, Yours
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-intercept tiers on one relay.")
 warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")
 app.add_typer(warrant, name="warrant")
+ledger = typer.Typer(no_args_is_help=True, help="The public log.")
+app.add_typer(ledger, name="ledger")
 
 
 _WELCOME = """\
@@ -126,9 +131,13 @@ def _act(name: str, ask: dict[str, Any]) -> Any:
     try:
         where = msgspec.json.decode((_home() / CONTROL).read_bytes(), type=Control)
     except (OSError, msgspec.MsgspecError):
-        raise Yours("lab.down", "Run `tiers up` in another terminal first.") from None
+        raise _down() from None
     answer = asyncio.run(_ask(where, name, ask))
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _down() -> Yours:
+    return Yours("lab.down", "Run `tiers up` in another terminal first.")
 
 
 async def _ask(where: Control, name: str, ask: dict[str, Any]) -> Any:
@@ -179,6 +188,18 @@ def warrant_approve(jti: str) -> None:
     _act("decide", {"jti": jti, "verb": Verb.APPROVAL})
 
 
+def _decision(name: str, verb: Verb, sentence: str) -> None:
+    @warrant.command(name, help=sentence)
+    def decide(jti: str, reason: str = "") -> None:
+        _act("decide", {"jti": jti, "verb": verb, "reason": reason})
+
+
+_decision("reject", Verb.REJECTION, "Have the judge reject; give --reason.")
+_decision("suspend", Verb.SUSPENSION, "Have the judge suspend: the interception ends until she resumes it.")
+_decision("resume", Verb.RESUMPTION, "Have the judge resume what she suspended.")
+_decision("cancel", Verb.CANCELLATION, "Have the judge cancel: the interception ends for good.")
+
+
 @warrant.command("serve")
 def warrant_serve(jti: str) -> None:
     """Serve an approved warrant on the carrier."""
@@ -195,6 +216,61 @@ def inspect(jti: str) -> None:
 def read(org: str, mid: str) -> None:
     """Have a customer read a message of its own."""
     _act("read", {"org": org, "mid": mid})
+
+
+@app.command()
+def order(
+    org: str,
+    reason: Reason,
+    mid: Annotated[str | None, typer.Option(help="one message")] = None,
+    handset: Annotated[str | None, typer.Option(help="or all that this handset sent and received …")] = None,
+    minutes: Annotated[int, typer.Option(help="… in so many minutes up to now")] = 60,
+    reference: Annotated[str, typer.Option(help="the court's own")] = "CC/1/2013",
+) -> None:
+    """Have the court serve a production order on a customer; `policy.toml` in the customer's state answers it."""
+    window = None
+    if handset is not None:
+        now = Clock(_home() / "clock").now()
+        window = {"from": now - minutes * 60_000, "until": now + 1}
+    ask = {"org": org, "reason": reason, "reference": reference, "mid": mid, "handset": handset, "window": window}
+    _act("order", ask)
+
+
+@app.command()
+def revoke(org: str, handset: str) -> None:
+    """Have a customer shut a device out."""
+    _act("revoke", {"org": org, "handset": handset})
+
+
+@app.command()
+def rotate(
+    org: str,
+    *,
+    destroy: Annotated[bool, typer.Option("--destroy", help="erase the older keys: the kill switch")] = False,
+) -> None:
+    """Have a customer rotate its key."""
+    _act("rotate", {"org": org, "destroy": destroy})
+
+
+@ledger.command("verify")
+def ledger_verify() -> None:
+    """Check the whole log of a running world from its files alone, with a verifier that shares no code with it."""
+    root = _home()
+    if not (root / "clock").exists():
+        raise _down()
+    raise typer.Exit(verify_log(root))
+
+
+@app.command("requests")
+def requests_(
+    readme: Annotated[Path | None, typer.Option(help="put it between the markers of this page")] = None,
+) -> None:
+    """Print what each party may be asked and by whom, as its own program builds the table."""
+    text = requests.render(asyncio.run(requests.tables()))
+    if readme is None:
+        sys.stdout.write(f"{text}\n")
+    else:
+        readme.write_text(requests.put_into(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
 
 
 @app.command()

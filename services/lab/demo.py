@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.padding import Padding
 
 from services.lab import render
 from services.lab.desk import opened
@@ -29,7 +30,8 @@ class Demo:
     def tell(self, title: str, sentence: str) -> None:
         """Tell one step."""
         self.steps.append((title, sentence, round(time.monotonic() - self.began, 2)))
-        self.console.print(f"[bold]{len(self.steps):>2}  {title}[/bold]\n    {sentence}", highlight=False)
+        self.console.print(f"[bold]{len(self.steps):>2}  {title}[/bold]", highlight=False)
+        self.console.print(Padding(sentence, (0, 0, 0, 4)), highlight=False)
 
     @property
     def as_declared(self) -> bool:
@@ -64,7 +66,7 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
         async with opened(world) as desk:
             demo.tell("Seven handsets", "Consumers enrol with the carrier; employees activate by one-time password.")
             story = await play(desk, demo.tell)
-            demo.tell("The attack", "Memory, store, links, logs, key files and APIs: what does each party really hold?")
+            demo.tell("The attack", "Memory, store, links, logs, key files, APIs: what does each party hold?")
             demo.matrix = await measure(desk, story)
     render.show(demo.matrix, demo.console)
     return demo

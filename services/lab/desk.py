@@ -33,7 +33,19 @@ from services.lab.world import As, World, customer_of
 from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
 from services.wire.api.carrier import Served, ServeWarrant
 from services.wire.api.court import Apply, Decide, Entry
-from services.wire.api.enterprise import AddPartner, NewPassword, Opened, Password, Read, Roots
+from services.wire.api.enterprise import (
+    AddPartner,
+    NewPassword,
+    Opened,
+    Order,
+    OrderAnswer,
+    Password,
+    Read,
+    Revoke,
+    Roots,
+    Rotate,
+    Rotated,
+)
 from services.wire.chassis.tls import device_context
 from services.wire.envelope import Channel, Envelope, Service
 from services.wire.identity import Identity
@@ -164,6 +176,21 @@ class Desk:
         """Have a customer's administrator read a message of the customer's own."""
         peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
         return await peer.ask("POST", "/v1/read", Opened, Read(mid))
+
+    async def order(self, org: str, order: Order) -> OrderAnswer:
+        """Have the court serve a production order on a customer, whose policy file answers it."""
+        court = self.as_(party("court").identity)
+        return await court.peer(customer_of(org)).ask("POST", "/v1/orders", OrderAnswer, order)
+
+    async def revoke(self, org: str, name: str) -> None:
+        """Have a customer's administrator shut a device out."""
+        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
+        await peer.ask_raw("POST", "/v1/revocations", Revoke(handset(name).pin))
+
+    async def rotate(self, org: str, *, destroy: bool) -> Rotated:
+        """Have a customer's administrator rotate its key; `destroy` erases the older ones: the kill switch."""
+        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
+        return await peer.ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
 
 
 @asynccontextmanager

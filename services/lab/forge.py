@@ -123,20 +123,23 @@ class Bench:
     # ---- consumer: nothing but a key says who wrote it ----
 
     def _consumer(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
-        ring, then = self.rings[case.receiver], int(case.minute)
+        then = int(case.minute)
         for epoch in dict.fromkeys((self.now, then)):
+            # A message of a past minute is opened by a handset that was off since: so the carrier must not admit one.
+            off = self._ring_then(case)
+            ring = self.rings[case.receiver] if epoch == self.now else off
             if (fact := ("leaf", case.sender, str(epoch))) in knowledge:
                 leaf = cast("Node", knowledge[fact].value)
                 yield Try("write-as-sender", fact, NOW, partial(self._as_sender, case, leaf, self.admit, ring))
                 if epoch == then:
-                    past = partial(self._as_sender, case, leaf, self._admit_then, self._ring_then(case))
+                    past = partial(self._as_sender, case, leaf, self._admit_then, off)
                     yield Try("write-as-sender", fact, THEN, past)
             if (fact := ("leaf", case.receiver, str(epoch))) in knowledge:
                 leaf = cast("Node", knowledge[fact].value)
-                yield Try("write-to-receiver", fact, NOW, partial(self._to_receiver, case, leaf, ring))
+                if epoch == self.now:
+                    yield Try("write-to-receiver", fact, NOW, partial(self._to_receiver, case, leaf, ring))
                 if epoch == then:
-                    past = partial(self._to_receiver, case, leaf, self._ring_then(case))
-                    yield Try("write-to-receiver", fact, THEN, past)
+                    yield Try("write-to-receiver", fact, THEN, partial(self._to_receiver, case, leaf, off))
 
     async def _as_sender(self, case: Case, leaf: Node, admit: Admit, ring: Keyring) -> bytes:
         """Write with the sender's key, have it admitted, and show it to the receiver's handset."""

@@ -105,8 +105,21 @@ def files(name: str, paths: Iterable[Path]) -> Source:
 
 
 def folder(name: str, path: Path) -> Source:
-    """Read everything below a folder; raises `Ours` if it is not there or empty."""
-    return files(name, sorted(one for one in path.rglob("*") if one.is_file()))
+    """Read everything below a folder; raises `Ours` if it is not there, empty, or never still for a moment."""
+    for _ in range(_TRIES):
+        seen = _inside(path)
+        try:
+            source = files(name, seen)
+        except Ours:
+            if seen == _inside(path):
+                raise
+            continue  # a file was replaced while we looked
+        return source
+    raise failed(f"{name}: its files keep changing")
+
+
+def _inside(path: Path) -> list[Path]:
+    return sorted(one for one in path.rglob("*") if one.is_file())
 
 
 def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:
@@ -120,15 +133,22 @@ def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:
 def _rows(name: str, path: Path) -> Iterator[Chunk]:
     """Read a database row by row: a long value lies scattered over pages, and is in one piece here only."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as copy:
-        for part in path.parent.glob(f"{path.name}*"):
-            shutil.copy(part, copy)
-        with closing(sqlite3.connect(Path(copy) / path.name)) as db:
-            tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in tables:
-                for at, row in enumerate(db.execute(f'SELECT * FROM "{table}"')):  # noqa: S608 - its own table's name
-                    place = f"{name}, {path.name}, {table}, row {at}"
-                    values = [value.encode() if isinstance(value, str) else value for value in row]
-                    yield from (Chunk(place, 0, value) for value in values if isinstance(value, bytes) and value)
+        try:
+            for part in path.parent.glob(f"{path.name}*"):
+                shutil.copy(part, copy)
+            yield from _tables(name, Path(copy) / path.name)
+        except (OSError, sqlite3.Error):
+            raise failed(f"{name}: {path.name} cannot be read as a database") from None
+
+
+def _tables(name: str, path: Path) -> Iterator[Chunk]:
+    with closing(sqlite3.connect(path)) as db:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for at, row in enumerate(db.execute(f'SELECT * FROM "{table}"')):  # noqa: S608 - its own table's name
+                place = f"{name}, {path.name}, {table}, row {at}"
+                values = [value.encode() if isinstance(value, str) else value for value in row]
+                yield from (Chunk(place, 0, value) for value in values if isinstance(value, bytes) and value)
 
 
 def failed(what: str) -> Ours:

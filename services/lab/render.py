@@ -8,6 +8,7 @@ import html
 import io
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
@@ -25,6 +26,11 @@ _CSS = (
     "th[scope=row]{text-align:left;font-weight:600}.reads{background:#fde3df;font-weight:700}"
     ".sealed{background:#e7f4ea}.wrong{outline:3px solid #b00020}"
 )
+
+
+_NAME = len("auditor-outside-window") + 1  # characters of the first column, and of each other one
+_COLUMN = len("sealed!") + 1
+C = TypeVar("C")
 
 
 class Format(StrEnum):
@@ -45,20 +51,30 @@ def render(matrix: Matrix, how: Format) -> str:
 
 def show(matrix: Matrix, console: Console) -> None:
     """Print who can read which message, what does not agree, and the verdict."""
-    table = Table(box=SIMPLE_HEAD, title="Who can read which message", title_justify="left", pad_edge=False)
-    table.add_column("vantage point", no_wrap=True)
-    for number, _ in enumerate(matrix.messages, 1):
-        table.add_column(str(number), justify="center", no_wrap=True, min_width=6)
-    for vantage in matrix.vantages:
-        cells = (matrix.cell(vantage.id, message.key) for message in matrix.messages)
-        table.add_row(vantage.id, *(f"[{_STYLES[cell.content]}]{_word(cell)}[/]" for cell in cells))
-    console.print(table)
-    for number, message in enumerate(matrix.messages, 1):
-        console.print(f"  {number}  {message.title}", highlight=False)
+    console.print("\n[bold]Who can read which message[/]")
+    numbered = list(enumerate(matrix.messages, 1))
+    for columns in _fitting(numbered, (console.width - _NAME) // _COLUMN):
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
+        for number, _ in columns:
+            table.add_column(str(number), justify="center", no_wrap=True, min_width=_COLUMN - 1)
+        for vantage in matrix.vantages:
+            cells = (matrix.cell(vantage.id, message.key) for _, message in columns)
+            table.add_row(vantage.id, *(f"[{_STYLES[cell.content]}]{_word(cell)}[/]" for cell in cells))
+        console.print(table, "")
+    for number, message in numbered:
+        console.print(f"{number}  {message.title}", highlight=False)
     console.print()
     for line in complaints(matrix):
         console.print(f"[bold red]![/] {line}", highlight=False)
     console.print(verdict(matrix), highlight=False)
+
+
+def _fitting(columns: list[C], most: int) -> list[list[C]]:
+    """Cut columns into as few parts as fit the terminal, of about the same size."""
+    parts = max(1, -(-len(columns) // max(1, most)))
+    size = -(-len(columns) // parts)
+    return [columns[start : start + size] for start in range(0, len(columns), size)]
 
 
 def complaints(matrix: Matrix) -> list[str]:

@@ -62,7 +62,7 @@ async def play(desk: Desk, tell: Tell) -> Story:
         tell(f"Served: {target}", f"The carrier logged it first (leaf {served.leaf}), then set the task at the relay.")
     desk.world.clock.turn(1)
     await _send_all(desk, story, INSIDE)
-    tell("The minute of the warrant", "Consumer and enterprise messages pass the same relay; it copies the targets'.")
+    tell("The minute of the warrant", "Seven messages, both tiers, one relay. It copies what the two targets send and get.")
     desk.world.clock.turn(1)
     await _send_all(desk, story, AFTER)
     tell("The minute after", "Alice writes again. The task has ended by the clock.")

@@ -182,7 +182,7 @@ async def test_a_warrant_on_an_enterprise_target_brings_metadata_and_sealed_enve
     desk = page.page
     await page.key("End")
     await page.look("Warrants")
-    await desk.get_by_label("Target").select_option("priya")
+    await desk.get_by_role("combobox", name="Target").select_option("priya")
     assert "enterprise target" in await desk.inner_text(".apply .hint")
     for name, title in [("Sign and apply", "application"), ("Judge: approve", "approves"), ("Serve on the carrier", "served")]:
         await desk.get_by_role("button", name=name).first.click()
@@ -233,7 +233,7 @@ async def test_somebodys_own_envelope_is_inspected_and_what_is_wrong_with_it_nam
     raw = next(one for one in desk.feed.since(0) if '"type":"sent"' in one)
     envelope = json.loads(raw)["event"]["envelope"]
     await page.look("Bytes")
-    await page.page.get_by_label("Envelope", exact=True).select_option("-1")
+    await page.page.get_by_role("combobox", name="Envelope").select_option("-1")
     paste = page.page.get_by_label("Paste an envelope")
     await paste.fill("{}")
     assert "no envelope" in await page.page.inner_text(".bytes .empty")

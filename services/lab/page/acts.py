@@ -8,14 +8,16 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from services.lab.cast import OPERATOR, handset
+from services.lab.cast import ADMINISTRATORS, OPERATOR, handset
 from services.lab.desk import Note
 from services.lab.page.door import Door
 from services.lab.page.watched import WatchedDesk
 from services.lab.story import play
+from services.wire.api.enterprise import Order, Reason
 from services.wire.chassis.web import body
 from services.wire.envelope import Channel, Service
 from services.wire.errors import Missing, Yours
+from services.wire.warrant import Window
 
 MAX_MINUTES = 24 * 60
 
@@ -63,6 +65,31 @@ class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mid: str
 
 
+class OrderFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`order`: one message (`mid`), or what a handset sent and received within `window` (ms since 1970)."""
+
+    org: str
+    reference: str
+    reason: Reason
+    mid: str | None = None
+    handset: str | None = None
+    window: Window | None = None
+
+
+class RevokeDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`revoke`: a device of a customer's own."""
+
+    org: str
+    handset: str
+
+
+class RotateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`rotate`: a customer's key; `destroy` is the kill switch."""
+
+    org: str
+    destroy: bool = False
+
+
 class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`prove`: that a leaf stands in the tree of `size` leaves."""
 
@@ -108,7 +135,24 @@ class Acts:
     async def read(self, request: web.Request) -> Any:
         """Read as the customer."""
         ask = await body(request, Read)
-        return await self.desk.read(ask.org, ask.mid)
+        return await self.desk.read(_customer(ask.org), ask.mid)
+
+    async def order(self, request: web.Request) -> Any:
+        """Have the court serve a production order."""
+        ask = await body(request, OrderFrom)
+        pin = handset(_known(ask.handset)).pin if ask.handset else None
+        return await self.desk.order(_customer(ask.org), Order(ask.reference, ask.reason, ask.mid, pin, ask.window))
+
+    async def revoke(self, request: web.Request) -> Any:
+        """Revoke a device."""
+        ask = await body(request, RevokeDevice)
+        await self.desk.revoke(_customer(ask.org), _known(ask.handset))
+        return {}
+
+    async def rotate(self, request: web.Request) -> Any:
+        """Rotate a customer's key."""
+        ask = await body(request, RotateKey)
+        return await self.desk.rotate(_customer(ask.org), destroy=ask.destroy)
 
     async def turn(self, request: web.Request) -> Any:
         """Turn the classroom clock."""
@@ -152,9 +196,15 @@ class Acts:
 
 
 NAMES = (
-    "send", "apply", "decide", "serve", "inspect", "read", "turn",
+    "send", "apply", "decide", "serve", "inspect", "read", "order", "revoke", "rotate", "turn",
     "prove", "story", "measure", "reset", "invite",
 )  # fmt: skip
+
+
+def _customer(org: str) -> str:
+    if org not in ADMINISTRATORS:
+        raise Missing("lab.customer", f"Name a customer of the classroom: {', '.join(ADMINISTRATORS)}.")
+    return org
 
 
 def _known(name: str) -> str:

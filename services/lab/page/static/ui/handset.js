@@ -66,8 +66,8 @@ function Composer({ person, view, to: wanted }) {
     setSending(false);
     if (done) form.current?.reset();
   }
-  const choice = (label, value, set, options) => html`<label><span class="hidden">${label}</span><select value=${value} onChange=${(changed) => set(changed.target.value)}>
-    ${options.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</select></label>`;
+  const choice = (label, value, set, options) => html`<select aria-label=${label} value=${value} onChange=${(changed) => set(changed.target.value)}>
+    ${options.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</select>`;
   return html`<form ref=${form} onSubmit=${send}>
     <div class="choices">
       ${choice("To", to, setTo, others.map((one) => [one.name, `to ${capital(one.name)}`]))}
