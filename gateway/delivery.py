@@ -169,6 +169,7 @@ class Delivery:
             self._refuse([item for item, _ask in batch], down)
             return
         self._note("carrier")
+        self._metrics.asked(len(batch))
         for (item, _ask), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Refusal):
                 self._refuse([item], _as_error(answer))

@@ -16,6 +16,7 @@ class Metrics:
         self._refused = Counter("tiers_gateway_refused", "Messages refused, by code.", ["code"], registry=registry)
         self._delivered = Counter("tiers_gateway_delivered", "Messages acknowledged by devices.", registry=registry)
         self._batch = Histogram("tiers_gateway_batch", "Messages to a commit.", buckets=_BATCHES, registry=registry)
+        self._asks = Histogram("tiers_gateway_asks", "Messages to an admission.", buckets=_BATCHES, registry=registry)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show a value as it is when it is looked at."""
@@ -26,6 +27,10 @@ class Metrics:
         if size:
             self._batch.observe(size)
             self._accepted.inc(accepted)
+
+    def asked(self, size: int) -> None:
+        """Count an admission of `size` messages."""
+        self._asks.observe(size)
 
     def refused(self, code: str, count: int = 1) -> None:
         """Count messages refused."""

@@ -226,7 +226,10 @@ class Session:
         if places := self._window.acknowledge(frame.ids):
             self._relay.metrics.delivered(len(places))
             self._relay.delivery.acknowledge(Places(self._pin, places))
-            self._wake.set()
+            if self._window.level:
+                self.tick(self._relay.clock())
+            else:
+                self._wake.set()  # there is room to read back
 
     async def _write(self) -> None:
         while True:

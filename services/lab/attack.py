@@ -1,6 +1,8 @@
 """Attacks a running world: takes the captures, scans them, closes under the rules, tries to forge. I/O around attacker.
 
-    what was sent, warrants, vantage points -> attack -> Attacked (one Outcome for each vantage point and message)
+    what was sent, warrants, vantage points -> attack -> Attacked
+
+There is one `Outcome` for each vantage point and message.
 """
 
 import asyncio
@@ -91,9 +93,8 @@ async def _prepare(
     served = {target: Served(one.jti, one.window) for target, one in claims.items()}
     wanted = {source for one in vantages for case in cases.values() for source in one.of(case.sender, case.receiver)}
     expiry = max((one.exp * 1000 for one in claims.values()), default=0)
-    return _Run(
-        Interview(desk, messages, served), cases, tuple(vantages), book, Scanner(book.needles), frozenset(wanted), expiry
-    )
+    interview, scanner = Interview(desk, messages, served), Scanner(book.needles)
+    return _Run(interview, cases, tuple(vantages), book, scanner, frozenset(wanted), expiry)
 
 
 async def _claims(desk: Desk, jti: str) -> Claims:

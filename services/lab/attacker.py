@@ -37,7 +37,7 @@ from services.wire.sealing import (
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Step:
-    """One thing known: found in the holdings (`evidence`) or derived by `rule` from `premises`. `value` stays inside."""
+    """One thing known: found in the holdings (`evidence`), or derived by `rule` from `premises`."""
 
     fact: Fact
     value: object = None
@@ -80,7 +80,7 @@ def value_of(fact: Fact, known: Mapping[Fact, Known]) -> object:
     return _typed(of, known[of].raw) if of in known else None
 
 
-def _typed(fact: Fact, raw: bytes) -> object:
+def _typed(fact: Fact, raw: bytes) -> object:  # noqa: PLR0911 - a table
     match fact:
         case ("master",) | ("escrowmaster",):
             return Master(raw)
@@ -198,9 +198,7 @@ def _hpke_seed(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey) -> Ite
     yield ("hpke", facts[0][1]), key
 
 
-def _hpke_halves(
-    _scene: Scene, facts: Sequence[Fact], mlkem: HpkePrivateKey, x25519: HpkePrivateKey
-) -> Iterator[Made]:
+def _hpke_halves(_scene: Scene, facts: Sequence[Fact], mlkem: HpkePrivateKey, x25519: HpkePrivateKey) -> Iterator[Made]:
     if mlkem == x25519:
         yield ("hpke", facts[0][1]), mlkem
 
@@ -240,7 +238,7 @@ def _session_delivers(scene: Scene, facts: Sequence[Fact], _key: object) -> Iter
 
 
 def _registration_delivers(scene: Scene, facts: Sequence[Fact], _root: object) -> Iterator[Made]:
-    """A relay refuses to give a carrier's subscriber another key (gateway.devices): such a sender stays who he is."""
+    """Name what a customer can send as its employee: of a carrier's subscriber the relay keeps the key (gateway.devices)."""
     for case in scene.messages.values():
         sender = handset(case.sender)
         if case.channel is Channel.ENTERPRISE and sender.org == facts[0][1] and not sender.subscriber:

@@ -40,7 +40,7 @@ def at_once(desk: Desk, sent: Iterable[Sent], wanted: Iterable[str]) -> Iterator
             yield source
 
 
-def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:
+def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # noqa: PLR0911 - a table
     kind, _, who = name.partition(":")
     match kind:
         case "memory":
@@ -87,7 +87,7 @@ def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:
 
 
 async def drained(desk: Desk, names: Iterable[str], last: int) -> None:
-    """Turn the clock until nothing can arrive any more for the minute `last`, and wait until these handsets know (3)."""
+    """Turn the clock until nothing can arrive for the minute `last`, and wait until these handsets know (3)."""
     behind = last + DRAIN_MINUTES - epoch_of(desk.world.clock.now())
     if behind > 0:
         desk.world.clock.turn(behind)

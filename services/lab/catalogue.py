@@ -51,9 +51,7 @@ class Catalogue:
 
 def cases_of(messages: Mapping[str, Sent]) -> dict[str, Case]:
     """Return the cases of messages that were sent, each with the epoch of its header as its minute."""
-    return {
-        key: Case.of(key, sent.note, str(message_epoch(sent.envelope.header))) for key, sent in messages.items()
-    }
+    return {key: Case.of(key, sent.note, str(message_epoch(sent.envelope.header))) for key, sent in messages.items()}
 
 
 def catalogue(desk: Desk, messages: Mapping[str, Sent], extra_epochs: Iterable[int]) -> Catalogue:

@@ -128,8 +128,7 @@ def expand(holds: Iterable[str], case: Case, cases: Sequence[Case]) -> frozenset
 def program(facts: Iterable[Fact], relations: Iterable[Fact]) -> str:
     """Write facts, relations and rules as an answer-set program (ASP-Core-2): its one answer is the closure."""
     lines = [f"{_atom(fact)}." for fact in sorted({*facts, *relations})]
-    for rule in RULES:
-        lines.append(f"{_atom(rule.gives)} :- {', '.join(map(_atom, (*rule.needs, *rule.where)))}.")
+    lines += [f"{_atom(rule.gives)} :- {', '.join(map(_atom, (*rule.needs, *rule.where)))}." for rule in RULES]
     return "\n".join(lines) + "\n"
 
 

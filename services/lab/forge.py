@@ -168,7 +168,8 @@ class Bench:
         """Admit as the carrier did in that minute and the next: the one thing here that is not asked for real."""
         protected, recipient = forged.jwe.protected, forged.jwe.recipients[0]
         epoch = int(recipient.header.kid.rpartition("/")[2])
-        sender, receiver = (wrap_key(self._leaf(pin, epoch), protected) for pin in (forged.header.sender, forged.header.to))
+        ends = (forged.header.sender, forged.header.to)
+        sender, receiver = (wrap_key(self._leaf(pin, epoch), protected) for pin in ends)
         kid = format_kid(CarrierKid(CARRIER, forged.header.to, epoch))
         return wrap_for_carrier(kid, unwrap_from_carrier(recipient, sender), receiver)
 

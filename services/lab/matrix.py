@@ -15,6 +15,7 @@ from services.lab.attack import Attacked, Outcome, attack
 from services.lab.closure import Forge
 from services.lab.desk import Desk
 from services.lab.policy import Policy, load_policy
+from services.lab.rules import Fact
 from services.lab.scene import Case, relations, told
 from services.lab.story import Story
 from services.lab.vantages import VANTAGES
@@ -49,9 +50,9 @@ class VantageRow(msgspec.Struct, frozen=True):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One vantage point and one message. `content`, `metadata` and `forge` are measured; the rest says what they should be.
+    """One vantage point and one message.
 
-    `derivation` and `forged` are numbered steps; `because` is the policy's sentence.
+    `content`, `metadata` and `forge` are measured; the rest says what they should be. `derivation` and `forged` are numbered steps; `because` is the policy's sentence.
     """
 
     message: str
@@ -135,9 +136,7 @@ async def measure(desk: Desk, story: Story, only_messages: Collection[str] | Non
         for key, sent in messages.items()
     )
     cells = tuple(_cells(attacked, policy, list(messages)))
-    people = tuple(
-        VantageRow(name, row.title, row.says, row.holds) for name, row in policy.vantages.items()
-    )
+    people = tuple(VantageRow(name, row.title, row.says, row.holds) for name, row in policy.vantages.items())
     checked = tuple(ControlRow(one.source, one.says, one.evidence) for one in attacked.controls)
     return Matrix(rows, people, cells, checked, agree(cells, checked))
 
@@ -155,7 +154,7 @@ def derive(policy: Policy, cases: Sequence[Case] | None = None) -> dict[tuple[st
     world = relations(story)
     out = {}
     for name, row in policy.vantages.items():
-        closed: dict[frozenset[closure.Fact], frozenset[closure.Fact]] = {}
+        closed: dict[frozenset[Fact], frozenset[Fact]] = {}
         for case in story:
             facts = closure.expand(row.holds, case, story)
             if facts not in closed:

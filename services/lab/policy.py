@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 
 from services.lab.closure import Forge
-from services.lab.scene import Case
 from services.wire.errors import Yours
 
 FILE = "policy.toml"
@@ -58,10 +57,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def forges(self, vantage: str, key: str) -> Forge:
         """How the like of a message is declared to be forgeable."""
         said = self.vantages[vantage].forges
-        for names, forge in ((said.alone, Forge.YES), (said.with_relay, Forge.WITH_RELAY), (said.briefly, Forge.BRIEFLY)):
-            if self.among(key, names):
-                return forge
-        return Forge.NO
+        named = {Forge.YES: said.alone, Forge.WITH_RELAY: said.with_relay, Forge.BRIEFLY: said.briefly}
+        return next((forge for forge, names in named.items() if self.among(key, names)), Forge.NO)
 
     def because(self, vantage: str, key: str) -> str:
         """Return the sentence that explains a cell, the most particular one; empty if none does."""

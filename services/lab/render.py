@@ -29,7 +29,7 @@ _CSS = (
 
 
 _NAME = len("auditor-outside-window") + 1  # characters of the first column, and of each other one
-_COLUMN = len("sealed!") + 1
+_COLUMN = len("sealed") + 2
 C = TypeVar("C")
 
 
@@ -57,7 +57,7 @@ def show(matrix: Matrix, console: Console) -> None:
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
         table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
         for number, _ in columns:
-            table.add_column(str(number), justify="center", no_wrap=True, min_width=_COLUMN - 1)
+            table.add_column(str(number), justify="center", no_wrap=True, min_width=_COLUMN - 2)
         for vantage in matrix.vantages:
             cells = (matrix.cell(vantage.id, message.key) for _, message in columns)
             table.add_row(vantage.id, *(f"[{_STYLES[cell.content]}]{_word(cell)}[/]" for cell in cells))

@@ -224,8 +224,7 @@ def ghost_recipient(root: Path) -> None:
     import msgspec  # noqa: PLC0415 - in the one process that needs it
 
     from services.wire import directory as wire  # noqa: PLC0415 - the same
-    from services.wire.jose import SigningKey  # noqa: PLC0415 - the same
-    from services.wire.sealing import HpkeJwk  # noqa: PLC0415 - the same
+    from services.wire.jose import HpkeJwk, SigningKey  # noqa: PLC0415 - the same
 
     false = SigningKey(os.urandom(32))
 

@@ -63,7 +63,7 @@ class Evidence:
 
 @dataclass(slots=True)
 class Found:
-    """What a scan of one source found: places by fact, the shut things with their places, and how much was looked at."""
+    """What a scan of one source found, by fact and by shut thing, and how many bytes were looked at."""
 
     name: str
     size: int = 0

@@ -66,7 +66,7 @@ def relations(cases: Sequence[Case], tasked: Iterable[str] = TASKED) -> frozense
     """Return what the rules' `where` may ask: who writes to whom, in which minute, and what covers what."""
     names = sorted({name for case in cases for name in (case.sender, case.receiver)} | set(tasked))
     minutes = sorted({case.minute for case in cases} | {NOW})
-    facts = {("subscriber", name) for name in names if handset(name).subscriber}
+    facts: set[Fact] = {("subscriber", name) for name in names if handset(name).subscriber}
     for name in names:
         facts |= {("below", name, ROOT, minute) for minute in minutes}
         facts |= {("below", name, WINDOW, "inside"), ("below", name, FUTURE, NOW)}

@@ -76,9 +76,9 @@ def party_secrets(state: Path) -> Iterator[Known]:
     """Read the keys that parties made for themselves, from the folder of their state directories."""
     yield Known(("master",), _read(state / "carrier" / "master.key"))
     yield from hybrid_secrets(f"{Role.AUDITOR}/cbi/1", _read(state / "auditor" / "hpke.key"))
-    for kind, path in OTHER_CUSTODIES.items():
-        if (state / path).exists():
-            yield Known((kind,), _read(state / path))
+    for kind, name in OTHER_CUSTODIES.items():
+        if (state / name).exists():
+            yield Known((kind,), _read(state / name))
     for party in PARTIES:
         if party.identity.role is Role.CUSTOMER:
             org = party.identity.name
@@ -139,7 +139,7 @@ def tree_secrets(
 
 
 def hybrid_secrets(kid: str, seed: bytes) -> Iterator[Known]:
-    """Return a hybrid key by its seed and by its two halves (draft-ietf-hpke-pq), either of which opens nothing alone."""
+    """Return a hybrid key by its seed and by its two halves (draft-ietf-hpke-pq): one half alone opens nothing."""
     halves = hashlib.shake_256(seed).digest(96)
     yield Known(("seed", kid), seed)
     yield Known(("mlkem", kid), halves[:64])
@@ -213,4 +213,3 @@ def _shifted(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:
         first = -(-before * 8 // 6)
         last = (before + len(raw)) * 8 // 6
         yield whole[first:last]
-

@@ -46,6 +46,14 @@ class Seen:
             await self.page.wait_for_timeout(50)
         assert title == await self.title()
 
+    async def until(self, script: str) -> None:
+        """Wait until a script says true. Not Playwright's own way: that evaluates strings, and the page forbids it."""
+        for _ in range(200):
+            if await self.page.evaluate(script):
+                return
+            await self.page.wait_for_timeout(50)
+        pytest.fail(f"not in ten seconds: {script}")
+
     async def look(self, view: str) -> None:
         """Choose a view."""
         await self.page.get_by_role("navigation").get_by_role("button", name=view).click()
