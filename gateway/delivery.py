@@ -82,8 +82,9 @@ class Lane(Generic[T]):
 
     def put(self, item: T) -> None:
         """Add to the next batch."""
+        if not self.waiting:
+            self._wake.set()
         self.waiting.append(item)
-        self._wake.set()
 
     async def run(self) -> None:
         """Work, until cancelled."""

@@ -96,11 +96,12 @@ class Interception:
     def routes(self) -> list[Route]:
         """Return the rows of the request table.
 
-        Every certified role may knock at the list, so that a knock by anybody but a carrier leaves a leaf.
+        A knock by anybody but a carrier leaves a leaf; who shows no certificate is turned away without one.
         """
+        only, knocked = frozenset({Role.CARRIER}), self._knocked
         return [
-            Route("PUT", "/v1/tasks/{xid}", {Role.CARRIER}, self._put, "activate an interception task"),
-            Route("DELETE", "/v1/tasks/{xid}", {Role.CARRIER}, self._delete, "end an interception task"),
+            Route("PUT", "/v1/tasks/{xid}", only, self._put, "activate an interception task", knocked),
+            Route("DELETE", "/v1/tasks/{xid}", only, self._delete, "end an interception task", knocked),
             Route("GET", "/v1/tasks", CERTIFIED, self._list, "list one's own XIDs (carrier); others: refused, logged"),
         ]
 
@@ -200,6 +201,10 @@ class Interception:
             with _disk():
                 await self._end(task, now)
         return api.Done()
+
+    async def _knocked(self, caller: Identity, request: web.Request, error: TiersError) -> None:
+        _log.warning("task.knocked", caller=str(caller))
+        await self._log_refusal(request.raw_path.encode(), error)
 
     async def _list(self, caller: Identity, request: web.Request) -> api.Tasks:
         if caller.role is not Role.CARRIER or request.query_string:

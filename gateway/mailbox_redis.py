@@ -110,6 +110,13 @@ def shard_of(pin: str) -> int:
 _TAGS = tuple(f"{{s{shard:02}}}" for shard in range(SHARDS))
 
 
+@lru_cache(maxsize=100_000)
+def _keys(pin: str) -> tuple[str, str, str]:
+    """Return a receiver's mailbox, where its mids begin, and where the tasks with copies are listed."""
+    tag = _TAGS[shard_of(pin)]
+    return f"{tag}:box:{pin}", f"{tag}:mids:", f"{tag}:li"
+
+
 class _Places:
     """Where copies of one task may wait. `changes` counts commits, so that an old reply cannot hide a new copy."""
 
@@ -230,8 +237,8 @@ def _accept(entries: Sequence[Entry]) -> Command:
     args: list[bytes | str | int] = []
     for entry in entries:
         head = entry.header
-        tag = _TAGS[shard_of(head.to)]
-        keys += (f"{tag}:box:{head.to}", f"{tag}:mids:{head.mid[:8]}", f"{tag}:li")
+        box, mids, li = _keys(head.to)
+        keys += (box, mids + head.mid[:8], li)
         args += (repeat_key(head), entry.envelope, len(entry.matches))
         if entry.matches:
             args += (entry.at, entry.protected)

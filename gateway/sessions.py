@@ -12,7 +12,7 @@ bounded lists until the peer has read what came before, so a slow reader holds u
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +38,6 @@ from services.wire.frames import (
     Ack,
     Bye,
     Challenge,
-    Deliver,
     Drained,
     FromDevice,
     FromRelay,
@@ -47,10 +46,10 @@ from services.wire.frames import (
     Send,
     Welcome,
     envelope_in,
+    format_deliver,
     parse_from_device,
     session_message,
 )
-from services.wire.frames import Delivery as Delivered
 from services.wire.identity import Identity
 from services.wire.jose import VerifyKey
 
@@ -256,25 +255,27 @@ class Session:
         self._told_bytes = 0
         for frame in self._frames():
             await self._socket.send_frame(frame, WSMsgType.TEXT)
-        self._unsaid -= told
-        self._unsaid_bytes -= size
-        self._room.set()
+        if told:
+            self._unsaid -= told
+            self._unsaid_bytes -= size
+            self._room.set()
 
-    def _frames(self) -> Iterator[bytes]:
+    def _frames(self) -> list[bytes]:
         """Take what there is to say, one frame of each kind."""
-        accepted, self._accepted = self._accepted, []
-        refused, self._refused = self._refused, []
-        deliver, self._deliver = self._deliver, []
-        if accepted:
-            yield _encode(Accepted(tuple(accepted)))
-        for frame in refused:
-            yield _encode(frame)
-        if deliver:
-            yield _encode(Deliver(tuple(Delivered(one.id, msgspec.Raw(one.envelope)) for one in deliver)))
-        now = self._relay.clock()
-        if self._window.drained and now >= self._next_drained and not self._kept:
+        out: list[bytes] = []
+        if self._accepted:
+            out.append(_encode(Accepted(tuple(self._accepted))))
+            self._accepted.clear()
+        if self._refused:
+            out.extend(map(_encode, self._refused))
+            self._refused.clear()
+        if self._deliver:
+            out.append(format_deliver((one.id, one.envelope) for one in self._deliver))
+            self._deliver.clear()
+        if self._window.drained and not self._kept and (now := self._relay.clock()) >= self._next_drained:
             self._next_drained = now + DRAINED_MS
-            yield _encode(Drained(self._relay.delivery.horizon(now)))
+            out.append(_encode(Drained(self._relay.delivery.horizon(now))))
+        return out
 
 
 class Sessions:

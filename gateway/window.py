@@ -43,7 +43,7 @@ class Window:
     @property
     def drained(self) -> bool:
         """Whether all that was stored has been handed out and acknowledged."""
-        return self.level and not self._out
+        return not self._out and self._stand is Stand.LEVEL
 
     @property
     def after(self) -> str:
@@ -68,7 +68,7 @@ class Window:
         order = _order(message.id)
         if order <= self._order:
             return False  # a read that ran behind the store's write and ahead of its answer had it
-        if self.level and self.room():
+        if self._stand is Stand.LEVEL and self.room():
             self._hand_out(message, order)
             return True
         self.changed()

@@ -35,7 +35,7 @@ from services.wire.envelope import (
     parse_protected,
 )
 from services.wire.errors import Policy, TiersError, Yours
-from services.wire.keytree import epoch_of, wrap_key
+from services.wire.keytree import bound_key, epoch_of, header_digest
 
 MAX_SKEW = 1  # epochs
 _NONCE = 12
@@ -102,12 +102,13 @@ class Admission:
             raise Policy("admission.epoch", "Set the device's clock and send again, dated now.")
         if header.sender not in subscribers or header.to not in subscribers:  # 5
             raise Policy("admission.subscriber", f"Enrol sender and receiver with carrier {self._carrier} first.")
-        cek = _unwrap(recipient, self._wrapper(header.sender, asked))  # 6
-        return _wrap(f"carrier/{self._carrier}/{header.to}/{epoch}", cek, self._wrapper(header.to, asked))  # 7
+        bound = header_digest(asked.ask.protected)
+        cek = _unwrap(recipient, self._wrapper(header.sender, epoch, bound))  # 6
+        return _wrap(f"carrier/{self._carrier}/{header.to}/{epoch}", cek, self._wrapper(header.to, epoch, bound))  # 7
 
-    def _wrapper(self, pin: str, asked: Asked) -> AESGCM:
+    def _wrapper(self, pin: str, epoch: int, bound: bytes) -> AESGCM:
         """Return the cipher of one subscriber for one message, under the key that its whole header is bound to."""
-        return AESGCM(wrap_key(self._keys.leaf(pin, asked.epoch), asked.ask.protected).reveal())
+        return AESGCM(bound_key(self._keys.leaf(pin, epoch), bound).reveal())
 
 
 def _unwrap(recipient: Recipient, cipher: AESGCM) -> bytes:

@@ -3,6 +3,7 @@
 It admits messages without seeing their content, and hands out keys under a logged warrant only.
 """
 
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -61,14 +62,16 @@ class Carrier:
 
 def build(carrier: Carrier) -> web.Application:
     """Build the application."""
-    asked = Handlers(carrier)
+    asked, one = Handlers(carrier), "/v1/warrants/{jti}"
+    applicant, court, auditor = (frozenset({role}) for role in (Role.APPLICANT, Role.COURT, Role.AUDITOR))
+    warrant, grant = carrier.refusals.knock("warrant.refused"), carrier.refusals.knock("grant.refused")
     routes = [
         Route("POST", "/v1/subscribers", {Role.ANYONE}, asked.enrol, "enrol a subscriber's device"),
         Route("POST", "/v1/admissions", {Role.GATEWAY}, asked.admit, "re-wrap content keys for receivers"),
-        Route("POST", "/v1/warrants", {Role.APPLICANT}, asked.serve, "serve a warrant"),
-        Route("POST", "/v1/warrants/{jti}/status", {Role.COURT}, asked.status, "suspend, resume or cancel a warrant"),
-        Route("GET", "/v1/warrants/{jti}/product", {Role.AUDITOR}, asked.product, "fetch the product of a warrant"),
-        Route("POST", "/v1/grants", {Role.AUDITOR}, asked.grant, "ask for the keys of elapsed minutes"),
+        Route("POST", "/v1/warrants", applicant, asked.serve, "serve a warrant", warrant),
+        Route("POST", f"{one}/status", court, asked.status, "suspend, resume or cancel a warrant", warrant),
+        Route("GET", f"{one}/product", auditor, asked.product, "fetch the product of a warrant", warrant),
+        Route("POST", "/v1/grants", auditor, asked.grant, "ask for the keys of elapsed minutes", grant),
         Route("GET", "/v1/warrants", _CERTIFIED, asked.list_warrants, "refused and logged: nobody lists targets"),
     ]
     return application([_stored(route) for route in routes], carrier.metrics, carrier.ready)
@@ -97,8 +100,9 @@ class Handlers:
         batch = admission.read(parse_json(Admissions, await raw_body(request), "request.malformed").asks)
         known = await self._carrier.subscribers.known(admission.pins(batch))
         answers = self._carrier.admission.admit(batch, known, epoch_of(self._carrier.outside.clock()))
-        for answer in answers:
-            self._admissions.labels(answer.code if isinstance(answer, Refusal) else "admitted").inc()
+        outcomes = Tally(answer.code if isinstance(answer, Refusal) else "admitted" for answer in answers)
+        for outcome, count in outcomes.items():
+            self._admissions.labels(outcome).inc(count)
         return Admitted(tuple(answers))
 
     async def serve(self, caller: Identity, request: web.Request) -> Served:

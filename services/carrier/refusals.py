@@ -7,11 +7,13 @@ from hashlib import sha256
 from typing import Literal
 
 import structlog
+from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
 from services.carrier.lawful import JURISDICTION
 from services.carrier.outside import Outside
 from services.carrier.register import Register
+from services.wire.chassis.web import Knocked
 from services.wire.errors import Ours, TiersError
 from services.wire.identity import Identity
 from services.wire.leaf import MAX_JTI, Leaf, Seal
@@ -42,9 +44,21 @@ class Refusals:
         except Ours:
             raise
         except TiersError as error:
-            self._count.labels(error.code).inc()
-            await self._append(self._leaf(kind, asker, self._seal(jti, asked), error.code))
+            await self._note(kind, asker, self._seal(jti, asked), error.code)
             raise
+
+    def knock(self, kind: Kind) -> Knocked:
+        """Return what logs that somebody asked in a wrong role: of the request only its path has been read."""
+
+        async def knocked(caller: Identity, request: web.Request, error: TiersError) -> None:
+            seal = self._seal(request.match_info.get("jti", "unknown"), request.path_qs.encode())
+            await self._note(kind, caller, seal, error.code)
+
+        return knocked
+
+    async def _note(self, kind: Kind, asker: Identity, seal: Seal, code: str) -> None:
+        self._count.labels(code).inc()
+        await self._append(self._leaf(kind, asker, seal, code))
 
     def _seal(self, jti: str, asked: bytes) -> Seal:
         """Seal with the warrant, if it is known here; else with the request."""

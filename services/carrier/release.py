@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 def seal_release(
     order: GrantOrder, logged: LoggedLeaf, nodes: list[NodeJson], carrier: Identity, key: SigningKey
 ) -> bytes:
-    """Seal the grant of an order whose release stands in the log: the minimal cover and the evidence; raises `Yours`."""
+    """Seal the grant of an order whose release stands in the log: cover and evidence; raises `Yours`."""
     if logged.leaf.type != "grant.released" or logged.leaf.commitment != order.auth.seal.commit():
         raise Yours("grant.unlogged", "Log the release of this very grant first.")
     claims, shown = order.auth.claims, evidence(logged.proof, order.auth.seal)

@@ -238,7 +238,7 @@ def _session_delivers(scene: Scene, facts: Sequence[Fact], _key: object) -> Iter
 
 
 def _registration_delivers(scene: Scene, facts: Sequence[Fact], _root: object) -> Iterator[Made]:
-    """Name what a customer can send as its employee: of a carrier's subscriber the relay keeps the key (gateway.devices)."""
+    """Name what a customer can send as its employee. Of a carrier's subscriber the relay keeps the key it has."""
     for case in scene.messages.values():
         sender = handset(case.sender)
         if case.channel is Channel.ENTERPRISE and sender.org == facts[0][1] and not sender.subscriber:

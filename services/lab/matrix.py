@@ -52,7 +52,8 @@ class VantageRow(msgspec.Struct, frozen=True):
 class Cell(msgspec.Struct, frozen=True):
     """One vantage point and one message.
 
-    `content`, `metadata` and `forge` are measured; the rest says what they should be. `derivation` and `forged` are numbered steps; `because` is the policy's sentence.
+    `content`, `metadata` and `forge` are measured; the rest says what they should be. `derivation` and `forged` are
+    numbered steps; `because` is the policy's sentence.
     """
 
     message: str

@@ -25,6 +25,12 @@ def _state() -> Path:
     return Path(os.environ["TIERS_STATE"])
 
 
+def _keep(what: bytes) -> None:
+    _state().mkdir(mode=0o700, exist_ok=True)  # an honest relay with a store elsewhere keeps nothing there
+    with (_state() / COPIES).open("ab") as file:
+        file.write(bytes(what) + b"\n")
+
+
 def any_readers() -> None:
     """A relay that lets messages through whoever they name as readers."""
     from gateway import channels  # noqa: PLC0415 - only in the rogue's own process
@@ -36,14 +42,13 @@ def copy_all() -> None:
     """A relay that keeps a copy of everything for itself, and tells nobody (Athens, 2004 to 2005)."""
     from gateway import intake  # noqa: PLC0415 - as above
 
-    take = intake.Intake.take
+    submit = intake.Intake._submit  # noqa: SLF001 - an intruder keeps to no interface
 
-    async def copying(self: Any, pin: str, raw: bytes, sender: Any) -> None:
-        with (_state() / COPIES).open("ab") as file:
-            file.write(raw + b"\n")
-        await take(self, pin, raw, sender)
+    def copying(self: Any, item: Any, device: Any, receiver: Any) -> None:
+        _keep(item.envelope)
+        submit(self, item, device, receiver)
 
-    intake.Intake.take = copying  # type: ignore[method-assign]
+    intake.Intake._submit = copying  # type: ignore[method-assign]  # noqa: SLF001 - as above
 
 
 def swap_keys() -> None:
@@ -63,22 +68,22 @@ def swap_keys() -> None:
         seal_content,
     )
 
-    take = intake.Intake.take
+    submit = intake.Intake._submit  # noqa: SLF001 - as above
 
-    async def swapping(self: Any, pin: str, raw: bytes, sender: Any) -> None:
-        envelope = parse_envelope(raw)
+    def swapping(self: Any, item: Any, device: Any, receiver: Any) -> None:
         card = msgspec.json.decode((_state() / TRUE_CARD).read_bytes(), type=Card)
-        if envelope.header.to == card.pin:
-            jwe = envelope.jwe
+        if item.parsed.header.to == card.pin:
+            jwe = item.parsed.jwe
             false = HpkePrivateKey((_state() / FALSE_KEY).read_bytes())
             text = open_content(jwe, decrypt_with(jwe.recipients[0], false))
-            with (_state() / COPIES).open("ab") as file:
-                file.write(text + b"\n")
-            sealed = seal_content(jwe.protected, text, len(text))
-            raw = format_jwe(sealed.jwe([encrypt_for(format_kid(card.kid), sealed.cek, HpkePublicKey.from_jwk(card.hpke))]))
-        await take(self, pin, raw, sender)
+            _keep(text)
+            again = seal_content(jwe.protected, text, len(text))
+            true = encrypt_for(format_kid(card.kid), again.cek, HpkePublicKey.from_jwk(card.hpke))
+            raw = format_jwe(again.jwe([true]))
+            item = msgspec.structs.replace(item, parsed=parse_envelope(raw), envelope=raw)
+        submit(self, item, device, receiver)
 
-    intake.Intake.take = swapping  # type: ignore[method-assign]
+    intake.Intake._submit = swapping  # type: ignore[method-assign]  # noqa: SLF001 - as above
 
 
 ROGUES: Mapping[str, Callable[[], None]] = {

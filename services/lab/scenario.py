@@ -5,6 +5,7 @@
 A step that does not go as told raises `Ours("scenario.not_as_told")`: a scenario that passes has happened.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from services.wire.trust import parse_trust
 T = TypeVar("T")
 Tell = Callable[[str, str], None]
 READS, SEALED = "reads", "sealed"
+ACT_SECONDS = 60
 BOTH = (Service.BBM, Service.EMAIL)
 
 
@@ -143,7 +145,11 @@ async def run(scenario: Scenario, tell: Tell, store_url: str = "") -> Result:
 
 async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
     """Play an act on a stage and measure its cells; raises `Ours` if one is not as told."""
-    await act.play(stage)
+    try:
+        async with asyncio.timeout(ACT_SECONDS):
+            await act.play(stage)
+    except TimeoutError:
+        raise _not_as_told(f"the act did not end within {ACT_SECONDS} s") from None
     wanted = {(cells.vantage, key): READS for cells in act.cells for key in cells.reads}
     wanted |= {(cells.vantage, key): SEALED for cells in act.cells for key in cells.sealed}
     if not wanted:

@@ -54,9 +54,10 @@ CTY = {
 SIGNED_CTY = "JOSE"
 """`cty` of a content that is signed by the sender's handset, on either channel."""
 
-_CHANNELS = {channel.value: channel for channel in Channel}
-_SERVICES = {service.value: service for service in Service}
-_KINDS = {(channel.value, service.value, cty, channel is Channel.CONSUMER) for (channel, service), cty in CTY.items()}
+_KINDS = {
+    (channel.value, service.value, cty, channel is Channel.CONSUMER): (channel, service)
+    for (channel, service), cty in CTY.items()
+}
 
 
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -203,6 +204,7 @@ def format_kid(kid: Kid) -> str:
 
 
 _encode = msgspec.json.encode
+_jwe = msgspec.json.Decoder(Jwe)
 
 
 def format_protected(header: Protected) -> str:
@@ -225,11 +227,11 @@ def _read_spelled(raw: bytes) -> Protected | None:
     match = PROTECTED.fullmatch(raw.decode("latin-1"))  # what is not ASCII does not match
     if match is None:
         return None
-    mid, channel, service, sender, to, ts, cty, org = match.groups()
-    if (channel, service, cty, org is None) not in _KINDS or not _FIRST_MS <= int(ts) < _END_MS:
+    mid, channel, service, sender, to, stamp, cty, org = match.groups()
+    kinds, ts = _KINDS.get((channel, service, cty, org is None)), int(stamp)
+    if kinds is None or not _FIRST_MS <= ts < _END_MS:
         return None
-    kinds = _CHANNELS[channel], _SERVICES[service]
-    return Protected(TYP, "A256GCM", mid, *kinds, sender, to, int(ts), cty, UNSET if org is None else org)
+    return Protected(TYP, "A256GCM", mid, *kinds, sender, to, ts, cty, org or UNSET)
 
 
 def _read_members(raw: bytes) -> Protected:
@@ -285,10 +287,11 @@ def parse_jwe(raw: bytes | str, biggest: int = MAX_ENVELOPE) -> Jwe:
     """Read a JWE in its one spelling; raises `Yours` or `TooLarge`. Says nothing about its protected header."""
     if len(raw) > biggest:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
-    jwe = parse_json(Jwe, raw, "envelope.malformed")
     if isinstance(raw, bytes) and is_spelled(raw):
+        jwe = _jwe.decode(raw)
         _check_rest(jwe)
     else:
+        jwe = parse_json(Jwe, raw, "envelope.malformed")
         _check_members(jwe, raw)
     return jwe
 

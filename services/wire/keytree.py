@@ -139,9 +139,19 @@ def forget_before(nodes: Iterable[Node], epoch: int) -> list[Node]:
 
 def wrap_key(minute: Node, protected: str) -> WrapKey:
     """Derive one message's A256GCMKW key from a leaf, bound to the whole protected header as sent (base64url)."""
+    return bound_key(minute, header_digest(protected))
+
+
+def header_digest(protected: str) -> bytes:
+    """Return what a message's keys are bound to: SHA-256 of its protected header as sent (base64url)."""
+    return hashlib.sha256(protected.encode("ascii")).digest()
+
+
+def bound_key(minute: Node, digest: bytes) -> WrapKey:
+    """Derive one message's key from a leaf and its header's digest: for whoever derives both ends' keys."""
     if minute.at.depth != DEPTH:
         raise Yours("keytree.position", "Derive a message key from a leaf.")
-    return WrapKey(_expand(minute.key, _WRAP + hashlib.sha256(protected.encode("ascii")).digest()))
+    return WrapKey(_expand(minute.key, _WRAP + digest))
 
 
 def _expand(key: Secret, info: bytes) -> bytes:

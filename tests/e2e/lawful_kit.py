@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import sys
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 import pytest
 import uuid_utils
 
+from services.lab import logbook
 from services.lab.cast import APPLICANT, handset, party
 from services.lab.desk import Desk
 from services.lab.world import World
@@ -132,12 +132,8 @@ class Hands:
 
 async def verified_log(world: World) -> str:
     """Have the independent verifier check the whole log from its files, as its own process; returns its verdict."""
-    folder, trust = world.state("ledger"), world.root / "trust"
-    keys = [(trust / f"{name}.vkey").read_text().strip() for name in ("log", "witness")]
-    command = [sys.executable, "-m", "services.ledger.verify", str(folder), "--log", keys[0], "--witness", keys[1]]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*logbook.command(world.root), stdout=pipe, stderr=pipe)
     said, wrong = await process.communicate()
     assert (process.returncode, wrong) == (0, b"")
     return said.decode()

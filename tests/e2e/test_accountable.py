@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from services.lab.cast import handset
+from services.lab.cast import handset, party
 from services.lab.desk import opened
 from services.lab.world import booted
 from services.wire.api.carrier import AskGrant, Product
@@ -244,6 +244,28 @@ async def test_an_expired_warrant_gives_no_key_for_the_minutes_that_it_covered(h
     hands.world.clock.turn(1)
 
     await refused_and_logged(hands.world, hands.grant(ask(said)), "warrant.expired", "grant.refused")
+
+
+# The wrong role
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "kind"),
+    [
+        ("gateway", "PUT", "/v1/tasks/{jti}", "task.refused"),
+        ("gateway", "DELETE", "/v1/tasks/{jti}", "task.refused"),
+        ("carrier", "POST", "/v1/warrants", "warrant.refused"),
+        ("carrier", "POST", "/v1/warrants/{jti}/status", "warrant.refused"),
+        ("carrier", "GET", "/v1/warrants/{jti}/product", "warrant.refused"),
+        ("carrier", "POST", "/v1/grants", "grant.refused"),
+    ],
+)
+async def test_who_asks_for_interception_in_a_wrong_role_stands_in_the_log(
+    hands: Hands, served: Claims, name: str, method: str, path: str, kind: str
+) -> None:
+    asking = hands.peer("operator/in", name).ask(method, path.format(jti=served.jti), msgspec.Raw, b"{}")
+
+    await refused_and_logged(hands.world, asking, "request.role", kind, party(name).identity)
 
 
 # Salt Typhoon: nobody is given a list of targets

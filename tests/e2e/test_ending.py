@@ -110,6 +110,22 @@ async def test_with_court_and_carrier_down_the_clock_ends_it(desk: Desk) -> None
     await verified_log(desk.world)
 
 
+async def test_after_expiry_every_seal_is_opened_and_anybody_can_check_what_it_sealed(desk: Desk) -> None:
+    jti = await tasked(desk, "ravi", minutes=1)
+    sealed = [leaf for leaf in leaves(desk.world) if leaf.type in {"warrant.approved", "warrant.served"}]
+    assert jti not in str(sealed)
+    desk.world.clock.turn(120)
+
+    async with asyncio.timeout(20):
+        while "past their date and unopened: 0" not in (said := await verified_log(desk.world)):
+            pass
+
+    log = leaves(desk.world)
+    opened_ = [leaf.opens for leaf in log if leaf.opens is not None and leaf.opens.jti == jti]
+    assert ["warrant.approved", "warrant.served"] == [log[opens.index].type for opens in opened_ if opens]
+    assert f"seals opened: {len({leaf.commitment for leaf in log if leaf.opens})}" in said
+
+
 async def test_a_relay_that_restarts_takes_up_what_stands_and_not_what_has_ended(desk: Desk) -> None:
     hands = Hands(desk)
     over = await tasked(desk, "gita", minutes=1)

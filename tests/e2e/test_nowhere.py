@@ -1,4 +1,4 @@
-"""With every provider-side process at hand, an enterprise plaintext is nowhere: not in memory, store, product or logs."""
+"""With every provider-side process at hand, an enterprise plaintext is nowhere: memory, store, product, logs."""
 
 import base64
 import secrets

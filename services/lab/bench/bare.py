@@ -25,6 +25,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from services.lab.bench.frames import PREFIX
+from services.wire.chassis.memory import settle
 from services.wire.chassis.web import notify_ready
 from services.wire.frames import Ack, Challenge, Hello, Welcome, parse_from_device
 
@@ -229,6 +230,7 @@ async def run(port: int, store: str, tls: str) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    settle()
     notify_ready()
     await stop.wait()
     working.cancel()

@@ -71,7 +71,7 @@ def _guard(door: Door) -> Any:
         except TiersError as error:
             response = problem(error)
         except web.HTTPException as error:
-            response = error
+            response = web.Response(status=error.status, text=error.reason)
         if not response.prepared:
             response.headers.update(HEADERS)
         return response

@@ -20,6 +20,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from services.wire.chassis.memory import settle
 from services.wire.chassis.tls import Tls
 from services.wire.encoding import parse_json
 from services.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Yours
@@ -29,6 +30,7 @@ _log = structlog.get_logger()
 MAX_BODY = 4 * 1024 * 1024
 
 Handler = Callable[[Identity, web.Request], Awaitable[msgspec.Struct | web.StreamResponse]]
+Knocked = Callable[[Identity, web.Request, TiersError], Awaitable[None]]
 T = TypeVar("T")
 
 
@@ -42,13 +44,14 @@ class Problem(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of a request table."""
+    """One row of a request table. `knocked` is told when somebody with a certificate asks in a wrong role."""
 
     method: str
     path: str
     roles: AbstractSet[Role]
     handler: Handler
     summary: str
+    knocked: Knocked | None = None
 
 
 def application(
@@ -102,7 +105,10 @@ def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
             caller = caller_of(request)
             if Role.ANYONE not in route.roles and caller.role not in route.roles:
                 allowed = ", ".join(sorted(route.roles))
-                raise Forbidden("request.role", f"This request is for {allowed}; you are {caller}.")
+                error = Forbidden("request.role", f"This request is for {allowed}; you are {caller}.")
+                if route.knocked is not None and caller.role is not Role.ANYONE:
+                    await route.knocked(caller, request, error)
+                raise error
             answer = await route.handler(caller, request)
         except TiersError as error:
             _log.info("request.refused", path=route.path, code=error.code)
@@ -164,6 +170,7 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls) ->
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True)
         await site.start()
+        settle()
         _log.info("party.listening", listen=listen)
         notify_ready()
         await stop.wait()

@@ -8,9 +8,9 @@ import { sealedBytes, Verdict } from "./peek.js";
 const FORGE = { no: "no", forges: "yes, alone", "with the relay": "yes, if the relay helps", briefly: "yes, while the keys it holds are of the present minute" };
 
 export function Derivation({ view, table }) {
-  useEffect(() => { document.querySelector(".cell[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [cell.value]);
+  useEffect(() => { bring(); }, [cell.value]);
   const [message, vantage] = cell.value.split(".");
-  const it = view.matrix?.found.cells.find((one) => one.message === message && one.vantage === vantage);
+  const it = view.matrix?.measured.cells.find((one) => one.message === message && one.vantage === vantage);
   const row = table.rows.find((one) => one.id === vantage);
   const column = table.columns.find((one) => one.id === message);
   if (!it) return null;
@@ -45,6 +45,12 @@ function bytesIn(step, keys, shown) {
 function withContent(keys, one, message) {
   if (!one) return keys;
   return [...keys, [`${message}, shut`, sealedBytes(one, 32)], [`the content key opens ${message}`, one.text]];
+}
+
+/** On a wide screen show the chosen cell beside its derivation; on a narrow one the derivation itself. */
+function bring() {
+  document.querySelector(".cell[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  if (matchMedia("(max-width: 1099px)").matches) document.querySelector(".derivation")?.scrollIntoView({ block: "start" });
 }
 
 /** Names of keys and places are set apart, so that a step reads as a sentence. */

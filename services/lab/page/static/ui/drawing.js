@@ -24,8 +24,8 @@ export function Box({ at, title, note, lit, here, acts, quiet, ghost, choose, sa
   </g>`;
 }
 
-const W = 80;
-const H = 52;
+const W = 78;
+const H = 46;
 
 /** An envelope with the locks that hang on it. `route` is the way it came: stations, the last one where it is now. */
 export function Letter({ route, locks, reads, moves, dim, mine, mark, label }) {
@@ -41,8 +41,8 @@ export function Letter({ route, locks, reads, moves, dim, mine, mark, label }) {
     <title>${label}</title>
     <rect class="paper" x=${-W / 2} y=${-H / 2} width=${W} height=${H} rx="4" />
     ${reads
-      ? html`<path class="fold" d="M-40 -26 L0 -39 L40 -26" /><path class="lines" d="M-25 -11H25M-25 1H25M-25 13H8" />`
-      : html`<path class="fold" d="M-40 -26 L0 4 L40 -26" /><path class="fold thin" d="M-40 26 L-10 -4M40 26 L10 -4" />`}
+      ? html`<path class="fold" d="M-39 -23 L0 -34 L39 -23" /><path class="lines" d="M-25 -10H25M-25 1H25M-25 12H8" />`
+      : html`<path class="fold" d="M-39 -23 L0 4 L39 -23" /><path class="fold thin" d="M-39 23 L-10 -3M39 23 L10 -3" />`}
     ${locks.map((lock, at) => html`<${Hanging} key=${lock.kid} lock=${lock} x=${offset(at, locks.length)} small=${locks.length > 2} opened=${mine?.(lock)} />`)}
   </g>`;
 }
@@ -51,7 +51,7 @@ const offset = (at, count) => (at - (count - 1) / 2) * (count > 2 ? 57 : 84);
 
 function Hanging({ lock, x, small, opened }) {
   return html`<g class=${`hanging ${opened ? "opened" : ""} ${small ? "small" : ""}`}>
-    <path class="string" d=${`M${x * 0.45} 26 L${x} 33`} />
+    <path class="string" d=${`M${x * 0.45} 23 L${x} 32`} />
     <${Glyph} name=${opened ? "open" : "lock"} x=${x} y=${41} size=${22} kind="padlock" />
     <text x=${x} y="63" text-anchor="middle">${lock.lines[0]}</text>
     <text x=${x} y="77" text-anchor="middle">${lock.lines[1]}</text>
