@@ -17,14 +17,16 @@ import aiohttp
 import msgspec
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
-from services.lab import render, requests
+from services.lab import cli_scenarios, render, requests
+from services.lab.arrangement import DEFAULT
 from services.lab.clock import Clock
 from services.lab.control import CONTROL, Control, leave_control, served
 from services.lab.demo import measure_once, run_demo
 from services.lab.desk import opened
 from services.lab.logbook import verify_log
-from services.lab.render import Format
+from services.lab.render import FORMATS
 from services.lab.world import booted
 from services.wire.api.enterprise import Reason
 from services.wire.envelope import Channel, Service
@@ -33,6 +35,7 @@ from services.wire.errors import TiersError, Yours
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-intercept tiers on one relay.")
 warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")
 app.add_typer(warrant, name="warrant")
+cli_scenarios.add_to(app)
 ledger = typer.Typer(no_args_is_help=True, help="The public log.")
 app.add_typer(ledger, name="ledger")
 
@@ -48,6 +51,17 @@ class DemoFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Format(StrEnum):
+    """How to print a matrix."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JUNIT = "junit"
 
 
 class Verb(StrEnum):
@@ -83,14 +97,20 @@ def demo(how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT)
 def matrix(
     how: Annotated[Format, typer.Option("--format")] = Format.TABLE,
     leak: Annotated[str, typer.Option(help="plant a fault in a party's process, to see that it is caught")] = "",
+    arrangement: Annotated[str, typer.Option(help="whose keys stand where: see services/lab/arrangements")] = DEFAULT,
 ) -> None:
-    """Measure who can read what; exits 0 only if policy, closure and measured bytes agree in every cell."""
+    """Measure who can read what; exits 0 only if policy, closure and measured bytes agree in every cell.
+
+    Another arrangement than the default is measured against its own file (docs/custody.md).
+    """
+    if arrangement != DEFAULT:
+        raise typer.Exit(0 if cli_scenarios.matrix_of(arrangement) else 1)
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
         measured = _run(measure_once(Path(folder) / "world", _store_url(), leak))
     if how is Format.TABLE:
         render.show(measured, Console())
     else:
-        sys.stdout.write(render.render(measured, how))
+        sys.stdout.write(FORMATS[how](measured))
     raise typer.Exit(0 if measured.agreement.holds else 1)
 
 
@@ -277,6 +297,24 @@ def requests_(
 def turn(minutes: int) -> None:
     """Turn the classroom clock forward."""
     _act("turn", {"minutes": minutes})
+
+
+@app.command()
+def bench(
+    repeats: int = 3,
+    messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Measure the relay against a relay that only stores and delivers."""
+    from services.lab.bench.report import show  # noqa: PLC0415 - nothing else needs the load generator
+    from services.lab.bench.run import measure  # noqa: PLC0415 - same
+
+    with Progress(console=Console(stderr=True)) as progress:
+        measured = _run(measure(progress, repeats, messages))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
+    else:
+        show(Console(), measured)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

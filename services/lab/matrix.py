@@ -5,7 +5,7 @@
 It agrees when all three say the same in every cell and every positive control was found.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from services.lab import closure
 from services.lab.attack import Attacked, Outcome, attack
 from services.lab.closure import Forge
-from services.lab.desk import Desk
+from services.lab.desk import Desk, Note
 from services.lab.policy import Policy, load_policy
 from services.lab.rules import Fact
 from services.lab.scene import Case, relations, told
@@ -131,13 +131,17 @@ async def measure(desk: Desk, story: Story, only_messages: Collection[str] | Non
     """
     messages = {key: sent for key, sent in story.messages.items() if only_messages is None or key in only_messages}
     attacked = await attack(desk, messages, story.warrants, VANTAGES)
-    policy = load_policy()
+    return assemble(attacked, load_policy(), {key: sent.note for key, sent in messages.items()})
+
+
+def assemble(attacked: Attacked, policy: Policy, notes: Mapping[str, Note]) -> Matrix:
+    """Lay what was measured beside what is declared and what follows from it. Pure."""
     rows = tuple(
-        MessageRow(key, policy.messages[key], sent.note.sender, sent.note.to, sent.note.channel, sent.note.service)
-        for key, sent in messages.items()
+        MessageRow(key, policy.messages[key], note.sender, note.to, note.channel, note.service)
+        for key, note in notes.items()
     )
-    cells = tuple(_cells(attacked, policy, list(messages)))
     people = tuple(VantageRow(name, row.title, row.says, row.holds) for name, row in policy.vantages.items())
+    cells = tuple(_cells(attacked, policy, list(notes)))
     checked = tuple(ControlRow(one.source, one.says, one.evidence) for one in attacked.controls)
     return Matrix(rows, people, cells, checked, agree(cells, checked))
 

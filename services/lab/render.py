@@ -8,6 +8,7 @@ import html
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 from rich.console import Console
@@ -17,15 +18,17 @@ from services.lab.closure import Forge
 from services.lab.matrix import Cell, Content, Matrix
 
 MARKS = {Forge.YES: "*", Forge.WITH_RELAY: "+", Forge.BRIEFLY: "~", Forge.NO: ""}
-KEY = (
-    "* could forge another like it   + with the relay's help   ~ only while that minute is still taken   "
-    "! not as declared"
-)
+KEY = """\
+* could forge another like it     + with the relay's help
+~ the same, while that minute is still taken     ! not as declared"""
 CSV_COLUMNS = (
     *("message", "vantage", "content", "declared", "closure", "forge", "forge_declared", "forge_closure"),
     *("metadata", "agrees", "because"),
 )
-_WORDS = {Content.READS: "READS", Content.SEALED: "sealed", Content.UNMEASURED: "not here"}
+_NAME = len("auditor-outside-window") + 1  # characters of the first column, and of each other one
+_COLUMN = len("sealed+") + 1
+C = TypeVar("C")
+_WORDS = {Content.READS: "READS", Content.SEALED: "sealed", Content.UNMEASURED: "-"}
 _COLOURS = {Content.READS: "bold red", Content.SEALED: "green", Content.UNMEASURED: "dim"}
 
 
@@ -35,18 +38,30 @@ def word(cell: Cell) -> str:
 
 
 def show(matrix: Matrix, console: Console) -> None:
-    """Print who can read which message, and the verdict."""
-    table = Table(title="Who can read which message", title_justify="left", pad_edge=False)
-    table.add_column("vantage point", no_wrap=True)
-    for message in matrix.messages:
-        table.add_column(message.key, justify="center")
-    for vantage in matrix.vantages:
-        cells = [matrix.cell(vantage.id, message.key) for message in matrix.messages]
-        table.add_row(vantage.id, *(f"[{_COLOURS[cell.content]}]{word(cell)}[/]" for cell in cells))
-    console.print(table)
-    console.print(KEY, highlight=False)
+    """Print who can read which message, and the verdict; a narrow terminal gets the table in parts."""
+    console.print("\n[bold]Who can read which message[/]")
+    numbered = list(enumerate(matrix.messages, 1))
+    for columns in _fitting(numbered, (console.width - _NAME) // _COLUMN):
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
+        table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
+        for number, _ in columns:
+            table.add_column(str(number), no_wrap=True, min_width=_COLUMN - 1)
+        for vantage in matrix.vantages:
+            cells = (matrix.cell(vantage.id, message.key) for _, message in columns)
+            table.add_row(vantage.id, *(f"[{_COLOURS[cell.content]}]{word(cell)}[/]" for cell in cells))
+        console.print(table, "")
+    for number, message in numbered:
+        console.print(f"{number}  {message.title}", highlight=False)
+    console.print(f"\n{KEY}\n", highlight=False)
     for line in verdict(matrix):
         console.print(line, highlight=False)
+
+
+def _fitting(columns: list[C], most: int) -> list[list[C]]:
+    """Cut columns into as few parts as fit the terminal, of about the same size."""
+    parts = max(1, -(-len(columns) // max(1, most)))
+    size = -(-len(columns) // parts)
+    return [columns[start : start + size] for start in range(0, len(columns), size)]
 
 
 def verdict(matrix: Matrix) -> tuple[str, ...]:
@@ -60,7 +75,7 @@ def verdict(matrix: Matrix) -> tuple[str, ...]:
         lines += [f"      {step}" for step in (cell.forged if wrong.what == "forge" else cell.derivation)]
     lines += [f"! a positive control is missing: {missing}" for missing in said.missing_controls]
     words = "as declared" if said.holds else "NOT as declared"
-    unmeasured = f", {said.unmeasured} not measured here" if said.unmeasured else ""
+    unmeasured = f"; {said.unmeasured} (-) are not measured here" if said.unmeasured else ""
     lines.append(f"{said.cells} cells, {words}: policy, closure and measured bytes{unmeasured}.")
     return tuple(lines)
 

@@ -6,6 +6,7 @@ has a switch for any of this.
 
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +34,22 @@ def _keep(what: bytes) -> None:
 
 def any_readers() -> None:
     """A relay that lets messages through whoever they name as readers."""
-    from gateway import channels  # noqa: PLC0415 - only in the rogue's own process
+    channels: Any = import_module("gateway.channels")  # only in the rogue's own process
 
-    channels.Readers.check = lambda _self, envelope, _sender, _receiver: envelope  # type: ignore[method-assign]
+    channels.Readers.check = lambda _self, envelope, _sender, _receiver: envelope
 
 
 def copy_all() -> None:
     """A relay that keeps a copy of everything for itself, and tells nobody (Athens, 2004 to 2005)."""
-    from gateway import intake  # noqa: PLC0415 - as above
+    intake: Any = import_module("gateway.intake")
 
-    submit = intake.Intake._submit  # noqa: SLF001 - an intruder keeps to no interface
+    submit = intake.Intake._submit  # an intruder keeps to no interface
 
     def copying(self: Any, item: Any, device: Any, receiver: Any) -> None:
         _keep(item.envelope)
         submit(self, item, device, receiver)
 
-    intake.Intake._submit = copying  # type: ignore[method-assign]  # noqa: SLF001 - as above
+    intake.Intake._submit = copying
 
 
 def swap_keys() -> None:
@@ -56,7 +57,7 @@ def swap_keys() -> None:
 
     The signature inside still fits: it names the header, and the header stays as it was.
     """
-    from gateway import intake  # noqa: PLC0415 - as above
+    intake: Any = import_module("gateway.intake")
     from services.wire.custody import Card  # noqa: PLC0415 - a relay has no way to open; this one brought it along
     from services.wire.envelope import format_jwe, format_kid, parse_envelope  # noqa: PLC0415
     from services.wire.sealing import (  # noqa: PLC0415
@@ -83,7 +84,7 @@ def swap_keys() -> None:
             item = msgspec.structs.replace(item, parsed=parse_envelope(raw), envelope=raw)
         submit(self, item, device, receiver)
 
-    intake.Intake._submit = swapping  # type: ignore[method-assign]  # noqa: SLF001 - as above
+    intake.Intake._submit = swapping
 
 
 ROGUES: Mapping[str, Callable[[], None]] = {

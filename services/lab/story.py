@@ -62,7 +62,7 @@ async def play(desk: Desk, tell: Tell) -> Story:
         tell(f"Served: {target}", f"The carrier logged it first (leaf {served.leaf}), then set the task at the relay.")
     desk.world.clock.turn(1)
     await _send_all(desk, story, INSIDE)
-    tell("The minute of the warrant", "Seven messages, both tiers, one relay. It copies what the two targets send and get.")
+    tell("The minute of the warrant", "Seven messages, both tiers, one relay. It copies what the targets send and get.")
     desk.world.clock.turn(1)
     await _send_all(desk, story, AFTER)
     tell("The minute after", "Alice writes again. The task has ended by the clock.")
@@ -73,7 +73,8 @@ async def play(desk: Desk, tell: Tell) -> Story:
         read = sum(finding.content is not None for finding in found.findings)
         sealed = len(found.findings) - read
         others = len(found.third_parties)
-        tell(f"The auditor inspects {target}", f"{read} opened, {sealed} sealed. Third parties seen, whom no warrant names: {others}.")
+        said = f"{read} opened, {sealed} sealed. Third parties seen, whom no warrant names: {others}."
+        tell(f"The auditor inspects {target}", said)
     return story
 
 

@@ -1,7 +1,7 @@
-"""The yardstick: a relay that stores and delivers, and nothing else. `python -m services.lab.bench.bare PORT STORE TLS`.
+"""The yardstick: a relay that stores and delivers, and nothing else. `python -m …bench.bare PORT STORE TLS`.
 
-    send -> one XADD in the batch under way's successor -> fsync -> accepted, and pushed to the receiver's session
-    ack  -> one XDEL in the same batch
+    send -> one XADD in the next batch -> fsync -> accepted, and pushed to the receiver's session
+    ack  -> one XDEL in that batch
 
 It speaks the frames of `services.wire.frames` and looks into an envelope only for `mid` and `to`. It checks nothing:
 no signature, no grammar, no repetition, no carrier, no task. It keeps what a relay may not drop: an append-only file

@@ -79,7 +79,9 @@ def masked(payload: bytes, opcode: int = 1) -> bytes:
 
 def consumer(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
     """Seal a message to each of `to` for the carrier's key of this sender and minute; `now` is ms since 1970."""
-    minute = descend(next(node for node in party.nodes if node.at.covers(epoch_of(now))), Position(DEPTH, epoch_of(now)))
+    minute = descend(
+        next(node for node in party.nodes if node.at.covers(epoch_of(now))), Position(DEPTH, epoch_of(now))
+    )
     keys = ConsumerKeys(CARRIER, (minute,))
     ring = Keyring(party.pin, party.sign, HpkePrivateKey.generate(), consumer=keys)
     for pin in to:

@@ -71,8 +71,9 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What came of it. Rates are messages a second over the measured part; `least` is the least-served sender's share
-    of the mean; `backlog` is the most that was accepted and not yet delivered.
+    """What came of it. Rates are messages a second over the measured part.
+
+    `least` is the least-served sender's share of the mean; `backlog` the most that was accepted and not yet delivered.
     """
 
     rate: float
@@ -120,7 +121,9 @@ class Load:
         self._targets: list[int] = []
 
     def _client(self, number: int, party: Party) -> Client:
-        return Client(party, self._on_accepted, self._on_delivered, lambda mid, code: self._on_refused(number, mid, code))
+        return Client(
+            party, self._on_accepted, self._on_delivered, lambda mid, code: self._on_refused(number, mid, code)
+        )
 
     async def run(self) -> Result:
         """Connect, load, drain, report."""
@@ -294,7 +297,6 @@ def main() -> None:
         Party(one.pin, SigningKey(unb64u(one.sign, "bench.key")), tuple(node.node() for node in one.nodes))
         for one in spec.members
     ]
-
 
     async def work() -> Result:
         return await Load(spec, parties, prepare(spec, parties)).run()

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,8 @@ import msgspec
 import uuid_utils
 
 from services.lab import store as store_module
-from services.lab.bench.frames import ORG
 from services.lab.bench.load import Member, Result, Spec
-from services.lab.cast import APPLICANT, JUDGE, PARTIES, party
+from services.lab.cast import APPLICANT, JUDGE, OPERATOR, party
 from services.lab.processes import Child, base_environ, free_ports, start_party, stop
 from services.lab.world import As, World, booted
 from services.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
@@ -55,6 +54,7 @@ class Stage:
     applicant: As
     judge: As
     customer: As
+    operator: As
 
     async def subscribers(self, first: int, count: int) -> tuple[Member, ...]:
         """Enrol `count` consumer subscribers, with PINs from `first` on."""
@@ -105,7 +105,13 @@ class Stage:
             raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.")
         return msgspec.json.decode(out, type=Result)
 
-    def pids(self, bare: bool) -> dict[str, int]:
+    async def counted(self, name: str, sample: str) -> float:
+        """Read one sample of a party's metrics; 0 where there is none yet."""
+        page = (await self.operator.peer(name).ask_raw("GET", "/metrics")).decode()
+        values = (line.rpartition(" ") for line in page.splitlines())
+        return next((float(value) for found, _, value in values if found == sample), 0.0)
+
+    def pids(self, *, bare: bool) -> dict[str, int]:
         """Name the processes that work for a lane."""
         if bare:
             return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
@@ -113,10 +119,10 @@ class Stage:
         own = {"relay": self.world.children["gateway"].pid, "carrier": self.world.children["carrier"].pid}
         return own | ({"store": store.pid} if store else {})
 
-    def spec(self, members: tuple[Member, ...], channel: Channel, bare: bool) -> Spec:
+    def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool) -> Spec:
         """Return the spec of a closed loop for a group; the caller sets the rest."""
         port = self.bare.port if bare else self.world.ports["gateway"]
-        return Spec(port, str(self.world.ca), channel, members, 0, 0, 0, self.pids(bare))
+        return Spec(port, str(self.world.ca), channel, members, 0, 0, 0, self.pids(bare=bare))
 
     async def _subscriber(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
@@ -133,22 +139,22 @@ class Stage:
         return _member(pin, sign, ())
 
 
-def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
-    return Member(pin, b64u(sign.reveal()), nodes)
-
-
-async def _several(make, numbers):  # type: ignore[no-untyped-def]
+async def _several(make: Callable[[int], Awaitable[Member]], numbers: range) -> tuple[Member, ...]:
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(number):
+    async def one(number: int) -> Member:
         async with gate:
             return await make(number)
 
     return tuple(await asyncio.gather(*map(one, numbers)))
 
 
+def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
+    return Member(pin, b64u(sign.reveal()), nodes)
+
+
 @asynccontextmanager
-async def staged(root: Path, tls: bool = True) -> AsyncIterator[Stage]:
+async def staged(root: Path) -> AsyncIterator[Stage]:
     """Boot the world and the bare relay in a fresh folder."""
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(booted(root))
@@ -157,7 +163,7 @@ async def staged(root: Path, tls: bool = True) -> AsyncIterator[Stage]:
         stack.push_async_callback(stop, bare.child)
         connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=AT_ONCE)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        people = [As(world, identity) for identity in (APPLICANT, JUDGE, party("acme").identity)]
+        people = [As(world, identity) for identity in (APPLICANT, JUDGE, party("acme").identity, OPERATOR)]
         for one in people:
             stack.push_async_callback(one.close)
         yield Stage(world, bare, http, *people)

@@ -27,7 +27,7 @@ async def _global(stage: Stage) -> None:
     stage.tell("Second possibility", "There is one key for everybody, and a request is answered by whoever holds it.")
     await _send(stage)
     stage.tell("Then", "Whoever answers for Alice can answer for everybody, with or without a request. Nothing in the log differs.")
-    stage.tell("The question", "RIM said that it had \"fully addressed\" lawful access. Both acts would fit the sentence. Which was it?")
+    stage.tell("The question", 'RIM said that it had "fully addressed" lawful access. Both acts would fit the sentence. Which was it?')
 
 
 SCENARIO = Scenario(

@@ -30,7 +30,7 @@ async def _play(stage: Stage) -> None:
     folder = desk.world.store.folder
     if folder is not None:  # a store of our own, whose files we may read
         stored = b"".join(path.read_bytes() for path in folder.rglob("*.aof"))
-        spelled = [b64u((b" " * shift + f'"sub":"{pin}"'.encode()))[4:-4].encode() for shift in range(3)]
+        spelled = [b64u(b" " * shift + f'"sub":"{pin}"'.encode())[4:-4].encode() for shift in range(3)]
         stage.check("the target's number in the relay's records", any(one in stored for one in spelled), True)
         tell("Stealing the store", "The relay keeps each warrant that it copies for, and in it stands the target. That list can be stolen.")
 

@@ -1,0 +1,89 @@
+"""The bench's tables, for people. Pure: results in, text out."""
+
+import statistics
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from services.lab.bench.load import Result
+from services.lab.bench.run import Measured
+
+TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
+_PROCESSES = ("relay", "store", "carrier", "load")
+
+
+def show(console: Console, measured: Measured) -> None:
+    """Print everything."""
+    console.print(_closed(measured))
+    console.print(_open(measured))
+    console.print(_ratios(measured))
+    drains = ", ".join(f"{name} {max(seconds):.1f} s" for name, seconds in measured.drain.items() if seconds)
+    console.print(f"After a tasked run, the mediation had every copy within: {drains}.")
+    console.print(f"{measured.cores} cores; load average {measured.load_before} before, {measured.load_after} after.")
+
+
+def _closed(measured: Measured) -> Table:
+    table = Table(title=f"Closed loop, {measured.messages} messages a run", title_justify="left")
+    for name in ("lane", "msgs/s", "range", *(f"{one} µs" for one in _PROCESSES), "relay MiB"):
+        table.add_column(name, justify="left" if name == "lane" else "right")
+    for lane, results in measured.closed.items():
+        rates = [result.rate for result in results]
+        work = [f"{_cpu(results, one):.0f}" if one in results[0].usage else "" for one in _PROCESSES]
+        size = max(result.usage["relay"].rss for result in results)
+        table.add_row(lane, _number(statistics.median(rates)), _range(rates), *work, f"{size:.0f}")
+    return table
+
+
+def _open(measured: Measured) -> Table:
+    table = Table(title="Open loop: at twice the closed loop's rate, and at half of what that came to")
+    table.title_justify = "left"
+    columns = (
+        "lane",
+        "accepted/s",
+        "delivered/s",
+        "backlog",
+        "least",
+        "half/s",
+        "accept p50",
+        "p99",
+        "delivery p50",
+        "p99",
+    )
+    for name in columns:
+        table.add_column(name, justify="left" if name == "lane" else "right")
+    for lane, over in measured.overload.items():
+        half = measured.half[lane]
+        times = (half.accept.p50, half.accept.p99, half.delivery.p50, half.delivery.p99)
+        table.add_row(
+            lane, _number(over.accepted), _number(over.delivered), str(over.backlog), f"{over.least:.2f}",
+            _number(half.rate), *(f"{one:.1f} ms" for one in times),
+        )  # fmt: skip
+    return table
+
+
+def _ratios(measured: Measured) -> Table:
+    table = Table(title="Ratios", title_justify="left")
+    for name in ("ratio", "measured", "wanted"):
+        table.add_column(name)
+    for name in measured.ratios.__struct_fields__:
+        wanted = TARGETS.get(name)
+        found = getattr(measured.ratios, name)
+        mark = "" if wanted is None else f"{wanted} {'met' if found >= wanted else 'MISSED'}"
+        table.add_row(name, f"{found:.2f}", mark)
+    return table
+
+
+def _cpu(results: Sequence[Result], process: str) -> float:
+    """Return the median of microseconds of CPU to a message."""
+    return statistics.median(
+        result.usage[process].cpu / (result.rate * result.seconds) * 1e6 for result in results if result.rate
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _range(rates: Sequence[float]) -> str:
+    return f"{_number(min(rates))}-{_number(max(rates))}"

@@ -1,0 +1,189 @@
+"""`tiers bench`: every lane in turn, again and again, so that what disturbs the machine disturbs all of them alike.
+
+    closed   100 sessions with 8 messages each on the way; the rate is the lesser of accepted and delivered
+    open     twice that rate, to see what overload does; then half of what it came to, to see latencies
+
+Between two lanes nothing is left to do: mailboxes are empty, the mediation has every copy.
+"""
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from rich.progress import Progress
+
+from services.lab.bench.load import Member, Result, Spec
+from services.lab.bench.stage import Stage, staged
+from services.wire.envelope import Channel
+from services.wire.errors import Ours
+
+SESSIONS, IN_FLIGHT = 100, 8
+OPEN_SECONDS = 4.0
+_FIRST_PIN = {"enterprise": 0x51000000, "consumer": 0x52000000, "tasked1": 0x53000000, "tasked100": 0x54000000}
+_TASKED = {"tasked1": 1, "tasked100": SESSIONS}
+_PDUS = 'tiers_mediation_pdus_total{fate="kept"}'
+_DRAIN_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What is measured: whose sessions, on which channel, against which relay."""
+
+    name: str
+    group: str
+    channel: Channel
+    bare: bool = False
+
+
+LANES = (
+    Lane("bare_enterprise", "enterprise", Channel.ENTERPRISE, bare=True),
+    Lane("enterprise", "enterprise", Channel.ENTERPRISE),
+    Lane("bare_consumer", "consumer", Channel.CONSUMER, bare=True),
+    Lane("consumer", "consumer", Channel.CONSUMER),
+    Lane("tasked1", "tasked1", Channel.CONSUMER),
+    Lane("tasked100", "tasked100", Channel.CONSUMER),
+)
+OPEN_LANES = ("bare_enterprise", "enterprise", "bare_consumer", "consumer")
+
+
+class Ratios(msgspec.Struct, frozen=True):
+    """Medians over the repeats of what a lane reached as a share of its yardstick in the same repeat."""
+
+    enterprise: float
+    consumer: float
+    tasked1: float
+    tasked: float
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Everything that was measured. `drain` is how long the mediation needed after each tasked run, seconds."""
+
+    cores: int
+    load_before: float
+    load_after: float
+    messages: int
+    closed: dict[str, list[Result]]
+    overload: dict[str, Result]
+    half: dict[str, Result]
+    drain: dict[str, list[float]]
+    ratios: Ratios
+
+
+class Bench:
+    """One bench on one stage."""
+
+    def __init__(self, stage: Stage, groups: Mapping[str, tuple[Member, ...]], messages: int) -> None:
+        self._stage = stage
+        self._groups = groups
+        self._each = messages // SESSIONS
+        self.closed: dict[str, list[Result]] = {lane.name: [] for lane in LANES}
+        self.overload: dict[str, Result] = {}
+        self.half: dict[str, Result] = {}
+        self.drain: dict[str, list[float]] = {name: [] for name in _TASKED}
+
+    async def round(self, done: Callable[[], None]) -> None:
+        """Run every lane once in the closed loop."""
+        for lane in LANES:
+            spec = msgspec.structs.replace(self._spec(lane), each=self._each, in_flight=IN_FLIGHT)
+            self.closed[lane.name].append(await self._run(lane, spec))
+            done()
+
+    async def open(self, done: Callable[[], None]) -> None:
+        """Offer twice the rate of the closed loop, then half of what was carried."""
+        for lane in (lane for lane in LANES if lane.name in OPEN_LANES):
+            rate = statistics.median(result.rate for result in self.closed[lane.name])
+            self.overload[lane.name] = await self._offer(lane, 2 * rate)
+            done()
+            self.half[lane.name] = await self._offer(lane, self.overload[lane.name].rate / 2)
+            done()
+
+    async def _offer(self, lane: Lane, rate: float) -> Result:
+        each = max(int(rate * OPEN_SECONDS / SESSIONS), 1)
+        return await self._run(lane, msgspec.structs.replace(self._spec(lane), each=each, rate=int(rate)))
+
+    def _spec(self, lane: Lane) -> Spec:
+        return self._stage.spec(self._groups[lane.group], lane.channel, bare=lane.bare)
+
+    async def _run(self, lane: Lane, spec: Spec) -> Result:
+        before = await self._stage.counted("carrier", _PDUS)
+        result = await self._stage.load(spec)
+        if result.lost or result.twice:
+            raise Ours("bench.promise", f"{lane.name}: {result.lost} messages were lost, {result.twice} came twice.")
+        if lane.group in _TASKED:
+            self.drain[lane.group].append(await self._drained(lane, before + self._copies(spec, result)))
+        return result
+
+    def _copies(self, spec: Spec, result: Result) -> float:
+        """Count the PDUs that a run must bring: an X2 and an X3 for each end that is a target."""
+        accepted = result.sent - sum(result.refused.values())
+        return 4 * accepted * _TASKED[self._group_of(spec)] / SESSIONS
+
+    def _group_of(self, spec: Spec) -> str:
+        return next(name for name, members in self._groups.items() if members == spec.members)
+
+    async def _drained(self, lane: Lane, wanted: float) -> float:
+        start = time.monotonic()
+        while await self._stage.counted("carrier", _PDUS) < wanted:
+            if time.monotonic() - start > _DRAIN_SECONDS:
+                raise Ours("bench.product", f"{lane.name}: the mediation is not getting every copy.")
+            await asyncio.sleep(0.1)
+        return time.monotonic() - start
+
+
+async def measure(progress: Progress, repeats: int, messages: int) -> Measured:
+    """Boot everything, measure, stop everything."""
+    before = os.getloadavg()[0]
+    steps = progress.add_task("Booting the parties", total=repeats * len(LANES) + 2 * len(OPEN_LANES) + 1)
+    with tempfile.TemporaryDirectory(prefix="tiers-bench-") as folder:
+        async with staged(Path(folder) / "world") as stage:
+            groups = await populate(stage)
+            bench = Bench(stage, groups, messages)
+            progress.advance(steps)
+            for number in range(repeats):
+                progress.update(steps, description=f"Closed loop, repeat {number + 1} of {repeats}")
+                await bench.round(lambda: progress.advance(steps))
+            progress.update(steps, description="Open loop: overload, then half")
+            await bench.open(lambda: progress.advance(steps))
+    return Measured(
+        cores=os.cpu_count() or 1,
+        load_before=round(before, 2),
+        load_after=round(os.getloadavg()[0], 2),
+        messages=messages,
+        closed=bench.closed,
+        overload=bench.overload,
+        half=bench.half,
+        drain=bench.drain,
+        ratios=ratios(bench.closed),
+    )
+
+
+async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:
+    """Enrol and register every session of every group, and have the targets' tasks activated."""
+    groups = {"enterprise": await stage.employees(_FIRST_PIN["enterprise"], SESSIONS)}
+    for name in ("consumer", "tasked1", "tasked100"):
+        groups[name] = await stage.subscribers(_FIRST_PIN[name], SESSIONS)
+    for name, targets in _TASKED.items():
+        for start in range(0, targets, 10):
+            await asyncio.gather(*(stage.task(one.pin) for one in groups[name][start : min(start + 10, targets)]))
+    return groups
+
+
+def ratios(closed: Mapping[str, list[Result]]) -> Ratios:
+    """Compare each lane with its yardstick, repeat by repeat."""
+
+    def median(lane: str, yardstick: str) -> float:
+        pairs = zip(closed[lane], closed[yardstick], strict=True)
+        return round(statistics.median(mine.rate / its.rate for mine, its in pairs), 3)
+
+    return Ratios(
+        enterprise=median("enterprise", "bare_enterprise"),
+        consumer=median("consumer", "bare_consumer"),
+        tasked1=median("tasked1", "consumer"),
+        tasked=median("tasked100", "consumer"),
+    )

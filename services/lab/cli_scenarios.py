@@ -1,0 +1,114 @@
+"""`tiers scenario`, `tiers compare`: history, attacks and arrangements from the command line."""
+
+import asyncio
+import logging
+import os
+import time
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from services.lab import arrangement as arrangements
+from services.lab import compare as comparing
+from services.lab.scenario import READS, Result, Scenario, run
+from services.lab.scenarios import load, load_all
+from services.wire.custody import CUSTODIES
+from services.wire.errors import TiersError, Yours
+
+scenario = typer.Typer(no_args_is_help=True, help="What happened, and the attacks of history, played on real parties.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(scenario, name="scenario")
+    app.command()(compare)
+
+
+def _store_url() -> str:
+    return os.environ.get("TIERS_STORE_URL", "")
+
+
+def _quiet() -> None:
+    """Keep what handsets log to themselves: sessions end and open in scenarios, on purpose."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+@scenario.command("list")
+def scenario_list() -> None:
+    """List the scenarios."""
+    for one in load_all().values():
+        typer.echo(f"{one.name:<24} {one.title}")
+
+
+@scenario.command("run")
+def scenario_run(
+    name: Annotated[str, typer.Argument(help="see `tiers scenario list`")] = "",
+    *,
+    every: Annotated[bool, typer.Option("--all", help="run them all, one line each")] = False,
+) -> None:
+    """Play a scenario; exits 0 only if every step and every cell is as told."""
+    _quiet()
+    if every == bool(name):
+        raise Yours("scenario.name", "Name one scenario, or say --all.")
+    if every:
+        raise typer.Exit(0 if all([_line(one) for one in load_all().values()]) else 1)
+    told = load(name)
+    console = Console(highlight=False)
+    console.print(f"[bold]{told.title}[/bold]\n")
+    steps = iter(range(1, 1000))
+    result = asyncio.run(run(told, lambda title, text: _step(console, next(steps), title, text), _store_url()))
+    _end(console, result)
+
+
+def _step(console: Console, number: int, title: str, text: str) -> None:
+    console.print(f"[bold]{number:>2}  {title}[/bold]\n    {text}")
+
+
+def _line(one: Scenario) -> bool:
+    """Run one and say in a line how it went."""
+    began = time.monotonic()
+    try:
+        result = asyncio.run(run(one, lambda _title, _text: None, _store_url()))
+    except TiersError as error:
+        typer.echo(f"FAILED  {one.name:<24} {error}")
+        return False
+    typer.echo(f"as told {one.name:<24} {len(result.cells):>3} cells  {time.monotonic() - began:5.1f} s")
+    return True
+
+
+def _end(console: Console, result: Result) -> None:
+    """Print the measured cells, then who wins and why."""
+    told = result.scenario
+    console.print("\n[bold]Measured at the end[/bold]")
+    rows: dict[tuple[int, str], dict[str, list[str]]] = {}
+    for act, vantage, key, verdict in result.cells:
+        rows.setdefault((act, vantage), {}).setdefault(verdict, []).append(key)
+    for (act, vantage), by_verdict in rows.items():
+        where = f"act {act}  " if len(told.acts) > 1 else ""
+        said = (f"{verdict} {', '.join(keys)}" for verdict, keys in sorted(by_verdict.items(), key=lambda r: r[0] != READS))
+        console.print(f"    {where}{vantage:<24} {'; '.join(said)}")
+    for title, text in (("Who wins", told.verdict), ("Caught by", told.caught), ("Never disclosed", told.unknown)):
+        if text:
+            console.print(f"\n[bold]{title}[/bold]\n    {text}")
+    if told.sources:
+        console.print("\n[bold]Sources[/bold]")
+        for source in told.sources:
+            console.print(f"    {source}")
+
+
+def compare(
+    custodies: Annotated[list[str] | None, typer.Argument(help=f"some of: {', '.join(CUSTODIES)}")] = None,
+) -> None:
+    """Measure custodies and show them side by side: who reads, who forges, what a stolen key opens."""
+    _quiet()
+    comparing.show(asyncio.run(comparing.compare(custodies or list(CUSTODIES), _store_url())), Console(highlight=False))
+
+
+def matrix_of(name: str) -> bool:
+    """Measure an arrangement and print who reads what; returns whether it is as its file declares."""
+    _quiet()
+    measured = asyncio.run(comparing.measure(arrangements.load(name), _store_url()))
+    comparing.show_matrix(measured, Console())
+    return not measured.surprises()
