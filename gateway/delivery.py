@@ -175,7 +175,9 @@ class Delivery:
             if isinstance(answer, Refusal):
                 self._refuse([item], _as_error(answer))
             else:
-                self._stored.put(Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at))
+                self._stored.put(
+                    Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at)
+                )
 
     async def _commit(self, batch: list[Submission | Ack]) -> None:
         items = [item for item in batch if isinstance(item, Submission)]

@@ -66,4 +66,3 @@ def mid_of(raw: bytes) -> str:
         return parse_protected(parse_json(Jwe, raw, "envelope.malformed").protected).mid
     except TiersError:
         return ""
-

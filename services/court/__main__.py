@@ -1,6 +1,5 @@
 """The court's process: `python -m services.court`."""
 
-
 import msgspec
 from prometheus_client import CollectorRegistry
 

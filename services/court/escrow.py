@@ -1,4 +1,4 @@
-"""The court's half of an escrow: a key tree of its own, for the arrangement that splits a key between carrier and court.
+"""The court's half of an escrow: a key tree of its own, where an arrangement splits a key between carrier and court.
 
     device -> court   POST /v1/subscribers {pin, sign}, signed with that very key
     device <- court   {name, nodes}: keys from this minute on, never the past
@@ -54,6 +54,4 @@ class Escrow:
         if known is None:
             self._state.write(f"subscribers/{pin}", key.raw)
         elif known != key.raw:
-            raise Conflict(
-                "subscriber.key_conflict", "Enrol this PIN with the key that it was first enrolled with."
-            )
+            raise Conflict("subscriber.key_conflict", "Enrol this PIN with the key that it was first enrolled with.")

@@ -59,9 +59,7 @@ class Arrangement(msgspec.Struct, frozen=True):
         """Return the same arrangement in another jurisdiction; '' leaves it where it is."""
         if not jurisdiction:
             return self
-        return msgspec.structs.replace(
-            self, declared=msgspec.structs.replace(self.declared, jurisdiction=jurisdiction)
-        )
+        return msgspec.structs.replace(self, declared=msgspec.structs.replace(self.declared, jurisdiction=jurisdiction))
 
     def settings(self) -> dict[str, str]:
         """Return what the relay is told."""

@@ -97,7 +97,7 @@ class Interview:
             yield Question(customer, "GET", f"/v1/directory/{handset('priya').pin}")
             yield from (Question(customer, "POST", "/v1/read", Read(mid)) for mid in self._enterprise())
         for one in PARTIES:
-            yield Question(one.name, "GET", "/metrics")
+            yield from (Question(one.name, "GET", path) for path in ("/metrics", "/healthz", "/readyz"))
 
     def as_agency(self, *targets: str) -> Iterator[Question]:
         """Ask for the product and the keys of the warrants on these people."""

@@ -53,7 +53,8 @@ def scenario_run(
     if every == bool(name):
         raise Yours("scenario.name", "Name one scenario, or say --all.")
     if every:
-        raise typer.Exit(0 if all([_line(one) for one in load_all().values()]) else 1)
+        went = [_line(one) for one in load_all().values()]
+        raise typer.Exit(0 if all(went) else 1)
     told = load(name)
     console = Console(highlight=False)
     console.print(f"[bold]{told.title}[/bold]\n")
@@ -87,7 +88,9 @@ def _end(console: Console, result: Result) -> None:
         rows.setdefault((act, vantage), {}).setdefault(verdict, []).append(key)
     for (act, vantage), by_verdict in rows.items():
         where = f"act {act}  " if len(told.acts) > 1 else ""
-        said = (f"{verdict} {', '.join(keys)}" for verdict, keys in sorted(by_verdict.items(), key=lambda r: r[0] != READS))
+        said = (
+            f"{verdict} {', '.join(keys)}" for verdict, keys in sorted(by_verdict.items(), key=lambda r: r[0] != READS)
+        )
         console.print(f"    {where}{vantage:<24} {'; '.join(said)}")
     for title, text in (("Who wins", told.verdict), ("Caught by", told.caught), ("Never disclosed", told.unknown)):
         if text:

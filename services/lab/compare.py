@@ -6,10 +6,11 @@ A custody is measured in the first arrangement that has it, the default first; t
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -131,27 +132,39 @@ def _column(name: str, measured: Measured, channel: Channel) -> Column:
 
 # ---- shown ----
 
+_CONTAINS = {
+    "operator": ("gateway", "store", "carrier-keys"),
+    "state": ("operator", "court", "auditor", "ledger"),
+    "gateway-and-subscriber": ("gateway", "other-subscriber"),
+}
+"""Coalitions, and who is in them: one reads because its member does, unless it takes them together."""
+
 
 def show(columns: Sequence[Column], console: Console) -> None:
     """Print the comparison: one screen."""
-    table = Table(show_lines=True, expand=True, pad_edge=False)
-    table.add_column("", ratio=2, style="bold")
+    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", ratio=3, style="bold")
     for column in columns:
-        table.add_column(f"{column.custody}\n({column.channel})", ratio=4)
-    table.add_row("holds a key", *(CUSTODIES[one.custody].holds for one in columns))
-    table.add_row("reads, beside the two ends", *(_names(one.readers) for one in columns))
-    table.add_row("could forge", *(_names(one.forgers) for one in columns))
-    table.add_row("one handset, taken apart, opens", *(_count(one.handset) for one in columns))
-    table.add_row("the stolen key opens", *(_stolen(one) for one in columns))
-    table.add_row("lost with it", *(one.lost for one in columns))
+        table.add_column(f"{column.custody} ({column.channel})", ratio=4, overflow="fold")
+    rows: list[tuple[str, Callable[[Column], str]]] = [
+        ("holds a key", lambda one: CUSTODIES[one.custody].holds),
+        ("reads as well", lambda one: _names(one.readers)),
+        ("could forge", lambda one: _names(one.forgers)),
+        ("messages that one handset opens", lambda one: _count(one.handset)),
+        ("… that the stolen key opens", _stolen),
+        ("lost with it", lambda one: one.lost),
+    ]
+    for title, text in rows:
+        table.add_row(title, *map(text, columns), end_section=True)
     console.print(table)
     where = ", ".join(dict.fromkeys(one.arrangement for one in columns))
-    console.print(f"Measured on the running system, in: {where}. The auditor has a warrant on the sender.", highlight=False)
+    said = f"Measured on the running system ({where}). The auditor has a warrant; a handset is seized when drained."
+    console.print(said, highlight=False)
 
 
 def show_matrix(measured: Measured, console: Console) -> None:
     """Print who reads which message of an arrangement. A word stands in each cell: no colour alone."""
-    table = Table(title=f"{measured.arrangement.declared.title}: who reads", pad_edge=False)
+    table = Table(title=f"{measured.arrangement.declared.title}: who reads", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("vantage point")
     for key in measured.messages:
         table.add_column(key)
@@ -165,15 +178,14 @@ def show_matrix(measured: Measured, console: Console) -> None:
 
 
 def _names(vantages: Sequence[str]) -> str:
+    """Name the smallest of those who can, beside the two ends."""
     others = [one for one in vantages if one not in ENDS and not one.startswith("auditor-")]
-    return ", ".join(others) or "nobody"
+    return ", ".join(one for one in others if not set(_CONTAINS.get(one, ())) & set(others)) or "nobody"
 
 
 def _count(opened: tuple[int, int]) -> str:
-    return f"{opened[0]} of {opened[1]} messages"
+    return f"{opened[0]} of {opened[1]}"
 
 
 def _stolen(column: Column) -> str:
-    if column.stolen is None:
-        return "there is no such key"
-    return f"{column.keeper}: {_count(column.stolen)}"
+    return "no such key" if column.stolen is None else f"{column.keeper}: {_count(column.stolen)}"

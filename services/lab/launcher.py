@@ -1,4 +1,6 @@
-"""Start a party's own program on classroom time: `python -m services.lab.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE`.
+"""Start a party's own program on classroom time.
+
+    python -m services.lab.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE
 
 It changes the process, never the party's code: the clock always; for `tiers matrix --leak` one seeded fault; for a
 scenario what a party does on purpose. With `SSLKEYLOGFILE` set its TLS connections leave their keys there, so that

@@ -33,14 +33,14 @@ def _keep(what: bytes) -> None:
 
 
 def any_readers() -> None:
-    """A relay that lets messages through whoever they name as readers."""
+    """Make a relay that lets messages through whoever they name as readers."""
     channels: Any = import_module("gateway.channels")  # only in the rogue's own process
 
     channels.Readers.check = lambda _self, envelope, _sender, _receiver: envelope
 
 
 def copy_all() -> None:
-    """A relay that keeps a copy of everything for itself, and tells nobody (Athens, 2004 to 2005)."""
+    """Make a relay that keeps a copy of everything for itself, and tells nobody (Athens, 2004 to 2005)."""
     intake: Any = import_module("gateway.intake")
 
     submit = intake.Intake._submit  # an intruder keeps to no interface
@@ -53,7 +53,7 @@ def copy_all() -> None:
 
 
 def swap_keys() -> None:
-    """A relay that gave a sender a false key of the receiver: it opens, keeps, and seals again to the true one.
+    """Make a relay that gave a sender a false key of the receiver: it opens, keeps, seals again to the true one.
 
     The signature inside still fits: it names the header, and the header stays as it was.
     """
@@ -69,7 +69,7 @@ def swap_keys() -> None:
         seal_content,
     )
 
-    submit = intake.Intake._submit  # noqa: SLF001 - as above
+    submit = intake.Intake._submit
 
     def swapping(self: Any, item: Any, device: Any, receiver: Any) -> None:
         card = msgspec.json.decode((_state() / TRUE_CARD).read_bytes(), type=Card)

@@ -42,7 +42,7 @@ class Cells:
 
 @dataclass(slots=True)
 class Stage:
-    """What an act plays on: the desk, what was sent and served by name, and what was shown beside the measured cells."""
+    """What an act plays on: the desk, what was sent and served by name, what was shown beside the measured cells."""
 
     desk: Desk
     tell: Tell
@@ -57,7 +57,9 @@ class Stage:
         self.check(f"{note.to} opens {key}", got.unreadable, None)
         return self.messages[key]
 
-    async def warrant(self, target: str, services: tuple[Service, ...] = BOTH, minutes: int = 1, after: int = 0) -> None:
+    async def warrant(
+        self, target: str, services: tuple[Service, ...] = BOTH, minutes: int = 1, after: int = 0
+    ) -> None:
         """Apply for a warrant, have it approved and served."""
         jti = await self.desk.apply(target, services, minutes, after)
         await self.desk.decide(jti, "approval")

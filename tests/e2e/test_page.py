@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.
 
 BBM = "Meet me under the station clock at seven"
 MAIL = "Our offer is nine million, in writing on Monday"
-MANY = 500
+MANY, FRAMES = 500, 300
 LANES = (
     Note("alice", "bob", Channel.CONSUMER, Service.BBM, "ping"),
     Note("priya", "quentin", Channel.ENTERPRISE, Service.BBM, "pong"),
@@ -140,7 +140,7 @@ async def test_keys_choose_the_vantage_point_and_the_step(page: Seen) -> None:
     await page.key("?")
     assert await page.page.get_by_role("dialog").is_visible()
     await page.key("Escape", "m")
-    assert await page.page.get_by_role("heading", name="Who reads what").is_visible()
+    await page.page.get_by_role("heading", name="Who reads what").wait_for()
 
 
 async def test_a_link_leads_to_the_same_place_and_carries_no_content(page: Seen, control: Control, chromium: Any) -> None:
@@ -367,23 +367,32 @@ async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: 
             desk.feed.append(msgspec.convert(event | {"mid": f"{event['mid'][:-4]}{n:04x}"}, Sent | Stored | Opened))
     async with window(chromium, await invited(control), reduced_motion="no-preference") as seen:
         await seen.until(f"Number(document.querySelector('.track input').max) >= {MANY * 3}")
+        cdp = await seen.page.context.new_cdp_session(seen.page)
+        await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before = await busy(cdp)
         frames = await seen.page.evaluate("""async () => {
           const slider = document.querySelector(".track input");
           const times = [];
-          for (let at = 0, last = performance.now(); at < 300; at += 1) {
+          for (let at = 0, last = performance.now(); at < FRAMES; at += 1) {
             slider.value = Math.round(((Math.sin(at / 20) + 1) / 2) * slider.max);
             slider.dispatchEvent(new Event("input", { bubbles: true }));
             await new Promise(requestAnimationFrame);
             times.push(performance.now() - last);
             last = performance.now();
           }
-          return times.slice(5).sort((a, b) => a - b);
-        }""")
+          return times;
+        }""".replace("FRAMES", str(FRAMES)))
+        work = 1000 * (await busy(cdp) - before) / FRAMES
         assert [] == seen.complaints
-    median, slow = frames[len(frames) // 2], frames[len(frames) * 95 // 100]
     rate = 1000 * len(frames) / sum(frames)
-    print(f"\nscrubbing {MANY} messages: {rate:.0f} frames/s, median {median:.1f} ms, p95 {slow:.1f} ms")  # noqa: T201
-    assert median < 25
+    print(f"\nscrubbing {MANY} messages: {rate:.0f} frames/s, {work:.1f} ms of work a frame")  # noqa: T201
+    assert work < 1000 / 60
+
+
+async def busy(cdp: Any) -> float:
+    """Return the seconds that the page's thread has worked: others on the same machine do not count."""
+    found = await cdp.send("Performance.getMetrics")
+    return float(next(one["value"] for one in found["metrics"] if one["name"] == "TaskDuration"))
 
 
 async def test_the_door_is_shut_to_everybody_else(control: Control) -> None:

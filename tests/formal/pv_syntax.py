@@ -67,7 +67,7 @@ class Reader:
             return True
         return False
 
-    def listed(self, read, end: str) -> list:  # noqa: ANN001 - any parsing method
+    def listed(self, read, end: str) -> list:
         items = []
         while not self.skip(end):
             items.append(read())

@@ -67,7 +67,7 @@ def match(general: Term, special: Term, subst: Subst) -> Subst | None:
     return None if isinstance(special, str) else pairwise(match, general, special, subst)
 
 
-def pairwise(method, left: tuple, right: tuple, subst: Subst) -> Subst | None:  # noqa: ANN001 - unify or match
+def pairwise(method, left: tuple, right: tuple, subst: Subst) -> Subst | None:
     if left[0] != right[0] or len(left) != len(right):
         return None
     for one, other in zip(left[1:], right[1:], strict=True):

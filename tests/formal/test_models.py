@@ -90,7 +90,7 @@ query attacker(x).
     ("in(net, (a: bitstring, b: key)); let seal2 = seal(x, b) in out(net, seal2)", False),
     ("( out(net, seal(x, k)) ) | ( in(net, n: key); out(net, seal(x, k)) )", True),
 ])  # fmt: skip
-def test_the_resolution_knows_small_cases(process: str, kept: bool) -> None:  # noqa: FBT001 - the expectation
+def test_the_resolution_knows_small_cases(process: str, kept: bool) -> None:
     assert verdicts(f"{TOY} process {process}") == {"attacker(x)": kept}
 
 

@@ -24,13 +24,21 @@ async def _interface(stage: Stage) -> None:
     path = f"/v1/tasks/{uuid.uuid4()}"
     await stage.refused("a task without a warrant", "task.no_warrant", relay.ask_raw("PUT", path, b"{}"))
     stage.check("leaves about it", await stage.log_size() - before, 1)
-    tell("Through the interface", "An intruder with the carrier's own certificate sets a task. No warrant: refused, and in the log.")
+    tell(
+        "Through the interface",
+        "An intruder with the carrier's own certificate sets a task. No warrant: refused, and in the log.",
+    )
     jti = await desk.apply("alice", BOTH, minutes=2)
     await desk.decide(jti, "approval")
     warrant = (await desk.as_(APPLICANT).peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)).warrant
     unlogged = b'{"warrant":' + msgspec.json.encode(warrant) + b',"evidence":{}}'
-    await stage.refused("a task with a warrant that was never served", "task.no_warrant", relay.ask_raw("PUT", path, unlogged))
-    tell("With a true warrant, unlogged", "Two true signatures and no proof of logging: refused as well. Log first, act second.")
+    await stage.refused(
+        "a task with a warrant that was never served", "task.no_warrant", relay.ask_raw("PUT", path, unlogged)
+    )
+    tell(
+        "With a true warrant, unlogged",
+        "Two true signatures and no proof of logging: refused as well. Log first, act second.",
+    )
     await stage.send("bbm", BBM)
 
 
@@ -44,7 +52,10 @@ async def _inside(stage: Stage) -> None:
     stage.check("messages that it copied", copies.count(b"\n"), 2)
     stage.check("of which the text lies in the copy", BBM.text.encode() in copies, False)
     stage.check("leaves about it", await stage.log_size() - before, 0)
-    tell("What it gets", "Both envelopes, with who, to whom, when and how much. No text: in Athens the switch had the voices.")
+    tell(
+        "What it gets",
+        "Both envelopes, with who, to whom, when and how much. No text: in Athens the switch had the voices.",
+    )
 
 
 SCENARIO = Scenario(

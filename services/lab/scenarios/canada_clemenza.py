@@ -19,7 +19,9 @@ MILLION = 1_000_000
 
 async def _global(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
-    tell("2010 to 2012", "In Montreal the police read over one million PIN-to-PIN messages. All handsets share one key.")
+    tell(
+        "2010 to 2012", "In Montreal the police read over one million PIN-to-PIN messages. All handsets share one key."
+    )
     await stage.send("target", Note("alice", "bob", C, Service.BBM, "Move the money before the weekend"))
     await stage.send("stranger", Note("mallory", "bob", C, Service.BBM, "Happy birthday from the whole family"))
     before = await stage.log_size()
@@ -36,7 +38,10 @@ async def _global(stage: Stage) -> None:
         f"All open, {SAMPLE / seconds:,.0f} a second on this machine: a million in {MILLION * seconds / SAMPLE:,.0f} s.",
     )
     stage.check("leaves in the public log meanwhile", await stage.log_size() - before, 0)
-    tell("The log stays silent", "No warrant was served, no grant was asked for, nobody was told: a key needs no permission.")
+    tell(
+        "The log stays silent",
+        "No warrant was served, no grant was asked for, nobody was told: a key needs no permission.",
+    )
 
 
 def _open_many(stage: Stage) -> float:
@@ -61,11 +66,16 @@ def _open_many(stage: Stage) -> float:
 
 async def _tree(stage: Stage) -> None:
     tell = stage.tell
-    tell("The same leak, against the key tree", "The same two messages; each handset has its own keys, minute by minute.")
+    tell(
+        "The same leak, against the key tree", "The same two messages; each handset has its own keys, minute by minute."
+    )
     await stage.send("target", Note("alice", "bob", C, Service.BBM, "Move the money before the weekend"))
     await stage.send("stranger", Note("mallory", "bob", C, Service.BBM, "Happy birthday from the whole family"))
     tell("Mallory's handset leaks", "It opens what Mallory herself wrote or gets, and nothing of Alice's.")
-    tell("And the carrier's master?", "That opens everything again, and the log is as silent: the tree narrows a warrant, not a theft.")
+    tell(
+        "And the carrier's master?",
+        "That opens everything again, and the log is as silent: the tree narrows a warrant, not a theft.",
+    )
 
 
 SCENARIO = Scenario(

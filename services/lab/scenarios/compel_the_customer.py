@@ -19,16 +19,27 @@ async def _play(stage: Stage) -> None:
     before = await stage.log_size()
 
     async def order(reference: str) -> OrderAnswer:
-        return await court.ask("POST", "/v1/orders", OrderAnswer, Order(reference, Reason.THIRD_PARTY_DATA_REQUEST, mid=mid))
+        return await court.ask(
+            "POST", "/v1/orders", OrderAnswer, Order(reference, Reason.THIRD_PARTY_DATA_REQUEST, mid=mid)
+        )
 
-    tell("The provider has nothing", "Gateway, carrier and auditor together hold no key to it. So the court orders the company.")
+    tell(
+        "The provider has nothing",
+        "Gateway, carrier and auditor together hold no key to it. So the court orders the company.",
+    )
     refused = await order("HC/1")
     stage.check("the company's answer", (refused.decision, refused.messages), (Decision.REFUSE, ()))
-    tell("It refuses", f"Its policy says no to such a request; the answer stands in the public log (leaf {refused.leaf}).")
+    tell(
+        "It refuses",
+        f"Its policy says no to such a request; the answer stands in the public log (leaf {refused.leaf}).",
+    )
     StateDir(desk.world.state("acme")).write("policy.toml", POLICY)
     given = await order("HC/2")
     stage.check("what it hands over", [one.content for one in given.messages], [note.text])
-    tell("It complies", "It changes its policy, opens this one message itself, and hands over the text. No key leaves the house.")
+    tell(
+        "It complies",
+        "It changes its policy, opens this one message itself, and hands over the text. No key leaves the house.",
+    )
     await desk.as_(ADMINISTRATORS[ACME]).peer("acme").ask("POST", "/v1/rotations", Rotated, Rotate(destroy=True))
     late = await order("HC/3")
     stage.check("after the key is gone", [one.code for one in late.unreadable], ["read.key_destroyed"])

@@ -16,14 +16,21 @@ async def _play(stage: Stage) -> None:
     await stage.send("private", Note("priya", "bob", C, Service.BBM, "Same story, from the same handset, to a friend"))
     opened = await desk.read(ACME, mid)
     stage.check("what the employer reads", opened.content, gossip.text)
-    tell("By design", "The company's administrator opens Priya's message to a colleague: its key server is named in it.")
+    tell(
+        "By design", "The company's administrator opens Priya's message to a colleague: its key server is named in it."
+    )
     private = stage.messages["private"].mid
     await stage.refused("the message to a friend", "journal.unknown", desk.read(ACME, private))
-    tell("Not this one", "What Priya writes a friend on the consumer channel is none of the company's: it has no key and no copy.")
+    tell(
+        "Not this one",
+        "What Priya writes a friend on the consumer channel is none of the company's: it has no key and no copy.",
+    )
     administrator = desk.as_(ADMINISTRATORS[ACME]).peer("acme")
     await administrator.ask("POST", "/v1/rotations", Rotated, Rotate(destroy=True))
     await stage.refused("the same message again", "read.key_destroyed", desk.read(ACME, mid))
-    tell("Until the key is destroyed", "The company makes a new key and destroys the old: its own past is closed to it.")
+    tell(
+        "Until the key is destroyed", "The company makes a new key and destroys the old: its own past is closed to it."
+    )
 
 
 SCENARIO = Scenario(

@@ -35,10 +35,15 @@ def _haunt(stage: Stage) -> None:
 
 async def _honest(stage: Stage) -> None:
     await stage.send("honest", NOTE)
-    stage.tell("A reader more", "The relay cannot add one by itself: it has no content key to wrap. So the handset must do it.")
+    stage.tell(
+        "A reader more", "The relay cannot add one by itself: it has no content key to wrap. So the handset must do it."
+    )
     _haunt(stage)
     await stage.refused("the haunted message", "envelope.recipients", stage.desk.send(NOTE))
-    stage.tell("An honest relay", "It counts the readers and refuses: the receiver's device and the customer's key server, nobody else.")
+    stage.tell(
+        "An honest relay",
+        "It counts the readers and refuses: the receiver's device and the customer's key server, nobody else.",
+    )
 
 
 async def _rogue(stage: Stage) -> None:

@@ -13,21 +13,34 @@ async def _send(stage: Stage) -> None:
 
 
 async def _window(stage: Stage) -> None:
-    stage.tell("17 January 2011", "A minister is reported: RIM has agreed to let authorities legally intercept messages.")
-    stage.tell("First possibility", "The carrier holds keys by person and minute; a warrant names one person and a window.")
+    stage.tell(
+        "17 January 2011", "A minister is reported: RIM has agreed to let authorities legally intercept messages."
+    )
+    stage.tell(
+        "First possibility", "The carrier holds keys by person and minute; a warrant names one person and a window."
+    )
     await stage.warrant("alice")
     await _send(stage)
     stage.desk.world.clock.turn(1)
     found = await stage.desk.inspect(stage.warrants["alice"])
     stage.check("messages opened", [one.content for one in found.findings], [stage.messages["target"].note.text])
-    stage.tell("Then", f"The auditor reads what Alice wrote, and learns of {len(found.third_parties)} other; Mallory's stays shut.")
+    stage.tell(
+        "Then",
+        f"The auditor reads what Alice wrote, and learns of {len(found.third_parties)} other; Mallory's stays shut.",
+    )
 
 
 async def _global(stage: Stage) -> None:
     stage.tell("Second possibility", "There is one key for everybody, and a request is answered by whoever holds it.")
     await _send(stage)
-    stage.tell("Then", "Whoever answers for Alice can answer for everybody, with or without a request. Nothing in the log differs.")
-    stage.tell("The question", 'RIM said that it had "fully addressed" lawful access. Both acts would fit the sentence. Which was it?')
+    stage.tell(
+        "Then",
+        "Whoever answers for Alice can answer for everybody, with or without a request. Nothing in the log differs.",
+    )
+    stage.tell(
+        "The question",
+        'RIM said that it had "fully addressed" lawful access. Both acts would fit the sentence. Which was it?',
+    )
 
 
 SCENARIO = Scenario(
@@ -37,7 +50,10 @@ SCENARIO = Scenario(
         Act(
             _window,
             jurisdiction="ID",
-            cells=(Cells("auditor", reads=("target",), sealed=("stranger",)), Cells("other-subscriber", sealed=("target",))),
+            cells=(
+                Cells("auditor", reads=("target",), sealed=("stranger",)),
+                Cells("other-subscriber", sealed=("target",)),
+            ),
         ),
         Act(
             _global,

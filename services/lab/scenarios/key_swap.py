@@ -26,7 +26,10 @@ async def _play(stage: Stage) -> None:
     state.write(TRUE_CARD, msgspec.json.encode(bob.ring.card()))
     swapped: Card = msgspec.structs.replace(bob.ring.card(), hpke=false.public.jwk())
 
-    tell("Two who have met", "Every two subscribers showed each other their keys. The relay offers Alice another key for Bob.")
+    tell(
+        "Two who have met",
+        "Every two subscribers showed each other their keys. The relay offers Alice another key for Bob.",
+    )
     await stage.refused("the false card", "device.other_card", _meet(stage, swapped))
     tell("Pinned: caught", "Alice's handset knows Bob's key and says that this is another one. Nothing was sent.")
 
@@ -37,7 +40,10 @@ async def _play(stage: Stage) -> None:
     token = (desk.world.state("gateway") / COPIES).read_bytes().split(b"\n")[0].decode()
     read = unb64u(token.split(".")[1], "scenario.token")
     stage.show("relay with a false key", "swapped", read, NOTE.text)
-    tell("Unpinned: it succeeds", "The relay opens, keeps, seals again to Bob. He opens it, and Alice's signature inside still fits.")
+    tell(
+        "Unpinned: it succeeds",
+        "The relay opens, keeps, seals again to Bob. He opens it, and Alice's signature inside still fits.",
+    )
 
 
 async def _meet(stage: Stage, card: Card) -> None:

@@ -33,8 +33,13 @@ async def _play(stage: Stage) -> None:
     tell("30 November", "BlackBerry announces that it will leave the country. The date has moved to 30 December.")
     await pta.suspend("PTA/2015/11", *BES, minutes=2, lifts="PTA/2015/07")
     await desk.offline("quentin")
-    stage.messages["kept"] = await desk.send(Note("priya", "quentin", E, Service.BBM, "Sent the evening before; you were out"))
-    tell("What a suspension does", "In the classroom we let the date pass, to see. Whether it passed so in Pakistan, no source says.")
+    stage.messages["kept"] = await desk.send(
+        Note("priya", "quentin", E, Service.BBM, "Sent the evening before; you were out")
+    )
+    tell(
+        "What a suspension does",
+        "In the classroom we let the date pass, to see. Whether it passed so in Pakistan, no source says.",
+    )
     desk.world.clock.turn(2)
     await desk.online("quentin")
     refusal = await stage.refused("a message after the date", "order.suspended", desk.send(mail))
@@ -43,13 +48,19 @@ async def _play(stage: Stage) -> None:
     relay = desk.as_(pta.identity).peer("gateway")
     stage.check("orders in force", len((await relay.ask("GET", "/v1/orders", OrdersInForce)).orders), 1)
 
-    tell("31 December", 'The order is rescinded, "accepting BlackBerry\'s position", as its chief operating officer writes.')
+    tell(
+        "31 December",
+        'The order is rescinded, "accepting BlackBerry\'s position", as its chief operating officer writes.',
+    )
     stage.check("messages that reached Quentin meanwhile", desk.devices["quentin"].received.qsize(), 0)
     await pta.withdraw("PTA/2015/12", lifts="PTA/2015/11")
     stage.check("what was kept", (await desk.received("quentin")).mid, stage.messages["kept"].mid)
     tell("Kept, and delivered", "A message that waited in Quentin's mailbox through the suspension reaches him now.")
     await stage.send("after", Note("priya", "quentin", E, Service.BBM, "We are back; the lease is signed"))
-    tell("Afterwards", "Messages pass again, sealed to the same keys as before. Nobody has got a key that he did not have.")
+    tell(
+        "Afterwards",
+        "Messages pass again, sealed to the same keys as before. Nobody has got a key that he did not have.",
+    )
 
 
 SCENARIO = Scenario(

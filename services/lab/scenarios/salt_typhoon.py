@@ -15,31 +15,52 @@ async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     await stage.warrant("alice", minutes=2)
     await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "I think that I am being watched"))
-    tell("2024", "Intruders were reported in carriers' networks, interception systems included. Who is watched is worth more than words.")
+    tell(
+        "2024",
+        "Intruders were reported in carriers' networks, interception systems included. Who is watched is worth more than words.",
+    )
     before = await stage.log_size()
     for who in (OPERATOR, party("gateway").identity, party("auditor").identity):
         relay, carrier = desk.as_(who).peer("gateway"), desk.as_(who).peer("carrier")
-        await stage.refused(f"{who} lists the relay's tasks", "task.listing", relay.ask("GET", "/v1/tasks", msgspec.Raw))
+        await stage.refused(
+            f"{who} lists the relay's tasks", "task.listing", relay.ask("GET", "/v1/tasks", msgspec.Raw)
+        )
         await stage.refused(f"{who} lists warrants", "warrant.listing", carrier.ask("GET", "/v1/warrants", msgspec.Raw))
     stage.check("leaves about it", await stage.log_size() - before, 6)
-    tell("Asking", "Operator, relay and auditor ask for the list. Six refusals, six leaves in the public log: no API has a list.")
+    tell(
+        "Asking",
+        "Operator, relay and auditor ask for the list. Six refusals, six leaves in the public log: no API has a list.",
+    )
     pin = handset("alice").pin
     logged = b"".join(path.read_bytes() for path in desk.world.state("ledger").rglob("*") if path.is_file())
     stage.check("the target's number in the log's own files", pin.encode() in logged, False)
-    tell("Reading the log", "It says that somebody is watched, since when and for whom. It names nobody: salted commitments.")
+    tell(
+        "Reading the log",
+        "It says that somebody is watched, since when and for whom. It names nobody: salted commitments.",
+    )
     folder = desk.world.store.folder
     if folder is not None:  # a store of our own, whose files we may read
         stored = b"".join(path.read_bytes() for path in folder.rglob("*.aof"))
         spelled = [b64u(b" " * shift + f'"sub":"{pin}"'.encode())[4:-4].encode() for shift in range(3)]
         stage.check("the target's number in the relay's records", any(one in stored for one in spelled), True)
-        tell("Stealing the store", "The relay keeps each warrant that it copies for, and in it stands the target. That list can be stolen.")
+        tell(
+            "Stealing the store",
+            "The relay keeps each warrant that it copies for, and in it stands the target. That list can be stolen.",
+        )
 
 
 SCENARIO = Scenario(
     name="salt-typhoon",
     title="Salt Typhoon, 2024: the list of who is watched",
     acts=(
-        Act(_play, cells=(Cells("store", sealed=("bbm",)), Cells("gateway", sealed=("bbm",)), Cells("ledger", sealed=("bbm",)))),
+        Act(
+            _play,
+            cells=(
+                Cells("store", sealed=("bbm",)),
+                Cells("gateway", sealed=("bbm",)),
+                Cells("ledger", sealed=("bbm",)),
+            ),
+        ),
     ),
     verdict=(
         "Asking for the list fails and shows. Whoever gets into the relay's store reads the targets' numbers silently, "

@@ -12,23 +12,39 @@ BBM = (tuple(Channel), (Service.BBM,))
 async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     citc = Regulator.appear(desk, "citc")
-    tell("3 August 2010", "The regulator announces that BBM will be suspended from 6 August, until requirements are met.")
+    tell(
+        "3 August 2010", "The regulator announces that BBM will be suspended from 6 August, until requirements are met."
+    )
     await citc.suspend("CITC/2010/08-03", *BBM, minutes=1)
     await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "They say it stops on Friday"))
     desk.world.clock.turn(1)
-    tell("6 August", "Accounts of that day differ: services halted for hours, or mostly stayed on. Here the order takes effect.")
+    tell(
+        "6 August",
+        "Accounts of that day differ: services halted for hours, or mostly stayed on. Here the order takes effect.",
+    )
     held = Note("alice", "bob", C, Service.BBM, "Does anybody get this?")
     await stage.refused("BBM after the date", "order.suspended", desk.send(held))
     await stage.send("bis-mail", Note("bob", "alice", C, Service.EMAIL, "Mail still works.", "Friday"))
-    tell("One service", "BBM is refused with 451 and the order's reference; mail passes, on the same relay and channel.")
-    tell("7 August", "The Associated Press cites an official on a server inside the kingdom. The deadline moves, to test solutions.")
+    tell(
+        "One service", "BBM is refused with 451 and the order's reference; mail passes, on the same relay and channel."
+    )
+    tell(
+        "7 August",
+        "The Associated Press cites an official on a server inside the kingdom. The deadline moves, to test solutions.",
+    )
     await citc.suspend("CITC/2010/08-07", *BBM, minutes=2, lifts="CITC/2010/08-03")
     await stage.send("bbm-testing", Note("alice", "bob", C, Service.BBM, "It is back, for now"))
-    tell("10 August", 'BBM may continue: "positive developments in the completion of part of the regulatory requirements".')
+    tell(
+        "10 August",
+        'BBM may continue: "positive developments in the completion of part of the regulatory requirements".',
+    )
     await citc.withdraw("CITC/2010/08-10", lifts="CITC/2010/08-07")
     desk.world.clock.turn(3)
     await stage.send("bbm-after", Note("bob", "alice", C, Service.BBM, "So it stays"))
-    tell("What was it, then?", "The Journal was cited on codes to users' phones. No terms were published; no cell here claims to show them.")
+    tell(
+        "What was it, then?",
+        "The Journal was cited on codes to users' phones. No terms were published; no cell here claims to show them.",
+    )
 
 
 SCENARIO = Scenario(

@@ -15,10 +15,16 @@ async def _play(stage: Stage) -> None:
     tell("1 August 2010", "The regulator announces that BBM, mail and browsing will be suspended from 11 October.")
     answer = await tra.suspend("TRA/2010/10", *ALL, minutes=3)
     stage.check("the answer", answer.outcome, Answer.SUSPENDED)
-    tell("Why", 'BlackBerry data was "immediately exported off-shore, where it is managed by a foreign, commercial organization".')
+    tell(
+        "Why",
+        'BlackBerry data was "immediately exported off-shore, where it is managed by a foreign, commercial organization".',
+    )
     await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "Will this still work in October?"))
     await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "Plan for October attached.", "Plan"))
-    tell("Until the date", "Consumer and enterprise messages pass: an order holds from its date, and the log shows it before.")
+    tell(
+        "Until the date",
+        "Consumer and enterprise messages pass: an order holds from its date, and the log shows it before.",
+    )
     desk.world.clock.turn(1)
     tell("8 October", 'Three days before the date: the services "are now compliant"; nothing will be suspended.')
     await tra.withdraw("TRA/2010/10-08", lifts="TRA/2010/10")
@@ -26,7 +32,10 @@ async def _play(stage: Stage) -> None:
     stage.check("orders in force", (await relay.ask("GET", "/v1/orders", OrdersInForce)).orders, ())
     desk.world.clock.turn(3)
     await stage.send("bbm-later", Note("bob", "alice", C, Service.BBM, "It does. Nobody says why."))
-    tell("After 11 October", "Messages pass. What had changed was not said, so we changed nothing: the cells are as before.")
+    tell(
+        "After 11 October",
+        "Messages pass. What had changed was not said, so we changed nothing: the cells are as before.",
+    )
 
 
 SCENARIO = Scenario(

@@ -36,7 +36,7 @@ def check_enrolled(holder: Holder) -> Holder:
 
 CARRIER = Custody(
     name="carrier",
-    holds="both ends, and the carrier, from whom a warrant buys one person's minutes",
+    holds="both ends; the carrier",
     readers={Channel.CONSUMER: ("carrier/{carrier}/{from}/{epoch}",)},
     signed=False,
     seal=_seal,

@@ -9,7 +9,7 @@ from services.wire.envelope import Channel
 
 CUSTOMER = Custody(
     name="customer",
-    holds="the receiver's handset, and the customer whose employees write",
+    holds="the receiver; each company concerned",
     readers={Channel.ENTERPRISE: ("org/{to_org}/{to}/*", "org/{org}/bes/*", "org/{to_org}/bes/*")},
     signed=True,
     seal=seal_to_readers,

@@ -22,7 +22,7 @@ def unseal_as_reader(envelope: Envelope, holder: Holder) -> ContentKey:
 
 DEVICE = Custody(
     name="device",
-    holds="the receiver's handset, and nobody else",
+    holds="the receiver alone",
     readers={Channel.CONSUMER: ("device/{to}/*",), Channel.ENTERPRISE: ("org/{to_org}/{to}/*",)},
     signed=True,
     seal=seal_to_readers,

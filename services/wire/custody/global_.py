@@ -42,7 +42,7 @@ def _key(holder: Holder) -> WrapKey:
 
 GLOBAL = Custody(
     name="global",
-    holds="every handset, whoever made them, and whoever takes one apart",
+    holds="every handset; whoever made it",
     readers={Channel.CONSUMER: ("global/{carrier}/*",)},
     signed=False,
     seal=_seal,

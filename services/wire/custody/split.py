@@ -40,7 +40,7 @@ def _seal(cek: Secret, header: Protected, protected: str, holder: Holder, to: Se
 
 SPLIT = Custody(
     name="split",
-    holds="the receiver's handset; carrier and court, if both agree",
+    holds="the receiver; carrier and court together",
     readers={Channel.CONSUMER: ("device/{to}/*", f"escrow/{JURISDICTION}/{{from}}/{{epoch}}")},
     signed=True,
     seal=_seal,

@@ -69,15 +69,16 @@ export function follow(hash) {
 
 export const linkNow = () => writeLink({ step: step.value, as: as.value, view: view.value, message: picked.value, cell: cell.value });
 
-/** Keep the address in step, once the log is here. Replaced, not pushed, and at most a few times a second. */
+/** Keep the address in step, once the log is here: replaced, not pushed, at most a few times a second. A link wins. */
 export function keepAddress() {
   let due = null;
+  let ours = location.hash;
   effect(() => {
     const hash = linkNow();
     clearTimeout(due);
-    due = setTimeout(() => history.replaceState(null, "", hash), 250);
+    due = setTimeout(() => location.hash === ours && history.replaceState(null, "", (ours = hash)), 250);
   });
-  addEventListener("hashchange", () => location.hash !== linkNow() && follow(location.hash));
+  addEventListener("hashchange", () => follow((ours = location.hash)));
 }
 
 /** Remember how the page is shown, and show it so. */
