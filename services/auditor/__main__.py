@@ -1,6 +1,5 @@
 """The auditor's process: `python -m services.auditor`."""
 
-
 import msgspec
 from prometheus_client import CollectorRegistry
 

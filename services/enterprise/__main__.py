@@ -1,6 +1,5 @@
 """The key server's process: `python -m services.enterprise`, one for each customer."""
 
-
 from prometheus_client import CollectorRegistry, Counter
 
 from services.enterprise.app import Parts, build
@@ -31,6 +30,7 @@ async def run(settings: Settings) -> None:
 
     def policy() -> OrderPolicy:
         return parse_policy(state.read("policy.toml"))
+
     trust = pinned(settings.trust)
 
     try:

@@ -107,7 +107,9 @@ async def test_a_message_on_each_lane_is_written_on_the_page_and_seen_to_pass(pa
         await page.key("ArrowLeft")
         steps.append(await page.title())
     assert ["Quentin reads it", "Nobody stands in between", "Priya writes Quentin a BES mail"] == steps
-    assert ["Quentin’s", "device", "Acme’s", "key server"] == await page.page.locator(".now .hanging text").all_text_contents()
+    assert ["Quentin’s", "device", "Acme’s", "key server"] == await page.page.locator(
+        ".now .hanging text"
+    ).all_text_contents()
 
 
 async def test_each_vantage_point_shows_what_it_holds_and_nothing_else(page: Seen) -> None:
@@ -143,7 +145,9 @@ async def test_keys_choose_the_vantage_point_and_the_step(page: Seen) -> None:
     await page.page.get_by_role("heading", name="Who reads what").wait_for()
 
 
-async def test_a_link_leads_to_the_same_place_and_carries_no_content(page: Seen, control: Control, chromium: Any) -> None:
+async def test_a_link_leads_to_the_same_place_and_carries_no_content(
+    page: Seen, control: Control, chromium: Any
+) -> None:
     await page.key("Home", "ArrowRight", "ArrowRight", "3")
     await page.until("location.hash.includes('as=operator')")
     link = await page.page.evaluate("location.hash")
@@ -190,7 +194,11 @@ async def test_a_warrant_on_an_enterprise_target_brings_metadata_and_sealed_enve
     await page.look("Warrants")
     await desk.get_by_role("combobox", name="Target").select_option("priya")
     assert "enterprise target" in await desk.inner_text(".apply .hint")
-    for name, title in [("Sign and apply", "application"), ("Judge: approve", "approves"), ("Serve on the carrier", "served")]:
+    for name, title in [
+        ("Sign and apply", "application"),
+        ("Judge: approve", "approves"),
+        ("Serve on the carrier", "served"),
+    ]:
         await desk.get_by_role("button", name=name).first.click()
         await page.until_title(title)
     await page.look("Lanes")
@@ -235,7 +243,9 @@ async def test_the_bytes_of_an_envelope_are_explained_and_a_member_lights_its_by
     assert 0 == await page.page.locator(".verify .checks .bad").count()
 
 
-async def test_somebodys_own_envelope_is_inspected_and_what_is_wrong_with_it_named(page: Seen, desk: WatchedDesk) -> None:
+async def test_somebodys_own_envelope_is_inspected_and_what_is_wrong_with_it_named(
+    page: Seen, desk: WatchedDesk
+) -> None:
     raw = next(one for one in desk.feed.since(0) if '"type":"sent"' in one)
     envelope = json.loads(raw)["event"]["envelope"]
     await page.look("Bytes")
@@ -370,7 +380,8 @@ async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: 
         cdp = await seen.page.context.new_cdp_session(seen.page)
         await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
         before = await busy(cdp)
-        frames = await seen.page.evaluate("""async () => {
+        frames = await seen.page.evaluate(
+            """async () => {
           const slider = document.querySelector(".track input");
           const times = [];
           for (let at = 0, last = performance.now(); at < FRAMES; at += 1) {
@@ -381,7 +392,8 @@ async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: 
             last = performance.now();
           }
           return times;
-        }""".replace("FRAMES", str(FRAMES)))
+        }""".replace("FRAMES", str(FRAMES))
+        )
         work = 1000 * (await busy(cdp) - before) / FRAMES
         assert [] == seen.complaints
     rate = 1000 * len(frames) / sum(frames)

@@ -60,7 +60,9 @@ HELD = st.one_of(
     st.sampled_from(WORDS),
     st.builds("grant:{}".format, st.sampled_from(["alice", "priya"])),
     st.builds("customer:{}".format, st.sampled_from(["S50000001", "S50000002"])),
-    st.builds("{}:{}".format, st.sampled_from(["handset", "emptied-handset"]), st.sampled_from([p.name for p in HANDSETS])),
+    st.builds(
+        "{}:{}".format, st.sampled_from(["handset", "emptied-handset"]), st.sampled_from([p.name for p in HANDSETS])
+    ),
 )
 
 

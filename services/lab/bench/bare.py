@@ -127,7 +127,7 @@ class Bare:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold a session."""
-        socket = web.WebSocketResponse(compress=False, max_msg_size=400_000, decode_text=False)
+        socket = web.WebSocketResponse(compress=False, heartbeat=30.0, max_msg_size=400_000, decode_text=False)
         await socket.prepare(request)
         await socket.send_frame(msgspec.json.encode(Challenge("nonce")), WSMsgType.TEXT)
         hello = parse_from_device((await socket.receive()).data)

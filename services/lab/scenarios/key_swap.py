@@ -38,7 +38,7 @@ async def _play(stage: Stage) -> None:
     alice.meet(swapped)
     await stage.send("swapped", NOTE)
     token = (desk.world.state("gateway") / COPIES).read_bytes().split(b"\n")[0].decode()
-    read = unb64u(token.split(".")[1], "scenario.token")
+    read = unb64u(token.split(".")[1], "content.malformed")
     stage.show("relay with a false key", "swapped", read, NOTE.text)
     tell(
         "Unpinned: it succeeds",

@@ -12,6 +12,7 @@ import { OpenWith } from "./openwith.js";
 import { Verdict } from "./peek.js";
 
 const PASTE = -1;
+const LISTED = 40; // messages to choose from
 
 export function Bytes() {
   const view = now.value;
@@ -30,9 +31,11 @@ export function Bytes() {
 
 function Which({ view, chosen }) {
   const value = chosen?.n ?? PASTE;
+  const latest = view.messages.slice(-LISTED);
+  const listed = chosen && !latest.includes(chosen) ? [chosen, ...latest] : latest;
   return html`<label class="which"><span>Envelope</span>
     <select value=${value} onChange=${(changed) => (picked.value = Number(changed.target.value))}>
-      ${view.messages.map((one) => html`<option key=${one.n} value=${one.n}>${one.n}. ${capital(one.from)} to ${capital(one.to)}, ${serviceOf(one)}</option>`)}
+      ${listed.map((one) => html`<option key=${one.n} value=${one.n}>${one.n}. ${capital(one.from)} to ${capital(one.to)}, ${serviceOf(one)}</option>`)}
       <option value=${PASTE}>one of your own …</option>
     </select></label>`;
 }
