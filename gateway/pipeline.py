@@ -23,14 +23,14 @@ SECONDS = 5.0
 
 
 def pack(command: Command) -> Iterator[bytes]:
-    """Write a command as the store reads it (RESP), a long one in pieces: hiredis takes ten times as long for it whole."""
+    """Write a command as the store reads it (RESP), a long one in pieces: hiredis is ten times slower with it whole."""
     if len(command) <= _PIECE:
         yield _pack(command)
         return
     yield b"*%d\r\n" % len(command)
     for start in range(0, len(command), _PIECE):
         piece = command[start : start + _PIECE]
-        yield _pack(piece)[len("*%d\r\n" % len(piece)) :]
+        yield _pack(piece)[len(f"*{len(piece)}\r\n") :]
 
 
 def unavailable() -> Ours:

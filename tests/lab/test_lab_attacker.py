@@ -1,4 +1,4 @@
-"""The attacker, on synthetic holdings: what opens is opened with the bytes that were found, and nothing else follows."""
+"""The attacker, on synthetic holdings: what opens is opened with the bytes that were found, and no more follows."""
 
 import os
 from dataclasses import dataclass
