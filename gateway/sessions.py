@@ -54,6 +54,7 @@ from services.wire.identity import Identity
 from services.wire.jose import VerifyKey
 
 _log = structlog.get_logger()
+_encode = msgspec.json.encode
 MAX_UNDECIDED = 64
 MAX_UNDECIDED_BYTES = 1024 * 1024
 HELLO_SECONDS = 10.0
@@ -387,10 +388,6 @@ def _parse(raw: bytes) -> FromDevice:
     if len(raw) > MAX_FRAME:
         raise TooLarge("frame.too_large", f"Send frames of at most {MAX_FRAME} bytes.")
     return parse_from_device(raw)
-
-
-def _encode(frame: FromRelay) -> bytes:
-    return msgspec.json.encode(frame)
 
 
 def _stopping() -> Ours:

@@ -63,7 +63,8 @@ class Interview:
     async def ask(self, name: str, identity: Identity, questions: Iterable[Question]) -> Source:
         """Ask everything as `identity`; returns the answers, one chunk each. Raises `Ours` if a party is silent."""
         tls = Tls(self.desk.world.tls(identity))
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as http:
+        # One connection to each party: a handshake costs more than all the questions.
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client, limit_per_host=1)) as http:
             said = await asyncio.gather(*(self._one(http, question) for question in questions))
         return answers(name, [*said, *(unpacked for one in said for unpacked in _unpack(*one))])
 
@@ -96,6 +97,9 @@ class Interview:
             yield Question(customer, "GET", "/v1/root")
             yield Question(customer, "GET", f"/v1/directory/{handset('priya').pin}")
             yield from (Question(customer, "POST", "/v1/read", Read(mid)) for mid in self._enterprise())
+
+    def watching(self) -> Iterator[Question]:
+        """Ask every party how it is."""
         for one in PARTIES:
             yield from (Question(one.name, "GET", path) for path in ("/metrics", "/healthz", "/readyz"))
 
@@ -147,11 +151,11 @@ async def ask_all(interview: Interview) -> list[Source]:
     pinned.write_bytes(msgspec.json.encode(key.public.jwk()))
     plan = {
         "gateway": (party("gateway").identity, [*curious, *interview.readdressed("mallory")]),
-        "operator": (OPERATOR, curious),
+        "operator": (OPERATOR, [*curious, *interview.watching()]),
         "court": (party("court").identity, [*curious, *interview.orders()]),
         "ledger": (party("ledger").identity, curious),
         "other-customer": (party("globex").identity, curious),
-        "auditor-none": (OTHER_AGENCY, [*curious, *interview.as_agency(*targets)]),
+        "auditor-none": (OTHER_AGENCY, [*curious, *interview.watching(), *interview.as_agency(*targets)]),
         "auditor-wrong-subject": (AUDITOR, [*curious, *interview.as_agency("priya")]),
         "auditor-outside-window": (
             AUDITOR,

@@ -7,6 +7,7 @@ needle carries the fact that finding it proves (rules.py), and never shows its b
 import base64
 import binascii
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,31 +180,47 @@ def trace_needles(key: str, envelope: Envelope) -> Iterator[Needle]:
 
 
 def spell(fact: Fact, raw: bytes) -> Iterator[Needle]:
-    """Spell bytes: raw, hex, base64 at any offset, base64 inside base64, UTF-16, and as Python prints them."""
-    yield Needle(fact, "raw", raw)
-    for how, text in _texts(raw):
-        yield Needle(fact, how, text.encode("ascii"))
-        yield Needle(fact, f"{how}, UTF-16", text.encode("utf-16-le"))
+    """Spell bytes in every way that the system, a log or a debugger writes them, each once."""
+    seen = set[bytes]()
+    for how, spelled in _spellings(raw):
+        if spelled not in seen and len(spelled) >= PIECE:  # a shorter one would be found by chance
+            seen.add(spelled)
+            yield Needle(fact, how, spelled)
+
+
+def _spellings(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "raw", raw
     if raw.isascii() and raw.decode("ascii").isprintable():
-        yield Needle(fact, "UTF-16", raw.decode("ascii").encode("utf-16-le"))
-    else:
-        yield Needle(fact, "Python literal", repr(raw)[2:-1].encode("ascii"))
-    yield Needle(fact, "list of integers", ", ".join(map(str, raw)).encode("ascii"))
+        yield "UTF-16", raw.decode("ascii").encode("utf-16-le")
+    for how, text in _texts(raw):
+        yield how, text.encode("ascii")
+        yield f"{how}, UTF-16", text.encode("utf-16-le")
+    for how, text in _printed(raw):
+        yield how, text.encode()
+        yield f"{how}, in JSON", json.dumps(text, ensure_ascii=False)[1:-1].encode()
+        yield f"{how}, in JSON", json.dumps(text)[1:-1].encode()
     inner = base64.urlsafe_b64encode(raw).rstrip(b"=")
-    yield from (Needle(fact, "base64url in base64", piece) for piece in _shifted(inner, base64.urlsafe_b64encode))
+    yield from (("base64url in base64", piece) for piece in _shifted(inner, base64.urlsafe_b64encode))
 
 
 def _texts(raw: bytes) -> Iterator[tuple[str, str]]:
     digits = binascii.hexlify(raw).decode("ascii")
     yield "hex", digits
     yield "HEX", digits.upper()
-    yield "hex with colons", ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
-    seen = set[bytes]()
     for how, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
-        for piece in _shifted(raw, encode):
-            if piece not in seen:
-                seen.add(piece)
-                yield how, piece.decode("ascii")
+        yield from ((how, piece.decode("ascii")) for piece in _shifted(raw, encode))
+
+
+def _printed(raw: bytes) -> Iterator[tuple[str, str]]:
+    """Write bytes as a careless line of Python does."""
+    yield "Latin-1", raw.decode("latin-1")
+    yield "Python literal", repr(raw)[2:-1]
+    yield "list of integers", ", ".join(map(str, raw))
+    yield "list of integers", ",".join(map(str, raw))
+    yield "hex with colons", raw.hex(":")
+    yield "hex with spaces", raw.hex(" ")
+    yield "integer", str(int.from_bytes(raw, "big"))
+    yield "integer, little-endian", str(int.from_bytes(raw, "little"))
 
 
 def _shifted(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ def test_no_function_is_over_forty_lines() -> None:
         f"{file.relative_to(ROOT)}:{node.name}": lines
         for file in FILES
         if file.name != "__main__.py"  # a program is wired together in one function
+        and file.parent.name != "scenarios"  # and a scenario is told in one
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION

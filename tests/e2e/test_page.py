@@ -218,7 +218,7 @@ async def test_a_warrant_on_an_enterprise_target_brings_metadata_and_sealed_enve
 async def test_whoever_sees_no_warrant_is_told_so(page: Seen) -> None:
     await page.key("End")
     await page.look("Warrants")
-    await page.see_as("The public log")
+    await page.see_as("The public ledger")
     assert "does not know that there is a warrant" in await page.page.inner_text(".standing")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +16,17 @@ import uuid_utils
 from aiohttp import WSMsgType, web
 from pki import issue
 from prometheus_client import CollectorRegistry, generate_latest
+from redis.asyncio import Redis
 
 from gateway.app import Desk
+from gateway.channels import INDIA
 from gateway.delivery import Delivery
 from gateway.devices import Registry
 from gateway.intake import Intake
 from gateway.mailbox import NoTasks, Tasks
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
+from gateway.orders import Docket, InForce
 from gateway.sessions import Relay, Session, Sessions
 from gateway.store import connect
 from services.carrier.admission import Admission, read
@@ -300,7 +303,12 @@ _ports = itertools.count(1)
 
 @asynccontextmanager
 async def running(
-    folder: Path, store_url: str, tasks: Tasks | None = None, clock: Clock | None = None, carrier: Carrier | None = None
+    folder: Path,
+    store_url: str,
+    tasks: Tasks | None = None,
+    clock: Clock | None = None,
+    carrier: Carrier | None = None,
+    docket: Callable[[Redis, Clock], Docket] | None = None,
 ) -> AsyncIterator[World]:
     """Start a relay on what is in the store; leaving stops it as SIGTERM would."""
     async with AsyncExitStack() as stack:
@@ -314,9 +322,15 @@ async def running(
         live: dict[str, Session] = {}
         delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), live, clock, metrics)
         registry = Registry(store, clock)
-        relay = Relay(GATEWAY, registry, Intake(registry, delivery, clock), delivery, mailboxes, live, clock, metrics)
+        orders = docket(store, clock) if docket else None
+        in_force = orders.in_force if orders else InForce()
+        intake = Intake(registry, delivery, clock, INDIA, in_force)
+        relay = Relay(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, in_force)
         sessions = Sessions(relay)
-        app = Desk(relay, sessions).build([])
+        app = Desk(relay, sessions).build(orders.routes() if orders else [])
+        if orders:
+            orders.on_lifted = sessions.reopen
+            await orders.load()
         app.on_shutdown.append(lambda _app: sessions.close())
         path = asyncio.create_task(delivery.run())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import os
 
 import msgspec
@@ -35,12 +36,19 @@ def spellings(raw: bytes, before: bytes, after: bytes) -> dict[str, bytes]:
         "hex": before + digits.encode() + after,
         "HEX": before + digits.upper().encode() + after,
         "hex with colons": before + raw.hex(":").encode() + after,
+        "hex with spaces": before + raw.hex(" ").encode() + after,
         "base64": base64.b64encode(before + raw + after),
         "base64url": base64.urlsafe_b64encode(before + raw + after),
         "base64url in base64": base64.urlsafe_b64encode(before + b'{"key":"' + inner + b'"}' + after),
         "hex, UTF-16": digits.encode("utf-16-le"),
         "Python literal": repr(raw)[2:-1].encode(),
+        "Python literal in JSON": json.dumps({"event": repr(raw)}).encode(),
+        "Latin-1 in JSON": json.dumps({"event": raw.decode("latin-1")}).encode(),
+        "Latin-1 in JSON, by msgspec": msgspec.json.encode({"event": raw.decode("latin-1")}),
         "list of integers": str(list(raw)).encode(),
+        "list of integers in JSON": msgspec.json.encode({"event": list(raw)}),
+        "integer": str(int.from_bytes(raw, "big")).encode(),
+        "integer, little-endian": f"<{int.from_bytes(raw, 'little')}>".encode(),
     }
 
 

@@ -120,6 +120,30 @@ class Read(Event, frozen=True):
     text: str
 
 
+class Ordered(Event, frozen=True):
+    """A court served a production order on a customer, whose answer stands in the public log at index `leaf`."""
+
+    org: str
+    decision: str
+    leaf: int
+    mids: tuple[str, ...]
+
+
+class Revoked(Event, frozen=True):
+    """A customer shut a device of its own out."""
+
+    org: str
+    handset: str
+
+
+class Rotated(Event, frozen=True):
+    """A customer has a new key; of the generations in `destroyed` nobody has one any more."""
+
+    org: str
+    generation: int
+    destroyed: tuple[int, ...]
+
+
 class Refused(Event, frozen=True):
     """Somebody asked for something and was told no: the act, whom or what it was about, the code and the sentence."""
 

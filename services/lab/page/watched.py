@@ -20,7 +20,7 @@ from services.lab.story import Story
 from services.wire.api.auditor import Inspection
 from services.wire.api.carrier import Served
 from services.wire.api.court import Entry
-from services.wire.api.enterprise import Opened
+from services.wire.api.enterprise import Opened, Order, OrderAnswer, Rotated
 from services.wire.encoding import parse_json, unb64u
 from services.wire.envelope import Service, format_envelope, parse_envelope
 from services.wire.errors import TiersError
@@ -126,6 +126,24 @@ class WatchedDesk(Desk):
         opened = await self._try("read", mid, super().read(org, mid))
         self.feed.append(events.Read(org, mid, opened.content))
         return opened
+
+    async def order(self, org: str, order: Order) -> OrderAnswer:
+        """See `Desk`."""
+        answer = await self._try("order", org, super().order(org, order))
+        mids = tuple(one.mid for one in answer.messages)
+        await self._wrote(events.Ordered(org, answer.decision.value, answer.leaf, mids))
+        return answer
+
+    async def revoke(self, org: str, name: str) -> None:
+        """See `Desk`."""
+        await self._try("revoke", name, super().revoke(org, name))
+        self.feed.append(events.Revoked(org, name))
+
+    async def rotate(self, org: str, *, destroy: bool) -> Rotated:
+        """See `Desk`."""
+        rotated = await self._try("rotate", org, super().rotate(org, destroy=destroy))
+        self.feed.append(events.Rotated(org, rotated.generation, rotated.destroyed))
+        return rotated
 
     async def reset(self) -> None:
         """Begin the lesson again: the judge cancels what still stands, and the page goes back to its first picture."""

@@ -9,7 +9,7 @@ export const HELP = [
   ["Home  End", "the beginning, the present"],
   ["1 – 9", "see as: link, relay, operator, auditor, court, state, customer, other subscriber, receiver"],
   ["0", "see everything"],
-  ["l  b  w  g  m", "lanes, bytes, warrants, the public log, the matrix"],
+  ["l  b  w  g  m", "lanes, bytes, warrants, the ledger, the matrix"],
   ["p", "presenter mode: large type, nothing else"],
   ["d", "dark or light"],
   ["?", "this help"],

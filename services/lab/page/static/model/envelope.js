@@ -88,6 +88,7 @@ function recipientFields(one, at) {
 export function kidText(kid) {
   const key = readKid(String(kid));
   if (key.kind === "carrier") return `Who can open this lock: whoever holds carrier ${key.carrier}’s key for ${key.pin} in minute ${grouped(key.epoch)}. That is the handset, and the carrier.`;
+  if (key.kind === "other") return "Who can open this lock: a key of another arrangement than India’s of 2013.";
   if (key.kind === "bes") return `Who can open this lock: the key server of customer ${key.org}, generation ${key.generation}.`;
   return `Who can open this lock: the device ${key.pin} of customer ${key.org}, generation ${key.generation}.`;
 }

@@ -23,6 +23,7 @@ export const customerName = (world, org) => world.customers[org] ?? org;
 /** Read a kid: {kind: carrier|device|bes, …}. */
 export function readKid(kid) {
   const part = kid.split("/");
+  if (!["carrier", "org"].includes(part[0])) return { kind: "other", name: kid }; // other arrangements name other keys
   if (part[0] === "carrier") return { kind: "carrier", carrier: part[1], pin: part[2], epoch: Number(part[3]) };
   if (part[2] === "bes") return { kind: "bes", org: part[1], generation: Number(part[3]) };
   return { kind: "device", org: part[1], pin: part[2], generation: Number(part[3]) };
@@ -32,6 +33,7 @@ export function readKid(kid) {
 export function lockOf(view, kid) {
   const key = readKid(kid);
   const name = capital(whoHas(view.world, key.pin)?.name ?? key.pin ?? "");
+  if (key.kind === "other") return { kid, lines: [kid.split("/")[0], kid.split("/").slice(1).join("/")], text: kid, holders: [] };
   if (key.kind === "carrier") {
     return {
       kid,

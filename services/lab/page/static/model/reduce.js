@@ -28,6 +28,7 @@ const on = {
   copied: (view, event) =>
     message(view, event.mid, (one) => ({ copies: [...one.copies, { jti: event.jti, kind: event.kind, pdu: event.pdu }] })),
   read: (view, event) => message(view, event.mid, (one) => ({ readBy: [...one.readBy, event.org] })),
+  ordered: (view, event) => event.mids.reduce((so, mid) => message(so, mid, (one) => ({ readBy: [...one.readBy, "court"] })), view),
   applied: (view, event) => ({ ...view, warrants: [...view.warrants, applied(event)] }),
   decided: (view, event) => warrant(view, event.jti, () => ({ status: event.status, reason: event.reason })),
   served: (view, event) => warrant(view, event.jti, () => ({ served: true, leaf: event.leaf, liid: event.liid })),

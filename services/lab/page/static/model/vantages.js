@@ -47,7 +47,7 @@ const TABLE = [
   ["auditor-wrong-subject", "The auditor, Priya’s grant only", "the grant for Priya, and all ciphertext", ["auditor"], "all", true, (one, view) => (party("priya")(one) ? covered(one, view) : no("The grant is for another subscriber: her tree of keys is not his."))],
   ["auditor-outside-window", "The auditor, outside the window", "all grants, and all ciphertext", ["auditor"], "all", true, covered],
   ["court", "The court", "the judge’s key and the register of warrants", ["court"], "none", true, never],
-  ["ledger", "The public log", "the log, its key, its witness: no target’s name", ["ledger"], "none", false, never],
+  ["ledger", "The public ledger", "the log, its key, its witness: no target’s name", ["ledger"], "none", false, never],
   ["state", "The whole state", "operator, court, auditor and ledger together: the strongest coalition without the customer", ["relay", "mailbox", "carrier", "court", "auditor", "ledger"], "all", true, master],
   ["customer", "Acme, the customer", "its key server, on its own premises", ["acme"], "all", false, customer("acme")],
   ["other-customer", "Globex, another customer", "its own key server, and the store’s ciphertext", ["globex"], "all", false, customer("globex")],

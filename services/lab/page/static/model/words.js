@@ -7,12 +7,12 @@ const a = (noun) => (/^[aeiou]/i.test(noun) ? `an ${noun}` : `a ${noun}`);
 const target = (view, jti) => capital(view.warrants.find((one) => one.jti === jti)?.target ?? "somebody");
 const VERB = {
   approval: ["The judge approves", "Now two people have signed: the applicant and the judge. Four eyes, checked by whoever is shown the warrant."],
-  rejection: ["The judge rejects", "The reason stays in the court’s register; the public log says only that there is one."],
+  rejection: ["The judge rejects", "The reason stays in the court’s register; the public ledger says only that there is one."],
   suspension: ["The judge suspends", "The carrier ends the task at the relay until the court resumes the warrant."],
   resumption: ["The judge resumes", "The task stands again at the relay."],
   cancellation: ["The judge cancels", "The future minutes go with it: no key of a minute after this is ever granted."],
 };
-const ACT = { send: "The message is refused", apply: "The application is refused", decide: "The decision is refused", serve: "The warrant is turned away", inspect: "The inspection is refused", read: "The reading is refused" };
+const ACT = { send: "The message is refused", apply: "The application is refused", decide: "The decision is refused", serve: "The warrant is turned away", inspect: "The inspection is refused", read: "The reading is refused", order: "The order is refused", revoke: "The device stays", rotate: "The key stays" };
 
 const say = {
   world: () => ["The classroom", "Two lanes, one relay, one mailbox. Only the names on the locks differ."],
@@ -51,23 +51,34 @@ const say = {
   },
   served: (event, view) => [
     `The warrant on ${target(view, event.jti)} is served on the carrier`,
-    `Log first, act second: it stands in the public log as leaf ${event.leaf}, and only then does the relay take the task.`,
+    `Log first, act second: it stands in the public ledger as leaf ${event.leaf}, and only then does the relay take the task.`,
   ],
   inspected: (event, view) => {
     const { findings, grant_refused: refused } = event.inspection;
     const read = findings.filter((one) => one.content !== null && one.content !== undefined).length;
     const title = `The auditor inspects ${target(view, event.jti)}, ${minuteOf(event.start)} to ${minuteOf(event.until)}`;
-    if (refused) return [title, `The carrier refuses the keys of that window (${refused}), and the refusal stands in the public log.`];
+    if (refused) return [title, `The carrier refuses the keys of that window (${refused}), and the refusal stands in the public ledger.`];
     return [title, `The carrier logs the grant, then hands over the keys of these minutes. Opened: ${read}. Still sealed: ${findings.length - read}.`];
   },
   read: (event, view) => [`${capital(customerName(view.world, event.org))} reads a message of its own`, "Its key server is one of the locks. The employer reads enterprise mail; nobody asked the carrier."],
+  ordered: (event, view) => [
+    `A court orders ${capital(customerName(view.world, event.org))} to produce`,
+    event.decision === "disclose"
+      ? `The customer’s own policy discloses: ${event.mids.length} opened with the customer’s key and handed over. The answer is leaf ${event.leaf} of the public ledger.`
+      : `The customer’s own policy refuses; the answer is leaf ${event.leaf} of the public ledger.`,
+  ],
+  revoked: (event, view) => [`${capital(customerName(view.world, event.org))} shuts ${capital(event.handset)}’s device out`, "The relay takes nothing from it any more, and the directory no longer names it."],
+  rotated: (event, view) => [
+    `${capital(customerName(view.world, event.org))} has a new key, generation ${event.generation}`,
+    event.destroyed.length ? "The older generations are destroyed: what was sealed to them its key server cannot open, whoever orders it." : "What comes now is sealed to the new one.",
+  ],
   refused: (event) => [ACT[event.act] ?? "Refused", `${event.detail} (${event.code})`],
   turned: (event) => [`It is ${minuteOf(event.now)}`, "The lab turned the classroom clock: every party sees the same time."],
   measured: (event) => [
     "The lab has attacked everything",
     event.matrix.agreement.holds ? "Declared policy, symbolic closure and measured bytes agree in every cell." : "The three do not agree: look for the marked cells.",
   ],
-  reset: () => ["The beginning", "The lesson starts again. What stands in the public log stays there: nobody can reset that."],
+  reset: () => ["The beginning", "The lesson starts again. What stands in the public ledger stays there: nobody can reset that."],
 };
 
 /** Return [title, sentence] of a step; `view` is the view at that step. */

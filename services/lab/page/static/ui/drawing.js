@@ -6,7 +6,7 @@ import { Glyph } from "./icons.js";
 /** A party. `lit` = a key of its own fits a lock on the envelope; `here` = we look from here; `acts` = it acts in this step. */
 export function Box({ at, title, note, lit, here, acts, quiet, ghost, choose, says, tag, noteAt }) {
   const [x, y, w, h] = at;
-  const kind = ["box", lit && "lit", here && "here", acts && "acts", quiet && "quiet", ghost && "ghost"].filter(Boolean).join(" ");
+  const kind = ["box", lit && "lit", here && "here", acts && "acting", quiet && "quiet", ghost && "ghost"].filter(Boolean).join(" ");
   const pick = choose && {
     role: "button",
     tabIndex: 0,
@@ -20,7 +20,7 @@ export function Box({ at, title, note, lit, here, acts, quiet, ghost, choose, sa
     <text class="name" x=${x + 12} y=${y + (h < 50 ? 18 : 21)}>${title}</text>
     ${note && html`<text class="note" x=${noteAt?.[0] ?? x + 12} y=${noteAt?.[1] ?? (tag === "low" ? y + h - 11 : y + Math.min(41, h - 7))} text-anchor=${noteAt?.[2]}>${note}</text>`}
     ${lit && html`<circle class="lamp" cx=${x + w - 17} cy=${y + 17} r="12" /><${Glyph} name="key" x=${x + w - 17} y=${y + 17} size=${16} kind="onlamp" />`}
-    ${here && html`<g class="eye"><rect x=${x + w / 2 - 20} y=${y - 11} width="40" height="22" rx="11" /><${Glyph} name="eye" x=${x + w / 2} y=${y} size=${17} kind="oneye" /></g>`}
+    ${here && html`<g class="eye"><rect x=${x + w / 2 - 20} y=${y - 14} width="40" height="22" rx="11" /><${Glyph} name="eye" x=${x + w / 2} y=${y - 3} size=${17} kind="oneye" /></g>`}
   </g>`;
 }
 

@@ -13,14 +13,14 @@ export function Lanes() {
   const view = now.value;
   const focus = view.focus ? messageOf(view, view.focus) : null;
   return html`<div class="lanes">
-    <div class="hero"><${Stage} /><div class="under"><${Peek} one=${focus} /><${Start} /></div></div>
+    <div class="hero"><${Stage} /><div class="under">${focus ? html`<${Peek} one=${focus} />` : html`<${Start} />`}</div></div>
     ${view.world && html`<div class="handsets"><${Handset} first="alice" second="bob" /><${Handset} first="priya" second="quentin" /></div>`}
   </div>`;
 }
 
-/** Before anything has happened, the one thing to do. */
+/** Before anything has happened, the two things to do. */
 function Start() {
   grown.value;
-  if (log.last > 0) return null;
-  return html`<p class="start"><${Button} class="primary" icon="play" words="Play the story" onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")} /> or write on a handset.</p>`;
+  const play = log.last > 0 ? null : html`or <${Button} class="primary" icon="play" words="Play the story" onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")} />`;
+  return html`<section class="peek empty" aria-label="What is seen"><p>Write something on a handset, ${play} and watch who can open it.</p></section>`;
 }

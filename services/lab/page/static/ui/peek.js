@@ -18,7 +18,6 @@ export const Verdict = ({ reads }) => html`<span class=${`verdict ${reads ? "rea
 export function Peek({ one }) {
   const view = now.value;
   const who = vantage.value;
-  if (!one) return html`<section class="peek empty" aria-label="What is seen"><p>Write something on a handset, or play the story. The message appears here as <strong>${who.title.toLowerCase()}</strong> sees it.</p></section>`;
   const { reads, why, measured } = verdict(view, who, one);
   return html`<section class="peek" aria-label=${`What is seen as ${who.title}`}>
     <${Metadata} one=${one} who=${who} view=${view} />

@@ -1,0 +1,203 @@
+"""Faults, in pairs: what was asked got lost, or it was done and the answer got lost. A checker says what came of it.
+
+While a tasked subscriber sends, one thing fails, and heals. After each: nothing accepted is lost, nothing reaches the
+user twice, and the mediation holds every copy once. What was tried and found is a table in docs/performance.md.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+from services.device.client import Address
+from services.lab.cast import party
+from services.lab.desk import Desk, opened
+from services.lab.world import World, booted
+from services.wire.envelope import Channel, Service
+from services.wire.identity import Role
+from tests.e2e.faults_kit import Mode, Run, Verdict, Wire, check, fill_disk, freeze, kill, rewire, thaw
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+SENDS = 300
+AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A world whose relay reaches everything over a wire that can fail. `jti` is the warrant on the sender."""
+
+    desk: Desk
+    wires: dict[str, Wire]
+    jti: str
+
+    @property
+    def world(self) -> World:
+        return self.desk.world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    root: Path = tmp_path_factory.mktemp("f") / "w"
+    async with booted(root) as world, opened(world) as desk:
+        ports = world.ports
+        store = urlsplit(world.store.urls[Role.GATEWAY])
+        wires = {
+            "store": await Wire(store.path).start(str(root / "wire.sock")),
+            "carrier": await Wire(ports["carrier"]).start(),
+            "mediation": await Wire(ports["mediation"]).start(),
+            "device": await Wire(desk.taps["alice"].port).start(),
+        }
+        await rewire(
+            world,
+            "gateway",
+            store_url=f"unix://{store.netloc}{root / 'wire.sock'}",
+            carrier_url=f"https://127.0.0.1:{wires['carrier'].port}",
+            mediation=f"127.0.0.1:{wires['mediation'].port}",
+        )
+        await desk.offline("alice")
+        desk.devices["alice"]._gateway = Address(
+            f"https://127.0.0.1:{wires['device'].port}", party("gateway").identity
+        )
+        await desk.online("alice")
+        jti = await desk.apply("alice", tuple(Service), 60)
+        await desk.decide(jti, "approval")
+        await desk.serve(jti)
+        yield Stage(desk, wires, jti)
+        for wire in wires.values():
+            await wire.stop()
+
+
+Fault = Callable[[Stage], Awaitable[None]]
+
+
+async def through(stage: Stage, fault: Fault) -> Run:
+    """Send from the target to another handset, with the fault in the middle of it."""
+    run = Run(stage.desk, "alice", "bob")
+    sending = asyncio.create_task(run.send(Channel.CONSUMER, SENDS, AT_ONCE))
+    receiving = asyncio.create_task(run.receive(SENDS))
+    await run.reach(SENDS // 3)
+    await fault(stage)
+    await sending
+    await receiving
+    return run
+
+
+def fails(wire: str, mode: Mode) -> Fault:
+    async def fault(stage: Stage) -> None:
+        await stage.wires[wire].fail(mode)
+
+    return fault
+
+
+def is_cut(wire: str) -> Fault:
+    async def fault(stage: Stage) -> None:
+        stage.wires[wire].cut()
+
+    return fault
+
+
+def stalls(wire: str) -> Fault:
+    async def fault(stage: Stage) -> None:
+        stage.wires[wire].turn(Mode.FREEZE)
+        await asyncio.sleep(1)
+        stage.wires[wire].turn(Mode.PASS)
+
+    return fault
+
+
+def is_killed(name: str) -> Fault:
+    async def fault(stage: Stage) -> None:
+        if name == "gateway":
+            environ = stage.world.children[name].environ
+            await kill(stage.world, name)
+            wired = {key: environ[f"TIERS_{key.upper()}"] for key in ("store_url", "carrier_url", "mediation")}
+            await rewire(stage.world, name, **wired)
+        else:
+            await kill(stage.world, name)
+
+    return fault
+
+
+def is_frozen(name: str, seconds: float) -> Fault:
+    async def fault(stage: Stage) -> None:
+        freeze(stage.world, name)
+        await asyncio.sleep(seconds)
+        thaw(stage.world, name)
+
+    return fault
+
+
+async def store_is_slow(stage: Stage) -> None:
+    for _ in range(20):
+        freeze(stage.world, "store")
+        await asyncio.sleep(0.05)
+        thaw(stage.world, "store")
+        await asyncio.sleep(0.01)
+
+
+async def disk_is_full(stage: Stage) -> None:
+    fill_disk(stage.world)
+    store = stage.world.store.child
+    assert store is not None
+    await store.process.wait()  # it ends itself rather than answer for what is not on disk
+    await kill(stage.world, "store")
+
+
+async def clock_jumps(stage: Stage) -> None:
+    stage.world.clock.turn(3)
+
+
+FAULTS: dict[str, Fault] = {
+    "store: request lost": fails("store", Mode.LOSE_REQUEST),
+    "store: done, answer lost": fails("store", Mode.LOSE_ANSWER),
+    "store: connection cut": is_cut("store"),
+    "store: killed": is_killed("store"),
+    "store: frozen 2 s": is_frozen("store", 2),
+    "store: frozen past its deadline": is_frozen("store", 6),
+    "store: every write slow": store_is_slow,
+    "store: disk full": disk_is_full,
+    "carrier: request lost": fails("carrier", Mode.LOSE_REQUEST),
+    "carrier: done, answer lost": fails("carrier", Mode.LOSE_ANSWER),
+    "carrier: connection stalls": stalls("carrier"),
+    "carrier: killed": is_killed("carrier"),
+    "carrier: frozen past its deadline": is_frozen("carrier", 6),
+    "mediation: copies lost": fails("mediation", Mode.LOSE_REQUEST),
+    "mediation: kept, ack lost": fails("mediation", Mode.LOSE_ANSWER),
+    "mediation: connection cut": is_cut("mediation"),
+    "relay: killed": is_killed("gateway"),
+    "relay: frozen 2 s": is_frozen("gateway", 2),
+    "network: message lost": fails("device", Mode.LOSE_REQUEST),
+    "network: accepted, answer lost": fails("device", Mode.LOSE_ANSWER),
+    "network: connection cut": is_cut("device"),
+    "ledger: killed": is_killed("ledger"),
+    "ledger: frozen 2 s": is_frozen("ledger", 2),
+    "clock: jumps 3 minutes": clock_jumps,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+async def test_nothing_accepted_is_lost_or_doubled_and_every_copy_arrives(stage: Stage, fault: Fault) -> None:
+    run = await through(stage, fault)
+
+    assert Verdict(lost=0, twice=0, unreadable=0, uncopied=0, copied_twice=0) == await check(run, stage.jti)
+
+
+async def test_the_checker_sees_what_was_lost_doubled_and_not_copied(stage: Stage) -> None:
+    async def nothing(_stage: Stage) -> None:
+        """Let it be."""
+
+    run = await through(stage, nothing)
+    spotless = await check(run, stage.jti)
+
+    gone = run.received.pop()
+    run.received.append(run.received[0])
+    found = await check(run, stage.jti)
+
+    assert spotless.spotless
+    assert gone.mid in run.accepted
+    assert Verdict(lost=1, twice=1, unreadable=0, uncopied=0, copied_twice=0) == found

@@ -1,0 +1,275 @@
+"""Regulators' orders at the relay: who may give one, what it does to messages, what it cannot bring about."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from interception_kit import PINNED, MemoryLedger
+from pki import issue
+from redis.asyncio import Redis
+
+from gateway.channels import INDIA, Arrangement, Readers, parse_readers
+from gateway.orders import Docket, Relay, answer_to
+from services.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
+from services.wire.chassis.client import Peer
+from services.wire.envelope import Channel, Service, format_envelope, parse_envelope
+from services.wire.errors import TiersError, Yours
+from services.wire.frames import Bye, Deliver, Drained, Refused
+from services.wire.jose import SigningKey
+from services.wire.order import Kind, Order, VerifiedOrder, sign_order, verify_order
+from services.wire.proof import Request, sign_request
+from services.wire.trust import Trust
+from tests.gateway.relay_kit import ACME, ALICE, BOB, GATEWAY, Clock, World, running, signing_key
+
+C, E = Channel.CONSUMER, Channel.ENTERPRISE
+PTA, TRA = SigningKey(b"p" * 32), SigningKey(b"t" * 32)
+REGULATORS = {"regulator/pta": PTA.public, "regulator/tra": TRA.public}
+BES = ((E,), (Service.BBM, Service.EMAIL))
+
+
+def order(kind: Kind = Kind.SUSPEND, **changes: object) -> Order:
+    about = {} if kind is Kind.WITHDRAW else {"channels": BES[0], "services": BES[1]}
+    fields = {
+        "jti": "PTA/1", "iss": "pta", "aud": "1", "jurisdiction": "PK", "kind": kind, "nbf": 0, "legal_basis": "a law",
+    }  # fmt: skip
+    return Order(**{**fields, **about, **changes})  # type: ignore[arg-type]
+
+
+class Office:
+    """A relay in Pakistan, its log, and regulators at its door."""
+
+    def __init__(self, folder: Path, store_url: str) -> None:
+        self.ledger = MemoryLedger()
+        self.folder = folder
+        self._store_url = store_url
+        self.world: World
+
+    def _docket(self, store: Redis, clock: Clock) -> Docket:
+        def trust() -> Trust:
+            return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
+
+        return Docket(store, self.ledger, trust, Relay(GATEWAY, "PK", INDIA), clock)
+
+    def running(self) -> AbstractAsyncContextManager[World]:
+        return running(self.folder, self._store_url, docket=self._docket)
+
+    async def serve(self, one: Order, key: SigningKey = PTA, who: str = "regulator/pta") -> OrderAnswered:
+        return await self._ask(who, "POST", OrderAnswered, ServeOrder(sign_order(one, key)))
+
+    async def listed(self) -> tuple[str, ...]:
+        return (await self._ask("carrier/in", "GET", OrdersInForce)).orders
+
+    async def _ask(self, who: str, method: str, kind: type, body: msgspec.Struct | None = None) -> object:
+        tls = issue(who, self.folder)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as http:
+            return await Peer(http, self.world.url, GATEWAY).ask(method, "/v1/orders", kind, body)
+
+
+@pytest.fixture
+async def office(tmp_path: Path, store_url: str) -> AsyncIterator[Office]:
+    office = Office(tmp_path, store_url)
+    async with office.running() as office.world:
+        await office.world.enrol(ALICE, BOB)
+        await office.world.activate(ACME, ALICE, BOB)
+        yield office
+
+
+async def refused(office: Office, *args: object, **kwargs: object) -> str:
+    with pytest.raises(TiersError) as caught:
+        await office.serve(*args, **kwargs)  # type: ignore[arg-type]
+    return caught.value.code
+
+
+# ---- what it does to messages ----
+
+
+async def test_a_suspended_service_is_refused_with_the_orders_reference_and_another_is_not(office: Office) -> None:
+    await office.serve(order())
+    alice, bob = await office.world.open(ALICE), await office.world.open(BOB)
+
+    await alice.send(office.world.enterprise(ALICE, BOB))
+    frame = await alice.expect(Refused)
+    assert ("order.suspended", True) == (frame.code, "PTA/1" in frame.detail)
+    await alice.send(office.world.consumer(ALICE, BOB))
+    await alice.accepted()
+    assert C is (await bob.receive())[0].header.channel
+
+
+async def test_over_http_it_is_451_and_says_who_blocks(office: Office) -> None:
+    await office.serve(order())
+    raw = format_envelope(office.world.enterprise(ALICE, BOB))
+    proof = sign_request(signing_key(ALICE), ALICE, Request("POST", "/v1/messages", raw), office.world.clock())
+
+    url = office.world.url + "/v1/messages"
+    async with office.world.http.post(
+        url, data=raw, headers={"Authorization": proof}, server_hostname=GATEWAY.host
+    ) as response:
+        assert 451 == response.status
+        assert '<spiffe://tiers.example/gateway/1>; rel="blocked-by"' == response.headers["Link"]
+        assert "order.suspended" == (await response.json(content_type=None))["code"]
+
+
+async def test_until_its_date_an_order_changes_nothing(office: Office) -> None:
+    await office.serve(order(nbf=office.world.clock() // 1000 + 60))
+    alice = await office.world.open(ALICE)
+    await alice.send(office.world.enterprise(ALICE, BOB))
+    await alice.accepted()
+
+    office.world.clock.ahead += 60_000
+    await alice.send(office.world.enterprise(ALICE, BOB))
+    assert "order.suspended" == await alice.refused()
+
+
+async def test_what_waits_is_kept_and_delivered_after_the_withdrawal(office: Office) -> None:
+    alice = await office.world.open(ALICE)
+    kept = await alice.send(office.world.enterprise(ALICE, BOB))
+    await alice.accepted()
+    await office.serve(order())
+
+    bob = await office.world.open(BOB)
+    mail = await alice.send(office.world.consumer(ALICE, BOB))
+    frame = await bob.hear()
+    assert isinstance(frame, Deliver), "and no `drained`: a handset would erase keys that it still needs"
+    assert [mail] == [parse_envelope(bytes(one.envelope)).header.mid for one in frame.messages]
+
+    await office.serve(order(Kind.WITHDRAW, jti="PTA/2", lifts="PTA/1"))
+    assert isinstance(await bob.expect(Bye), Bye)
+    again = await office.world.open(BOB)
+    got = await again.receive(2)
+    assert {kept, mail} == {one.header.mid for one in got}
+
+
+async def test_a_handset_that_waits_for_nothing_is_told_that_its_mailbox_is_drained(office: Office) -> None:
+    await office.serve(order())
+    bob = await office.world.open(BOB)
+
+    assert isinstance(await bob.hear(), Drained)
+
+
+async def test_an_order_survives_a_restart(office: Office) -> None:
+    await office.serve(order())
+    async with office.running() as again:
+        alice = await again.open(ALICE)
+        await alice.send(again.enterprise(ALICE, BOB))
+        assert "order.suspended" == await alice.refused()
+
+
+# ---- who may give one ----
+
+
+async def test_nobody_but_a_regulator_serves_an_order(office: Office) -> None:
+    assert "request.role" == await refused(office, order(), who="court/in")
+
+
+REFUSED: dict[str, tuple[dict[str, object], SigningKey, str]] = {
+    "somebody else's key": ({}, TRA, "order.signature"),
+    "another's name": ({"iss": "tra"}, TRA, "order.caller"),
+    "a regulator nobody pins": ({"iss": "citc"}, PTA, "order.regulator"),
+    "another jurisdiction": ({"jurisdiction": "IN"}, PTA, "order.jurisdiction"),
+    "another relay": ({"aud": "2"}, PTA, "order.relay"),
+    "nothing named": ({"channels": (), "services": ()}, PTA, "order.malformed"),
+    "a channel twice": ({"channels": (E, E)}, PTA, "order.malformed"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+async def test_an_order_that_does_not_verify_is_refused_and_changes_nothing(office: Office, why: str) -> None:
+    changes, key, code = REFUSED[why]
+    assert code == await refused(office, order(**changes), key)
+    assert () == await office.listed()
+
+
+async def test_a_reference_is_used_once_and_only_its_regulator_lifts_it(office: Office) -> None:
+    await office.serve(order())
+    assert "order.known" == await refused(office, order())
+    theirs = order(Kind.WITHDRAW, jti="TRA/1", iss="tra", lifts="PTA/1")
+    assert "order.unknown" == await refused(office, theirs, TRA, "regulator/tra")
+    await office.serve(order(Kind.WITHDRAW, jti="PTA/2", lifts="PTA/1"))
+    assert "order.unknown" == await refused(office, order(Kind.WITHDRAW, jti="PTA/3", lifts="PTA/1"))
+    assert () == await office.listed()
+
+
+async def test_a_new_order_may_take_an_earlier_ones_place(office: Office) -> None:
+    await office.serve(order())
+    later = order(jti="PTA/2", nbf=1 << 33, lifts="PTA/1")
+    await office.serve(later)
+
+    assert (sign_order(later, PTA),) == await office.listed()
+
+
+# ---- log first, act second ----
+
+
+async def test_an_order_that_cannot_be_logged_does_not_take_effect(office: Office) -> None:
+    office.ledger.down = True
+    assert "ledger.unavailable" == await refused(office, order())
+    assert () == await office.listed()
+
+    office.ledger.down = False
+    answered = await office.serve(order())
+    assert (Answer.SUSPENDED, [("order.answered", "order.suspended")]) == (answered.outcome, office.ledger.said())
+
+
+# ---- demands ----
+
+
+async def test_a_demand_for_what_nobody_holds_is_answered_with_the_recipients_list(office: Office) -> None:
+    alice = await office.world.open(ALICE)
+    mid = await alice.send(office.world.enterprise(ALICE, BOB))
+    await alice.accepted()
+
+    answered = await office.serve(order(Kind.DEMAND))
+    assert Answer.NOT_HELD is answered.outcome
+    (shown,) = answered.specimens
+    assert (mid, (f"org/{ACME}/{BOB}/1", f"org/{ACME}/bes/1")) == (shown.mid, shown.recipients)
+    assert [("order.answered", "order.not_held")] == office.ledger.said()
+
+
+async def test_a_demand_for_consumer_contents_is_sent_to_whoever_answers_to_warrants(office: Office) -> None:
+    answered = await office.serve(order(Kind.DEMAND, channels=(C,)))
+
+    assert (Answer.BY_WARRANT, ()) == (answered.outcome, answered.specimens)
+    assert ("carrier/{carrier}/{from}/{epoch}",) == answered.readers[0].patterns
+
+
+@pytest.mark.parametrize(
+    ("patterns", "answer"),
+    [
+        ("device/{to}/*", Answer.NOT_HELD),
+        ("global/{carrier}/*", Answer.BY_WARRANT),
+        ("device/{to}/* escrow/in/{from}/{epoch}", Answer.BY_WARRANT),
+    ],
+)
+def test_what_a_demand_comes_to_is_read_off_the_readers(patterns: str, answer: Answer) -> None:
+    demand = VerifiedOrder(order(Kind.DEMAND, channels=(C,)), "", b"")
+    assert answer is answer_to(demand, Arrangement(consumer=parse_readers(patterns)))
+
+
+# ---- nothing but our own errors ----
+
+
+@given(st.text(max_size=300))
+def test_nothing_but_our_own_errors_escapes_from_a_token(token: str) -> None:
+    with pytest.raises(TiersError):
+        verify_order(token, REGULATORS, "1", "PK")
+
+
+@given(st.binary(max_size=300))
+def test_nothing_but_our_own_errors_escapes_from_signed_claims(payload: bytes) -> None:
+    token = PTA.sign_compact({"typ": "order+jws", "kid": "regulator/pta"}, payload)
+    with pytest.raises(TiersError):
+        verify_order(token, REGULATORS, "1", "PK")
+
+
+@given(st.text(max_size=60))
+def test_nothing_but_our_own_errors_escapes_from_patterns(patterns: str) -> None:
+    read: Callable[[str], Readers] = parse_readers
+    try:
+        read(patterns)
+    except Yours as error:
+        assert "settings.readers" == error.code

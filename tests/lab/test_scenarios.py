@@ -1,0 +1,124 @@
+"""Every scenario goes as it is told, on real parties; one that is told wrongly fails."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from services.lab import arrangement, compare
+from services.lab.compare import Measured
+from services.lab.desk import Note
+from services.lab.scenario import Act, Cells, Scenario, Stage, run
+from services.lab.scenarios import HISTORY, load, load_all
+from services.lab.vantages import BY_ID
+from services.wire.custody import CUSTODIES
+from services.wire.envelope import Channel, Service
+from services.wire.errors import Missing, Ours, Yours
+
+pytestmark = pytest.mark.e2e
+ATTACKS = {
+    "downgrade", "ghost-recipient", "key-swap", "athens", "salt-typhoon", "stolen-master", "backdated-message",
+    "employer-reads", "compel-the-customer",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", load_all())
+async def test_a_scenario_goes_as_it_is_told(name: str) -> None:
+    steps: list[tuple[str, str]] = []
+    result = await run(load(name), lambda title, text: steps.append((title, text)))
+
+    assert result.cells
+    assert len(steps) >= 3
+    assert all(title and text for title, text in steps)
+
+
+def test_every_scenario_of_history_and_every_attack_is_there_and_says_who_wins() -> None:
+    assert {*HISTORY, *ATTACKS} == set(load_all())
+    assert [one.name for one in load_all().values() if not (one.title and one.verdict and one.sources)] == []
+    assert [name for name in ATTACKS if not load(name).caught] == []
+    vantages = {cells.vantage for one in load_all().values() for act in one.acts for cells in act.cells}
+    assert vantages <= set(BY_ID)
+    with pytest.raises(Missing, match="scenario.unknown"):
+        load("atlantis")
+
+
+async def _send(stage: Stage) -> None:
+    await stage.send("bbm", Note("alice", "bob", Channel.CONSUMER, Service.BBM, "A text that stands nowhere else"))
+
+
+async def _claim(stage: Stage) -> None:
+    stage.check("leaves in the log", await stage.log_size(), 1)
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (Act(_send, (Cells("gateway", reads=("bbm",)),)), "gateway, bbm: 'sealed' and not 'reads'"),
+        (Act(_send, (Cells("carrier-keys", sealed=("bbm",)),)), "carrier-keys, bbm: 'reads' and not 'sealed'"),
+        (Act(_claim, ()), "leaves in the log: 0 and not 1"),
+    ],
+    ids=["reads", "sealed", "step"],
+)
+async def test_a_scenario_that_is_told_wrongly_fails(act: Act, why: str) -> None:
+    with pytest.raises(Ours, match="scenario.not_as_told") as caught:
+        await run(Scenario("wrong", "", (act,), ""), lambda _title, _text: None)
+    assert why in caught.value.detail
+
+
+# ---- custodies side by side ----
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Measured]:
+    """Measure every arrangement once."""
+    return {name: asyncio.run(compare.measure(arrangement.load(name))) for name in arrangement.names()}
+
+
+def test_every_arrangement_is_as_its_file_declares(measured: dict[str, Measured]) -> None:
+    assert {name: one.surprises() for name, one in measured.items()} == dict.fromkeys(measured, [])
+
+
+def test_a_reader_too_many_or_too_few_in_a_file_is_found(measured: dict[str, Measured]) -> None:
+    one = measured["two-keys"]
+    consumer = one.arrangement.declared.consumer
+    for who_reads in ((*consumer.who_reads, "court"), consumer.who_reads[1:]):
+        told = replace_consumer(one, who_reads)
+        assert len(told.surprises()) == 1
+
+
+def replace_consumer(one: Measured, who_reads: tuple[str, ...]) -> Measured:
+    import msgspec
+
+    declared = one.arrangement.declared
+    side = msgspec.structs.replace(declared.consumer, who_reads=who_reads)
+    told = msgspec.structs.replace(one.arrangement, declared=msgspec.structs.replace(declared, consumer=side))
+    return replace(one, arrangement=told)
+
+
+def test_what_one_stolen_key_opens_is_what_custody_is_about(measured: dict[str, Measured]) -> None:
+    def opens(name: str, vantage: str, channel: Channel = Channel.CONSUMER) -> tuple[int, int]:
+        return measured[name].opens(vantage, channel)
+
+    assert ((0, 6), (6, 6)) == (opens("india-2013", "handset-bob"), opens("india-2013", "carrier-keys"))
+    assert ((6, 6), (6, 6)) == (opens("canada-2010", "handset-bob"), opens("canada-2010", "carrier-keys"))
+    assert ((0, 6), (6, 6)) == (opens("two-keys", "carrier-keys"), opens("two-keys", "both-halves"))
+    assert ((0, 6), (0, 6)) == (opens("all-the-way", "carrier-keys"), opens("all-the-way", "state"))
+    enterprise = Channel.ENTERPRISE
+    assert ((3, 3), (0, 3)) == (
+        opens("india-2013", "customer", enterprise),
+        opens("all-the-way", "customer", enterprise),
+    )
+
+
+def test_the_default_comes_first_and_every_custody_has_an_arrangement() -> None:
+    where = {name: arrangement.first_with(name)[0].name for name in CUSTODIES}
+    assert {
+        "carrier": "india-2013", "global": "canada-2010", "split": "two-keys",
+        "customer": "india-2013", "device": "all-the-way",
+    } == where  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "title = 1", 'title = "x"\nsays = "y"\njurisdiction = "IN"'])
+def test_an_arrangement_that_does_not_read_is_refused(text: str) -> None:
+    with pytest.raises(Yours, match="arrangement.malformed"):
+        arrangement.parse_arrangement("mine", text)

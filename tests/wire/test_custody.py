@@ -1,0 +1,195 @@
+"""Whose keys stand in `recipients`: each custody opens for whom it says, and for nobody else."""
+
+import os
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.device.keyring import (
+    ConsumerKeys,
+    Contact,
+    Draft,
+    EnterpriseKeys,
+    Keyring,
+    forget_drained,
+    open_consumer,
+    open_enterprise,
+    seal_consumer,
+    seal_enterprise,
+)
+from services.wire.custody import CARRIER, CUSTODIES, CUSTOMER, DEVICE, GLOBAL, INDIA, SPLIT, GlobalKey, arrange
+from services.wire.custody.global_ import global_wrap
+from services.wire.custody.split import escrow_key
+from services.wire.directory import BesKey, Entry
+from services.wire.envelope import (
+    BesKid,
+    CarrierKid,
+    Channel,
+    DeviceKid,
+    Envelope,
+    EscrowKid,
+    GlobalKid,
+    HandsetKid,
+    Kid,
+    Service,
+    format_envelope,
+    format_kid,
+    message_epoch,
+    parse_envelope,
+    parse_kid,
+)
+from services.wire.errors import TiersError, Yours
+from services.wire.jose import SigningKey
+from services.wire.keytree import EPOCHS, Master, epoch_of, leaf, subscriber_root, window, wrap_key
+from services.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+
+NOW = 1_795_500_000_000
+CARRIERS, COURTS = Master(b"C" * 32), Master(b"J" * 32)
+FACTORY = GlobalKey(b"G" * 32)
+ALICE, BOB, MALLORY = "2100000a", "2100000b", "2100000c"
+MID = "01a20c21-10c0-7645-8a2d-d0edab4a4c5c"
+ACME = "S50000001"
+
+
+def subscriber(pin: str) -> Keyring:
+    carrier, court = (window(subscriber_root(m, pin), epoch_of(NOW) - 1, EPOCHS) for m in (CARRIERS, COURTS))
+    ring = Keyring(pin, SigningKey(os.urandom(32)), HpkePrivateKey.generate(), ConsumerKeys("in", tuple(carrier)))
+    return replace(ring, escrow=tuple(court), factory=FACTORY)
+
+
+def met(*rings: Keyring) -> list[Keyring]:
+    return [replace(ring, cards=tuple(one.card() for one in rings if one is not ring)) for ring in rings]
+
+
+def draft(text: bytes, to: str = BOB) -> Draft:
+    return Draft(to, Service.BBM, text, MID, NOW)
+
+
+def plaintext_of(envelope: Envelope, at: int, key: object) -> bytes:
+    return open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[at], key))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("custody", [GLOBAL, SPLIT, DEVICE], ids=lambda one: one.name)
+@given(text=st.binary(max_size=300))
+def test_what_a_subscriber_sends_the_receiver_opens(custody: object, text: bytes) -> None:
+    alice, bob = met(subscriber(ALICE), subscriber(BOB))
+    envelope = parse_envelope(format_envelope(seal_consumer(alice, draft(text), custody)))  # type: ignore[arg-type]
+
+    assert text == open_consumer(bob, envelope, custody)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("custody", [SPLIT, DEVICE], ids=lambda one: one.name)
+def test_a_message_signed_by_somebody_else_is_refused(custody: object) -> None:
+    alice, bob = met(subscriber(ALICE), subscriber(BOB))
+    forged = seal_consumer(replace(alice, sign=SigningKey(os.urandom(32))), draft(b"x"), custody)  # type: ignore[arg-type]
+
+    with pytest.raises(Yours, match="content.signature"):
+        open_consumer(bob, forged, custody)  # type: ignore[arg-type]
+
+
+def test_the_global_key_of_any_handset_opens_everybodys_messages() -> None:
+    envelope = seal_consumer(subscriber(ALICE), draft(b"for Bob"), GLOBAL)
+
+    assert ["global/in/1"] == [one.header.kid for one in envelope.jwe.recipients]
+    assert b"for Bob" == plaintext_of(envelope, 0, global_wrap(FACTORY))
+
+
+def test_a_handset_without_the_global_key_seals_nothing_under_it() -> None:
+    with pytest.raises(Yours, match="device.no_global_key"):
+        seal_consumer(replace(subscriber(ALICE), factory=None), draft(b"x"), GLOBAL)
+
+
+def test_an_escrow_takes_both_halves() -> None:
+    alice, _bob = met(subscriber(ALICE), subscriber(BOB))
+    envelope = seal_consumer(alice, draft(b"both or none"), SPLIT)
+    epoch, protected = message_epoch(envelope.header), envelope.jwe.protected
+    carrier, court = (wrap_key(leaf([subscriber_root(m, ALICE)], epoch), protected) for m in (CARRIERS, COURTS))
+
+    assert [f"device/{BOB}/1", f"escrow/in/{ALICE}/{epoch}"] == [one.header.kid for one in envelope.jwe.recipients]
+    assert b"both or none" in unsigned(plaintext_of(envelope, 1, escrow_key(carrier, court)))
+    for half in (carrier, court, escrow_key(court, carrier), escrow_key(carrier, carrier)):
+        with pytest.raises(Yours, match="sealing.key"):
+            plaintext_of(envelope, 1, half)
+
+
+def unsigned(token: bytes) -> bytes:
+    from services.wire.encoding import unb64u
+
+    return unb64u(token.decode().split(".")[1], "test.token")
+
+
+def test_a_drained_handset_erases_its_half_of_the_escrow_too() -> None:
+    later = forget_drained(subscriber(ALICE), NOW + 10 * 60_000)
+
+    for nodes in (later.escrow, later.consumer.nodes if later.consumer else ()):
+        with pytest.raises(Yours, match="keytree.outside"):
+            leaf(nodes, epoch_of(NOW))
+
+
+def test_nobody_seals_to_a_person_whom_he_has_not_met() -> None:
+    with pytest.raises(Yours, match="device.no_card"):
+        seal_consumer(subscriber(ALICE), draft(b"x"), DEVICE)
+
+
+def employee(pin: str) -> tuple[Keyring, Contact]:
+    sign, hpke = SigningKey(os.urandom(32)), HpkePrivateKey.generate()
+    ring = Keyring(pin, sign, hpke, enterprise=EnterpriseKeys(ACME, SigningKey(b"R" * 32).public, 1))
+    bes = BesKey(ACME, 1, HpkePrivateKey(b"B" * 32).public.jwk(), NOW)
+    return ring, Contact(Entry(ACME, pin, 1, hpke.public.jwk(), sign.public.jwk(), NOW), bes)
+
+
+@pytest.mark.parametrize(("custody", "servers"), [(CUSTOMER, [f"org/{ACME}/bes/1"]), (DEVICE, [])])
+def test_an_employer_reads_along_where_it_is_named_and_nowhere_else(custody: object, servers: list[str]) -> None:
+    (priya, of_priya), (quentin, of_quentin) = employee("3100000a"), employee("3100000b")
+    to_quentin = draft(b"hello", quentin.pin)
+    envelope = seal_enterprise(priya, to_quentin, of_priya.bes, of_quentin, custody)  # type: ignore[arg-type]
+
+    assert [f"org/{ACME}/3100000b/1", *servers] == [one.header.kid for one in envelope.jwe.recipients]
+    assert b"hello" == open_enterprise(quentin, envelope, of_priya, custody)  # type: ignore[arg-type]
+
+
+def test_india_is_the_default_and_its_bytes_have_not_changed() -> None:
+    assert (CARRIER, CUSTOMER) == (INDIA.consumer, INDIA.enterprise)
+    envelope = seal_consumer(subscriber(ALICE), draft(b"x"))
+    assert [f"carrier/in/{ALICE}/{epoch_of(NOW)}"] == [one.header.kid for one in envelope.jwe.recipients]
+    assert "text/plain" == envelope.header.cty
+    assert "carrier/{carrier}/{from}/{epoch}" == INDIA.readers(Channel.CONSUMER)
+    assert "org/{to_org}/{to}/* org/{org}/bes/* org/{to_org}/bes/*" == INDIA.readers(Channel.ENTERPRISE)
+
+
+@pytest.mark.parametrize("names", [("customer", "customer"), ("carrier", "global"), ("nobody", "customer")])
+def test_a_custody_that_cannot_serve_a_channel_is_refused(names: tuple[str, str]) -> None:
+    with pytest.raises(Yours, match="custody.unknown"):
+        arrange(*names)
+
+
+def test_the_registry_names_each_custody_as_it_names_itself() -> None:
+    assert ["carrier", "global", "split", "customer", "device"] == list(CUSTODIES)
+    assert all(one.name == name for name, one in CUSTODIES.items())
+
+
+PINS = st.text("0123456789abcdef", min_size=8, max_size=8)
+NUMBERS = st.integers(0, 999_999_999)
+KIDS = st.one_of(
+    st.builds(CarrierKid, st.just("in"), PINS, NUMBERS),
+    st.builds(DeviceKid, st.just(ACME), PINS, NUMBERS),
+    st.builds(BesKid, st.just(ACME), NUMBERS),
+    st.builds(GlobalKid, st.just("in"), NUMBERS),
+    st.builds(EscrowKid, st.just("in"), PINS, NUMBERS),
+    st.builds(HandsetKid, PINS, NUMBERS),
+)
+
+
+@given(KIDS)
+def test_a_kid_reads_as_it_was_written(kid: Kid) -> None:
+    assert kid == parse_kid(format_kid(kid))
+
+
+@given(st.text(max_size=60))
+def test_nothing_but_our_own_errors_escapes_from_a_kid(text: str) -> None:
+    try:
+        assert text == format_kid(parse_kid(text))
+    except TiersError:
+        pass
