@@ -47,8 +47,8 @@ _SURE = MAX_BYTES // MAX_ENVELOPE // 64 * 64
 # One call for all messages of a commit. Not one each, because the store reads a connection in pieces of 16 KiB and
 # makes what it has done durable after each piece: a call is one piece, whatever its size, so a commit is one fsync.
 # A full mailbox shows before anything of its message is written. A key's life is looked at before it is written,
-# because a write costs a line in the log. The size of a mailbox is asked for one message in 64, because the store walks through
-# the whole of it to tell.
+# because a write costs a line in the log. The size of a mailbox is asked for one message in 64, because the store walks
+# through the whole of it to tell.
 _ACCEPT = f"""
 local out, next, known = {{}}, 1, {{}}
 local function lives(key, least, seconds)

@@ -40,7 +40,6 @@ from services.wire.frames import (
     Challenge,
     Drained,
     FromDevice,
-    FromRelay,
     Hello,
     Refused,
     Send,

@@ -75,7 +75,7 @@ def measured() -> dict[str, Measured]:
 
 
 def test_every_arrangement_is_as_its_file_declares(measured: dict[str, Measured]) -> None:
-    assert {name: one.surprises() for name, one in measured.items()} == dict.fromkeys(measured, [])
+    assert {name: one.surprises() for name, one in measured.items()} == {name: [] for name in measured}
 
 
 def test_a_reader_too_many_or_too_few_in_a_file_is_found(measured: dict[str, Measured]) -> None:

@@ -134,3 +134,24 @@ test("a link holds a place and nothing else", () => {
   const hostile = readLink("#step=1e9&as=<script>&view=x&message=-1&cell=a.b.c&text=hello");
   assert.deepEqual(hostile, { step: null, as: null, view: null, message: null, cell: null });
 });
+
+test("acts from the command line are steps with words of their own", () => {
+  const more = [
+    { type: "told", title: "A title", text: "And a sentence." },
+    { type: "turned", now: AT + 60000 },
+    { type: "read", org: "S50000001", mid: TWO, text: "the board meets" },
+    { type: "ordered", org: "S50000001", decision: "disclose", leaf: 7, mids: [TWO] },
+    { type: "ordered", org: "S50000001", decision: "refuse", leaf: 8, mids: [] },
+    { type: "revoked", org: "S50000001", handset: "quentin" },
+    { type: "rotated", org: "S50000001", generation: 2, destroyed: [1] },
+    { type: "refused", act: "send", about: "alice to bob", code: "session.revoked", detail: "Activate again." },
+    ...["approval", "rejection", "suspension", "resumption", "cancellation"].map((verb) => ({ type: "decided", jti: JTI, verb, status: "Approved", reason: "" })),
+  ];
+  const log = new Log();
+  log.add(entries([...EVENTS, ...more]));
+  assert.equal(log.last, 11 + more.length);
+  const words = more.map((_, at) => wordsFor(log.event(12 + at), log.at(12 + at)));
+  for (const [title, sentence] of words) assert.doesNotMatch(`${title} ${sentence}`, /undefined|null|NaN/);
+  assert.equal(new Set(words.map(String)).size, more.length, "no two say the same");
+  assert.deepEqual(messageOf(log.at(log.last), TWO).readBy, ["S50000001", "court"]);
+});

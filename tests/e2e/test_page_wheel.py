@@ -1,0 +1,63 @@
+"""The built wheel, installed in a clean environment, serves the page: its files are in the package."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STARTED = 60.0
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel and install it, beside the dependencies and without our sources; return its Python."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    venv.create(folder / "env", with_pip=False)
+    site = next((folder / "env" / "lib").glob("python*/site-packages"))
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(site)
+    # The dependencies, as they are installed here. A .pth file in a folder that a .pth file names is not read: so the
+    # editable install of our sources stays out.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "env" / "bin" / "python"
+
+
+async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(tmp_path)}
+    command = [str(installed), "-c", "from services.lab.cli import main; main()", "up"]
+    process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(STARTED):
+            said = ""
+            while (found := re.search(r"http://127\.0\.0\.1:\d+/enter\?token=\S+", said)) is None:
+                line = await process.stdout.readline()
+                assert line, f"it ended: {said}"
+                said += line.decode()
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+            page = await (await http.get(found[0])).text()
+            for name in re.findall(r'(?:src|href)="(static/[^"]+)"', page):
+                got = await http.get(f"{found[0].partition('/enter')[0]}/{name}")
+                assert (name, 200) == (name, got.status)
+        where = await asyncio.create_subprocess_exec(
+            str(installed), "-c", "import services.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, _ = await where.communicate()
+        assert str(installed.parents[1]) in out.decode()
+    finally:
+        process.terminate()
+        await process.wait()
