@@ -23,7 +23,7 @@ from services.lab import cli_scenarios, render, requests
 from services.lab.arrangement import DEFAULT
 from services.lab.clock import Clock
 from services.lab.control import CONTROL, Control, leave_control, served
-from services.lab.demo import measure_once, run_demo
+from services.lab.demo import demo_on_the_page, measure_once, run_demo
 from services.lab.desk import opened
 from services.lab.logbook import verify_log
 from services.lab.render import FORMATS
@@ -84,10 +84,18 @@ def _store_url() -> str:
 
 
 @app.command()
-def demo(how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT) -> None:
+def demo(
+    how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT,
+    on_page: Annotated[bool, typer.Option("--open", help="tell it on the page, in a browser")] = False,
+) -> None:
     """Boot every party, tell the story, attack everything; exits 0 only if every cell is as declared."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        result = _run(run_demo(Path(folder) / "world", _store_url(), quiet=how is DemoFormat.JSON))
+        root = Path(folder) / "world"
+        if on_page:
+            with suppress(KeyboardInterrupt, asyncio.CancelledError):
+                _run(demo_on_the_page(root, _store_url()))
+            return
+        result = _run(run_demo(root, _store_url(), quiet=how is DemoFormat.JSON))
     if how is DemoFormat.JSON:
         sys.stdout.write(json.dumps(result.document(), ensure_ascii=False) + "\n")
     raise typer.Exit(0 if result.as_declared else 1)

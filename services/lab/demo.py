@@ -1,6 +1,8 @@
 """`tiers demo`: boot, tell the story step by step, attack everything, show who can read which message."""
 
+import asyncio
 import time
+import webbrowser
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from rich.console import Console
 from rich.padding import Padding
 
 from services.lab import render
+from services.lab.control import served
 from services.lab.desk import opened
 from services.lab.leaks import LEAKS
 from services.lab.matrix import Matrix, measure
+from services.lab.page.watched import watched
 from services.lab.story import play
 from services.lab.world import booted
 from services.wire.errors import Yours
@@ -70,6 +74,20 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
             demo.matrix = await measure(desk, story)
     render.show(demo.matrix, demo.console)
     return demo
+
+
+async def demo_on_the_page(root: Path, store_url: str) -> None:
+    """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
+    console = Console()
+    async with booted(root, store_url) as world, opened(world) as desk:
+        async with watched(desk) as seen, served(seen) as where:
+            console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
+            await asyncio.to_thread(webbrowser.open, where.page)
+            seen.story = await play(seen, seen.tell)
+            matrix = await measure(seen, seen.story)
+            seen.measured(matrix, seen.story)
+            render.show(matrix, console)
+            await asyncio.Event().wait()
 
 
 async def measure_once(root: Path, store_url: str, leak: str) -> Matrix:

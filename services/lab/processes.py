@@ -3,10 +3,12 @@
 import asyncio
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from services.wire.errors import Ours
 
 _PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
+PORTS = range(20_000, 32_000)
 STOP_SECONDS = 8.0
 
 
@@ -102,15 +105,18 @@ async def stop(child: Child, number: signal.Signals = signal.SIGTERM) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback address that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Return ports of the loopback address that are free now; raises `Ours` if there are not so many.
+
+    From below the range that systems give to outgoing connections: else one of our own may take a port in between.
+    """
+    found: list[int] = []
+    for port in secrets.SystemRandom().sample(PORTS, len(PORTS)):
+        if len(found) == count:
+            return found
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+    raise Ours("lab.ports", f"Free some ports from {PORTS.start} to {PORTS.stop} of 127.0.0.1.")
 
 
 def base_environ() -> dict[str, str]:

