@@ -79,15 +79,14 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
 async def demo_on_the_page(root: Path, store_url: str) -> None:
     """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
     console = Console()
-    async with booted(root, store_url) as world, opened(world) as desk:
-        async with watched(desk) as seen, served(seen) as where:
-            console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
-            await asyncio.to_thread(webbrowser.open, where.page)
-            seen.story = await play(seen, seen.tell)
-            matrix = await measure(seen, seen.story)
-            seen.measured(matrix, seen.story)
-            render.show(matrix, console)
-            await asyncio.Event().wait()
+    async with booted(root, store_url) as world, opened(world) as desk, watched(desk) as seen, served(seen) as where:
+        console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
+        await asyncio.to_thread(webbrowser.open, where.page)
+        seen.story = await play(seen, seen.tell)
+        matrix = await measure(seen, seen.story)
+        seen.measured(matrix, seen.story)
+        render.show(matrix, console)
+        await asyncio.Event().wait()
 
 
 async def measure_once(root: Path, store_url: str, leak: str) -> Matrix:
