@@ -107,7 +107,7 @@ def test_a_deliver_frame_written_quickly_is_the_same_as_one_written_by_the_rules
     assert msgspec.json.encode(by_the_rules) == format_deliver(wrapped)
 
 
-@given(st.one_of(st.binary(max_size=60), st.text(max_size=30).map(lambda text: msgspec.json.encode(text))))
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=30).map(msgspec.json.encode)))
 def test_what_is_seen_in_a_send_frame_at_a_glance_is_what_the_parser_sees_if_it_is_one(inside: bytes):
     frame = b'{"type":"send","envelope":' + inside + b"}"
     try:
