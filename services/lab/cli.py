@@ -311,7 +311,7 @@ def turn(minutes: int) -> None:
 def bench(
     repeats: int = 3,
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
     from services.lab.bench.report import show  # noqa: PLC0415 - nothing else needs the load generator

@@ -130,8 +130,7 @@ async def test_the_yardstick_accepts_and_delivers_everything_once_in_a_closed_lo
     assert result.backlog <= 3 * 8
 
 
-async def test_the_yardstick_slows_senders_down_when_more_is_offered_than_it_carries(bare: int) -> None:
+async def test_the_yardstick_loses_nothing_when_more_is_offered_than_it_carries(bare: int) -> None:
     result = await run(spec(bare, each=1000, rate=1_000_000))
 
     assert (3000, 0, 0, {}) == (result.sent, result.lost, result.twice, result.refused)
-    assert result.least > 0.5

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from services.lab import arrangement, compare
@@ -87,8 +88,6 @@ def test_a_reader_too_many_or_too_few_in_a_file_is_found(measured: dict[str, Mea
 
 
 def replace_consumer(one: Measured, who_reads: tuple[str, ...]) -> Measured:
-    import msgspec
-
     declared = one.arrangement.declared
     side = msgspec.structs.replace(declared.consumer, who_reads=who_reads)
     told = msgspec.structs.replace(one.arrangement, declared=msgspec.structs.replace(declared, consumer=side))

@@ -11,6 +11,7 @@ async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     await stage.send("yesterday", Note("alice", "bob", C, Service.BBM, "Written before the theft"))
     await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "The enterprise side of it.", "Board"))
+    tell("Yesterday", "Alice writes Bob, Quentin writes Priya. Neither message is under any warrant.")
     before = await stage.log_size()
     desk.world.clock.turn(3)
     tell("The theft", "Thirty-two bytes are copied from the carrier's state directory. Nothing is missing afterwards.")
