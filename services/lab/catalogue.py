@@ -61,7 +61,7 @@ def catalogue(desk: Desk, messages: Mapping[str, Sent], extra_epochs: Iterable[i
     scene = Scene({sent.mid: cases[key] for key, sent in messages.items()}, tuple(epochs))
     known = _held(desk, epochs)
     known |= _opened(known, messages, scene)
-    return Catalogue(known, (*needles(known.values()), *_traces(messages)), scene)
+    return Catalogue(known, (*needles(known.values()), *_traces(messages), *_marks(desk)), scene)
 
 
 def _held(desk: Desk, epochs: list[int]) -> dict[Fact, Known]:
@@ -104,6 +104,12 @@ def _traces(messages: Mapping[str, Sent]) -> Iterable[Needle]:
     for key, sent in messages.items():
         yield from text_needles(("plaintext", key), sent.note.text)
         yield from trace_needles(key, sent.envelope)
+
+
+def _marks(desk: Desk) -> Iterable[Needle]:
+    """Return what is no secret and stands where it must: for the positive controls."""
+    for device in desk.devices.values():
+        yield Needle(("mark", "device"), "a public key", device.ring.sign.public.jwk().x.encode())
     for one in PARTIES:
         yield Needle(("mark", str(one.identity)), "its name", f'"party":"{one.identity}"'.encode())
     yield Needle(("mark", "sni"), "its name", party("gateway").identity.host.encode())

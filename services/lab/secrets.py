@@ -24,6 +24,7 @@ PIECE = 16
 """Characters of a plaintext that are enough to say that it was there."""
 OTHER_CUSTODIES = {"escrowmaster": "court/escrow.key", "globalkey": "carrier/global.key"}
 """Keys that only other arrangements than India's have."""
+_LONGEST_KEY = 64
 PARTY_KEYS = {
     "carrier": ("signing.key", "register.key"),
     "court": ("judge.key",),
@@ -219,8 +220,9 @@ def _printed(raw: bytes) -> Iterator[tuple[str, str]]:
     yield "list of integers", ",".join(map(str, raw))
     yield "hex with colons", raw.hex(":")
     yield "hex with spaces", raw.hex(" ")
-    yield "integer", str(int.from_bytes(raw, "big"))
-    yield "integer, little-endian", str(int.from_bytes(raw, "little"))
+    if len(raw) <= _LONGEST_KEY:
+        yield "integer", str(int.from_bytes(raw, "big"))
+        yield "integer, little-endian", str(int.from_bytes(raw, "little"))
 
 
 def _shifted(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:

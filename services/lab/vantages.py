@@ -84,10 +84,12 @@ def controls(keys: Iterable[str]) -> tuple[Control, ...]:
     """Return the positive controls, one or more for each capture. `keys` are the messages."""
     handsets = tuple(person.name for person in HANDSETS)
     headers = tuple(("header", key) for key in keys)
+    device: Fact = ("mark", "device")
     refused: tuple[Fact, ...] = (("mark", "refused"),)
     return (
-        Control("memory:gateway", "the header of a message that it relayed", headers),
-        Control("memory:store", "the header of a message", headers),
+        # What was freed may be overwritten by now, so the devices that both of them know do as well.
+        Control("memory:gateway", "the header of a message, or a device's public key", (*headers, device)),
+        Control("memory:store", "the header of a message, or a device's public key", (*headers, device)),
         Control("store", "the header of a message", headers),
         Control(CIPHERTEXT, "the header of a message", headers),
         *(Control(f"log:{one.name}", "its name", (("mark", str(one.identity)),)) for one in PARTIES),

@@ -140,8 +140,10 @@ async def test_keys_choose_the_vantage_point_and_the_step(page: Seen) -> None:
     await page.key("ArrowRight", "ArrowRight", "ArrowLeft")
     assert "Alice writes Bob a BBM" == await page.title()
     await page.key("?")
-    assert await page.page.get_by_role("dialog").is_visible()
-    await page.key("Escape", "m")
+    await page.page.get_by_role("dialog").wait_for()
+    await page.key("Escape")
+    await page.page.get_by_role("dialog").wait_for(state="hidden")
+    await page.key("m")
     await page.page.get_by_role("heading", name="Who reads what").wait_for()
 
 
