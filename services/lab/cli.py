@@ -311,18 +311,21 @@ def turn(minutes: int) -> None:
 def bench(
     repeats: int = 3,
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
-    as_json: Annotated[bool, typer.Option("--json")] = False,  # noqa: FBT002 - a flag
+    growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
-    from services.lab.bench.report import show  # noqa: PLC0415 - nothing else needs the load generator
-    from services.lab.bench.run import measure  # noqa: PLC0415 - same
+    from services.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
+    from services.lab.bench import report, run  # noqa: PLC0415 - same
 
     with Progress(console=Console(stderr=True)) as progress:
-        measured = _run(measure(progress, repeats, messages))
+        measured = _run(grow.measure(progress) if growth else run.measure(progress, repeats, messages))
     if as_json:
         sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
+    elif growth:
+        report.show_growth(Console(), measured)
     else:
-        show(Console(), measured)
+        report.show(Console(), measured)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

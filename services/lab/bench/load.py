@@ -44,7 +44,10 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to do. `rate` 0 is the closed loop; `pids` are the processes whose work is measured, by name."""
+    """What to do. `rate` 0 is the closed loop; `pids` are the processes whose work is measured, by name.
+
+    With `absent`, messages go to these PINs, of whom no one is there; the loop then goes on when one is accepted.
+    """
 
     port: int
     ca: str
@@ -54,6 +57,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight: int
     rate: int
     pids: dict[str, int]
+    absent: tuple[str, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -172,7 +176,9 @@ class Load:
         self._mark()
 
     async def _drain(self) -> None:
-        while self.delivered < self.accepted or self.accepted + sum(self.refused.values()) < self.sent:
+        while (self.delivered < self.accepted and not self.spec.absent) or self.accepted + sum(
+            self.refused.values()
+        ) < self.sent:
             await asyncio.sleep(0.05)
             if time.perf_counter() - self._moved > 10 * _QUIET:
                 return
@@ -188,14 +194,18 @@ class Load:
 
     def _on_accepted(self, mids: tuple[str, ...]) -> None:
         now = self._moved = time.perf_counter()
-        for mid in mids:
-            self._accepted_at[self._by_mid[mid]] = now
+        indexes = [self._by_mid[mid] for mid in mids]
+        for index in indexes:
+            self._accepted_at[index] = now
         self.accepted += len(mids)
+        if self.spec.absent:
+            self._go_on(indexes)
+            self._pass(self.accepted)
         self.backlog = max(self.backlog, self.accepted - self.delivered)
 
     def _on_delivered(self, keys: list[bytes]) -> None:
         now = self._moved = time.perf_counter()
-        touched = set()
+        new = []
         for key in keys:
             index = self._by_key.get(key)
             if index is None:
@@ -204,14 +214,23 @@ class Load:
             if self._copies[index] > 1:
                 continue
             self._delivered_at[index] = now
-            self.delivered += 1
-            if not self.spec.rate:
-                number = self._senders[index]
-                self._send(number)
-                touched.add(number)
-        for number in touched:
+            new.append(index)
+        self.delivered += len(new)
+        if not self.spec.rate:
+            self._go_on(new)
+        self._pass(self.delivered)
+
+    def _go_on(self, done: list[int]) -> None:
+        """Send the next of whoever sent these."""
+        numbers = [self._senders[index] for index in done]
+        for number in numbers:
+            self._send(number)
+        for number in set(numbers):
             self._clients[number].flush()
-        while self._targets and self.delivered >= self._targets[0]:
+
+    def _pass(self, done: int) -> None:
+        """Note when the measured part starts and when it ends."""
+        while self._targets and done >= self._targets[0]:
             self._targets.pop(0)
             self._mark()
 
@@ -229,6 +248,8 @@ class Load:
         middle = [i for i in range(self.total) if start <= self._due[i] <= end]
         per_sender = Counter(self._senders[i] for i in range(self.total) if start <= self._accepted_at[i] <= end)
         mean = sum(per_sender.values()) / len(self._clients)
+        if self.spec.absent:
+            delivered, delivered2 = accepted, accepted2
         rates = [(accepted2 - accepted) / (end - start), (delivered2 - delivered) / (end - start)]
         return Result(
             rate=min(rates),
@@ -241,10 +262,13 @@ class Load:
             usage={name: Usage(round(after[name].cpu - before[name].cpu, 3), after[name].rss) for name in after},
             seconds=end - start,
             sent=self.sent,
-            lost=sum(1 for i in range(self.total) if self._accepted_at[i] and not self._delivered_at[i]),
+            lost=0 if self.spec.absent else self._lost(),
             twice=sum(1 for copies in self._copies if copies > 1),
             refused=dict(self.refused),
         )
+
+    def _lost(self) -> int:
+        return sum(1 for i in range(self.total) if self._accepted_at[i] and not self._delivered_at[i])
 
 
 def _latency(seconds: list[float]) -> Latency:
@@ -284,7 +308,7 @@ def prepare(spec: Spec, parties: list[Party]) -> list[list[Ready]]:
     pins = [party.pin for party in parties]
 
     def receivers(number: int) -> Iterator[str]:
-        ring = [pins[(number + step) % len(pins)] for step in _STEPS]
+        ring = spec.absent or [pins[(number + step) % len(pins)] for step in _STEPS]
         return islice(cycle(ring), spec.each)
 
     return frames.interleaved([make(party, receivers(number), now) for number, party in enumerate(parties)])

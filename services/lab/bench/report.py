@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from services.lab.bench.growth import Grown
 from services.lab.bench.load import Result
 from services.lab.bench.run import Measured
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
+_BAR = 10
+"""Microseconds to a block of a bar."""
 _PROCESSES = ("relay", "store", "carrier", "load")
 
 
@@ -21,6 +24,23 @@ def show(console: Console, measured: Measured) -> None:
     drains = ", ".join(f"{name} {max(seconds):.1f} s" for name, seconds in measured.drain.items() if seconds)
     console.print(f"After a tasked run, the mediation had every copy within: {drains}.")
     console.print(f"{measured.cores} cores; load average {measured.load_before} before, {measured.load_after} after.")
+
+
+def show_growth(console: Console, grown: Grown) -> None:
+    """Print what grew, with a bar for the CPU time of a message in relay, store and carrier together."""
+    table = Table(title="Growth: microseconds of CPU to a message, accept latency", title_justify="left")
+    for name in ("what", "size", "relay", "store", "carrier", "", "relay MiB", "msgs/s", "p50", "p99"):
+        table.add_column(name, justify="left" if name in {"what", ""} else "right")
+    for step in grown.steps:
+        work = [step.cpu.get(one, 0.0) for one in _PROCESSES[:3]]
+        bar = "█" * round(sum(work) / _BAR)
+        cells = [f"{one:.0f}" for one in work]
+        times = (f"{step.accept.p50:.1f}", f"{step.accept.p99:.1f}")
+        table.add_row(
+            step.what, f"{step.size:,}", *cells, bar, f"{step.relay:.0f}", _number(step.rate), *times
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"Full mailboxes drained at {_number(grown.drained)} messages/s, all together.")
 
 
 def _closed(measured: Measured) -> Table:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -92,18 +92,30 @@ class Stage:
 
     async def load(self, spec: Spec) -> Result:
         """Run one load process to its end; raises `Ours` if it fails."""
-        path = self.world.root / "load.json"
+        async with self.running("services.lab.bench.load", spec) as said:
+            out = await said.read()
+        try:
+            return msgspec.json.decode(out, type=Result)
+        except msgspec.MsgspecError:
+            raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.") from None
+
+    @asynccontextmanager
+    async def running(self, module: str, spec: Spec) -> AsyncIterator[asyncio.StreamReader]:
+        """Run a process of the bench; gives what it says, and stops it at the end."""
+        path = self.world.root / f"{module}.json"
         path.touch(mode=0o600)
         path.write_bytes(msgspec.json.encode(spec))
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.lab.bench.load", str(path)),
-            stdout=asyncio.subprocess.PIPE,
-            env=base_environ(),
+            *(sys.executable, "-m", module, str(path)), stdout=asyncio.subprocess.PIPE, env=base_environ()
         )
-        out, _ = await process.communicate()
-        if process.returncode != 0:
-            raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.")
-        return msgspec.json.decode(out, type=Result)
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            yield process.stdout
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.terminate()
+            await process.wait()
 
     async def counted(self, name: str, sample: str) -> float:
         """Read one sample of a party's metrics; 0 where there is none yet."""

@@ -1,0 +1,190 @@
+"""`tiers bench --growth`: does a message cost more where there is more? One thing grows at a time.
+
+subscribers, tasks, leaves   the same consumer load each time: microseconds of CPU to a message, by process
+sessions                     idle ones, then accept latency of others beside them
+mailboxes                    full ones drain while others send: does anybody wait?
+"""
+
+import asyncio
+import os
+import resource
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from redis.asyncio import Redis
+from rich.progress import Progress
+
+from services.lab.bench.load import Latency, Member, Result, Spec
+from services.lab.bench.stage import Stage, staged
+from services.lab.cast import ACME, party
+from services.lab.world import As
+from services.wire.encoding import b64u
+from services.wire.envelope import Channel
+from services.wire.identity import Role
+from services.wire.jose import SigningKey
+from services.wire.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
+
+SESSIONS, IN_FLIGHT, MESSAGES = 100, 8, 10_000
+SUBSCRIBERS = (100, 10_000, 1_000_000)
+TASKS = (0, 1000)
+LEAVES = (1000, 10_000, 100_000)
+IDLE = (0, 1000, 10_000)
+FULL_MAILBOXES, IN_EACH = 10, 10_000
+RATE = 1000
+_CHUNK = 5000
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One measurement: what grew, to how many; microseconds of CPU to a message; memory in MiB; latencies in ms."""
+
+    what: str
+    size: int
+    cpu: dict[str, float]
+    relay: float
+    accept: Latency
+    rate: float = 0.0
+
+
+class Grown(msgspec.Struct, frozen=True):
+    """All of it. `drained` is messages a second out of full mailboxes."""
+
+    steps: list[Step]
+    drained: float
+
+
+async def measure(progress: Progress) -> Grown:
+    """Boot everything, let it grow, measure."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    bar = progress.add_task("Growth", total=len(SUBSCRIBERS) + len(TASKS) + len(LEAVES) + len(IDLE) + 2)
+    steps: list[Step] = []
+
+    def done(step: Step) -> None:
+        steps.append(step)
+        progress.update(bar, advance=1, description=f"{step.what}: {step.size:,}")
+
+    with tempfile.TemporaryDirectory(prefix="tiers-growth-") as folder:
+        async with staged(Path(folder) / "world") as stage:
+            members = await stage.subscribers(0x52000000, SESSIONS)
+            await _idle_sessions(stage, members, done)
+            drained = await _full_mailboxes(stage, members, done)
+            await _subscribers(stage, members, done)
+            await _tasks(stage, members, done)
+            await _leaves(stage, members, done)
+    return Grown(steps, drained)
+
+
+async def _subscribers(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+    """Write records as the relay and the carrier write them: to register a million by request takes an hour."""
+    have = SESSIONS
+    jwk = {"x": b64u(os.urandom(32)), "kty": "OKP", "crv": "Ed25519"}
+    urls = stage.world.store.urls
+    async with Redis.from_url(urls[Role.GATEWAY]) as relay, Redis.from_url(urls[Role.CARRIER]) as carrier:
+        for size in SUBSCRIBERS:
+            while have < size:
+                pins = [f"{0x60000000 + number:08x}" for number in range(have, min(have + _CHUNK, size))]
+                records = {pin: {"pin": pin, "sign": jwk, "carrier": "in", "org": None} for pin in pins}
+                await relay.mset({f"gateway:device:{pin}": msgspec.json.encode(one) for pin, one in records.items()})
+                await carrier.hset("carrier:subscribers", mapping=dict.fromkeys(pins, bytes(32)))
+                have += len(pins)
+            done(await _closed(stage, members, "subscribers", size))
+
+
+async def _tasks(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+    have = 0
+    for size in TASKS:
+        for first in range(have, size, 20):
+            await asyncio.gather(*(stage.task(f"{0x60000000 + n:08x}") for n in range(first, min(first + 20, size))))
+        have = size
+        done(await _closed(stage, members, "tasks", size))
+
+
+async def _leaves(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+    carrier = As(stage.world, party("carrier").identity)
+    ledger, have = carrier.peer("ledger"), 0
+    for size in LEAVES:
+        while have < size:
+            await asyncio.gather(*(ledger.ask_raw("POST", "/v1/leaves", _leaf(n)) for n in range(have, have + 500)))
+            have += 500
+        done(await _closed(stage, members, "leaves", size))
+    await carrier.close()
+
+
+def _leaf(number: int) -> bytes:
+    seal = Seal(os.urandom(SALT_BYTES), "order", os.urandom(32))
+    return encode_leaf(
+        Leaf(
+            type="warrant.refused",
+            ts=1_767_225_600_000 + number,
+            jurisdiction="IN",
+            agency="unknown",
+            party=party("carrier").identity.uri,
+            commitment=seal.commit(),
+            detail="warrant.malformed",
+        )
+    )
+
+
+async def _idle_sessions(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+    sleepers = await _sleepers(stage, max(IDLE))
+    for size in IDLE:
+        async with _beside(stage, sleepers[:size], 0):
+            done(await _open(stage, members, "sessions", size))
+
+
+async def _sleepers(stage: Stage, count: int) -> tuple[Member, ...]:
+    """Write the records of devices with one key for all."""
+    key = SigningKey(os.urandom(32))
+    pins = [f"{0x70000000 + number:08x}" for number in range(count)]
+    async with Redis.from_url(stage.world.store.urls[Role.GATEWAY]) as store:
+        for first in range(0, count, _CHUNK):
+            some = pins[first : first + _CHUNK]
+            records = {pin: {"pin": pin, "sign": key.public.jwk(), "carrier": "in", "org": ACME} for pin in some}
+            await store.mset({f"gateway:device:{pin}": msgspec.json.encode(one) for pin, one in records.items()})
+    return tuple(Member(pin, b64u(key.reveal())) for pin in pins)
+
+
+async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> float:
+    """Fill mailboxes to their bound, then drain them all while others send; returns messages a second drained."""
+    receivers = await stage.employees(0x71000000, FULL_MAILBOXES)
+    senders = await stage.employees(0x72000000, SESSIONS)
+    filling = stage.spec(senders, Channel.ENTERPRISE, bare=False)
+    each = FULL_MAILBOXES * IN_EACH // SESSIONS
+    absent = tuple(one.pin for one in receivers)
+    filling = msgspec.structs.replace(filling, each=each, in_flight=IN_FLIGHT, absent=absent)
+    filled = await stage.load(filling)
+    done(_step("filling", FULL_MAILBOXES * IN_EACH, filled))
+    async with _beside(stage, receivers, IN_EACH) as said:
+        step = await _open(stage, members, "draining", FULL_MAILBOXES * IN_EACH)
+        drained = msgspec.json.decode(await said.readline())
+    done(step)
+    return float(drained["messages"]) / float(drained["seconds"])
+
+
+@asynccontextmanager
+async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> AsyncIterator[asyncio.StreamReader]:
+    """Keep sessions that only receive, while something else runs."""
+    spec = msgspec.structs.replace(stage.spec(members, Channel.ENTERPRISE, bare=False), each=each)
+    async with stage.running("services.lab.bench.idle", spec) as said:
+        await said.readline()  # all are connected
+        yield said
+
+
+async def _closed(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
+    spec = stage.spec(members, Channel.CONSUMER, bare=False)
+    spec = msgspec.structs.replace(spec, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+    return _step(what, size, await stage.load(spec))
+
+
+async def _open(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
+    spec: Spec = stage.spec(members, Channel.CONSUMER, bare=False)
+    return _step(what, size, await stage.load(msgspec.structs.replace(spec, each=5 * RATE // SESSIONS, rate=RATE)))
+
+
+def _step(what: str, size: int, result: Result) -> Step:
+    done = result.rate * result.seconds
+    cpu = {name: round(used.cpu / done * 1e6, 1) for name, used in result.usage.items() if name != "machine"}
+    return Step(what, size, cpu, result.usage["relay"].rss, result.accept, round(result.rate))
