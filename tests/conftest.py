@@ -12,7 +12,7 @@ settings.register_profile("tiers", deadline=None, max_examples=30)
 settings.load_profile("tiers")
 
 _DISK = {"tmp_path", "tmp_path_factory"}
-_OTHER = {"architecture", "bench", "deploy", "e2e", "formal"}
+_OTHER = {"architecture", "bench", "deploy", "e2e", "formal", "lab"}
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
