@@ -74,7 +74,7 @@ class Readers:
         if (header.cty == SIGNED_CTY) != self.signed:
             raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
         wanted = _wanted(self.patterns, header, sender.carrier, sender.org, receiver.org)
-        if len(recipients) != len(wanted) or {_fits(r.header.alg, r.header.kid, wanted) for r in recipients} != wanted:
+        if len(recipients) != len(wanted) or {_name(r.header.alg, r.header.kid, wanted) for r in recipients} != wanted:
             raise Yours("envelope.recipients", _SENTENCES.get(self.patterns, f"Name these readers: {self.patterns}."))
         return envelope
 
@@ -149,9 +149,14 @@ def _has_public_keys(patterns: str) -> bool:
     return any(_ALG[pattern.partition("/")[0]] == HPKE for pattern in patterns.split())
 
 
+Name = tuple[str, ...]
+"""A reader by algorithm and `kid`; a third member stands for "of any generation"."""
+_ANY = "*"
+
+
 def _wanted(
     patterns: str, header: Protected, carrier: str | None, org: str | None, to_org: str | None
-) -> frozenset[str]:
+) -> frozenset[Name]:
     epoch = message_epoch(header) if "{epoch}" in patterns else 0
     return _filled(patterns, carrier, header.sender, header.to, org, to_org, epoch)
 
@@ -159,19 +164,24 @@ def _wanted(
 @lru_cache(maxsize=65_536)
 def _filled(  # noqa: PLR0913, PLR0917 - what a pattern may name
     patterns: str, carrier: str | None, sender: str, to: str, org: str | None, to_org: str | None, epoch: int
-) -> frozenset[str]:
+) -> frozenset[Name]:
     members = {"carrier": carrier, "from": sender, "to": to, "org": org, "to_org": to_org, "epoch": epoch}
-    return frozenset(pattern.format_map(members) for pattern in patterns.split())
+    kids = (pattern.format_map(members) for pattern in patterns.split())
+    return frozenset(_pattern(_ALG[kid.partition("/")[0]], kid) for kid in kids)
 
 
-def _fits(alg: str, kid: str, wanted: frozenset[str]) -> str:
-    """Return which of the wanted readers a recipient is, or ''."""
-    name = kid if kid in wanted and not kid.endswith("*") else _stem(kid)
-    return name if alg == _ALG.get(kid.partition("/")[0]) else ""
+def _pattern(alg: str, kid: str) -> Name:
+    stem, _, last = kid.rpartition("/")
+    return (alg, stem, _ANY) if last == _ANY else (alg, kid)
+
+
+def _name(alg: str, kid: str, wanted: frozenset[Name]) -> Name:
+    """Return which of the wanted readers a recipient is, or another name than any of them."""
+    exact = (alg, kid)
+    return exact if exact in wanted else _of_any_generation(alg, kid)
 
 
 @lru_cache(maxsize=65_536)
-def _stem(kid: str) -> str:
-    """Return a `kid` with `*` for its generation, or '' if it ends in none."""
+def _of_any_generation(alg: str, kid: str) -> Name:
     stem, _, generation = kid.rpartition("/")
-    return f"{stem}/*" if _GENERATION.fullmatch(generation) else ""
+    return (alg, stem, _ANY) if _GENERATION.fullmatch(generation) else ()

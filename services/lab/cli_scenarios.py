@@ -9,6 +9,8 @@ from typing import Annotated
 import structlog
 import typer
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from services.lab import arrangement as arrangements
 from services.lab import compare as comparing
@@ -64,7 +66,12 @@ def scenario_run(
 
 
 def _step(console: Console, number: int, title: str, text: str) -> None:
-    console.print(f"[bold]{number:>2}  {title}[/bold]\n    {text}")
+    console.print(f"[bold]{number:>2}  {title}[/bold]")
+    _say(console, text)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Padding(Text(text), (0, 0, 0, 4)))
 
 
 def _line(one: Scenario) -> bool:
@@ -94,11 +101,12 @@ def _end(console: Console, result: Result) -> None:
         console.print(f"    {where}{vantage:<24} {'; '.join(said)}")
     for title, text in (("Who wins", told.verdict), ("Caught by", told.caught), ("Never disclosed", told.unknown)):
         if text:
-            console.print(f"\n[bold]{title}[/bold]\n    {text}")
+            console.print(f"\n[bold]{title}[/bold]")
+            _say(console, text)
     if told.sources:
         console.print("\n[bold]Sources[/bold]")
         for source in told.sources:
-            console.print(f"    {source}")
+            _say(console, source)
 
 
 def compare(

@@ -163,16 +163,18 @@ def show(columns: Sequence[Column], console: Console) -> None:
 
 
 def show_matrix(measured: Measured, console: Console) -> None:
-    """Print who reads which message of an arrangement. A word stands in each cell: no colour alone."""
+    """Print who reads which message of an arrangement. A letter stands in each cell: no colour alone."""
     table = Table(title=f"{measured.arrangement.declared.title}: who reads", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("vantage point")
-    for key in measured.messages:
-        table.add_column(key)
-    words = {True: "reads", False: "·", None: "not here"}
+    table.add_column("vantage point", no_wrap=True)
+    for number in range(1, len(measured.messages) + 1):
+        table.add_column(str(number))
+    words = {True: "R", False: "·", None: "?"}
     for one in VANTAGES:
         cells = (words[measured.attacked.outcomes[one.id, key].reads] for key in measured.messages)
         table.add_row(one.id, *cells)
     console.print(table)
+    names = ", ".join(f"{number} {key}" for number, key in enumerate(measured.messages, 1))
+    console.print(f"R reads, · sealed, ? not measured here. Messages: {names}.", highlight=False)
     for surprise in measured.surprises():
         console.print(f"NOT AS DECLARED: {surprise}", highlight=False)
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import os
+from hashlib import sha256
 
 import msgspec
 from hypothesis import given
@@ -17,7 +18,7 @@ from services.wire.jose import SigningKey
 from services.wire.sealing import seal_content
 
 FACT = ("cek", "bbm")
-KEYS = st.binary(min_size=32, max_size=32)
+KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
 HAY = st.binary(max_size=64)
 
 
@@ -55,8 +56,7 @@ def spellings(raw: bytes, before: bytes, after: bytes) -> dict[str, bytes]:
 @given(KEYS, HAY, HAY)
 def test_a_key_is_found_in_every_spelling_at_any_offset(raw: bytes, before: bytes, after: bytes) -> None:
     for how, data in spellings(raw, before, after).items():
-        if len(set(raw)) > 2:
-            assert places(data, *spell(FACT, raw)), how
+        assert places(data, *spell(FACT, raw)), how
 
 
 @given(KEYS, KEYS)

@@ -10,7 +10,7 @@ import os
 import resource
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from services.lab.cast import ACME, party
 from services.lab.world import As
 from services.wire.encoding import b64u
 from services.wire.envelope import Channel
+from services.wire.errors import Ours
 from services.wire.identity import Role
 from services.wire.jose import SigningKey
 from services.wire.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
@@ -107,18 +108,18 @@ async def _leaves(stage: Stage, members: tuple[Member, ...], done: Callable[[Ste
     ledger, have = carrier.peer("ledger"), 0
     for size in LEAVES:
         while have < size:
-            await asyncio.gather(*(ledger.ask_raw("POST", "/v1/leaves", _leaf(n)) for n in range(have, have + 500)))
+            await asyncio.gather(*(ledger.ask_raw("POST", "/v1/leaves", _leaf(stage)) for _ in range(500)))
             have += 500
         done(await _closed(stage, members, "leaves", size))
     await carrier.close()
 
 
-def _leaf(number: int) -> bytes:
+def _leaf(stage: Stage) -> bytes:
     seal = Seal(os.urandom(SALT_BYTES), "order", os.urandom(32))
     return encode_leaf(
         Leaf(
             type="warrant.refused",
-            ts=1_767_225_600_000 + number,
+            ts=stage.world.clock.now(),
             jurisdiction="IN",
             agency="unknown",
             party=party("carrier").identity.uri,
@@ -171,6 +172,16 @@ async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> Async
     async with stage.running("services.lab.bench.idle", spec) as said:
         await said.readline()  # all are connected
         yield said
+    await _gone(stage)
+
+
+async def _gone(stage: Stage) -> None:
+    """Wait until the relay has let all sessions go."""
+    while True:
+        with suppress(Ours):
+            if await stage.counted("gateway", "tiers_gateway_sessions") == 0:
+                return
+        await asyncio.sleep(0.2)
 
 
 async def _closed(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:

@@ -38,7 +38,7 @@ async def _play(stage: Stage) -> None:
     )
     tell(
         "What a suspension does",
-        "In the classroom we let the date pass, to see. Whether it passed so in Pakistan, no source says.",
+        "In the classroom we let the date pass, to see. Whether it passed so in Pakistan, no source of ours says.",
     )
     desk.world.clock.turn(2)
     await desk.online("quentin")
@@ -50,7 +50,7 @@ async def _play(stage: Stage) -> None:
 
     tell(
         "31 December",
-        'The order is rescinded, "accepting BlackBerry\'s position", as its chief operating officer writes.',
+        'The order is rescinded, "accepting BlackBerry\'s position", as Marty Beard of BlackBerry writes.',
     )
     stage.check("messages that reached Quentin meanwhile", desk.devices["quentin"].received.qsize(), 0)
     await pta.withdraw("PTA/2015/12", lifts="PTA/2015/11")

@@ -44,7 +44,7 @@ export async function ask(name, body = {}, busy = "") {
   notice.value = busy ? { kind: "busy", text: busy } : null;
   try {
     const response = await fetch(`/api/${name}`, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-    const answer = await response.json();
+    const answer = await response.json().catch(() => ({ detail: "The classroom failed at this. Its terminal says how.", code: String(response.status) }));
     notice.value = response.ok ? null : { kind: "error", text: answer.detail, code: answer.code };
     return response.ok ? answer : null;
   } catch {

@@ -28,7 +28,7 @@ const KEY = {
   "?": () => (help.value = !help.value),
 };
 
-const typing = (element) => element.matches("input:not([type=range]), textarea, select, dialog *");
+const typing = (element) => element.matches("input:not([type=range]), textarea, select, dialog[open] *");
 const pressing = (element, key) => key === " " && element.closest("button, [role=button], summary, a");
 
 export function handleKey(pressed) {

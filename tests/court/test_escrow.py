@@ -1,0 +1,65 @@
+"""The court's half of an escrow: each subscriber gets his own part of the tree, and nobody gets another's."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+
+from services.court.escrow import KEY, Escrow
+from services.wire.api.carrier import Enrol, Enrolled
+from services.wire.chassis.state import StateDir
+from services.wire.chassis.web import application
+from services.wire.jose import SigningKey
+from services.wire.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
+from services.wire.proof import Request, sign_request
+
+NOW = 1_795_500_000_000
+ALICE = "2100000a"
+
+
+@pytest.fixture
+async def court(tmp_path: Path) -> AsyncIterator[TestClient]:
+    async def ready() -> None: ...
+
+    escrow = Escrow(StateDir(tmp_path / "court"), "in", lambda: NOW)
+    app = application(escrow.routes(), CollectorRegistry(), ready)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def enrol(court: TestClient, key: SigningKey, pin: str = ALICE, signed_as: str = ALICE) -> tuple[int, bytes]:
+    body = msgspec.json.encode(Enrol(pin, key.public.jwk()))
+    proof = sign_request(key, signed_as, Request("POST", "/v1/subscribers", body), NOW)
+    async with court.post("/v1/subscribers", data=body, headers={"Authorization": proof}) as response:
+        return response.status, await response.read()
+
+
+async def test_a_subscriber_gets_the_minutes_from_now_on_of_his_own_tree(court: TestClient, tmp_path: Path) -> None:
+    status, raw = await enrol(court, SigningKey(os.urandom(32)))
+    root = subscriber_root(Master((tmp_path / "court" / KEY).read_bytes()), ALICE)
+
+    assert 200 == status
+    given = [node.node() for node in msgspec.json.decode(raw, type=Enrolled).nodes]
+    assert window(root, epoch_of(NOW) - 1, EPOCHS) == given
+
+
+@pytest.mark.parametrize(
+    ("pin", "signed_as", "code"),
+    [(ALICE, ALICE, "subscriber.key_conflict"), ("2100000b", ALICE, "subscriber.pin")],
+)
+async def test_nobody_gets_another_ones(court: TestClient, pin: str, signed_as: str, code: str) -> None:
+    await enrol(court, SigningKey(os.urandom(32)))
+    status, raw = await enrol(court, SigningKey(os.urandom(32)), pin, signed_as)
+
+    assert 409 == status
+    assert code == msgspec.json.decode(raw)["code"]
+
+
+async def test_the_same_handset_may_ask_again(court: TestClient) -> None:
+    key = SigningKey(os.urandom(32))
+
+    assert await enrol(court, key) == await enrol(court, key)
