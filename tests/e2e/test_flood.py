@@ -121,7 +121,8 @@ async def test_when_the_copies_overflow_the_loss_is_counted_and_the_target_sees_
         kept = await copied(hands, jti, 2 * QUEUE + 2)
 
         assert len(sent) == len(kept) + lost
-        assert [mid for mid in sent if mid in kept] == kept, "what was copied is in order, once"
+        # copies of one instant that lie on two shards may change places (docs/spec/product.md)
+        assert sorted(mid for mid in sent if mid in kept) == sorted(kept), "what was copied is there once"
         assert 2 * lost == (await hands.product(jti)).lost, "one X2 and one X3 for each: the carrier sees the gap"
         world.clock.turn(1)
         assert 2 * lost == (await desk.inspect(jti)).lost

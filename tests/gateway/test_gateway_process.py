@@ -66,12 +66,12 @@ class Process:
                 stderr=log,
             )
             log.close()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 assert await asyncio.get_running_loop().sock_recv(notify, 100) == b"READY=1"
 
     async def end(self, number: signal.Signals) -> int:
         self.child.send_signal(number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             return await self.child.wait()
 
 
@@ -145,7 +145,7 @@ async def test_killed_relay_and_store_lose_nothing_accepted_and_the_user_gets_ea
         reading = asyncio.create_task(inbox(bob, seen, MESSAGES))
         while pending:
             await send_until_killed(alice, pending, accepted, MESSAGES)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             await reading
     assert len(accepted) == MESSAGES
     assert sorted(seen) == sorted(envelope.header.mid for envelope in made)
