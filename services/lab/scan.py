@@ -118,7 +118,7 @@ class Scanner:
             return start + 1
         try:
             jwe = _decode.decode(match[0])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # torn memory is not even text
             return start + 1
         found.jwes.setdefault(jwe, Evidence(chunk.place, chunk.start + start, "JWE"))
         return match.end()
