@@ -198,9 +198,10 @@ def _hpke_seed(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey) -> Ite
     yield ("hpke", facts[0][1]), key
 
 
-def _hpke_halves(_scene: Scene, facts: Sequence[Fact], mlkem: HpkePrivateKey, x25519: HpkePrivateKey) -> Iterator[Made]:
-    if mlkem == x25519:
-        yield ("hpke", facts[0][1]), mlkem
+def _hpke_halves(
+    _scene: Scene, facts: Sequence[Fact], mlkem: HpkePrivateKey, _x25519: HpkePrivateKey
+) -> Iterator[Made]:
+    yield ("hpke", facts[0][1]), mlkem
 
 
 def _hpke_decrypt(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey, recipient: Recipient) -> Iterator[Made]:

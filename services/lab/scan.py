@@ -7,6 +7,7 @@ full. In the same pass the shut things are cut out: every JWE in JSON that lies 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import ahocorasick_rs
@@ -98,11 +99,9 @@ class Scanner:
 
     def _look(self, chunk: Chunk, found: Found) -> None:
         data = chunk.data
-        past = 0  # the end of the last JWE: what lies inside it is not another one
         for which, start, _end in self._automaton.find_matches_as_indexes(data, overlapping=True):
             if which == self._jwe:
-                if start >= past:
-                    past = self._cut(chunk, start, found)
+                self._cut(chunk, start, found)
                 continue
             for needle, at in self._needles[which]:
                 begin = start - at
@@ -112,16 +111,10 @@ class Scanner:
                         places.append(Evidence(chunk.place, chunk.start + begin, needle.how))
 
     @staticmethod
-    def _cut(chunk: Chunk, start: int, found: Found) -> int:
-        match = _JWE.match(chunk.data, start)
-        if match is None:
-            return start + 1
-        try:
-            jwe = _decode.decode(match[0])
-        except (msgspec.MsgspecError, UnicodeDecodeError):  # torn memory is not even text
-            return start + 1
-        found.jwes.setdefault(jwe, Evidence(chunk.place, chunk.start + start, "JWE"))
-        return match.end()
+    def _cut(chunk: Chunk, start: int, found: Found) -> None:
+        if match := _JWE.match(chunk.data, start):
+            with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # torn memory is not even text
+                found.jwes.setdefault(_decode.decode(match[0]), Evidence(chunk.place, chunk.start + start, "JWE"))
 
 
 def _anchor_of(spelled: bytes, taken: dict[bytes, int]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.lab import holdings
 from services.lab.holdings import MEASURES_MEMORY, answers, files, folder, memory
 from services.lab.processes import Child
 from services.lab.scan import Scanner, Source
@@ -67,6 +68,26 @@ async def test_a_process_that_has_ended_is_no_empty_capture(holder: tuple[Child,
     await child.process.wait()
     with pytest.raises(Ours, match=r"lab\.capture"):
         memory("memory:holder", child)
+
+
+@LINUX
+async def test_a_capture_that_is_too_small_to_be_a_process_is_an_error(
+    holder: tuple[Child, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "_SMALLEST", 1 << 40)
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        memory("memory:holder", holder[0])
+
+
+@LINUX
+async def test_a_region_that_cannot_be_read_is_an_error(
+    holder: tuple[Child, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = holdings._regions
+    hole = holdings._Region(4096, 8192, "hole")
+    monkeypatch.setattr(holdings, "_regions", lambda child: [*real(child), hole])
+    with pytest.raises(Ours, match="1 regions"):
+        memory("memory:holder", holder[0])
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
