@@ -68,7 +68,7 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
         await interception.load()
         await docket.load()
         mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))
-        tasks = [_start(delivery.run()), _start(sessions.keep()), _start(mediate)]
+        tasks = [_start(one) for one in (delivery.run(), sessions.keep(), registry.keep(), mediate)]
         yield
         await delivery.idle()
         for task in tasks:

@@ -24,7 +24,7 @@ from services.wire.errors import Ours, Policy, TiersError, TooMany, Yours
 _log = structlog.get_logger()
 CARRIER_SECONDS = 5.0
 """How long a batch may wait for the carrier."""
-MAX_COMMIT = 128
+MAX_COMMIT = 256
 """Messages and acks to a commit: many share one fsync, and few enough that the store works while we read the next."""
 _BEFORE_RECIPIENTS_END = b'],"iv":"'
 

@@ -4,7 +4,9 @@ A carrier makes a PIN a consumer subscriber, a customer makes it an employee's d
 one signing key. Pure rules first, the thin store below; the hot path looks into a cache and asks no store.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from redis.asyncio import Redis
@@ -20,7 +22,9 @@ from services.wire.jose import PublicJwk, VerifyKey
 
 FRESH_MS = 5_000
 """How long another process's change may go unseen."""
+KEEP_SECONDS = 2.0
 MAX_CACHED = 100_000
+_CHUNK = 200
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,11 +74,42 @@ class Registry:
         self._store = store
         self._clock = clock
         self._cache: dict[str, tuple[int, Device]] = {}
+        self._used: set[str] = set()
 
     def cached(self, pin: str, now: int) -> Device | None:
         """Return a record that is fresh at `now`, without asking anybody; `None` means: `find` it."""
         hit = self._cache.get(pin)
-        return hit[1] if hit is not None and hit[0] > now else None
+        if hit is None or hit[0] <= now:
+            return None
+        self._used.add(pin)
+        return hit[1]
+
+    async def keep(self) -> None:
+        """Read again what is in use, many records at a time, before it goes stale, until cancelled.
+
+        Else all sessions' records go stale at once, and everybody waits while each is read by itself.
+        """
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            with suppress(RedisError, OSError):
+                await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read again what was used since the last time; raises `RedisError` or `OSError`."""
+        pins, self._used = list(self._used), set()
+        for start in range(0, len(pins), _CHUNK):
+            some = {pin: self._cache.get(pin) for pin in pins[start : start + _CHUNK]}
+            async with self._store.pipeline(transaction=False) as pipe:
+                for pin in some:
+                    pipe.get(_key(pin))
+                found = await pipe.execute()
+            for (pin, before), raw in zip(some.items(), found, strict=True):
+                if self._cache.get(pin) is not before:
+                    continue  # changed here meanwhile, and what was read may be older
+                if raw is None:
+                    self._cache.pop(pin, None)
+                else:
+                    self._keep(_parse(raw))
 
     async def find(self, pin: str) -> Device | None:
         """Return the record of a PIN; raises `Ours`."""

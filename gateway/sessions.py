@@ -225,10 +225,10 @@ class Session:
         if places := self._window.acknowledge(frame.ids):
             self._relay.metrics.delivered(len(places))
             self._relay.delivery.acknowledge(Places(self._pin, places))
-            if self._window.level:
-                self.tick(self._relay.clock())
-            else:
+            if not self._window.level:
                 self._wake.set()  # there is room to read back
+            elif self._window.drained:
+                self.tick(self._relay.clock())
 
     async def _write(self) -> None:
         while True:

@@ -15,16 +15,15 @@ its own. This file may use AEAD: it is the hot path, and reads a recipient's byt
 """
 
 import os
-from binascii import a2b_base64
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.carrier.keystore import KEEP_EPOCHS, Keystore
 from services.wire.api.carrier import Ask, Refusal
-from services.wire.encoding import b64u
+from services.wire.encoding import b64u, decode_b64u
 from services.wire.envelope import (
     GCMKW,
     Channel,
@@ -42,8 +41,7 @@ _NONCE = 12
 _TAG = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """An ask whose protected header was read: who writes to whom, in which minute."""
 
     header: Protected
@@ -117,7 +115,7 @@ def _unwrap(recipient: Recipient, cipher: AESGCM) -> bytes:
     if head.alg != GCMKW or not (isinstance(head.iv, str) and isinstance(head.tag, str)):
         raise Yours("admission.recipient", f"Wrap the content key for the carrier with {GCMKW}.")
     try:
-        return cipher.decrypt(_raw(head.iv), _raw(recipient.encrypted_key) + _raw(head.tag), None)
+        return cipher.decrypt(decode_b64u(head.iv), decode_b64u(recipient.encrypted_key) + decode_b64u(head.tag), None)
     except InvalidTag:
         detail = "Send the header as it was sealed: this content key was wrapped under another one."
         raise Policy("admission.key", detail) from None
@@ -127,8 +125,3 @@ def _wrap(kid: str, cek: bytes, cipher: AESGCM) -> Recipient:
     nonce = os.urandom(_NONCE)
     wrapped = cipher.encrypt(nonce, cek, None)
     return Recipient(RecipientHeader(GCMKW, kid, b64u(nonce), b64u(wrapped[-_TAG:])), b64u(wrapped[:-_TAG]))
-
-
-def _raw(text: str) -> bytes:
-    """Decode base64url that `check_recipient` has checked."""
-    return a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))

@@ -24,6 +24,7 @@ dir {folder}
 aclfile {acl}
 appendonly yes
 appendfsync always
+auto-aof-rewrite-min-size 256mb
 save ""
 loglevel warning
 """

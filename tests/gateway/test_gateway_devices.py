@@ -10,7 +10,7 @@ from gateway.store import connect
 from services.wire.errors import Ours, TiersError
 from services.wire.identity import Identity, Role
 from services.wire.jose import PublicJwk
-from tests.gateway.relay_kit import ACME, ALICE, BOB, GLOBEX, IN, Clock, World, signing_key
+from tests.gateway.relay_kit import ACME, ALICE, BOB, CAROL, GLOBEX, IN, Clock, World, signing_key
 
 UK = Identity(Role.CARRIER, "uk")
 ACME_ID, GLOBEX_ID = Identity(Role.CUSTOMER, ACME), Identity(Role.CUSTOMER, GLOBEX)
@@ -83,6 +83,46 @@ async def test_a_hit_asks_no_store_and_another_process_is_seen_in_time(store_url
         assert await here.find(ALICE) == Device(ALICE, KEY, "in", ACME)
         await here.revoke(ALICE, ACME_ID)
         assert here.cached(ALICE, clock()) == Device(ALICE, KEY, "in")
+
+
+async def test_what_is_in_use_is_read_again_before_it_goes_stale_and_what_is_gone_is_gone(store_url: str) -> None:
+    clock = Clock()
+    async with connect(store_url) as one, connect(store_url) as two:
+        here, there = Registry(one, clock), Registry(two, clock)
+        for pin in (ALICE, BOB, CAROL):
+            await there.register(pin, KEY, ACME_ID)
+            await here.find(pin)
+        assert here.cached(ALICE, clock()) is not None
+        assert here.cached(BOB, clock()) is not None
+        await there.revoke(BOB, ACME_ID)
+        clock.ahead = FRESH_MS - 1
+
+        await here.refresh()
+
+        clock.ahead = FRESH_MS + 1
+        found = [here.cached(pin, clock()) for pin in (ALICE, BOB, CAROL)]
+        assert found == [Device(ALICE, KEY, None, ACME), None, None]
+
+
+async def test_a_change_made_here_is_not_undone_by_an_older_read(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(store_url) as store:
+        registry = Registry(store, Clock())
+        await registry.register(ALICE, KEY, ACME_ID)
+        assert registry.cached(ALICE, 0) is not None
+        original = type(store.pipeline()).execute
+
+        async def late(pipe: object) -> object:
+            found = await original(pipe)
+            monkeypatch.undo()
+            await registry.revoke(ALICE, ACME_ID)
+            return found
+
+        monkeypatch.setattr(type(store.pipeline()), "execute", late)
+        await registry.refresh()
+
+        assert registry.cached(ALICE, 0) is None
 
 
 async def test_a_device_on_no_channel_is_gone(store_url: str) -> None:
