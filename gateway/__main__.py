@@ -18,12 +18,16 @@ from gateway.delivery import CarrierAdmission, Delivery
 from gateway.devices import Registry
 from gateway.intake import Intake
 from gateway.interception import Interception
+from gateway.lead import Lead
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
 from gateway.orders import Docket
 from gateway.orders import Relay as Ordered
-from gateway.sessions import Relay, Session, Sessions
+from gateway.others import Others
+from gateway.session import Relay, Session
+from gateway.sessions import Sessions
 from gateway.store import connect, embedded
+from gateway.workers import UNDER_WAY_MS, spread
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
@@ -31,6 +35,7 @@ from services.wire.chassis.program import outgoing, pinned, run_party, wall_cloc
 from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import serve
+from services.wire.errors import Yours
 from services.wire.identity import Identity, Role, parse_identity
 
 _log = structlog.get_logger()
@@ -41,22 +46,24 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     identity, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
     url = settings.store_url or await opened.enter_async_context(embedded(StateDir(settings.state).path / "store"))
     store = await opened.enter_async_context(connect(url))
-    mailboxes = RedisMailboxes(url, store)
+    others, lead = Others(store), Lead(store)
+    mailboxes = RedisMailboxes(url, store, others.heard, others.missed)
     opened.push_async_callback(mailboxes.close)
     http = await opened.enter_async_context(outgoing(tls))
     metrics = Metrics(CollectorRegistry())
     live: dict[str, Session] = {}
     trust = pinned(settings.trust)
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
-    interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry)
+    interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry, others, lead)
     mailboxes.on_copies = interception.wake
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
-    delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics)
+    slack = UNDER_WAY_MS if settings.workers > 1 else 0
+    delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics, slack)
     registry = Registry(store, wall_clock)
     ordered = Ordered(identity, settings.jurisdiction, settings.arrangement)
-    docket = Docket(store, ledger, trust, ordered, wall_clock)
+    docket = Docket(store, ledger, trust, ordered, wall_clock, others)
     intake = Intake(registry, delivery, wall_clock, ordered.arrangement, docket.in_force)
-    relay = Relay(identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, docket.in_force)
+    relay = Relay(identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, others, docket.in_force)
     sessions = Sessions(relay)
     docket.on_lifted = sessions.reopen
     metrics.gauge("sessions", "Open sessions.", sessions.count)
@@ -68,7 +75,8 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
         await interception.load()
         await docket.load()
         mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))
-        tasks = [_start(one) for one in (delivery.run(), sessions.keep(), registry.keep(), mediate)]
+        kept = (mailboxes.listen(), lead.keep(), sessions.keep(), registry.keep(), docket.keep())
+        tasks = [_start(one) for one in (delivery.run(), mediate, *kept)]
         yield
         await delivery.idle()
         for task in tasks:
@@ -101,12 +109,21 @@ async def run(settings: Settings) -> None:
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     async with AsyncExitStack() as opened:
-        await serve(await wire(settings, tls, opened), settings.identity, settings.listen, tls)
+        app = await wire(settings, tls, opened)
+        await serve(app, settings.identity, settings.listen, tls, shared=settings.workers > 1)
+
+
+def divide(settings: Settings) -> None:
+    """Become several processes, if that is asked for; raises `Yours`."""
+    if settings.workers > 1:
+        if not settings.store_url:
+            raise Yours("settings.workers", "Set TIERS_STORE_URL: several workers need a store that is none's own.")
+        spread(settings.workers)
 
 
 def main() -> None:
     """Run the relay; a wrong setting ends it with one sentence."""
-    run_party(Settings, run)
+    run_party(Settings, run, divide)
 
 
 if __name__ == "__main__":

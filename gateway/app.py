@@ -1,6 +1,6 @@
 """What the relay may be asked: its request table.
 
-    -> GET    /v1/session          a device      the conversation of gateway/sessions.py
+    -> GET    /v1/session          a device      the conversation of gateway/session.py
     -> POST   /v1/messages         a device      one envelope with a proof: the same as `send`, for curl
     -> PUT    /v1/devices/{pin}    carrier: it is my subscriber; customer: it is my employee's device
     -> DELETE /v1/devices/{pin}    customer: it is not any more
@@ -15,7 +15,8 @@ import msgspec
 from aiohttp import web
 
 from gateway.delivery import Submission
-from gateway.sessions import Relay, Sessions
+from gateway.session import Relay
+from gateway.sessions import Sessions
 from services.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
 from services.wire.chassis.web import Route, application, body, problem, raw_body
 from services.wire.envelope import Pin
@@ -79,11 +80,13 @@ class Desk:
         before = await self._relay.registry.find(pin)
         device = await self._relay.registry.register(pin, asked.sign, caller)
         if before is not None and before.sign != device.sign:
+            await self._relay.others.tell("changed", pin)
             self._sessions.end(pin, Forbidden("session.rekeyed", "Open a session with the key that is registered now."))
         return Done()
 
     async def _revoke(self, caller: Identity, request: web.Request) -> Done:
         device = await self._relay.registry.revoke(_pin(request.match_info["pin"]), caller)
+        await self._relay.others.tell("changed", device.pin)
         if device.gone:
             self._sessions.end(device.pin, Unauthenticated("device.unknown", "This device has been revoked."))
         return Done()

@@ -13,7 +13,7 @@ class Settings:
 
     Without a `store_url` (`redis://`, `rediss://`, `unix://`) the relay runs a Valkey of its own in its state folder.
     `jurisdiction` is where regulators' orders hold. `…_readers` are the patterns of `kid` that a channel's messages
-    name: the arrangement (docs/custody.md).
+    name: the arrangement (docs/custody.md). `workers` are the processes that share the port; they need a `store_url`.
     """
 
     listen: str
@@ -24,6 +24,7 @@ class Settings:
     ledger_url: str
     mediation: str
     store_url: str = ""
+    workers: int = 1
     name: str = "1"
     carrier: str = "in"
     jurisdiction: str = "IN"

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from gateway.channels import Admit, Forward
-from gateway.mailbox import Ack, Entry, Mailboxes, Message, Outcome, Tasks, Verdict
+from gateway.mailbox import Ack, Entry, Left, Mailboxes, Message, Outcome, Tasks, Verdict
 from gateway.metrics import Metrics
 from services.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
 from services.wire.chassis.client import Peer
@@ -116,7 +116,10 @@ class Delivery:
         receivers: Mapping[str, Receiver],
         clock: Callable[[], int],
         metrics: Metrics,
+        slack_ms: int = 0,
     ) -> None:
+        """`slack_ms` is how long a message may be under way in another process (ms)."""
+        self._slack_ms = slack_ms
         self._mailboxes = mailboxes
         self._admission = admission
         self._tasks = tasks
@@ -126,7 +129,7 @@ class Delivery:
         self._last_at = 0
         self._down: set[str] = set()
         self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, MAX_BATCH)
-        self._stored: Lane[Submission | Ack] = Lane(self._commit, MAX_COMMIT)
+        self._stored: Lane[Submission | Ack | Left] = Lane(self._commit, MAX_COMMIT)
 
     def submit(self, item: Submission, way: Admit | Forward) -> None:
         """Take a message along the way that `channels.decide` found for it."""
@@ -138,6 +141,10 @@ class Delivery:
     def acknowledge(self, ack: Ack) -> None:
         """Delete with the next batch."""
         self._stored.put(ack)
+
+    def left(self, pin: str) -> None:
+        """Tell other processes, after all that is under way, that a session ended here."""
+        self._stored.put(Left(pin))
 
     async def run(self) -> None:
         """Work, until cancelled."""
@@ -155,10 +162,10 @@ class Delivery:
         return sum(len(lane.waiting) + len(lane.under_way) for lane in (self._asked, self._stored))
 
     def horizon(self, now: int) -> int:
-        """Return a time (ms since 1970) before which everything submitted is decided."""
+        """Return a time (ms since 1970) before which everything submitted is decided, in other processes as well."""
         asked = (item for item, _ask in [*self._asked.under_way, *self._asked.waiting])
         stored = (item for item in [*self._stored.under_way, *self._stored.waiting] if isinstance(item, Submission))
-        return min((item.at for items in (asked, stored) for item in items), default=now)
+        return min((item.at for items in (asked, stored) for item in items), default=now) - self._slack_ms
 
     async def _admit(self, batch: list[tuple[Submission, Ask]]) -> None:
         try:
@@ -179,12 +186,13 @@ class Delivery:
                     Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at)
                 )
 
-    async def _commit(self, batch: list[Submission | Ack]) -> None:
+    async def _commit(self, batch: list[Submission | Ack | Left]) -> None:
         items = [item for item in batch if isinstance(item, Submission)]
         acks = [item for item in batch if isinstance(item, Ack)]
+        left = [item for item in batch if isinstance(item, Left)]
         try:
             now = self._clock()
-            outcomes = await self._mailboxes.commit([self._entry(item, now) for item in items], acks)
+            outcomes = await self._mailboxes.commit([self._entry(item, now) for item in items], acks, left)
         except Ours as error:
             self._note("store", down=error.code)
             self._refuse(items, error)
@@ -199,12 +207,12 @@ class Delivery:
             self._settle(item, outcome)
 
     def _entry(self, item: Submission, now: int) -> Entry:
-        header = item.parsed.header
+        header, protected = item.parsed.header, item.parsed.jwe.protected
+        away = header.to not in self._receivers
         matches = self._tasks.match(header, now, len(item.envelope))
-        if not matches:
-            return Entry(header, item.envelope, item.parsed.jwe.protected)
-        self._last_at = max(self._last_at + 1, now * 1_000_000)
-        return Entry(header, item.envelope, item.parsed.jwe.protected, self._last_at, matches)
+        if matches:
+            self._last_at = max(self._last_at + 1, now * 1_000_000)
+        return Entry(header, item.envelope, protected, self._last_at, matches, away)
 
     def _settle(self, item: Submission, outcome: Outcome) -> None:
         receiver = self._receivers.get(item.parsed.header.to)

@@ -14,7 +14,8 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 
 from gateway.pipeline import unavailable
-from services.wire.encoding import parse_json
+from gateway.store import wanted
+from services.wire.encoding import parse_own
 from services.wire.envelope import Org, Pin
 from services.wire.errors import Conflict, Missing
 from services.wire.identity import Identity, Role
@@ -84,12 +85,16 @@ class Registry:
         self._used.add(pin)
         return hit[1]
 
+    def forget(self, pin: str) -> None:
+        """Ask the store for this record next time: another process changed it."""
+        self._cache.pop(pin, None)
+
     async def keep(self) -> None:
         """Read again what is in use, many records at a time, before it goes stale, until cancelled.
 
         Else all sessions' records go stale at once, and everybody waits while each is read by itself.
         """
-        while True:
+        while wanted():
             await asyncio.sleep(KEEP_SECONDS)
             with suppress(RedisError, OSError):
                 await self.refresh()
@@ -165,7 +170,7 @@ def _key(pin: str) -> str:
 
 
 def _parse(raw: bytes | str) -> Device:
-    return parse_json(Device, raw, "device.record")
+    return parse_own(Device, raw, "device.record")
 
 
 def _write(pipe: Pipeline, device: Device) -> None:

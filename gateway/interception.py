@@ -22,12 +22,14 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway.others import Others
+from gateway.store import wanted
 from gateway.tasks import Task, Tasks, verify_task
-from gateway.x23 import Copies, Link, Numbers, Sender
+from gateway.x23 import Copies, Lease, Link, Numbers, Sender
 from services.wire.api import gateway as api
 from services.wire.chassis.web import Route, raw_body
 from services.wire.checkpoint import LoggedLeaf
-from services.wire.encoding import b64u, parse_json
+from services.wire.encoding import b64u, parse_json, parse_own
 from services.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
 from services.wire.identity import Identity, Role, parse_identity
 from services.wire.leaf import SALT_BYTES, Leaf, Seal
@@ -43,6 +45,7 @@ UNKNOWN_AGENCY = "unknown"
 TICK_SECONDS = 1.0
 LOAD_SECONDS, LOAD_PAUSE = 60.0, 0.1
 MAX_UNLOGGED = 1000
+_ALL = ""
 CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
 
@@ -77,7 +80,13 @@ class Interception:
         relay: Identity,
         clock: Callable[[], int],
         metrics: CollectorRegistry,
+        others: Others,
+        lead: Lease,
     ) -> None:
+        self._others = others
+        self._lead = lead
+        self._stale: set[str] = set()
+        self._news = asyncio.Event()
         self._store = store
         self._copies = copies
         self._ledger = ledger
@@ -90,8 +99,10 @@ class Interception:
         self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=metrics)
         self._numbers = Numbers(store)
         self.tasks = Tasks(self._dropped.set)
-        self._sender = Sender(copies, self._numbers, self.tasks, relay)
+        self._sender = Sender(copies, self._numbers, self.tasks, relay, lead)
         self.wake = self._sender.wake
+        others.on("task", self._heard)
+        others.on_missed(self._look_at_all)
 
     def routes(self) -> list[Route]:
         """Return the rows of the request table.
@@ -117,6 +128,43 @@ class Interception:
             except TiersError as error:
                 _log.error("task.not_restored", xid=xid, code=error.code)
                 self._unlogged.append(self._refusal(raw, error))
+        for xid in await self._copies.waiting():
+            self.tasks.backlog.counted(xid, await self._copies.queued(xid))
+
+    def _heard(self, xid: str) -> None:
+        self._stale.add(xid)
+        self._news.set()
+
+    def _look_at_all(self) -> None:
+        self._heard(_ALL)
+        self.wake()
+
+    async def _reread(self) -> None:
+        """Read again what another process put down or ended."""
+        self._news.clear()
+        stale, self._stale = self._stale, set()
+        try:
+            with _disk():
+                if _ALL in stale:
+                    stale = {xid.decode() for xid in cast("list[bytes]", await self._store.hkeys(TASKS))}
+                for xid in stale:
+                    async with self._lock:
+                        await self._refresh(xid)
+        except Ours:
+            self._stale |= stale
+            raise
+
+    async def _refresh(self, xid: str) -> None:
+        """Take a task as it stands on disk; to be called with the lock held, so that no end is overtaken."""
+        raw = cast("bytes | None", await self._store.hget(TASKS, xid))
+        if raw is None:
+            return
+        try:
+            ended = parse_own(Record, raw, "task.record").ended
+            if self.tasks.get(xid) is None or self.tasks.is_active(xid) != (ended is None):
+                self._restore(xid, raw)
+        except TiersError as error:
+            _log.error("task.not_restored", xid=xid, code=error.code)
 
     async def _records(self) -> dict[bytes, bytes]:
         deadline = time.monotonic() + LOAD_SECONDS
@@ -136,6 +184,7 @@ class Interception:
             # at once when a copy is dropped: a count that is in memory alone could be lost
             group.create_task(_often(self.tick, self._dropped))
             group.create_task(_often(self.tell_ledger, asyncio.Event()))
+            group.create_task(_often(self._reread, self._news))
 
     async def tick(self) -> None:
         """Write losses down, end what the clock has ended, forget what is over."""
@@ -148,19 +197,26 @@ class Interception:
                 self._lost.inc(count)
                 _log.warning("task.dropped", xid=xid, count=count)
             for task in self.tasks.overdue(now):
-                await self._end(task, now)
+                async with self._lock:
+                    await self._end(task, now)
             if done := self.tasks.done(now):
                 owing = await self._copies.waiting() | (await self._numbers.unlogged()).keys()
                 for xid in set(done) - owing:
-                    await self._numbers.forget(xid)
-                    await self._store.hdel(TASKS, xid)
-                    self.tasks.forget(xid)
+                    if self._lead.held:
+                        await self._numbers.forget(xid)
+                        await self._store.hdel(TASKS, xid)
+                    if not await self._store.hexists(TASKS, xid):
+                        self.tasks.forget(xid)
+            for xid in self.tasks.backlog.waiting():
+                self.tasks.backlog.counted(xid, await self._copies.queued(xid))
 
     async def tell_ledger(self) -> None:
         """Log what could not be logged when it happened: refusals, then losses."""
         while self._unlogged:
             await self._ledger.append(self._unlogged[0])
             self._unlogged.pop(0)
+        if not self._lead.held:
+            return
         with _disk():
             for xid, count in (await self._numbers.unlogged()).items():
                 if task := self.tasks.get(xid):
@@ -187,20 +243,30 @@ class Interception:
         except Yours:
             raise Policy("task.no_warrant", "Show the warrant and the proof that it was logged as served.") from None
         task = verify_task(_xid(xid), shown, caller, self._trust(), now)
+        await self._refresh(xid)
         self.tasks.check_new(task)
         # on disk first: a task that was answered for survives, one that was not is asked for again
         record = Record(str(caller), now, shown)
         await self._store.hset(TASKS, xid, msgspec.json.encode(record))
         self.tasks.activate(task)
+        await self._others.tell("task", xid)
         _log.info("task.activated", xid=xid, until=task.claims.window.until)
 
     async def _delete(self, caller: Identity, request: web.Request) -> api.Done:
-        now = self._clock()
-        task = self.tasks.deactivate(request.match_info["xid"], caller, now)
-        async with self._lock:
-            with _disk():
-                await self._end(task, now)
+        await self.end(request.match_info["xid"], caller)
         return api.Done()
+
+    async def end(self, xid: str, carrier: Identity) -> None:
+        """End a task that `carrier` set, here at once; raises `Missing` or `Ours`."""
+        now = self._clock()
+        with _disk():
+            if self.tasks.get(xid) is None:
+                async with self._lock:
+                    await self._refresh(xid)
+            task = self.tasks.deactivate(xid, carrier, now)
+            async with self._lock:
+                await self._end(task, now)
+            await self._others.tell("task", xid)
 
     async def _knocked(self, caller: Identity, request: web.Request, error: TiersError) -> None:
         _log.warning("task.knocked", caller=str(caller))
@@ -216,7 +282,7 @@ class Interception:
         return api.Tasks(self.tasks.listed(caller, self._clock()))
 
     def _restore(self, xid: str, raw: bytes) -> None:
-        record = parse_json(Record, raw, "task.record")
+        record = parse_own(Record, raw, "task.record")
         task = verify_task(xid, record.shown, parse_identity(record.carrier), self._trust(), record.activated)
         if record.ended is None:
             self.tasks.activate(task)
@@ -228,7 +294,7 @@ class Interception:
         self.tasks.end(task, now)
         raw = await self._store.hget(TASKS, task.xid)
         if raw is not None:
-            record = msgspec.structs.replace(parse_json(Record, raw, "task.record"), ended=now)
+            record = msgspec.structs.replace(parse_own(Record, raw, "task.record"), ended=now)
             await self._store.hset(TASKS, task.xid, msgspec.json.encode(record))
         _log.info("task.ended", xid=task.xid)
 
@@ -269,7 +335,7 @@ class Interception:
 
 async def _often(step: Callable[[], Awaitable[None]], soon: asyncio.Event) -> None:
     """Do a step every second, or as soon as the event is set."""
-    while True:
+    while wanted():
         try:
             await step()
         except (OSError, TiersError) as error:

@@ -56,13 +56,17 @@ class NoTasks:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One message to store. `at` is when, ns since 1970, growing within one process; used where it is copied."""
+    """One message to store. `at` is when, ns since 1970, growing within one process; used where it is copied.
+
+    `away` says that its receiver has no session with this process: then the others are told (gateway/others.py).
+    """
 
     header: Protected
     envelope: bytes
     protected: str
     at: int = 0
     matches: tuple[Match, ...] = ()
+    away: bool = False
 
 
 class Verdict(Enum):
@@ -92,6 +96,12 @@ class Ack(msgspec.Struct, frozen=True):
     places: tuple[str, ...]
 
 
+class Left(msgspec.Struct, frozen=True):
+    """A session of this PIN ended here: what was stored for it may be news to one elsewhere."""
+
+    pin: str
+
+
 class Copy(msgspec.Struct, frozen=True):
     """One copied message. `at` in ns since 1970, `header` the protected header as sent; `shard` and `id` place it."""
 
@@ -103,17 +113,20 @@ class Copy(msgspec.Struct, frozen=True):
     direction: Direction
 
 
-Heard = Callable[[AbstractSet[str]], None]
+Copied = Callable[[AbstractSet[str]], None]
 
 
 class Mailboxes(Protocol):
     """The store, with the promises at the head of this module. Every method may raise `Ours`."""
 
-    on_copies: Heard
+    on_copies: Copied
     """Called with XIDs after a commit that held copies for them, also after one that failed: look and see."""
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
-        """Store entries and delete what is acknowledged, in one round trip; one outcome for each entry."""
+    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
+        """Store entries and delete what is acknowledged, in one round trip; one outcome for each entry.
+
+        Other processes are told of sessions that ended after everything that was stored before.
+        """
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """Return up to `count` messages behind the place `after`."""
@@ -130,26 +143,34 @@ class Mailboxes(Protocol):
     async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
         """Drop copies that the mediation has."""
 
+    async def queued(self, xid: str) -> int:
+        """Count the copies of a task."""
+
     async def check(self) -> None:
         """Return if the store can be written; raises `Ours`."""
 
 
-def repeat_key(header: Protected) -> str:
-    """Name a message for accept-once: nobody's `mid` can shadow somebody else's."""
-    return header.sender + header.to + header.mid
+def repeat_key(header: Protected) -> bytes:
+    """Name a message for accept-once in 24 bytes: nobody's `mid` can shadow somebody else's."""
+    return bytes.fromhex(header.sender + header.to + header.mid.replace("-", ""))
 
 
 class MemoryMailboxes:
     """A fake for tests of what stands above a store: it keeps every promise but durability, and never expires."""
 
     def __init__(self) -> None:
-        self.on_copies: Heard = lambda _xids: None
+        self.on_copies: Copied = lambda _xids: None
         self.boxes: dict[str, dict[str, bytes]] = {}
-        self._seen: set[str] = set()
+        self._seen: set[bytes] = set()
         self._copies: dict[str, list[Copy]] = {}
         self._places = itertools.count(1)
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
+    async def commit(
+        self,
+        entries: Sequence[Entry],
+        acks: Sequence[Ack],
+        left: Sequence[Left] = (),  # noqa: ARG002 - there is no other process
+    ) -> list[Outcome]:
         """Store and delete."""
         outcomes = [self._store(entry) for entry in entries]
         for ack in acks:
@@ -194,6 +215,10 @@ class MemoryMailboxes:
         """Drop copies."""
         gone = {copy.id for copy in copies}
         self._copies[xid] = [copy for copy in self._copies.get(xid, []) if copy.id not in gone]
+
+    async def queued(self, xid: str) -> int:
+        """Count copies."""
+        return len(self._copies.get(xid, []))
 
     async def check(self) -> None:
         """Be there."""

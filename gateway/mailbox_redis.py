@@ -10,8 +10,7 @@ the store's: it must run with `appendonly yes` and `appendfsync always`.
 """
 
 import hashlib
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,62 +23,79 @@ from gateway.mailbox import (
     MAX_MESSAGES,
     REPEAT_S,
     Ack,
+    Copied,
     Copy,
     Entry,
-    Heard,
+    Left,
     Message,
     Outcome,
     Verdict,
     repeat_key,
 )
-from gateway.pipeline import Command, Pipeline, unavailable
+from gateway.others import CHANNELS, SHARDS, TAGS, shard_of
+from gateway.pipeline import Command, Heard, Pipeline, unavailable
 from services.wire.envelope import MAX_ENVELOPE
 from services.wire.x2x3 import Direction
 
-SHARDS = 64
 _BUCKET_S = 66
 _DAY_S = 24 * 3600
 _KEEP_S = KEEP_MS // 1000
 _ALREADY, _FULL = 0, 1
+_COPIED = b"copied "
 _SURE = MAX_BYTES // MAX_ENVELOPE // 64 * 64
 """So many messages fit whatever their sizes."""
 
-# One call for all messages of a commit. Not one each, because the store reads a connection in pieces of 16 KiB and
-# makes what it has done durable after each piece: a call is one piece, whatever its size, so a commit is one fsync.
+# One call for all messages and acks of a commit. Not one each, because the store reads a connection in pieces of 16 KiB
+# and makes what it has done durable after each piece: a call is one piece, whatever its size, so a commit is one fsync.
+# Not MULTI either, because Redis 7.0 puts what is published into the middle of the reply of EXEC.
 # A full mailbox shows before anything of its message is written. A key's life is looked at before it is written,
 # because a write costs a line in the log. The size of a mailbox is asked for one message in 64, because the store walks
 # through the whole of it to tell.
-_ACCEPT = f"""
+_COMMIT = f"""
 local out, next, known = {{}}, 1, {{}}
 local function lives(key, least, seconds)
   if known[key] then return end
   known[key] = true
   if redis.call('TTL', key) < least then redis.call('EXPIRE', key, seconds) end
 end
+local function tell(li, what)
+  redis.call('SPUBLISH', 'gateway:' .. string.sub(li, 1, 5) .. ':told', what)
+end
 local function accept(box, mids, li, at)
-  local once, envelope, copies = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local once, envelope, away, copies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local waiting = redis.call('XLEN', box)
   local full = waiting >= {MAX_MESSAGES} or waiting >= {_SURE} and waiting % 64 == 0
     and redis.call('MEMORY', 'USAGE', box, 'SAMPLES', 0) > {MAX_BYTES}
   if (full or copies > 0) and redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
   if full then return {_FULL} end
-  for i = at + 5, at + 3 + 2 * copies, 2 do
+  for i = at + 6, at + 4 + 2 * copies, 2 do
     local xid = ARGV[i]
     redis.call('XADD', li .. ':' .. xid, '*',
-      'at', ARGV[at + 3], 'header', ARGV[at + 4], 'envelope', envelope, 'to', ARGV[i + 1])
-    if not known[li .. xid] then redis.call('SADD', li, xid) end
+      'at', ARGV[at + 4], 'header', ARGV[at + 5], 'envelope', envelope, 'to', ARGV[i + 1])
+    if not known[li .. xid] then
+      redis.call('SADD', li, xid)
+      tell(li, 'copied ' .. xid)
+    end
     known[li .. xid] = true
   end
   if redis.call('SADD', mids, once) == 0 then return {_ALREADY} end
   local id = redis.call('XADD', box, '*', 'e', envelope)
   lives(mids, {REPEAT_S}, {REPEAT_S + _BUCKET_S})
   lives(box, {_KEEP_S}, {_KEEP_S + _DAY_S})
+  if away ~= '' then tell(li, 'stored ' .. away) end
   return id
 end
-for i = 1, #KEYS, 3 do
+local acks = tonumber(ARGV[1])
+for i = 1, acks do
+  local count = tonumber(ARGV[next + 1])
+  redis.call('XDEL', KEYS[i], unpack(ARGV, next + 2, next + 1 + count))
+  next = next + 1 + count
+end
+next = next + 1
+for i = acks + 1, #KEYS, 3 do
   out[#out + 1] = accept(KEYS[i], KEYS[i + 1], KEYS[i + 2], next)
-  local copies = tonumber(ARGV[next + 2])
-  next = next + 3 + (copies > 0 and 2 + 2 * copies or 0)
+  local copies = tonumber(ARGV[next + 3])
+  next = next + 4 + (copies > 0 and 2 + 2 * copies or 0)
 end
 return out
 """
@@ -97,23 +113,14 @@ def _sha(script: str) -> str:
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
-_ACCEPT_SHA = _sha(_ACCEPT)
-_HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _ACCEPT),)
-
-
-@lru_cache(maxsize=100_000)
-def shard_of(pin: str) -> int:
-    """Return the shard of a receiver."""
-    return zlib.crc32(pin.encode("ascii")) % SHARDS
-
-
-_TAGS = tuple(f"{{s{shard:02}}}" for shard in range(SHARDS))
+_COMMIT_SHA = _sha(_COMMIT)
+_HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _COMMIT),)
 
 
 @lru_cache(maxsize=100_000)
 def _keys(pin: str) -> tuple[str, str, str]:
     """Return a receiver's mailbox, where its mids begin, and where the tasks with copies are listed."""
-    tag = _TAGS[shard_of(pin)]
+    tag = TAGS[shard_of(pin)]
     return f"{tag}:box:{pin}", f"{tag}:mids:", f"{tag}:li"
 
 
@@ -130,20 +137,30 @@ class _Places:
 class RedisMailboxes:
     """`gateway.mailbox.Mailboxes`, for real."""
 
-    def __init__(self, url: str, cold: Redis) -> None:
-        """Write through a pipeline of its own to `url`; read through `cold`."""
-        self.on_copies: Heard = lambda _xids: None
-        self._pipe = Pipeline(url, _HELLO)
+    def __init__(
+        self,
+        url: str,
+        cold: Redis,
+        heard: Heard = lambda _channel, _said: None,
+        missed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write through a pipeline of its own to `url`; read through `cold`.
+
+        `heard` is told what other processes publish, `missed` when some of it was not heard (gateway/others.py).
+        """
+        self.on_copies: Copied = lambda _xids: None
+        self._pipe = Pipeline(url, _HELLO, CHANNELS, self._hear, self._miss)
+        self._told, self._missed = heard, missed
         self._cold = cold
         self._places: dict[str, _Places] = {}
         self._forget = cold.register_script(_FORGET)
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
+    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
         """See the Protocol."""
         copied = [(match.xid, shard_of(entry.header.to)) for entry in entries for match in entry.matches]
         self._note(copied)
         try:
-            outcomes = await self._run(entries, acks)
+            outcomes = await self._run(entries, acks, left)
         finally:
             self._note(copied)
             if copied:
@@ -156,32 +173,35 @@ class RedisMailboxes:
                 await self.expire(pin, KEEP_MS)
         return outcomes
 
-    async def _run(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
-        """Run a commit as one transaction, again for the sake of one fsync; its replies come in that of EXEC."""
-        commands = [*([_accept(entries)] if entries else []), *map(_ack, acks)]
+    async def listen(self) -> None:
+        """Hear what other processes publish, until cancelled."""
+        await self._pipe.listen()
+
+    async def _run(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left]) -> list[Outcome]:
+        script = [_commit(entries, acks)] if entries or acks else []
+        commands = [*script, *map(_left, left)]
         if not commands:
             return []
-        (*_queued, done) = await self._pipe.run([("MULTI",), *commands, ("EXEC",)])
+        said = (await self._pipe.run(commands))[0]
         if not entries:
             return []
-        said = done[0] if isinstance(done, list) else done
         return list(map(_outcome, said)) if isinstance(said, list) else [Verdict.FAILED] * len(entries)
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """See the Protocol."""
-        found = await self._ask(self._cold.xrange(f"{_TAGS[shard_of(pin)]}:box:{pin}", f"({after}", "+", count))
+        found = await self._ask(self._cold.xrange(f"{TAGS[shard_of(pin)]}:box:{pin}", f"({after}", "+", count))
         return [Message(place.decode(), fields[b"e"]) for place, fields in found]
 
     async def expire(self, pin: str, keep_ms: int) -> None:
         """See the Protocol."""
         seconds, micros = await self._ask(self._cold.time())
         oldest = seconds * 1000 + micros // 1000 - keep_ms
-        await self._ask(self._cold.xtrim(f"{_TAGS[shard_of(pin)]}:box:{pin}", minid=oldest, approximate=False))
+        await self._ask(self._cold.xtrim(f"{TAGS[shard_of(pin)]}:box:{pin}", minid=oldest, approximate=False))
 
     async def waiting(self) -> set[str]:
         """See the Protocol."""
         async with self._cold.pipeline(transaction=False) as pipe:
-            for tag in _TAGS:
+            for tag in TAGS:
                 pipe.smembers(f"{tag}:li")
             found = await self._ask(pipe.execute())
         self._note([(xid.decode(), shard) for shard, xids in enumerate(found) for xid in xids])
@@ -193,7 +213,7 @@ class RedisMailboxes:
         shards = range(SHARDS) if places is None else sorted(places.shards)
         async with self._cold.pipeline(transaction=False) as pipe:
             for shard in shards:
-                pipe.xrange(f"{_TAGS[shard]}:li:{xid}", "-", "+", count)
+                pipe.xrange(f"{TAGS[shard]}:li:{xid}", "-", "+", count)
             found = await self._ask(pipe.execute())
         all_of_them = [_copy(shard, *item) for shard, items in zip(shards, found, strict=True) for item in items]
         self._note([(xid, copy.shard) for copy in all_of_them])
@@ -206,10 +226,18 @@ class RedisMailboxes:
             by_shard.setdefault(copy.shard, []).append(copy.id)
         places = self._places.setdefault(xid, _Places())
         for shard, ids in by_shard.items():
-            tag, before = _TAGS[shard], places.changes
+            tag, before = TAGS[shard], places.changes
             empty = await self._ask(self._forget(keys=[f"{tag}:li", f"{tag}:li:{xid}"], args=[xid, *ids]))
             if empty and places.changes == before:
                 places.shards.discard(shard)
+
+    async def queued(self, xid: str) -> int:
+        """See the Protocol."""
+        places = self._places.get(xid)
+        async with self._cold.pipeline(transaction=False) as pipe:
+            for shard in range(SHARDS) if places is None else sorted(places.shards):
+                pipe.xlen(f"{TAGS[shard]}:li:{xid}")
+            return sum(await self._ask(pipe.execute()))
 
     async def check(self) -> None:
         """See the Protocol."""
@@ -218,6 +246,18 @@ class RedisMailboxes:
     async def close(self) -> None:
         """Hang up."""
         self._pipe.close()
+
+    def _hear(self, channel: bytes, said: bytes) -> None:
+        if said.startswith(_COPIED):
+            xid = said[len(_COPIED) :].decode()
+            self._note([(xid, CHANNELS.index(channel.decode()))])
+            self.on_copies({xid})
+        else:
+            self._told(channel, said)
+
+    def _miss(self) -> None:
+        self._places.clear()
+        self._missed()
 
     def _note(self, copied: Sequence[tuple[str, int]]) -> None:
         for xid, shard in copied:
@@ -232,23 +272,25 @@ class RedisMailboxes:
             raise unavailable() from None
 
 
-def _accept(entries: Sequence[Entry]) -> Command:
-    keys: list[str] = []
-    args: list[bytes | str | int] = []
+def _commit(entries: Sequence[Entry], acks: Sequence[Ack]) -> Command:
+    keys: list[str] = [_keys(ack.pin)[0] for ack in acks]
+    args: list[bytes | str | int] = [len(acks)]
+    for ack in acks:
+        args += (len(ack.places), *ack.places)
     for entry in entries:
         head = entry.header
         box, mids, li = _keys(head.to)
         keys += (box, mids + head.mid[:8], li)
-        args += (repeat_key(head), entry.envelope, len(entry.matches))
+        args += (repeat_key(head), entry.envelope, head.to if entry.away else "", len(entry.matches))
         if entry.matches:
             args += (entry.at, entry.protected)
             for match in entry.matches:
                 args += (match.xid, int(match.direction))
-    return ("EVALSHA", _ACCEPT_SHA, len(keys), *keys, *args)
+    return ("EVALSHA", _COMMIT_SHA, len(keys), *keys, *args)
 
 
-def _ack(ack: Ack) -> Command:
-    return ("XDEL", f"{_TAGS[shard_of(ack.pin)]}:box:{ack.pin}", *ack.places)
+def _left(left: Left) -> Command:
+    return ("SPUBLISH", CHANNELS[shard_of(left.pin)], f"stored {left.pin}")
 
 
 def _outcome(reply: Any) -> Outcome:

@@ -21,13 +21,15 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.channels import Arrangement
+from gateway.others import Others
 from gateway.pipeline import unavailable
+from gateway.store import wanted
 from services.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
 from services.wire.chassis.web import Route, body
 from services.wire.checkpoint import LoggedLeaf
 from services.wire.encoding import b64u, parse_json
 from services.wire.envelope import Channel, Envelope, Protected, parse_envelope
-from services.wire.errors import Conflict, Forbidden, Missing, Suspended
+from services.wire.errors import Conflict, Forbidden, Missing, Ours, Suspended
 from services.wire.identity import Identity, Role
 from services.wire.leaf import SALT_BYTES, Leaf, Seal
 from services.wire.order import Kind, Order, VerifiedOrder, verify_order
@@ -49,6 +51,8 @@ SENTENCES = {
     Answer.NOT_HELD: "Nobody at the provider holds a key to these contents: only the readers below do.",
     Answer.BY_WARRANT: "The relay holds no key; the readers below who answer to warrants are the ones to serve.",
 }
+
+_RETRY_SECONDS = 0.2
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -157,9 +161,19 @@ def in_force(known: Mapping[str, Record]) -> dict[str, Record]:
 class Docket:
     """The orders of one relay, on disk and in force. `on_lifted` is called before a suspension ends."""
 
-    def __init__(
-        self, store: Redis, ledger: Ledger, trust: Callable[[], Trust], relay: Relay, clock: Callable[[], int]
+    def __init__(  # noqa: PLR0913, PLR0917 - the relay's collaborators, each once
+        self,
+        store: Redis,
+        ledger: Ledger,
+        trust: Callable[[], Trust],
+        relay: Relay,
+        clock: Callable[[], int],
+        others: Others,
     ) -> None:
+        self._others = others
+        self._news = asyncio.Event()
+        others.on("orders", lambda _about: self._news.set())
+        others.on_missed(self._news.set)
         self._store = store
         self._ledger = ledger
         self._trust = trust
@@ -186,6 +200,22 @@ class Docket:
         self._known = {jti.decode(): parse_json(Record, one, "order.record") for jti, one in raw.items()}
         self._take_effect()
 
+    async def keep(self) -> None:
+        """Read the orders again when another process was served one, until cancelled."""
+        while wanted():
+            await self._news.wait()
+            self._news.clear()
+            async with self._lock:
+                before = set(self.in_force.suspensions)
+                try:
+                    await self.load()
+                except Ours:
+                    self._news.set()
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
+            if before - set(self.in_force.suspensions):
+                self.on_lifted()
+
     async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
         token = (await body(request, ServeOrder)).order
         order = verify_order(token, self._trust().regulators, self._relay.identity.name, self._relay.jurisdiction)
@@ -209,6 +239,7 @@ class Docket:
         if claims.lifts is not None:
             self.on_lifted()  # first: whoever was kept waiting reads its mailbox from the start
         self._take_effect()
+        await self._others.tell("orders")
         _log.info("order.answered", reference=claims.jti, outcome=outcome, leaf=logged.index)
         shown = self.in_force.specimens(claims.channels) if claims.kind is Kind.DEMAND else ()
         readers = readers_of(claims.channels, self._relay.arrangement)

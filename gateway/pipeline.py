@@ -1,5 +1,7 @@
 """One connection to the store for the hot path: a batch of commands is one write, its replies come back together.
 
+What other processes publish is heard on the same connection (RESP3), so it stands in one order with our own commits.
+
 Why not redis-py here: packing and parsing by hiredis alone carries two to four times as many messages a second
 (docs/performance.md). Everything that is not on the path of a message uses redis-py.
 """
@@ -7,6 +9,7 @@ Why not redis-py here: packing and parsing by hiredis alone carries two to four 
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -16,10 +19,13 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from services.wire.errors import Ours
 
 Command = tuple[bytes | str | int, ...]
+Heard = Callable[[bytes, bytes], None]
+"""Told of a channel and what was published there."""
 _pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes 1-tuples only
 _PIECE = 24
 SECONDS = 5.0
 """How long a batch may take before the connection is given up."""
+RETRY_SECONDS = 0.2
 
 
 def pack(command: Command) -> Iterator[bytes]:
@@ -41,7 +47,9 @@ def unavailable() -> Ours:
 class _Link(asyncio.Protocol):
     """The socket's end: counts replies until those of the batch are all there."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self.lost = asyncio.Event()
         self._reader = hiredis.Reader()
         self._replies: list[Any] = []
         self._wanted = 0
@@ -55,15 +63,23 @@ class _Link(asyncio.Protocol):
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not False:
-                self._replies.append(reply)
+                if isinstance(reply, hiredis.PushNotification):
+                    self._hear(reply)
+                else:
+                    self._replies.append(reply)
         except hiredis.ProtocolError:
             self.abort()
             return
         if self._done is not None and len(self._replies) >= self._wanted and not self._done.done():
             self._done.set_result(self._replies)
 
+    def _hear(self, pushed: list[Any]) -> None:
+        if pushed[0] == b"smessage":
+            self._heard(pushed[1], pushed[2])
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.transport = None
+        self.lost.set()
         if self._done is not None and not self._done.done():
             self._done.set_exception(unavailable())
 
@@ -71,6 +87,11 @@ class _Link(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
             self.transport = None  # `connection_lost` comes a turn later
+
+    def say(self, packed: bytes) -> None:
+        """Send what is not answered: a subscription is confirmed by a push."""
+        if self.transport is not None:
+            self.transport.write(packed)
 
     async def run(self, packed: bytes, wanted: int) -> list[Any]:
         if self.transport is None:
@@ -89,13 +110,28 @@ class _Link(asyncio.Protocol):
 
 
 class Pipeline:
-    """One connection, made when it is needed and made anew when it breaks; one batch under way at a time."""
+    """One connection, made when it is needed and made anew when it breaks; one batch under way at a time.
 
-    def __init__(self, url: str, hello: Sequence[Command] = ()) -> None:
+    `heard` is told of what is published on `channels`, `missed` that a connection is new: what was published before it
+    was not heard.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        hello: Sequence[Command] = (),
+        channels: Sequence[str] = (),
+        heard: Heard = lambda _channel, _said: None,
+        missed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Speak to `redis://`, `rediss://` or `unix://`; `hello` is said on every new connection."""
         self._url = url
         self._hello = hello
+        self._channels = channels
+        self._heard = heard
+        self._missed = missed
         self._link: _Link | None = None
+        self._connecting = asyncio.Lock()
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands; returns their replies in order, errors as `hiredis.ReplyError`.
@@ -104,13 +140,27 @@ class Pipeline:
         """
         link = self._link
         if link is None or link.transport is None:
-            link = self._link = await self._connect()
+            link = await self._connected()
         return await link.run(b"".join(chain.from_iterable(map(pack, commands))), len(commands))
+
+    async def listen(self) -> None:
+        """Hold a connection, so that what is published is heard, until cancelled."""
+        while True:
+            with suppress(Ours):
+                await (await self._connected()).lost.wait()
+            await asyncio.sleep(RETRY_SECONDS)
 
     def close(self) -> None:
         """Hang up; the next `run` connects again."""
         if self._link is not None:
             self._link.abort()
+
+    async def _connected(self) -> _Link:
+        async with self._connecting:
+            if self._link is None or self._link.transport is None:
+                self._link = await self._connect()
+                self._missed()
+            return self._link
 
     async def _connect(self) -> _Link:
         at = parse_url(self._url)
@@ -118,26 +168,29 @@ class Pipeline:
         try:
             async with asyncio.timeout(SECONDS):
                 if "path" in at:
-                    _, link = await loop.create_unix_connection(_Link, at["path"])
+                    _, link = await loop.create_unix_connection(self._new, at["path"])
                 else:
                     host, port = at.get("host", "localhost"), at.get("port", 6379)
-                    _, link = await loop.create_connection(_Link, host, port, ssl=_tls(at))
+                    _, link = await loop.create_connection(self._new, host, port, ssl=_tls(at))
         except (OSError, TimeoutError):
             raise unavailable() from None
         greetings = [*_login(at), *self._hello]
-        if greetings:
-            replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
-            if any(isinstance(reply, hiredis.ReplyError) for reply in replies):
-                link.abort()
-                raise Ours("store.unavailable", "Try again; if it stays so, check the user in TIERS_STORE_URL.")
+        replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
+        if any(isinstance(reply, hiredis.ReplyError) for reply in replies):
+            link.abort()
+            raise Ours("store.unavailable", "Try again; if it stays so, check the user in TIERS_STORE_URL.")
+        if self._channels:
+            link.say(b"".join(pack(("SSUBSCRIBE", *self._channels))))
         return link
+
+    def _new(self) -> _Link:
+        return _Link(self._heard)
 
 
 def _login(at: Any) -> list[Command]:
-    """Return AUTH and SELECT as the URL asks."""
-    out: list[Command] = []
-    if at.get("password"):
-        out.append(("AUTH", at.get("username") or "default", at["password"]))
+    """Return HELLO (RESP3, with who we are) and SELECT as the URL asks."""
+    who = ("AUTH", at.get("username") or "default", at["password"]) if at.get("password") else ()
+    out: list[Command] = [("HELLO", "3", *who)]
     if at.get("db"):
         out.append(("SELECT", at["db"]))
     return out

@@ -38,6 +38,15 @@ def connect(url: str) -> Redis:
     return Redis.from_url(url, retry=retry, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
 
 
+def wanted() -> bool:
+    """Whether the running task shall go on; a loop that asks the store looks at this.
+
+    Before Python 3.12 `asyncio.wait_for`, with which redis-py writes, may swallow a cancellation.
+    """
+    task = asyncio.current_task()
+    return task is None or not task.cancelling()
+
+
 @asynccontextmanager
 async def embedded(folder: Path) -> AsyncIterator[str]:
     """Run a Valkey in `folder`, or find the one that runs there; gives its URL. Raises `Yours` or `Ours`."""

@@ -7,7 +7,6 @@ A task knows its target and its XID, never the LIID's reader: that is the mediat
 """
 
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from gateway.mailbox import Match
@@ -83,9 +82,17 @@ class Backlog:
         """Return how many copies wait, of all tasks together."""
         return sum(copies for copies, _octets in self._waiting.values())
 
-    def heal(self, waiting: AbstractSet[str]) -> None:
-        """Start again from nothing where the store has no copy: some were counted of messages then refused."""
-        self._waiting = {xid: count for xid, count in self._waiting.items() if xid in waiting}
+    def waiting(self) -> tuple[str, ...]:
+        """Name the tasks of which copies wait, as far as this process has counted."""
+        return tuple(xid for xid, (copies, _octets) in self._waiting.items() if copies)
+
+    def counted(self, xid: str, copies: int) -> None:
+        """Take over how many copies of a task there really are: other processes add some, and refused ones are none."""
+        had, held = self._waiting.get(xid, (0, 0))
+        if copies:
+            self._waiting[xid] = copies, held * copies // had if had else 0
+        else:
+            self._waiting.pop(xid, None)
 
     def dropped(self) -> dict[str, int]:
         """Return how many copies of which task were dropped and are not yet recorded."""

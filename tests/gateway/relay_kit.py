@@ -27,7 +27,9 @@ from gateway.mailbox import NoTasks, Tasks
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
 from gateway.orders import Docket, InForce
-from gateway.sessions import Relay, Session, Sessions
+from gateway.others import Others
+from gateway.session import Relay, Session
+from gateway.sessions import Sessions
 from gateway.store import connect
 from services.carrier.admission import Admission, read
 from services.carrier.keystore import Keystore
@@ -308,7 +310,7 @@ async def running(
     tasks: Tasks | None = None,
     clock: Clock | None = None,
     carrier: Carrier | None = None,
-    docket: Callable[[Redis, Clock], Docket] | None = None,
+    docket: Callable[[Redis, Clock, Others], Docket] | None = None,
 ) -> AsyncIterator[World]:
     """Start a relay on what is in the store; leaving stops it as SIGTERM would."""
     async with AsyncExitStack() as stack:
@@ -316,23 +318,25 @@ async def running(
         clock = clock or Clock()
         carrier = carrier or Carrier(clock)
         store = await stack.enter_async_context(connect(store_url))
-        mailboxes = RedisMailboxes(store_url, store)
+        others = Others(store)
+        mailboxes = RedisMailboxes(store_url, store, others.heard, others.missed)
         stack.push_async_callback(mailboxes.close)
         metrics = Metrics(CollectorRegistry())
         live: dict[str, Session] = {}
         delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), live, clock, metrics)
         registry = Registry(store, clock)
-        orders = docket(store, clock) if docket else None
+        orders = docket(store, clock, others) if docket else None
         in_force = orders.in_force if orders else InForce()
         intake = Intake(registry, delivery, clock, INDIA, in_force)
-        relay = Relay(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, in_force)
+        relay = Relay(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, others, in_force)
         sessions = Sessions(relay)
         app = Desk(relay, sessions).build(orders.routes() if orders else [])
         if orders:
             orders.on_lifted = sessions.reopen
             await orders.load()
         app.on_shutdown.append(lambda _app: sessions.close())
-        path = asyncio.create_task(delivery.run())
+        kept = [orders.keep()] if orders else []
+        path = [asyncio.create_task(one) for one in (delivery.run(), mailboxes.listen(), *kept)]
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls.server)
@@ -350,8 +354,9 @@ async def running(
             )  # fmt: skip
 
 
-async def _stop(runner: web.AppRunner, delivery: Delivery, path: asyncio.Task[None]) -> None:
+async def _stop(runner: web.AppRunner, delivery: Delivery, path: list[asyncio.Task[None]]) -> None:
     await runner.cleanup()
     await delivery.idle()
-    path.cancel()
-    await asyncio.gather(path, return_exceptions=True)
+    for task in path:
+        task.cancel()
+    await asyncio.gather(*path, return_exceptions=True)

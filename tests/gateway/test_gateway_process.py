@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -179,3 +180,66 @@ async def test_a_wrong_setting_ends_the_process_with_one_sentence(tmp_path: Path
     assert child.returncode == 2
     assert said.startswith(b"settings.invalid: ")
     assert said.count(b"\n") == 1
+
+
+def workers_of(process: Process) -> set[int]:
+    return {
+        int(pid) for pid in Path(f"/proc/{process.child.pid}/task/{process.child.pid}/children").read_text().split()
+    }
+
+
+async def workers_are(process: Process, true: Callable[[set[int]], bool]) -> set[int]:
+    async with asyncio.timeout(30):
+        while not true(found := workers_of(process)):  # noqa: ASYNC110 - no process tells of its children
+            await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the workers through Linux's /proc")
+async def test_workers_share_a_port_and_a_store_and_one_that_dies_is_replaced(tmp_path: Path, store_url: str) -> None:
+    process = Process(tmp_path)
+    process.environ |= {"TIERS_WORKERS": "2", "TIERS_STORE_URL": store_url}
+    await process.start()
+    await register(process)
+    before = workers_of(process)
+    clock, seen, sent = Clock(), list[str](), list[str]()
+    device = device_context(tmp_path / "gateway/1/ca.pem")
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=device, force_close=True)) as http:
+        for _ in range(8):  # each connection comes to one of the two, by chance
+            alice, bob = await connected(http, process.url, ALICE), await connected(http, process.url, BOB)
+            sent.append(await alice.send(enterprise(header(Channel.ENTERPRISE, ALICE, BOB, clock()))))
+            seen += [envelope.header.mid for envelope in await bob.receive()]
+    assert len(before) == 2
+    assert sent == seen
+
+    os.kill(min(before), signal.SIGKILL)
+    after = await workers_are(process, lambda found: len(found) == 2 and found != before)
+    assert max(before) in after
+    assert await process.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the workers through Linux's /proc")
+async def test_workers_end_with_the_process_that_started_them(tmp_path: Path, store_url: str) -> None:
+    process = Process(tmp_path)
+    process.environ |= {"TIERS_WORKERS": "2", "TIERS_STORE_URL": store_url}
+    await process.start()
+    workers = workers_of(process)
+
+    await process.end(signal.SIGKILL)
+
+    async with asyncio.timeout(30):
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):  # noqa: ASYNC110 - they are no children of ours
+            await asyncio.sleep(0.01)
+
+
+async def test_workers_need_a_store_that_is_none_of_theirs(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway"),
+        env=process.environ | {"TIERS_WORKERS": "2"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await child.communicate()
+    assert (child.returncode, "TIERS_STORE_URL" in said.decode()) == (2, True)

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from gateway import sessions as sessions_module
-from gateway.sessions import MAX_UNDECIDED
+from gateway.session import MAX_UNDECIDED
 from gateway.store import connect
 from gateway.window import MAX_COUNT
 from services.wire.encoding import b64u
 from services.wire.envelope import Channel, format_envelope
-from services.wire.frames import MAX_FRAME, Accepted, Ack, Bye, Deliver, Drained, Hello, Send, session_message
+from services.wire.frames import MAX_FRAME, Accepted, Ack, Bye, Deliver, Drained, Hello, Refused, Send, session_message
 from services.wire.jose import SigningKey
 from tests.gateway.relay_kit import (
     ACME,
@@ -141,7 +141,7 @@ async def test_a_carrier_that_is_down_or_hangs_holds_up_no_enterprise_message(wo
     assert [got.header.mid for got in await carol.receive()] == [mid]
     world.carrier.down = True
     world.carrier.open.set()
-    refused = await alice.expect(sessions_module.Refused)
+    refused = await alice.expect(Refused)
     assert (refused.mid, refused.code) == (held, "carrier.unavailable")
 
 
@@ -246,7 +246,7 @@ async def test_a_refusal_names_the_message_as_soon_as_its_header_can_be_read(wor
     envelope = world.consumer(ALICE, BOB)
     broken = msgspec.structs.replace(envelope.jwe, iv="AAAA")
     await alice.say(Send(msgspec.Raw(msgspec.json.encode(broken))))
-    refused = await alice.expect(sessions_module.Refused)
+    refused = await alice.expect(Refused)
     assert (refused.mid, refused.code) == (envelope.header.mid, "envelope.malformed")
 
 

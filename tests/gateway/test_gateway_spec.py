@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway import sessions, window
+from gateway import session, sessions, window
 from gateway.channels import MAX_SKEW_MS
 from gateway.mailbox import KEEP_MS, MAX_BYTES, MAX_MESSAGES, REPEAT_S
 from services.wire.encoding import unb64u
@@ -52,7 +52,7 @@ def test_every_number_on_the_page_is_the_codes() -> None:
         f"frame from a device | {MAX_FRAME:,} bytes",
         f"from {2 * MAX_FRAME:,} the connection",
         f"envelope | {MAX_ENVELOPE:,} bytes",
-        f"in one session | {sessions.MAX_UNDECIDED}, or {sessions.MAX_UNDECIDED_BYTES >> 20} MiB",
+        f"in one session | {session.MAX_UNDECIDED}, or {session.MAX_UNDECIDED_BYTES >> 20} MiB",
         f"in one session | {window.MAX_COUNT}, or {window.MAX_BYTES >> 20} MiB and one message",
         f"mailbox | {MAX_MESSAGES:,} messages, or {MAX_BYTES >> 20} MiB",
         f"time in a mailbox | {KEEP_MS // 86_400_000} days",
@@ -63,7 +63,7 @@ def test_every_number_on_the_page_is_the_codes() -> None:
         f"1 to {MAX_IDS} of them",
     ]
     assert [one for one in says if one not in PAGE] == []
-    assert sessions.DRAINED_MS == 60_000  # "once a minute"
+    assert session.DRAINED_MS == 60_000  # "once a minute"
 
 
 def test_every_code_that_a_device_can_hear_is_on_the_page() -> None:

@@ -26,6 +26,9 @@ from interception_kit import (
 from pki import issue
 
 from gateway import tasks, x23
+from gateway.lead import KEY
+from gateway.mailbox_redis import RedisMailboxes
+from gateway.store import connect as connect_store
 from gateway.x23 import connect
 from services.wire.envelope import Service, parse_envelope
 from services.wire.errors import Ours
@@ -55,10 +58,12 @@ async def running(lab: World) -> AsyncIterator[World]:
     await end(background)
 
 
-async def end(background: asyncio.Task[None]) -> None:
-    background.cancel()
-    with suppress(asyncio.CancelledError):
-        await background
+async def end(*background: asyncio.Task[None]) -> None:
+    for task in background:
+        task.cancel()
+    for task in background:
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_only_the_target_and_all_of_it_both_ways_once_each_in_order(running: World) -> None:
@@ -207,10 +212,12 @@ async def test_a_loss_is_logged_late_rather_than_never(lab: World, monkeypatch: 
     for _ in range(4):
         await lab.send(header())
     await lab.interception.tick()
+    await lab.leads()
     with pytest.raises(Ours):
         await lab.interception.tell_ledger()
 
     lab.relay()
+    await lab.leads()
     await lab.interception.load()
     lab.ledger.down = False
     await lab.interception.tell_ledger()
@@ -279,10 +286,11 @@ async def test_a_task_is_forgotten_once_it_is_over_and_delivered(lab: World) -> 
     background = lab.deliver()
     await eventually(lab.drained)
     await end(background)
+    await lab.leads()
     await lab.interception.tick()
 
     assert lab.interception.tasks.get(xid) is None
-    assert await lab.store.keys("gateway:*") == []
+    assert await lab.store.keys("gateway:*") == [KEY.encode()]
 
 
 async def test_a_copy_is_not_forgotten_before_the_mediation_says_that_it_is_kept(lab: World) -> None:
@@ -327,3 +335,57 @@ async def test_only_the_carrier_itself_is_delivered_to(lab: World, tmp_path: Pat
 
 async def said(lab: World, count: int) -> bool:
     return len(lab.ledger.leaves) == count
+
+
+# ---- several processes of one relay ----
+
+
+@pytest.fixture
+async def twin(lab: World, store_url: str) -> AsyncIterator[World]:
+    """Another process on the same store, that does nothing but hear."""
+    async with connect_store(store_url) as store:
+        other = World(store, RedisMailboxes(store_url, store), lab.gateway_tls, lab.carrier_tls, lab.ledger, lab.known)
+        listening = [asyncio.create_task(one.mailboxes.listen()) for one in (lab, other)]
+        yield other
+        await end(*listening)
+        await other.mailboxes.close()
+
+
+async def test_a_task_set_at_one_process_copies_at_the_other_and_one_of_them_sends(lab: World, twin: World) -> None:
+    working = [lab.deliver(), twin.deliver()]
+    xid = await lab.task(claims())
+
+    async def known() -> bool:
+        return twin.interception.tasks.is_active(xid)
+
+    async def gone() -> bool:
+        return not lab.interception.tasks.is_active(xid)
+
+    await eventually(known)
+    await lab.start_mediation()
+    twin.port = lab.port
+    sent = [await world.send(header()) for _ in range(20) for world in (lab, twin)]
+    await eventually(lab.drained)
+
+    assert sorted(entry.header.mid for entry in sent) == sorted(mids(await lab.pdus()))
+
+    await twin.interception.end(xid, CARRIER)
+    await eventually(gone)
+    await end(*working)
+
+
+async def test_a_restart_in_the_middle_of_a_flood_keeps_the_bound_of_the_queue(
+    lab: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MAX_QUEUE", 5)
+    xid = await lab.task(claims())
+    for _ in range(4):
+        await lab.send(header())
+
+    lab.relay()
+    await lab.interception.load()
+    for _ in range(4):
+        await lab.send(header())
+
+    assert 5 == await lab.mailboxes.queued(xid)
+    assert {xid: 3} == lab.interception.tasks.backlog.dropped()

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from gateway.channels import INDIA, Arrangement, parse_readers
 from gateway.orders import Docket, Relay, answer_to
+from gateway.others import Others
 from services.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
 from services.wire.chassis.client import Peer
 from services.wire.envelope import Channel, Service, format_envelope, parse_envelope
@@ -49,11 +50,11 @@ class Office:
         self._store_url = store_url
         self.world: World
 
-    def _docket(self, store: Redis, clock: Clock) -> Docket:
+    def _docket(self, store: Redis, clock: Clock, others: Others) -> Docket:
         def trust() -> Trust:
             return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
 
-        return Docket(store, self.ledger, trust, Relay(GATEWAY, "PK", INDIA), clock)
+        return Docket(store, self.ledger, trust, Relay(GATEWAY, "PK", INDIA), clock, others)
 
     def running(self) -> AbstractAsyncContextManager[World]:
         return running(self.folder, self._store_url, docket=self._docket)

@@ -17,9 +17,16 @@ class LedgerClient:
         self._trust = trust
 
     async def append(self, leaf: Leaf) -> LoggedLeaf:
-        """Append; returns the leaf, proved in a witnessed checkpoint. Raises `Ours` while that cannot be had."""
+        """Append; returns the leaf, proved in a witnessed checkpoint. Raises `Ours` while that cannot be had.
+
+        What the ledger refuses is ours as well, under the ledger's code: whoever asked us wrote no leaf.
+        """
         entry = encode_leaf(leaf)
-        proof = await self._peer.ask("POST", "/v1/leaves", ProofOfLogging, entry)
+        try:
+            proof = await self._peer.ask("POST", "/v1/leaves", ProofOfLogging, entry)
+        except Yours as error:
+            detail = f"Try again, or tell the operator of this party: the ledger refuses its leaf ({error.code})."
+            raise Ours(error.code, detail) from None
         try:
             logged = verify_logged(proof, self._trust().log)
         except Yours as error:  # no fault of whoever asked us for something that had to be logged

@@ -20,11 +20,18 @@ from services.wire.trust import Trust, parse_trust
 S = TypeVar("S")
 
 
-def run_party(settings: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
-    """Read the settings and run until told to stop; a wrong setting or state directory ends it with status 2."""
+def run_party(
+    settings: type[S], run: Callable[[S], Coroutine[Any, Any, None]], first: Callable[[S], None] = lambda _found: None
+) -> None:
+    """Read the settings and run until told to stop; a wrong setting or state directory ends it with status 2.
+
+    `first` is called before there is an event loop.
+    """
     try:
+        found = load(settings, os.environ)
+        first(found)
         with suppress(KeyboardInterrupt):
-            asyncio.run(run(load(settings, os.environ)))
+            asyncio.run(run(found))
     except TiersError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None

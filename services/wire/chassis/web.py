@@ -157,8 +157,11 @@ def parse_listen(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-async def serve(app: web.Application, party: Identity, listen: str, tls: Tls) -> None:
-    """Serve until SIGTERM or SIGINT, then stop cleanly: finish requests, run the application's clean-up."""
+async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *, shared: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT, then stop cleanly: finish requests, run the application's clean-up.
+
+    A `shared` port is one that several processes of this party listen on; each connection comes to one of them.
+    """
     host, port = parse_listen(listen)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -168,7 +171,7 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls) ->
     await runner.setup()
     fresh = asyncio.create_task(tls.keep_fresh())
     try:
-        site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True)
+        site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True, reuse_port=shared)
         await site.start()
         settle()
         _log.info("party.listening", listen=listen)
