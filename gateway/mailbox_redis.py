@@ -33,7 +33,7 @@ from gateway.mailbox import (
     repeat_key,
 )
 from gateway.others import CHANNELS, SHARDS, TAGS, shard_of
-from gateway.pipeline import Command, Heard, Pipeline, unavailable
+from gateway.pipeline import Command, Heard, Pipeline, Shared, unavailable
 from services.wire.envelope import MAX_ENVELOPE
 from services.wire.x2x3 import Direction
 
@@ -144,13 +144,14 @@ class RedisMailboxes:
         heard: Heard = lambda _channel, _said: None,
         missed: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write through a pipeline of its own to `url`; read through `cold`.
+        """Write through a pipeline of its own to `url` and read mailboxes through another; do the rest with `cold`.
 
         `heard` is told what other processes publish, `missed` when some of it was not heard (gateway/others.py).
         """
         self.on_copies: Copied = lambda _xids: None
         self._pipe = Pipeline(url, _HELLO, CHANNELS, self._hear, self._miss)
         self._told, self._missed = heard, missed
+        self._reads = Shared(Pipeline(url))
         self._cold = cold
         self._places: dict[str, _Places] = {}
         self._forget = cold.register_script(_FORGET)
@@ -189,8 +190,9 @@ class RedisMailboxes:
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """See the Protocol."""
-        found = await self._ask(self._cold.xrange(f"{TAGS[shard_of(pin)]}:box:{pin}", f"({after}", "+", count))
-        return [Message(place.decode(), fields[b"e"]) for place, fields in found]
+        command = ("XRANGE", _keys(pin)[0], f"({after}", "+", "COUNT", count)
+        found = await self._reads.ask(command)
+        return [Message(place.decode(), fields[1]) for place, fields in found]
 
     async def expire(self, pin: str, keep_ms: int) -> None:
         """See the Protocol."""
@@ -246,6 +248,7 @@ class RedisMailboxes:
     async def close(self) -> None:
         """Hang up."""
         self._pipe.close()
+        self._reads.close()
 
     def _hear(self, channel: bytes, said: bytes) -> None:
         if said.startswith(_COPIED):

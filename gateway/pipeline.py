@@ -23,6 +23,7 @@ Heard = Callable[[bytes, bytes], None]
 """Told of a channel and what was published there."""
 _pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes 1-tuples only
 _PIECE = 24
+_SHARED = 64
 SECONDS = 5.0
 """How long a batch may take before the connection is given up."""
 RETRY_SECONDS = 0.2
@@ -185,6 +186,42 @@ class Pipeline:
 
     def _new(self) -> _Link:
         return _Link(self._heard)
+
+
+class Shared:
+    """A pipeline for many askers: what is asked while a batch is under way is the next batch."""
+
+    def __init__(self, pipe: Pipeline) -> None:
+        self._pipe = pipe
+        self._asked: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._working: asyncio.Task[None] | None = None
+
+    async def ask(self, command: Command) -> Any:
+        """Run one command that may be run twice; returns its reply. Raises `Ours`."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.append((command, answer))
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+        return await answer
+
+    def close(self) -> None:
+        """Hang up."""
+        self._pipe.close()
+
+    async def _work(self) -> None:
+        while self._asked:
+            batch, self._asked = self._asked[:_SHARED], self._asked[_SHARED:]
+            try:
+                replies = await self._pipe.run([command for command, _answer in batch])
+            except Ours:
+                replies = [unavailable()] * len(batch)
+            for (_command, answer), reply in zip(batch, replies, strict=True):
+                if answer.done():
+                    continue  # whoever asked has gone
+                if isinstance(reply, Exception):
+                    answer.set_exception(unavailable())
+                else:
+                    answer.set_result(reply)
 
 
 def _login(at: Any) -> list[Command]:

@@ -53,6 +53,7 @@ class World:
     leaks: Mapping[str, str] = field(default_factory=dict)
     rogues: Mapping[str, str] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
+    workers: int = 1
 
     def url(self, name: str) -> str:
         """Return the address of a party."""
@@ -85,12 +86,14 @@ class World:
             "name": one.identity.name,
         }
         mediation = f"127.0.0.1:{self.ports['mediation']}"
+        other_half = {"court_url": self.url("court")} if self.arrangement.escrow else {}
         more: dict[str, dict[str, str]] = {
             "gateway": {
                 "store_url": self.store.urls[Role.GATEWAY],
                 "carrier_url": self.url("carrier"),
                 "ledger_url": self.url("ledger"),
                 "mediation": mediation,
+                "workers": str(self.workers),
                 **self.arrangement.settings(),
             },
             "carrier": {
@@ -106,7 +109,7 @@ class World:
                 "ledger_url": self.url("ledger"),
                 **({"escrow": "true"} if self.arrangement.escrow else {}),
             },
-            "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")},
+            "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger"), **other_half},
             "ledger": {"witness_url": self.url("witness")},
             "witness": {},
         }
@@ -163,17 +166,18 @@ def customer_of(org: str) -> str:
 
 
 @asynccontextmanager
-async def booted(
+async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
     root: Path,
     store_url: str = "",
     leaks: Mapping[str, str] | None = None,
     arrangement: Arrangement | None = None,
     rogues: Mapping[str, str] | None = None,
+    workers: int = 1,
 ) -> AsyncIterator[World]:
     """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
 
     `leaks` names, for a party, the seeded fault that its process starts with, `rogues` what it does on purpose
-    (rogues.py). The `arrangement` is India's unless another is given.
+    (rogues.py). The `arrangement` is India's unless another is given. The relay has `workers` processes.
     """
     if root.exists():
         shutil.rmtree(root)
@@ -185,6 +189,7 @@ async def booted(
     log = root / "logs" / "store.log"
     store = await store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
     world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {}, rogues=rogues or {})
+    world.workers = workers
     if arrangement is not None:
         world.arrangement = arrangement
     try:

