@@ -34,10 +34,10 @@ _EXTRA = (
     Vantage("both-halves", ("keys:carrier", "state:court", CIPHERTEXT)),
 )
 KEEPERS = {
-    "carrier": ("the carrier's master", "carrier-keys"),
-    "global": ("the global key", "carrier-keys"),
+    "carrier": ("master", "carrier-keys"),
+    "global": ("that key", "carrier-keys"),
     "split": ("both halves", "both-halves"),
-    "customer": ("the customer's key", "customer"),
+    "customer": ("its key", "customer"),
 }
 """Whose key is worth stealing: what it is called, and the vantage point that has it and the ciphertext."""
 ENDS = ("sender", "receiver")
@@ -138,27 +138,39 @@ _CONTAINS = {
     "gateway-and-subscriber": ("gateway", "other-subscriber"),
 }
 """Coalitions, and who is in them: one reads because its member does, unless it takes them together."""
+_SHORT = {
+    "carrier-keys": "carrier",
+    "customer": "company",
+    "seized-handset": "handset",
+    "other-subscriber": "others",
+    "other-employee": "others",
+}
+_LEGEND = (
+    "State: all provider-side parties, where no one of them can; auditor: with a warrant; handset: seized, drained; "
+    "others: other-subscriber, other-employee"
+)
 
 
 def show(columns: Sequence[Column], console: Console) -> None:
-    """Print the comparison: one screen."""
-    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", ratio=3, style="bold")
+    """Print the comparison: one screen, 24 lines at 100 columns."""
+    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", style="bold", width=11)
     for column in columns:
-        table.add_column(f"{column.custody} ({column.channel})", ratio=4, overflow="fold")
+        table.add_column(column.custody, ratio=1, overflow="fold")
     rows: list[tuple[str, Callable[[Column], str]]] = [
+        ("channel", lambda one: one.channel),
         ("holds a key", lambda one: CUSTODIES[one.custody].holds),
-        ("reads as well", lambda one: _names(one.readers)),
+        ("reads too", lambda one: _names(one.readers)),
         ("could forge", lambda one: _names(one.forgers)),
-        ("messages that one handset opens", lambda one: _count(one.handset)),
-        ("… that the stolen key opens", _stolen),
+        ("1 handset opens", lambda one: _count(one.handset)),
+        ("stolen key opens", _stolen),
         ("lost with it", lambda one: one.lost),
     ]
     for title, text in rows:
-        table.add_row(title, *map(text, columns), end_section=True)
+        table.add_row(title, *map(text, columns))
     console.print(table)
     where = ", ".join(dict.fromkeys(one.arrangement for one in columns))
-    said = f"Measured on the running system ({where}). The auditor has a warrant; a handset is seized when drained."
+    said = f"Measured on the running system. {_LEGEND}. Every vantage point: tiers matrix --arrangement NAME ({where})."
     console.print(said, highlight=False)
 
 
@@ -182,11 +194,12 @@ def show_matrix(measured: Measured, console: Console) -> None:
 def _names(vantages: Sequence[str]) -> str:
     """Name the smallest of those who can, beside the two ends."""
     others = [one for one in vantages if one not in ENDS and not one.startswith("auditor-")]
-    return ", ".join(one for one in others if not set(_CONTAINS.get(one, ())) & set(others)) or "nobody"
+    smallest = [one for one in others if not set(_CONTAINS.get(one, ())) & set(others)]
+    return ", ".join(dict.fromkeys(_SHORT.get(one, one) for one in smallest)) or "nobody"
 
 
 def _count(opened: tuple[int, int]) -> str:
-    return f"{opened[0]} of {opened[1]}"
+    return f"{opened[0]}/{opened[1]}"
 
 
 def _stolen(column: Column) -> str:
