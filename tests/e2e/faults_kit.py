@@ -20,16 +20,18 @@ from pathlib import Path
 from services.device.client import Device
 from services.device.store import Message
 from services.lab import store
-from services.lab.cast import party
+from services.lab.cast import APPLICANT, party
 from services.lab.desk import Desk
 from services.lab.processes import Child, base_environ, start_party, stop
 from services.lab.world import World
-from services.wire.api.carrier import Product
+from services.wire.api.carrier import Product, Served, ServeWarrant
+from services.wire.api.court import Entry
 from services.wire.encoding import unb64u
 from services.wire.envelope import Channel, Envelope, Service, parse_envelope
-from services.wire.errors import Ours, Yours
+from services.wire.errors import Conflict, Ours, Yours
 from services.wire.identity import parse_identity
 from services.wire.x2x3 import X3, Decoder
+from tests.e2e.lawful_kit import leaves, verified_log
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -257,12 +259,40 @@ def child(world: World, name: str) -> Child:
 
 
 async def kill(world: World, name: str) -> None:
-    """Kill a process with SIGKILL and start it again on what it left on disk."""
-    await stop(child(world, name), signal.SIGKILL)
+    """Kill a process with SIGKILL and start it again, set as it was, on what it left on disk."""
+    dead = child(world, name)
+    await stop(dead, signal.SIGKILL)
     if name == "store":
         world.store = await store.restarted(world.store)
     else:
-        await world.launch(name)
+        world.children[name] = await start_party(name, dead.command, dead.environ, world.log(name))
+
+
+async def serve_again(desk: Desk, jti: str) -> int:
+    """Serve an approved warrant on the carrier until it stands; returns how often it was served in vain."""
+    entry = await desk.as_(APPLICANT).peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)
+    carrier, vain = desk.as_(APPLICANT).peer("carrier"), 0
+    while True:
+        try:
+            await carrier.ask("POST", "/v1/warrants", Served, ServeWarrant(entry.warrant))
+        except Ours:
+            vain += 1
+            await asyncio.sleep(0.05)
+            continue
+        except Conflict as error:  # the carrier has finished by itself what it had begun
+            if error.code != "warrant.already_served":
+                raise
+        return vain
+
+
+async def logged_since(world: World, known: int, kind: str) -> Counter[str]:
+    """Wait for a leaf of this type behind the first `known`, check the whole log, and count what is new by type."""
+    async with asyncio.timeout(30):
+        while True:
+            if any(leaf.type == kind for leaf in leaves(world)[known:]):
+                await verified_log(world)
+                return Counter(leaf.type for leaf in leaves(world)[known:])
+            await asyncio.sleep(0.1)
 
 
 def freeze(world: World, name: str) -> None:

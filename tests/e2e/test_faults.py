@@ -19,7 +19,21 @@ from services.lab.desk import Desk, opened
 from services.lab.world import World, booted
 from services.wire.envelope import Channel, Service
 from services.wire.identity import Role
-from tests.e2e.faults_kit import Mode, Run, Verdict, Wire, check, fill_disk, freeze, kill, rewire, thaw
+from tests.e2e.faults_kit import (
+    Mode,
+    Run,
+    Verdict,
+    Wire,
+    check,
+    fill_disk,
+    freeze,
+    kill,
+    logged_since,
+    rewire,
+    serve_again,
+    thaw,
+)
+from tests.e2e.lawful_kit import leaves
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -29,7 +43,10 @@ AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A world whose relay reaches everything over a wire that can fail. `jti` is the warrant on the sender."""
+    """A world with wires that can fail: relay to everything, handset to relay, carrier to ledger.
+
+    `jti` is the warrant on the sender.
+    """
 
     desk: Desk
     wires: dict[str, Wire]
@@ -51,6 +68,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             "carrier": await Wire(ports["carrier"]).start(),
             "mediation": await Wire(ports["mediation"]).start(),
             "device": await Wire(desk.taps["alice"].port).start(),
+            "ledger": await Wire(ports["ledger"]).start(),
         }
         await rewire(
             world,
@@ -59,6 +77,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             carrier_url=f"https://127.0.0.1:{wires['carrier'].port}",
             mediation=f"127.0.0.1:{wires['mediation'].port}",
         )
+        await rewire(world, "carrier", ledger_url=f"https://127.0.0.1:{wires['ledger'].port}")
         await desk.offline("alice")
         desk.devices["alice"]._gateway = Address(f"https://127.0.0.1:{wires['device'].port}", party("gateway").identity)
         await desk.online("alice")
@@ -110,13 +129,25 @@ def stalls(wire: str) -> Fault:
 
 def is_killed(name: str) -> Fault:
     async def fault(stage: Stage) -> None:
-        if name == "gateway":
-            environ = stage.world.children[name].environ
-            await kill(stage.world, name)
-            wired = {key: environ[f"TIERS_{key.upper()}"] for key in ("store_url", "carrier_url", "mediation")}
-            await rewire(stage.world, name, **wired)
-        else:
-            await kill(stage.world, name)
+        await kill(stage.world, name)
+
+    return fault
+
+
+def serving(mode: Mode) -> Fault:
+    """Serve a second warrant while the carrier's wire to the log fails, and again afterwards."""
+
+    async def fault(stage: Stage) -> None:
+        jti = await stage.desk.apply("mallory", tuple(Service), 5)
+        await stage.desk.decide(jti, "approval")
+        known = len(leaves(stage.world))
+        failing = asyncio.create_task(stage.wires["ledger"].fail(mode))
+        vain = await serve_again(stage.desk, jti)
+        await failing
+
+        assert vain > 0
+        new = await logged_since(stage.world, known, "task.activated")
+        assert (1, 1) == (new["warrant.served"], new["task.activated"])
 
     return fault
 
@@ -163,6 +194,7 @@ FAULTS: dict[str, Fault] = {
     "carrier: done, answer lost": fails("carrier", Mode.LOSE_ANSWER),
     "carrier: connection stalls": stalls("carrier"),
     "carrier: killed": is_killed("carrier"),
+    "carrier and mediation: frozen 2 s": is_frozen("carrier", 2),
     "carrier: frozen past its deadline": is_frozen("carrier", 6),
     "mediation: copies lost": fails("mediation", Mode.LOSE_REQUEST),
     "mediation: kept, ack lost": fails("mediation", Mode.LOSE_ANSWER),
@@ -172,6 +204,9 @@ FAULTS: dict[str, Fault] = {
     "network: message lost": fails("device", Mode.LOSE_REQUEST),
     "network: accepted, answer lost": fails("device", Mode.LOSE_ANSWER),
     "network: connection cut": is_cut("device"),
+    "network: connection stalls": stalls("device"),
+    "ledger: request lost": serving(Mode.LOSE_REQUEST),
+    "ledger: done, answer lost": serving(Mode.LOSE_ANSWER),
     "ledger: killed": is_killed("ledger"),
     "ledger: frozen 2 s": is_frozen("ledger", 2),
     "clock: jumps 3 minutes": clock_jumps,
