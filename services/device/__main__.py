@@ -154,6 +154,7 @@ def _show(message: Message) -> None:
     else:
         text = message.content.decode(errors="replace")
     typer.echo(f"{message.mid} {message.channel}/{message.service} {message.sender} -> {message.to}: {text}")
+    typer.echo(f"  readable by: {', '.join(message.readers) or 'not noted'}")
 
 
 def main() -> None:

@@ -25,9 +25,11 @@ _FACTORY = "factory.key"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
   mid TEXT PRIMARY KEY, sender TEXT NOT NULL, receiver TEXT NOT NULL, channel TEXT NOT NULL, service TEXT NOT NULL,
-  ts INTEGER NOT NULL, content BLOB, unreadable TEXT
+  ts INTEGER NOT NULL, content BLOB, unreadable TEXT, readers TEXT NOT NULL DEFAULT ''
 ) STRICT
 """
+_Row = tuple[str, str, str, str, str, int, bytes | None, str | None, str]
+_OLDER = "ALTER TABLE message ADD COLUMN readers TEXT NOT NULL DEFAULT ''"
 
 
 class _Consumer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +59,11 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Message:
-    """One message on the handset: `content` if it opened, else `unreadable`, the refusal code."""
+    """One message on the handset: `content` if it opened, else `unreadable`, the refusal code.
+
+    `readers` are the `kid`s of its recipients as it came or went: everybody who can read it. The handset shows them and
+    counts nothing. Empty in a message that was kept before the handset kept them.
+    """
 
     mid: str
     sender: str
@@ -67,6 +73,7 @@ class Message:
     ts: int
     content: bytes | None
     unreadable: str | None
+    readers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Message {self.mid}>"
@@ -81,6 +88,8 @@ class HandsetStore:
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
+        if "readers" not in {row[1] for row in self._db.execute("PRAGMA table_info(message)")}:
+            self._db.execute(_OLDER)
         (path / "messages.db").chmod(0o600)
 
     def close(self) -> None:
@@ -135,16 +144,17 @@ class HandsetStore:
     def keep(self, envelope: Envelope, content: bytes | None, unreadable: str | None = None) -> Message | None:
         """Keep a message that was sent or received, durably; returns it if it is new here."""
         head = envelope.header
-        row = (head.mid, head.sender, head.to, head.channel, head.service, head.ts, content, unreadable)
-        done = self._db.execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        return Message(*row) if done.rowcount == 1 else None
+        kids = " ".join(one.header.kid for one in envelope.jwe.recipients)
+        row = (head.mid, head.sender, head.to, head.channel, head.service, head.ts, content, unreadable, kids)
+        done = self._db.execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return _message(row) if done.rowcount == 1 else None
 
     def messages(self) -> list[Message]:
         """Return what the user has, sent and received, oldest first, without what was deleted."""
         rows = self._db.execute(
             "SELECT * FROM message WHERE content IS NOT NULL OR unreadable IS NOT NULL ORDER BY ts, rowid"
         )
-        return [Message(*row) for row in rows]
+        return [_message(row) for row in rows]
 
     def has(self, mid: str) -> bool:
         """Whether this message was kept before, deleted or not."""
@@ -155,3 +165,7 @@ class HandsetStore:
         done = self._db.execute("UPDATE message SET content = NULL, unreadable = NULL WHERE mid = ?", (mid,))
         if done.rowcount != 1:
             raise Yours("device.no_message", "Delete a mid that the handset lists.")
+
+
+def _message(row: _Row) -> Message:
+    return Message(*row[:-1], readers=tuple(row[-1].split()))

@@ -1,5 +1,7 @@
 """A handset's memory: once for the user, durable before it is acknowledged, gone when deleted."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,31 @@ def test_a_message_delivered_twice_is_new_once(tmp_path: Path) -> None:
     assert first is not None
     assert second is None
     assert [b"canary"] == [kept.content for kept in store.messages()]
+
+
+def test_a_message_says_who_can_read_it(tmp_path: Path) -> None:
+    store = HandsetStore(tmp_path / "bob")
+    message = envelope()
+    kids = tuple(one.header.kid for one in message.jwe.recipients)
+
+    kept = store.keep(message, b"canary")
+
+    assert kept is not None
+    assert 1 == len(kids)
+    assert kids == kept.readers
+    assert [kids] == [one.readers for one in store.messages()]
+
+
+def test_a_handset_that_kept_no_readers_goes_on_and_keeps_them_from_now_on(tmp_path: Path) -> None:
+    HandsetStore(tmp_path / "bob").close()
+    with closing(sqlite3.connect(tmp_path / "bob" / "messages.db")) as older, older:
+        older.execute("ALTER TABLE message DROP COLUMN readers")
+        older.execute("INSERT INTO message VALUES ('old', 'a', 'b', 'consumer', 'bbm', 1, x'00', NULL)")
+
+    store = HandsetStore(tmp_path / "bob")
+    store.keep(envelope(), b"canary")
+
+    assert [0, 1] == [len(one.readers) for one in store.messages()]
 
 
 def test_a_deleted_message_is_in_no_file_and_does_not_come_back(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
+from services.device.store import Message
 from services.lab.desk import Note
 from services.lab.scenario import Act, Cells, Scenario, Stage
 from services.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
@@ -47,12 +48,24 @@ async def _honest(stage: Stage) -> None:
 
 
 async def _rogue(stage: Stage) -> None:
+    usual = await _received(stage, "usual")
     stage.tell("The relay is in on it", "The same handset, and a relay that was told not to count.")
     _haunt(stage)
-    sent = await stage.send("haunted", NOTE)
-    kids = [one.header.kid for one in sent.envelope.jwe.recipients]
-    stage.check("readers", len(kids), 3)
-    stage.tell("Delivered", f"Quentin opens it and sees nothing odd. The envelope says: {', '.join(kids)}.")
+    haunted = await _received(stage, "haunted")
+    stage.tell("Delivered", "Quentin's handset opens it like every other message, and warns of nothing.")
+    stage.check("who reads more than the last one", set(haunted.readers) - set(usual.readers), {GHOST})
+    stage.tell(
+        "Whoever looks",
+        f"The handset lists who can read a message. The last one: {', '.join(usual.readers)}. This one has {GHOST} as well.",
+    )
+
+
+async def _received(stage: Stage, key: str) -> Message:
+    """Send the message, and return it as the receiver's handset has it."""
+    stage.messages[key] = await stage.desk.send(NOTE)
+    got = await stage.desk.received(NOTE.to)
+    stage.check(f"{NOTE.to} opens {key}", got.content, NOTE.text.encode())
+    return got
 
 
 SCENARIO = Scenario(
@@ -63,13 +76,13 @@ SCENARIO = Scenario(
         Act(
             _rogue,
             rogues={"gateway": "any-readers"},
-            cells=(Cells("auditor", reads=("haunted",)), Cells("gateway", sealed=("haunted",))),
+            cells=(Cells("auditor", reads=("haunted",), sealed=("usual",)), Cells("gateway", sealed=("haunted",))),
         ),
     ),
     verdict="Against an honest relay the ghost loses. With handset and relay both in on it, it wins.",
     caught=(
-        "The recipients list: it cannot be hidden from whoever gets the message. The receiver's handset and the customer's "
-        "journal both hold it. Ours do not count readers; one that did would catch it."
+        "The recipients list: it cannot be hidden from whoever gets the message. The receiver's handset shows it and the "
+        "customer's journal holds it. Ours warn of nothing: a handset that counted, or a user who looked, would catch it."
     ),
     sources=("docs/spec/envelope.md, must 7; docs/attacks.md, the relay",),
 )
