@@ -30,11 +30,13 @@ async def run(config: Settings) -> None:
 
     try:
         async with outgoing(tls) as session:
+            court = Peer(session, config.court_url, Identity(Role.COURT, config.court)) if config.court_url else None
             outside = Outside(
                 LedgerClient(Peer(session, config.ledger_url, Identity(Role.LEDGER, "in")), trust),
                 Peer(session, config.carrier_url, Identity(Role.CARRIER, config.carrier)),
                 trust,
                 wall_clock,
+                court,
             )
             app = build(Auditor(config.party, key, store, outside, metrics), metrics)
             await serve(app, config.party, config.listen, tls)

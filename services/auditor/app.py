@@ -4,7 +4,7 @@
     -> POST /v1/inspections {jti, from?, until?}   <- findings: what opens, and why the rest does not
     -> GET  /v1/inspections                        <- all of them
 
-It takes nobody's word: the warrant is checked with its own pinned keys, the grant with the carrier's key and the log.
+It takes nobody's word: the warrant is checked with its own pinned keys, a grant with its giver's key and the log.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
-from services.auditor.inspect import Expected, NoGrant, check_grant, epochs_of, inspect, window_to_ask
+from services.auditor.inspect import Expected, Halves, NoGrant, check_grant, epochs_of, inspect, window_to_ask
 from services.auditor.store import Store
 from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
 from services.wire.api.carrier import AskGrant, Granted, Product
@@ -33,7 +33,7 @@ from services.wire.jose import GeneralJws, VerifyKey
 from services.wire.leaf import SALT_BYTES, Leaf, Seal
 from services.wire.sealing import HpkePrivateKey
 from services.wire.trust import Trust
-from services.wire.warrant import Claims, VerifiedWarrant, verify_warrant
+from services.wire.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
 
 _log = structlog.get_logger()
 _NONCE_BYTES = 16
@@ -43,12 +43,16 @@ _INVESTIGATOR = frozenset({Role.INVESTIGATOR})
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Whom the auditor asks and trusts, and its clock (ms since 1970). `trust` is read anew: keys arrive late."""
+    """Whom the auditor asks and trusts, and its clock (ms since 1970). `trust` is read anew: keys arrive late.
+
+    `court` keeps the other half of an escrow; it is asked for nothing else.
+    """
 
     ledger: LedgerClient
     carrier: Peer
     trust: Callable[[], Trust]
     clock: Callable[[], int]
+    court: Peer | None = None
 
 
 class Auditor:
@@ -111,7 +115,7 @@ class Auditor:
         ask = await body(request, Inspect)
         claims = self._store.claims(ask.jti)
         await self._fetch(claims)
-        keys = await self._keys(claims, ask)
+        keys = Halves(await self._keys(claims, ask, self._outside.carrier), await self._half(claims, ask))
         # in a thread: mail that its sender made hard to parse must not hold up the other requests
         found = await asyncio.to_thread(inspect, self._store.product(claims.jti), claims, self._carrier.name, keys)
         self._store.keep_inspection(found, self._clock())
@@ -138,21 +142,31 @@ class Auditor:
         self._store.add_product(claims.jti, after, pdus, page.lost)
         return bool(pdus) and after + len(pdus) < page.total
 
-    async def _keys(self, claims: Claims, ask: Inspect) -> Grant | NoGrant:
+    async def _half(self, claims: Claims, ask: Inspect) -> Grant | NoGrant | None:
+        court = self._outside.court
+        return None if court is None else await self._keys(claims, ask, court)
+
+    async def _keys(self, claims: Claims, ask: Inspect, giver: Peer) -> Grant | NoGrant:
         """Ask for the keys of the window. A refusal is a finding too; only what may pass by itself is raised."""
         try:
             start, until = window_to_ask(claims, ask, self._clock())
-            want = Expected(claims, *epochs_of(start, until), self._carrier, self._carrier_key())
+            want = Expected(claims, *epochs_of(start, until), giver.identity, self._signers(giver))
             asked = AskGrant(claims.jti, start, until, b64u(os.urandom(_NONCE_BYTES)))
-            raw = bytes((await self._outside.carrier.ask("POST", "/v1/grants", Granted, asked)).grant)
+            raw = bytes((await giver.ask("POST", "/v1/grants", Granted, asked)).grant)
             grant = check_grant(raw, self._key, want, self._outside.trust().log, self._clock())
         except Ours:
             raise
         except TiersError as error:
-            _log.info("grant.not_given", jti=claims.jti, code=error.code)
+            _log.info("grant.not_given", jti=claims.jti, giver=str(giver.identity), code=error.code)
             return NoGrant(error.code)
         self._store.keep_grant(claims.jti, raw, self._clock())
         return grant
+
+    def _signers(self, giver: Peer) -> Keys:
+        """Return who may sign a giver's grants: the carrier, or for the court any judge that is pinned."""
+        if giver.identity.role is Role.COURT:
+            return self._outside.trust().judges
+        return {str(self._carrier): self._carrier_key()}
 
     def _carrier_key(self) -> VerifyKey:
         key = self._outside.trust().carriers.get(str(self._carrier))

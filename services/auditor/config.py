@@ -8,7 +8,10 @@ from services.wire.identity import Identity, Role
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`name` is the agency; `carrier` the one whose product and grants it may receive."""
+    """`name` is the agency; `carrier` the one whose product and grants it may receive.
+
+    `court_url`: the court whose half of an escrow it asks for, where the custody is `split` (docs/custody.md).
+    """
 
     listen: str
     state: Path
@@ -18,6 +21,8 @@ class Settings:
     ledger_url: str
     name: str = "cbi"
     carrier: str = "in"
+    court_url: str = ""
+    court: str = "in"
 
     @property
     def party(self) -> Identity:

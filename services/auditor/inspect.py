@@ -1,45 +1,47 @@
 """What an auditor makes of the product: opens what its grant opens, and says of the rest why it stays shut. Pure.
 
-    product PDUs + grant or refusal -> inspect -> Inspection
+    product PDUs + grant or refusal of each giver -> inspect -> Inspection
 
 Everything that was delivered is reported: what should not have been (a stranger's message, a service that the warrant
 does not name) shows up as a finding that is not opened. Whoever is in it and in no warrant is a third party.
 """
 
-import email
-import email.policy
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.errors import MessageError
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
+from services.auditor.readable import readable
 from services.wire.api.auditor import Finding, Inspect, Inspection
 from services.wire.checkpoint import PinnedLog
+from services.wire.content import content_of
+from services.wire.custody.split import escrow_key
 from services.wire.encoding import b64u
-from services.wire.envelope import CarrierKid, Envelope, Service, message_epoch, parse_envelope, parse_kid
+from services.wire.envelope import (
+    CarrierKid,
+    Envelope,
+    EscrowKid,
+    message_epoch,
+    parse_envelope,
+    parse_kid,
+)
 from services.wire.errors import Policy, TiersError, Yours
 from services.wire.evidence import verify_evidence
 from services.wire.grant import Grant, open_grant
 from services.wire.identity import Identity
-from services.wire.jose import VerifyKey
-from services.wire.keytree import EPOCH_MS, epoch_of, leaf, wrap_key
+from services.wire.keytree import EPOCH_MS, WrapKey, epoch_of, leaf, wrap_key
 from services.wire.product import Stream, following, missing, read_x2, stream_of
 from services.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
-from services.wire.warrant import Claims, Delivery
+from services.wire.warrant import Claims, Delivery, Keys
 from services.wire.x2x3 import X2, X3, decode
 from services.wire.xiri import Metadata
 
 MAX_PROOF_AGE_MS: Final = 600_000
 """How old the leaf of a fresh grant may be: the log takes a leaf within five minutes of its own clock."""
 
-MAX_MAIL_LINE: Final = 2_000
-"""Octets of a mail's line with its folding (RFC 5322 allows 998 without). A mail with a longer one is shown raw."""
-_FOLDED_LINE: Final = re.compile(rb"\r?\n(?![ \t])")
-
 NO_RECIPIENT: Final = "no recipient of this JWE is held by the carrier"
+NO_COURT: Final = "the other half of its key is a court's, and this auditor has no court to ask"
 NOT_THE_TARGET: Final = "no recipient of this JWE is the target of the warrant"
 NOT_THE_SERVICE: Final = "the warrant does not name this service"
 METADATA_ONLY: Final = "the warrant covers metadata only"
@@ -58,20 +60,36 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class NoGrant:
-    """The carrier refused the keys, or the auditor what it got instead of them."""
+    """Carrier or court refused the keys, or the auditor what it got instead of them."""
 
     code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a grant must be about: this warrant, these epochs [start, end), from this carrier and by its pinned key."""
+    """What a grant must be about: this warrant, these epochs [start, end), from this giver, signed by a pinned key."""
 
     claims: Claims
     start: int
     end: int
-    carrier: Identity
-    carrier_key: VerifyKey
+    giver: Identity
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """What carrier and court answered; `court` is `None` where there is none to ask."""
+
+    carrier: Grant | NoGrant
+    court: Grant | NoGrant | None = None
+
+    @property
+    def refused(self) -> str | None:
+        """The code with which one of them refused, the carrier's first."""
+        for said in (self.carrier, self.court):
+            if isinstance(said, NoGrant):
+                return said.code
+        return None
 
 
 class _Copy(NamedTuple):
@@ -107,23 +125,23 @@ def window_to_ask(claims: Claims, ask: Inspect, now: int) -> tuple[int, int]:
 def check_grant(raw: bytes, key: HpkePrivateKey, want: Expected, pinned: PinnedLog, now: int) -> Grant:
     """Open a grant and check that it is the one asked for, and that its release was logged; raises `Yours` or `Policy`.
 
-    1. Sealed to this key, signed by the carrier, minimal (`open_grant`). 2. For this warrant, target and window.
+    1. Sealed to this key, signed by its giver, minimal (`open_grant`). 2. For this warrant, target and window.
     3. Its leaf stands in a witnessed checkpoint of the pinned log, and commits to this very warrant. 4. The leaf says
-    that this carrier released a grant to this agency, just now.
+    that this giver released a grant to this agency, just now.
     """
-    grant = open_grant(raw, key, want.carrier_key, str(want.carrier))  # 1
+    grant = open_grant(raw, key, want.keys)  # 1
     claims = want.claims
     if (grant.jti, grant.sub, grant.start, grant.end) != (claims.jti, claims.sub, want.start, want.end):  # 2
-        raise Yours("grant.other", "Ask the carrier again: this grant is not the one that was asked for.")
+        raise Yours("grant.other", f"Ask the {want.giver.role} again: this grant is not the one that was asked for.")
     said = verify_evidence(grant.evidence, claims, pinned).leaf  # 3
-    if (said.type, said.party, said.agency) != ("grant.released", want.carrier.uri, claims.agency):  # 4
-        raise Policy("grant.not_logged", "Ask the carrier to log the release of this grant: it shows another leaf.")
+    if (said.type, said.party, said.agency) != ("grant.released", want.giver.uri, claims.agency):  # 4
+        raise Policy("grant.not_logged", f"Ask the {want.giver.role} to log this release: it shows another leaf.")
     if abs(now - said.ts) > MAX_PROOF_AGE_MS:
-        raise Policy("grant.old_leaf", "Ask the carrier to log each release by itself: it shows an old one.")
+        raise Policy("grant.old_leaf", f"Ask the {want.giver.role} to log each release by itself: it shows an old one.")
     return grant
 
 
-def inspect(product: Product, claims: Claims, carrier: str, keys: Grant | NoGrant) -> Inspection:
+def inspect(product: Product, claims: Claims, carrier: str, keys: Halves) -> Inspection:
     """Open what opens and report everything; raises nothing. `carrier` is the carrier's name, such as `in`."""
     copies, lost, unreadable = _read(product.pdus)
     findings = tuple(_finding(copy, claims, carrier, keys) for copy in copies)
@@ -134,7 +152,7 @@ def inspect(product: Product, claims: Claims, carrier: str, keys: Grant | NoGran
         findings=findings,
         lost=max(product.lost, lost),  # a carrier that hides a gap is caught by its own numbers
         third_parties=tuple(sorted(people - {claims.sub})),
-        grant_refused=keys.code if isinstance(keys, NoGrant) else None,
+        grant_refused=keys.refused,
         unreadable=unreadable,
     )
 
@@ -181,7 +199,7 @@ def _copy(x2: tuple[Metadata, int] | None, x3: tuple[Envelope, int] | None) -> _
     return _Copy(metadata, x3[0], x3[0].header.ts, x3[1])
 
 
-def _finding(copy: _Copy, claims: Claims, carrier: str, keys: Grant | NoGrant) -> Finding:
+def _finding(copy: _Copy, claims: Claims, carrier: str, keys: Halves) -> Finding:
     content = raw = sealed = None
     if copy.envelope is None:
         sealed = METADATA_ONLY if claims.delivery is Delivery.IRI else NO_CONTENT
@@ -190,7 +208,7 @@ def _finding(copy: _Copy, claims: Claims, carrier: str, keys: Grant | NoGrant) -
         if isinstance(opened, str):
             sealed = opened
         else:
-            content, raw = readable(copy.envelope.header.service, opened), b64u(opened)
+            content, raw = readable(copy.envelope.header.service, _unsigned(opened, copy.envelope)), b64u(opened)
     mid, channel, service, sender, to = _who(copy)
     return Finding(mid, channel, service, sender, to, copy.ts, copy.size, content, sealed, raw)
 
@@ -205,49 +223,51 @@ def _who(copy: _Copy) -> tuple[str, str, str, str, str]:
     return seen.mid, seen.channel.value, seen.service.value, seen.from_pin, seen.to_pin
 
 
-def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Grant | NoGrant) -> bytes | str:
+def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Halves) -> bytes | str:
     """Return the plaintext, or why it stays shut."""
     epoch = message_epoch(envelope.header)
     kids = [parse_kid(recipient.header.kid) for recipient in envelope.jwe.recipients]
-    target = CarrierKid(carrier, claims.sub, epoch)
+    carried, escrow = CarrierKid(carrier, claims.sub, epoch), EscrowKid(claims.iss, claims.sub, epoch)
     for closed, why in (
-        (not any(isinstance(kid, CarrierKid) for kid in kids), NO_RECIPIENT),
-        (target not in kids, NOT_THE_TARGET),
+        (not any(isinstance(kid, CarrierKid | EscrowKid) for kid in kids), NO_RECIPIENT),
+        (carried not in kids and escrow not in kids, NOT_THE_TARGET),
         (envelope.header.service not in claims.services, NOT_THE_SERVICE),
         (claims.delivery is Delivery.IRI, METADATA_ONLY),
     ):
         if closed:
             return why
-    if isinstance(keys, NoGrant):
-        return f"no grant: {keys.code}"
-    if not keys.start <= epoch < keys.end:
-        return OUTSIDE
+    ours = carried if carried in kids else escrow
+    key = _key(envelope, epoch, (keys.carrier,) if ours is carried else (keys.carrier, keys.court))
+    if isinstance(key, str):
+        return key
     try:
-        key = wrap_key(leaf(keys.nodes, epoch), envelope.jwe.protected)
-        return open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[kids.index(target)], key))
+        return open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[kids.index(ours)], key))
     except TiersError:
         return ALTERED
 
 
-def readable(service: Service, plaintext: bytes) -> str:
-    """Return what was opened as text to read: a mail as its main headers and body, anything else as UTF-8."""
-    if service is Service.EMAIL:
-        try:
-            # a charset such as unicode_escape can spell a lone surrogate, which no JSON carries
-            return _mail(plaintext).encode("utf-8", "replace").decode("utf-8")
-        except (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
-            pass  # email.policy.default raises all of these on hostile mail; the bytes are shown as they are
-    return plaintext.decode("utf-8", "replace")
+def _key(envelope: Envelope, epoch: int, given: Sequence[Grant | NoGrant | None]) -> WrapKey | str:
+    """Return the key of a recipient for which these must all have given theirs, or why there is none."""
+    parts = []
+    for grant in given:
+        if grant is None:
+            return NO_COURT
+        if isinstance(grant, NoGrant):
+            return f"no grant: {grant.code}"
+        if not grant.start <= epoch < grant.end:
+            return OUTSIDE
+        parts.append(wrap_key(leaf(grant.nodes, epoch), envelope.jwe.protected))
+    return parts[0] if len(parts) == 1 else escrow_key(*parts)
 
 
-def _mail(plaintext: bytes) -> str:
-    if max(map(len, _FOLDED_LINE.split(plaintext))) > MAX_MAIL_LINE:
-        raise ValueError("a line that takes email.policy.default quadratic time")
-    mail = email.message_from_bytes(plaintext, policy=email.policy.default)
-    head = [f"{name}: {mail[name]}" for name in ("From", "To", "Subject", "Date") if mail[name]]
-    body = mail.get_body(("plain", "html"))
-    text = str(body.get_content()) if body is not None else ""
-    return "\n".join([*head, "", text])
+def _unsigned(plaintext: bytes, envelope: Envelope) -> bytes:
+    """Return what stands in a plaintext that the sender's handset signed: the auditor cannot check whose hand it is."""
+    if not any(isinstance(parse_kid(one.header.kid), EscrowKid) for one in envelope.jwe.recipients):
+        return plaintext
+    try:
+        return content_of(plaintext)
+    except TiersError:
+        return plaintext
 
 
 def epochs_of(start: int, until: int) -> tuple[int, int]:

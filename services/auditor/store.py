@@ -13,8 +13,8 @@ import msgspec
 
 from services.auditor.inspect import Product
 from services.wire.api.auditor import Inspection
-from services.wire.encoding import unb64u
-from services.wire.errors import Conflict, Missing
+from services.wire.encoding import parse_json, unb64u
+from services.wire.errors import Conflict, Missing, Ours, Yours
 from services.wire.jose import GeneralJws
 from services.wire.leaf import Seal
 from services.wire.warrant import Claims, VerifiedWarrant
@@ -61,12 +61,16 @@ class Store:
             raise Conflict("auditor.duplicate", "File a warrant with a jti of its own: this one names another.")
 
     def claims(self, jti: str) -> Claims:
-        """Return what a warrant on file says; raises `Missing`. It was verified when it was filed."""
+        """Return what a warrant on file says; raises `Missing`, or `Ours`. It was verified when it was filed."""
         row = self._db.execute("SELECT jws FROM warrants WHERE jti = ?", (jti,)).fetchone()
         if row is None:
             raise Missing("auditor.no_warrant", "File the warrant with this auditor first.")
-        jws = msgspec.json.decode(row[0], type=GeneralJws)
-        return msgspec.json.decode(unb64u(jws.payload, "auditor.store"), type=Claims)
+        try:
+            jws = parse_json(GeneralJws, row[0], "auditor.store")
+            return parse_json(Claims, unb64u(jws.payload, "auditor.store"), "auditor.store")
+        except Yours:
+            detail = "Restore the auditor's state from its backup: a warrant in it does not read."
+            raise Ours("auditor.store", detail) from None
 
     def delivered(self, jti: str) -> int:
         """Return how many PDUs of a warrant are here."""

@@ -143,7 +143,7 @@ class Administration:
     async def _log_fact(self, jti: str, leaf: Leaf) -> None:
         try:
             done = await self._ledger.append(leaf)
-        except Yours as error:
+        except Ours as error:
             if error.code != "leaf.clock":
                 raise
             await self._register.change(jti, lambda auth: lawful.dated(auth, leaf, self._clock()))

@@ -17,14 +17,14 @@ from services.wire.api.carrier import AskGrant
 from services.wire.api.gateway import ActivateTask
 from services.wire.checkpoint import LoggedLeaf
 from services.wire.encoding import b64u, unb64u
-from services.wire.errors import Conflict, Forbidden, Missing, Policy, Yours
+from services.wire.errors import Conflict, Forbidden, Missing, Policy
 from services.wire.evidence import Evidence, LoggedWarrant
+from services.wire.grant import granted_epochs
 from services.wire.identity import Identity, Role
 from services.wire.jose import GeneralJws, HpkeJwk
-from services.wire.keytree import EPOCH_MS, epoch_of
 from services.wire.leaf import Leaf, LeafType, Opening, Seal
 from services.wire.sealing import HpkePublicKey
-from services.wire.warrant import Claims, Delivery, Status, StatusStatement, VerifiedWarrant, check_in_force
+from services.wire.warrant import Claims, Status, StatusStatement, VerifiedWarrant, check_in_force
 
 JURISDICTION = "IN"
 _MAY_BECOME = {
@@ -235,16 +235,7 @@ def check_grant(
     if kid not in auditors:
         raise Policy("grant.key", f"Have the carrier pin the key {kid} first.")
     check_standing(auth, now)  # 3
-    window = auth.claims.window
-    if not window.start <= ask.start < ask.until <= window.until:  # 4
-        raise Policy("grant.window", "Ask for minutes that lie in the window of the warrant.")
-    if ask.start % EPOCH_MS or ask.until % EPOCH_MS:  # 5
-        raise Yours("grant.minutes", "Ask for whole minutes.")
-    start, end = epoch_of(ask.start), epoch_of(ask.until)
-    if end > epoch_of(now):  # 6
-        raise Policy("grant.future", "Ask for minutes that have passed, or wait until they have.")
-    if auth.claims.delivery is Delivery.IRI:  # 7
-        raise Policy("grant.metadata_only", "Apply for a warrant that delivers content: this one is for metadata.")
+    start, end = granted_epochs(ask, auth.claims, now)  # 4 to 7
     return GrantOrder(auth, start, end, kid, HpkePublicKey.from_jwk(auditors[kid]))
 
 

@@ -14,7 +14,7 @@ from services.wire.chassis.ledger import LedgerClient
 from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
 from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import serve
+from services.wire.chassis.web import Route, serve
 from services.wire.identity import Identity, Role
 from services.wire.jose import SigningKey
 
@@ -41,7 +41,12 @@ async def run(config: Settings) -> None:
                 wall_clock,
             )
             court = Court(place, key, store, outside, metrics)
-            routes = Escrow(state, config.name, outside.clock).routes() if config.escrow else []
+            routes: list[Route] = []
+            if config.escrow:
+                from services.court.release import Releases  # noqa: PLC0415 - else every court could open a JWE
+
+                escrow = Escrow(state, config.name, outside.clock)
+                routes = [*escrow.routes(), *Releases(place, key, store, outside, escrow, court.log_refusal).routes()]
             app = build(court, metrics, routes)
             await serve(app, config.party, config.listen, tls)
     finally:

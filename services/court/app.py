@@ -30,7 +30,7 @@ from services.wire.encoding import parse_json
 from services.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
 from services.wire.identity import Identity, Role
 from services.wire.jose import GeneralJws, SigningKey
-from services.wire.leaf import SALT_BYTES, Leaf, Seal
+from services.wire.leaf import SALT_BYTES, Leaf
 from services.wire.trust import Trust
 from services.wire.warrant import Status
 
@@ -66,7 +66,7 @@ class Court:
         self._clock = outside.clock
         self._one_step_at_a_time = asyncio.Lock()
         self._steps = Counter("tiers_court_steps", "Changes of state", ["leaf"], registry=metrics)
-        self._refused = Counter("tiers_court_refused", "Applications refused", ["code"], registry=metrics)
+        self._refused = Counter("tiers_court_refused", "Applications and keys refused", ["code"], registry=metrics)
         self._unlogged = Counter("tiers_court_refused_unlogged", "Refusals the ledger never saw", registry=metrics)
         Gauge("tiers_court_untold", "Statements that wait for the carrier", registry=metrics).set_function(
             lambda: len(store.untold())
@@ -122,7 +122,7 @@ class Court:
         except TiersError as error:
             seal = register.refused_seal(jws, os.urandom(SALT_BYTES))
             self._store.refused(jws, seal, caller.name, error.code, now)
-            await self._log_refusal(seal, caller.name, error.code)
+            await self.log_refusal(register.refusal_for(seal, error.code, caller.name, self._place, now))
             raise
         claims = taken.claims
         record = Record(claims, jws, register.seal_for(taken, os.urandom(SALT_BYTES)), Status.AWAITING_APPROVAL)
@@ -165,7 +165,8 @@ class Court:
             step = register.decide(record, decision, self._place, now)
             return step, register.signed(record, decision, self._outside.trust().applicants, self._key)
         except Forbidden as error:
-            await self._log_refusal(record.seal, record.claims.agency, error.code)
+            agency = record.claims.agency
+            await self.log_refusal(register.refusal_for(record.seal, error.code, agency, self._place, now))
             raise
 
     async def _past(self, jti: str) -> None:
@@ -208,14 +209,14 @@ class Court:
             return
         self._store.told([said])
 
-    async def _log_refusal(self, seal: Seal, agency: str, code: str) -> None:
+    async def log_refusal(self, leaf: Leaf) -> None:
         """Append that something was refused. If the ledger is down it is refused all the same, and counted."""
-        self._refused.labels(code).inc()
+        self._refused.labels(leaf.detail).inc()
         try:
-            await self._outside.ledger.append(register.refusal_for(seal, code, agency, self._place, self._clock()))
+            await self._outside.ledger.append(leaf)
         except TiersError as error:
             self._unlogged.inc()
-            _log.warning("warrant.refusal_not_logged", code=code, because=error.code)
+            _log.warning("warrant.refusal_not_logged", code=leaf.detail, because=error.code)
 
     async def _list(self, caller: Identity, _request: web.Request) -> Register:
         return Register(tuple(self._entry(record) for record in self._store.all() if _may_see(caller, record)))

@@ -3,7 +3,8 @@
     device -> court   POST /v1/subscribers {pin, sign}, signed with that very key
     device <- court   {name, nodes}: keys from this minute on, never the past
 
-One half opens nothing. A court that keeps no escrow has no such request and no such key.
+What an auditor gets of it is release.py's to say. One half opens nothing. A court that keeps no escrow has no such
+request and no such key.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from services.wire.encoding import parse_json
 from services.wire.errors import Conflict
 from services.wire.identity import Identity, Role
 from services.wire.jose import VerifyKey
-from services.wire.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
+from services.wire.keytree import EPOCHS, Master, Node, epoch_of, subscriber_root, window
 from services.wire.proof import Request, claimed_pin, verify_request
 
 KEY = "escrow.key"
@@ -37,6 +38,10 @@ class Escrow:
         """Return the one more row of the request table."""
         return [Route("POST", "/v1/subscribers", {Role.ANYONE}, self._enrol, "take one's part of the court's tree")]
 
+    def half(self, pin: str, start: int, end: int) -> list[Node]:
+        """Derive the minimal cover of the epochs [start, end) of somebody's tree."""
+        return window(subscriber_root(self._master, pin), start, end)
+
     async def _enrol(self, _caller: Identity, request: web.Request) -> Enrolled:
         raw, now = await raw_body(request), self._clock()
         enrol = parse_json(Enrol, raw, "request.malformed")
@@ -46,7 +51,7 @@ class Escrow:
             raise Conflict("subscriber.pin", "Sign as the PIN that enrols.")
         verify_request(authorization, enrol.pin, key, Request(request.method, request.path, raw), now)
         self._check_same(enrol.pin, key)
-        nodes = window(subscriber_root(self._master, enrol.pin), epoch_of(now) - 1, EPOCHS)
+        nodes = self.half(enrol.pin, epoch_of(now) - 1, EPOCHS)
         return Enrolled(self._name, tuple(NodeJson.of(node) for node in nodes))
 
     def _check_same(self, pin: str, key: VerifyKey) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from services.court.register import Record
-from services.wire.encoding import unb64u
-from services.wire.errors import Conflict, Missing
+from services.wire.encoding import parse_json, unb64u
+from services.wire.errors import Conflict, Missing, Ours, Yours
 from services.wire.jose import GeneralJws
 from services.wire.leaf import Seal
 from services.wire.warrant import Claims, Status
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS untold (
 CREATE TABLE IF NOT EXISTS refusals (
     ts INTEGER NOT NULL, agency TEXT NOT NULL, code TEXT NOT NULL, jws BLOB NOT NULL, salt BLOB NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS nonces (jti TEXT NOT NULL, nonce TEXT NOT NULL, PRIMARY KEY (jti, nonce)) STRICT;
 """
 _COLUMNS = "jws, salt, jti, digest, status, serial, reason, approved_leaf, opened"
 _Row = tuple[bytes, bytes, str, bytes, str, int, str, int | None, int]
@@ -73,7 +74,7 @@ class Store:
             raise _taken()
 
     def get(self, jti: str) -> Record:
-        """Return one warrant; raises `Missing`."""
+        """Return one warrant; raises `Missing`, or `Ours` for one that does not read."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM warrants WHERE jti = ?", (jti,)).fetchone()  # noqa: S608 - names
         if row is None:
             raise unknown()
@@ -124,6 +125,17 @@ class Store:
         row = (now, agency, code, _json(jws), seal.salt)
         self._db.execute("INSERT INTO refusals VALUES (?, ?, ?, ?, ?)", row)
 
+    def take_nonce(self, jti: str, nonce: str) -> None:
+        """Take the nonce of a request for keys; raises `Conflict` if it was taken before."""
+        try:
+            self._db.execute("INSERT INTO nonces VALUES (?, ?)", (jti, nonce))
+        except sqlite3.IntegrityError:
+            raise Conflict("grant.replayed", "Draw a new nonce for each request.") from None
+
+    def return_nonce(self, jti: str, nonce: str) -> None:
+        """Give a nonce back: nothing was released for it."""
+        self._db.execute("DELETE FROM nonces WHERE jti = ? AND nonce = ?", (jti, nonce))
+
 
 def unknown() -> Missing:
     """Make the answer for a warrant that is not there, or not for the caller to see: the two must look the same."""
@@ -139,6 +151,10 @@ _json = msgspec.json.encode
 
 def _record(row: _Row) -> Record:
     raw, salt, jti, digest, status, serial, reason, approved_leaf, opened = row
-    jws = msgspec.json.decode(raw, type=GeneralJws)
-    claims = msgspec.json.decode(unb64u(jws.payload, "court.store"), type=Claims)
+    try:
+        jws = parse_json(GeneralJws, raw, "court.store")
+        claims = parse_json(Claims, unb64u(jws.payload, "court.store"), "court.store")
+    except Yours:
+        detail = "Restore the court's register from its backup: a warrant in it does not read."
+        raise Ours("court.store", detail) from None
     return Record(claims, jws, Seal(salt, jti, digest), Status(status), serial, reason, approved_leaf, bool(opened))

@@ -108,7 +108,7 @@ class Interview:
         for target in targets:
             if (served := self.warrants.get(target)) is not None:
                 yield Question("carrier", "GET", f"/v1/warrants/{served.jti}/product?after=0")
-                yield _grant(served.jti, served.window.start, served.window.until)
+                yield from self._grants(served.jti, served.window.start, served.window.until)
 
     def beyond_the_window(self) -> Iterator[Question]:
         """Ask for a minute more on either side, and for each of them alone."""
@@ -116,7 +116,7 @@ class Interview:
             start, until = served.window.start, served.window.until
             before, after = start - EPOCH_MS, until + EPOCH_MS
             for asked in ((before, until), (start, after), (before, start), (until, after)):
-                yield _grant(served.jti, *asked)
+                yield from self._grants(served.jti, *asked)
 
     def orders(self) -> Iterator[Question]:
         """Order each customer to produce each of its messages."""
@@ -135,6 +135,12 @@ class Interview:
                 asks.append(Ask(format_protected(false), sent.envelope.jwe.recipients[0]))
         if asks:
             yield Question("carrier", "POST", "/v1/admissions", Admissions(tuple(asks)))
+
+    def _grants(self, jti: str, start: int, until: int) -> Iterator[Question]:
+        """Ask everybody who holds a key tree for the keys of [start, until), ms."""
+        for giver in ("carrier", "court") if self.desk.world.arrangement.escrow else ("carrier",):
+            asked = AskGrant(jti, start, until, b64u(secrets.token_bytes(16)))
+            yield Question(giver, "POST", "/v1/grants", asked)
 
     def _enterprise(self) -> list[str]:
         sent = self.messages.values()
@@ -175,11 +181,6 @@ async def ask_again(interview: Interview) -> Source:
 def other_agency_folder(world: World) -> Path:
     """Return where the agency without a warrant keeps its key."""
     return world.root / "people" / OTHER_AGENCY.name
-
-
-def _grant(jti: str, start: int, until: int) -> Question:
-    """Ask for the keys of [start, until), ms."""
-    return Question("carrier", "POST", "/v1/grants", AskGrant(jti, start, until, b64u(secrets.token_bytes(16))))
 
 
 def _unpack(where: str, answer: bytes) -> Iterator[tuple[str, bytes]]:

@@ -25,6 +25,8 @@ from services.wire.encoding import unb64u
 from services.wire.envelope import Channel, Jwe, Recipient, message_epoch, parse_protected
 from services.wire.errors import TiersError
 from services.wire.grant import JWE_TYP
+from services.wire.identity import Role
+from services.wire.jose import peek_header
 from services.wire.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
 from services.wire.sealing import (
     ContentKey,
@@ -223,10 +225,14 @@ def _open_grant(_scene: Scene, _facts: Sequence[Fact], key: HpkePrivateKey, jwe:
     names = pin_names()
     for recipient in jwe.recipients:
         token = open_content(jwe, decrypt_with(recipient, key)).decode("ascii", "replace")
-        payload = msgspec.json.decode(unb64u(token.split(".")[1], "attacker.grant"), type=_Payload)
+        header, body, _ = token.split(".")
+        payload = msgspec.json.decode(unb64u(body, "attacker.grant"), type=_Payload)
+        whose = names.get(payload.sub, payload.sub)
+        if peek_header(header, "attacker.grant").kid.startswith(f"{Role.JUDGE}/"):
+            whose = court_of(whose)
         for one in payload.nodes:
             node = one.node()
-            yield ("node", names.get(payload.sub, payload.sub), place_of(node.at)), node
+            yield ("node", whose, place_of(node.at)), node
 
 
 def _relay_delivers(scene: Scene, _facts: Sequence[Fact], _relay: object) -> Iterator[Made]:

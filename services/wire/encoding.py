@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.wire.errors import Yours
+from services.wire.errors import Ours, Yours
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -55,6 +55,14 @@ def parse_json(kind: type[T], raw: bytes | str, code: str) -> T:
         return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise Yours(code, f"Send the JSON that is specified for {_name(kind)}: {_where(error)}.") from None
+
+
+def parse_own(kind: type[T], raw: bytes | str, code: str) -> T:
+    """Decode JSON that this party wrote down itself; raises `Ours(code)`: no fault of whoever asks now."""
+    try:
+        return parse_json(kind, raw, code)
+    except Yours:
+        raise Ours(code, f"Restore it from a backup: a stored {_name(kind)} does not read.") from None
 
 
 @cache

@@ -1,21 +1,22 @@
-"""A grant: the keys for one window, from the carrier to one auditor (docs/spec/grant.md). Pure.
+"""A grant: the keys for one window, from whoever holds a key tree to one auditor (docs/spec/grant.md). Pure.
 
-A JWS by the carrier inside a JWE to the auditor. It holds the minimal cover of the window, the warrant's `jti` and
-the evidence that its release stands in the log; whoever opens it checks all three.
+A JWS by the holder, a carrier or a court, inside a JWE to the auditor. It holds the minimal cover of the
+window, the warrant's `jti` and the evidence that its release stands in the log; whoever opens it checks all three.
 """
 
 from dataclasses import dataclass
 
 import msgspec
 
-from services.wire.api.carrier import NodeJson
+from services.wire.api.carrier import AskGrant, NodeJson
 from services.wire.encoding import b64u, parse_json
 from services.wire.envelope import Jwe, Pin, format_jwe, parse_jwe
-from services.wire.errors import Yours
+from services.wire.errors import Policy, Yours
 from services.wire.evidence import Evidence
 from services.wire.jose import SigningKey, VerifyKey, verify_compact
-from services.wire.keytree import EPOCHS, Node, cover
+from services.wire.keytree import EPOCH_MS, EPOCHS, Node, cover, epoch_of
 from services.wire.sealing import HpkePrivateKey, HpkePublicKey, decrypt_with, encrypt_for, open_content, seal_content
+from services.wire.warrant import Claims, Delivery, Keys
 
 JWE_TYP = "grant+jwe"
 JWS_TYP = "grant+jws"
@@ -31,7 +32,7 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the carrier signs: epochs [start, end) of one subscriber under one warrant.
+    """What its giver signs: epochs [start, end) of one subscriber under one warrant.
 
     `evidence` is for the leaf `grant.released`, under the seal of this warrant.
     """
@@ -62,18 +63,36 @@ class Grant:
 _PROTECTED = b64u(msgspec.json.encode(Protected(JWE_TYP, "A256GCM", "JOSE")))
 
 
-def seal_grant(payload: Payload, carrier: SigningKey, carrier_kid: str, kid: str, to: HpkePublicKey) -> bytes:
+def granted_epochs(ask: AskGrant, claims: Claims, now: int) -> tuple[int, int]:
+    """Return the epochs [start, end) that a warrant buys of those asked for at `now` (ms); raises `Yours` or `Policy`.
+
+    1. They lie in the warrant's window. 2. Whole minutes. 3. Elapsed minutes. 4. The warrant is for content.
+    """
+    window = claims.window
+    if not window.start <= ask.start < ask.until <= window.until:  # 1
+        raise Policy("grant.window", "Ask for minutes that lie in the window of the warrant.")
+    if ask.start % EPOCH_MS or ask.until % EPOCH_MS:  # 2
+        raise Yours("grant.minutes", "Ask for whole minutes.")
+    start, end = epoch_of(ask.start), epoch_of(ask.until)
+    if end > epoch_of(now):  # 3
+        raise Policy("grant.future", "Ask for minutes that have passed, or wait until they have.")
+    if claims.delivery is Delivery.IRI:  # 4
+        raise Policy("grant.metadata_only", "Apply for a warrant that delivers content: this one is for metadata.")
+    return start, end
+
+
+def seal_grant(payload: Payload, giver: SigningKey, giver_kid: str, kid: str, to: HpkePublicKey) -> bytes:
     """Sign and seal a grant to the auditor's key `kid`; returns the JWE."""
-    token = carrier.sign_compact({"typ": JWS_TYP, "kid": carrier_kid}, msgspec.json.encode(payload))
+    token = giver.sign_compact({"typ": JWS_TYP, "kid": giver_kid}, msgspec.json.encode(payload))
     sealed = seal_content(_PROTECTED, token.encode("ascii"))
     return format_jwe(sealed.jwe([encrypt_for(kid, sealed.cek, to)]))
 
 
-def open_grant(raw: bytes, key: HpkePrivateKey, carrier: VerifyKey, carrier_kid: str) -> Grant:
+def open_grant(raw: bytes, key: HpkePrivateKey, givers: Keys) -> Grant:
     """Open and check a grant; raises `Yours`.
 
-    1. A JWE of this type, to one recipient, that `key` opens. 2. Signed by the carrier. 3. The nodes are the minimal
-    cover of the window that it names, no node more.
+    1. A JWE of this type, to one recipient, that `key` opens. 2. Signed by one of `givers`, by `kid`. 3. The nodes are
+    the minimal cover of the window that it names, no node more.
     """
     jwe: Jwe = parse_jwe(raw, MAX_GRANT)
     if jwe.protected != _PROTECTED or len(jwe.recipients) != 1:  # 1
@@ -81,9 +100,9 @@ def open_grant(raw: bytes, key: HpkePrivateKey, carrier: VerifyKey, carrier_kid:
     token = open_content(jwe, decrypt_with(jwe.recipients[0], key))
 
     def find(kid: str) -> VerifyKey:
-        if kid != carrier_kid:
-            raise Yours("grant.carrier", f"Ask {carrier_kid} for the grant.")
-        return carrier
+        if kid not in givers:
+            raise Yours("grant.carrier", f"Ask {', '.join(givers)} for the grant.")
+        return givers[kid]
 
     done = verify_compact(token.decode("ascii", "replace"), JWS_TYP, find, "grant.signature")  # 2
     payload = parse_json(Payload, done.payload, "grant.malformed")

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from services.wire.content import sign_content
+from services.wire.custody.split import escrow_key
 from services.wire.envelope import (
     CTY,
     TYP,
@@ -11,6 +12,8 @@ from services.wire.envelope import (
     CarrierKid,
     Channel,
     DeviceKid,
+    EscrowKid,
+    HandsetKid,
     Protected,
     Service,
     format_jwe,
@@ -18,13 +21,14 @@ from services.wire.envelope import (
     format_protected,
 )
 from services.wire.jose import SigningKey
-from services.wire.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
+from services.wire.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
 from services.wire.product import x2, x3
 from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
 from services.wire.x2x3 import Direction, Head, encode
 from services.wire.xiri import Metadata
 
 MASTER = Master(b"M" * 32)
+COURT_MASTER = Master(b"C" * 32)
 ORG = "S50000001"
 XID = UUID("11111111-2222-4333-8444-555555555555")
 MAIL = (
@@ -52,6 +56,18 @@ def consumer(number: int, ends: tuple[str, str], ts: int, content: bytes, servic
         key = wrap_key(leaf([subscriber_root(MASTER, pin)], epoch), protected)
         recipients.append(wrap_for_carrier(format_kid(CarrierKid("in", pin, epoch)), sealed.cek, key))
     return format_jwe(sealed.jwe(recipients))
+
+
+def escrowed(number: int, ends: tuple[str, str], ts: int, content: bytes, *, rubbish: bool = False) -> bytes:
+    """A consumer envelope under `split`: the receiver's handset, and the sender's escrow of carrier and court."""
+    protected = format_protected(header(number, ends, ts, Channel.CONSUMER, Service.BBM))
+    inner = sign_content(SigningKey(b"D" * 32), format_kid(HandsetKid(ends[0], 1)), protected, Service.BBM, content)
+    sealed, epoch = seal_content(protected, inner), epoch_of(ts)
+    halves = [wrap_key(leaf([subscriber_root(one, ends[0])], epoch), protected) for one in (MASTER, COURT_MASTER)]
+    key = WrapKey(b"?" * 32) if rubbish else escrow_key(*halves)
+    handset = encrypt_for(format_kid(HandsetKid(ends[1], 1)), sealed.cek, HpkePrivateKey(b"1" * 32).public)
+    escrow = wrap_for_carrier(format_kid(EscrowKid("in", ends[0], epoch)), sealed.cek, key)
+    return format_jwe(sealed.jwe([handset, escrow]))
 
 
 def enterprise(number: int, ends: tuple[str, str], ts: int, content: bytes, service: Service = Service.BBM) -> bytes:

@@ -326,6 +326,13 @@ async def test_inspections_and_what_they_rest_on_survive_a_restart(world: Audito
     assert read(await world.inspect(who=who)) == ["hi"]
 
 
+async def test_a_warrant_on_file_that_does_not_read_is_no_fault_of_the_investigator(world: AuditorWorld) -> None:
+    await world.file()
+    world.store._db.execute("UPDATE warrants SET jws = ?", (b"{}",))
+    with pytest.raises(Ours, match=r"auditor\.store"):
+        await world.inspect()
+
+
 async def test_the_auditors_files_are_for_its_eyes_only(world: AuditorWorld) -> None:
     await world.file()
     for path in world.folder.glob("auditor.sqlite*"):

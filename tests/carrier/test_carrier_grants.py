@@ -32,7 +32,7 @@ def ask(said, *, start: int = NOW, until: int = NOW + 5 * MINUTE, nonce: str = "
 async def grant(world: World, asked: AskGrant, *, by: str = "auditor/cbi") -> Grant:
     answer = await world.peer(by).ask("POST", "/v1/grants", Granted, asked)
     signer = msgspec.json.decode((world.folder / "carrier" / "carrier.jwk").read_bytes(), type=PublicJwk)
-    return open_grant(bytes(answer.grant), AUDITOR, VerifyKey.from_jwk(signer), "carrier/in")
+    return open_grant(bytes(answer.grant), AUDITOR, {"carrier/in": VerifyKey.from_jwk(signer)})
 
 
 @pytest.fixture

@@ -9,16 +9,21 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from services.court.app import Court, Outside, build
+from services.court.escrow import Escrow
 from services.court.register import Place
+from services.court.release import Releases
 from services.court.store import Store
 from services.wire.api.court import Apply, Decide, Entry
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
+from services.wire.chassis.state import StateDir
 from services.wire.identity import parse_identity
 from services.wire.jose import SigningKey
+from services.wire.sealing import HpkePrivateKey
 from services.wire.warrant import Claims, apply_for
 from tests.court.standins import APPLICANT, JTI, JUDGE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
 
+AUDITOR = HpkePrivateKey(b"H" * 32)
 PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))
 
 
@@ -34,7 +39,7 @@ class CourtWorld:
         self.clock = Clock()
         self.ledger = StandinLedger()
         self.carrier = CarrierEar()
-        self.trust = pin(folder / "trust", self.ledger)
+        self.trust = pin(folder / "trust", self.ledger, msgspec.json.encode(AUDITOR.public.jwk()))
         self.people = People(certificates)
         self.ledger_site = Site(certificates, "ledger/in", self.ledger.application)
         self.carrier_site = Site(certificates, "carrier/in", self.carrier.application)
@@ -47,8 +52,11 @@ class CourtWorld:
         self.store = Store(self.path)
         ledger = LedgerClient(self.people.peer("court/in", self.ledger_site.url, "ledger/in"), self.trust)
         carrier = self.people.peer("court/in", self.carrier_site.url, "carrier/in")
-        self.court = Court(PLACE, JUDGE, self.store, Outside(ledger, carrier, self.trust, self.clock), self.metrics)
-        app = build(self.court, self.metrics)
+        outside = Outside(ledger, carrier, self.trust, self.clock)
+        self.court = Court(PLACE, JUDGE, self.store, outside, self.metrics)
+        self.escrow = Escrow(StateDir(self.folder / "court"), "in", self.clock)
+        releases = Releases(PLACE, JUDGE, self.store, outside, self.escrow, self.court.log_refusal)
+        app = build(self.court, self.metrics, releases.routes())
 
         async def close(_app: object) -> None:
             self.store.close()

@@ -18,7 +18,7 @@ from services.wire.chassis.state import read_folder
 from services.wire.chassis.tls import Tls
 from services.wire.chassis.web import Route, application, body, raw_body
 from services.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
-from services.wire.errors import Ours, Policy
+from services.wire.errors import Ours, Policy, TiersError
 from services.wire.identity import Identity, Role, parse_identity
 from services.wire.jose import SigningKey
 from services.wire.leaf import Leaf, parse_leaf
@@ -119,6 +119,7 @@ class StandinLedger:
     def __init__(self) -> None:
         self.entries: list[bytes] = []
         self.down = False
+        self.refuses: TiersError | None = None
         self.log = LogSigner("tiers.example/ledger/in", SigningKey(b"L" * 32))
         self.witness = WitnessSigner("tiers.example/witness/w1", SigningKey(b"W" * 32))
 
@@ -144,6 +145,8 @@ class StandinLedger:
         async def append(_caller: Identity, request: web.Request) -> ProofOfLogging:
             if self.down:
                 raise Ours("ledger.unwitnessed", "Try again.")
+            if self.refuses:
+                raise self.refuses
             return self.append(await raw_body(request))
 
         writers = {Role.COURT, Role.AUDITOR, Role.CARRIER}

@@ -10,7 +10,7 @@ import pytest
 from services.wire.api.court import Apply, Entry, Register
 from services.wire.chassis.client import Peer
 from services.wire.encoding import b64u, unb64u
-from services.wire.errors import TiersError
+from services.wire.errors import Ours, TiersError, Yours
 from services.wire.jose import GeneralJws, SigningKey
 from services.wire.leaf import unopened_seals, verify_opening
 from services.wire.warrant import Claims, Status, apply_for, verify_warrant
@@ -323,3 +323,19 @@ async def test_a_court_without_a_pinned_log_is_not_ready(world: CourtWorld) -> N
 async def test_a_record_never_shows_its_salt(world: CourtWorld) -> None:
     await world.apply()
     assert repr(world.store.get(JTI)) == f"<Record {JTI} AwaitingApproval>"
+
+
+async def test_a_clock_that_the_ledger_does_not_share_is_no_fault_of_the_applicant(world: CourtWorld) -> None:
+    world.ledger.refuses = Yours("leaf.clock", "Set ts to within 300 s of the ledger's clock.")
+    with pytest.raises(Ours, match=r"leaf\.clock"):
+        await world.apply()
+
+    world.ledger.refuses = None
+    await world.apply()
+
+
+async def test_a_warrant_that_does_not_read_is_no_fault_of_whoever_asks(world: CourtWorld) -> None:
+    await world.apply()
+    world.store._db.execute("UPDATE warrants SET jws = ?", (b'{"payload":"!","signatures":[]}',))
+    with pytest.raises(Ours, match=r"court\.store"):
+        await world.applicant.ask("GET", f"/v1/warrants/{JTI}", Entry)

@@ -8,7 +8,7 @@ from services.wire.chassis.ledger import LedgerClient
 from services.wire.chassis.web import Problem
 from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
 from services.wire.encoding import b64u
-from services.wire.errors import Ours, TiersError, Unauthenticated
+from services.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
 from services.wire.jose import SigningKey
 from services.wire.leaf import Leaf, encode_leaf
 from services.wire.merkle import TreeHead, leaf_hash
@@ -38,6 +38,23 @@ class Answering:
 
     async def ask(self, *_asked: object) -> ProofOfLogging:
         return self.proof
+
+
+class Refusing:
+    """A ledger that refuses every leaf."""
+
+    def __init__(self, error: TiersError) -> None:
+        self.error = error
+
+    async def ask(self, *_asked: object) -> ProofOfLogging:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [Yours("leaf.clock", "Set ts."), Forbidden("leaf.party", "Log your own.")])
+async def test_what_the_ledger_refuses_is_no_fault_of_whoever_asked_us(error):
+    with pytest.raises(Ours) as refused:
+        await LedgerClient(Refusing(error), lambda: TRUST).append(leaf())
+    assert (error.code, 503) == (refused.value.code, refused.value.status)
 
 
 async def test_a_leaf_that_is_proved_is_logged():

@@ -70,7 +70,7 @@ def seal(said: Payload, *, by: SigningKey = CARRIER, kid: str = "carrier/in") ->
 
 
 def opened(raw: bytes, key: HpkePrivateKey = AUDITOR) -> Grant:
-    return open_grant(raw, key, CARRIER.public, "carrier/in")
+    return open_grant(raw, key, {"carrier/in": CARRIER.public})
 
 
 GRANT = seal(payload())
