@@ -17,7 +17,7 @@ from gateway.pipeline import unavailable
 from gateway.store import wanted
 from services.wire.encoding import parse_own
 from services.wire.envelope import Org, Pin
-from services.wire.errors import Conflict, Missing
+from services.wire.errors import Conflict, Missing, Ours
 from services.wire.identity import Identity, Role
 from services.wire.jose import PublicJwk, VerifyKey
 
@@ -96,7 +96,7 @@ class Registry:
         """
         while wanted():
             await asyncio.sleep(KEEP_SECONDS)
-            with suppress(RedisError, OSError):
+            with suppress(RedisError, OSError, Ours):
                 await self.refresh()
 
     async def refresh(self) -> None:

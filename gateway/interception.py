@@ -45,6 +45,7 @@ UNKNOWN_AGENCY = "unknown"
 TICK_SECONDS = 1.0
 LOAD_SECONDS, LOAD_PAUSE = 60.0, 0.1
 MAX_UNLOGGED = 1000
+MAX_LATE_MS = 120_000
 _ALL = ""
 CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
@@ -213,7 +214,10 @@ class Interception:
     async def tell_ledger(self) -> None:
         """Log what could not be logged when it happened: refusals, then losses."""
         while self._unlogged:
-            await self._ledger.append(self._unlogged[0])
+            leaf, now = self._unlogged[0], self._clock()
+            if now - leaf.ts > MAX_LATE_MS:
+                leaf = msgspec.structs.replace(leaf, ts=now)  # the ledger takes none that is five minutes old
+            await self._ledger.append(leaf)
             self._unlogged.pop(0)
         if not self._lead.held:
             return

@@ -27,7 +27,7 @@ from gateway.store import wanted
 from services.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
 from services.wire.chassis.web import Route, body
 from services.wire.checkpoint import LoggedLeaf
-from services.wire.encoding import b64u, parse_json
+from services.wire.encoding import b64u, parse_own
 from services.wire.envelope import Channel, Envelope, Protected, parse_envelope
 from services.wire.errors import Conflict, Forbidden, Missing, Ours, Suspended
 from services.wire.identity import Identity, Role
@@ -197,7 +197,7 @@ class Docket:
             raw = cast("dict[bytes, bytes]", await self._store.hgetall(ORDERS))
         except (RedisError, OSError):
             raise unavailable() from None
-        self._known = {jti.decode(): parse_json(Record, one, "order.record") for jti, one in raw.items()}
+        self._known = {jti.decode(): parse_own(Record, one, "order.record") for jti, one in raw.items()}
         self._take_effect()
 
     async def keep(self) -> None:

@@ -59,6 +59,7 @@ from services.wire.x2x3 import X2, X3, decode
 
 NOW = 1_400_000_040_000  # a whole minute
 MINUTE = 60_000
+MAX_SKEW_MS = 300_000  # as the ledger has it (services/ledger/app.py)
 TARGET, PEER, OTHER = "2100000a", "2100000b", "2100000c"
 RELAY = Identity(Role.GATEWAY, "1")
 CARRIER = Identity(Role.CARRIER, "in")
@@ -91,10 +92,13 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.leaves: list[Leaf] = []
         self.down = False
+        self.clock: Callable[[], int] = lambda: NOW
 
     async def append(self, leaf: Leaf) -> LoggedLeaf:
         if self.down:
             raise Ours("ledger.unavailable", "Try again in a second: the ledger is not answering.")
+        if self.clock() - leaf.ts > MAX_SKEW_MS:
+            raise Ours("leaf.clock", "Set the clock right: the leaf is dated too far off.")
         logged = prove(leaf)
         self.leaves.append(leaf)
         return logged

@@ -224,6 +224,18 @@ async def test_a_refusal_stays_one_while_the_ledger_is_down_and_is_logged_later(
     assert gate.lab.ledger.said() == [("task.refused", "warrant.judge")]
 
 
+async def test_a_refusal_that_waited_long_for_the_ledger_is_dated_anew_and_holds_up_nothing(gate: Gate) -> None:
+    gate.lab.ledger.clock = lambda: gate.lab.now
+    gate.lab.ledger.down = True
+    assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", forged()) == "warrant.judge"
+    gate.lab.ledger.down = False
+    gate.lab.now += 10 * MINUTE
+
+    await gate.lab.interception.tell_ledger()
+
+    assert [("task.refused", gate.lab.now)] == [(leaf.type, leaf.ts) for leaf in gate.lab.ledger.leaves]
+
+
 @pytest.mark.parametrize(
     "who", ["auditor/cbi", "court/in", "operator/in", "gateway/2", "customer/S50000001", "judge/delhi"]
 )
