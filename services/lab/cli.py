@@ -123,16 +123,22 @@ def matrix(
 
 
 @app.command()
-def up() -> None:
+def up(
+    workers: Annotated[int, typer.Option(min=1, max=16, help="processes of the relay, on one port and one store")] = 1,
+) -> None:
     """Boot the classroom and keep it running until Ctrl-C."""
     with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        _run(_up(_home()))
+        _run(_up(_home(), workers))
 
 
-async def _up(root: Path) -> None:
+async def _up(root: Path, workers: int) -> None:
     console = Console()
     with _only_one(root):
-        async with booted(root, _store_url()) as world, opened(world) as desk, served(desk) as where:
+        async with (
+            booted(root, _store_url(), workers=workers) as world,
+            opened(world) as desk,
+            served(desk) as where,
+        ):
             leave_control(root, where)
             for name, child in world.children.items():
                 console.print(f"{name:<9} {world.url(name)}  pid {child.pid}", highlight=False)
