@@ -3,9 +3,14 @@
 import asyncio
 import logging
 import os
+import tempfile
 import time
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
+import aiohttp
 import structlog
 import typer
 from rich.console import Console
@@ -14,8 +19,11 @@ from rich.text import Text
 
 from services.lab import arrangement as arrangements
 from services.lab import compare as comparing
-from services.lab.scenario import READS, Result, Scenario, run
+from services.lab.control import served
+from services.lab.desk import opened
+from services.lab.scenario import READS, Audience, Result, Scenario, run
 from services.lab.scenarios import load, load_all
+from services.lab.world import booted
 from services.wire.custody import CUSTODIES
 from services.wire.errors import TiersError, Yours
 
@@ -49,6 +57,7 @@ def scenario_run(
     name: Annotated[str, typer.Argument(help="see `tiers scenario list`")] = "",
     *,
     every: Annotated[bool, typer.Option("--all", help="run them all, one line each")] = False,
+    on_page: Annotated[bool, typer.Option("--open", help="play it on the page, in a browser")] = False,
 ) -> None:
     """Play a scenario; exits 0 only if every step and every cell is as told."""
     _quiet()
@@ -58,11 +67,32 @@ def scenario_run(
         went = [_line(one) for one in load_all().values()]
         raise typer.Exit(0 if all(went) else 1)
     told = load(name)
+    if on_page:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_on_the_page(told))
+        return
     console = Console(highlight=False)
     console.print(f"[bold]{told.title}[/bold]\n")
     steps = iter(range(1, 1000))
-    result = asyncio.run(run(told, lambda title, text: _step(console, next(steps), title, text), _store_url()))
+    audience = Audience(lambda title, text: _step(console, next(steps), title, text))
+    result = asyncio.run(run(told, audience, _store_url()))
     _end(console, result)
+
+
+async def _on_the_page(told: Scenario) -> None:
+    """Play on the page of a classroom of its own, and leave the page open until it is cancelled."""
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+        async with booted(Path(folder) / "world", _store_url()) as world, opened(world) as desk, served(desk) as where:
+            typer.echo(f"The page, for one browser: {where.page}\nCtrl-C ends it.")
+            await asyncio.to_thread(webbrowser.open, where.page)
+            headers = {"Authorization": f"Bearer {where.token}"}
+            async with (
+                aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as http,
+                http.post(f"{where.url}/api/scenario", json={"name": told.name}) as response,
+            ):
+                if not response.ok:
+                    typer.echo((await response.json(content_type=None))["detail"], err=True)
+            await asyncio.Event().wait()
 
 
 def _step(console: Console, number: int, title: str, text: str) -> None:
@@ -78,7 +108,7 @@ def _line(one: Scenario) -> bool:
     """Run one and say in a line how it went."""
     began = time.monotonic()
     try:
-        result = asyncio.run(run(one, lambda _title, _text: None, _store_url()))
+        result = asyncio.run(run(one, Audience(lambda _title, _text: None), _store_url()))
     except TiersError as error:
         typer.echo(f"FAILED  {one.name:<24} {error}")
         return False

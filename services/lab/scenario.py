@@ -1,18 +1,21 @@
 """Plays a scenario: a world booted for each act, a sentence for each step, cells that are measured at the end.
 
-    Scenario -> acts -> (booted world, desk) -> Stage -> play -> attack -> cells as told, or it fails
+    Scenario -> acts -> (booted world, desk) -> Audience -> Stage -> play -> attack -> cells as told, or it fails
 
-A step that does not go as told raises `Ours("scenario.not_as_told")`: a scenario that passes has happened.
+A step that does not go as told raises `Ours("scenario.not_as_told")`: a scenario that passes has happened. Terminal and
+page are two audiences of this one `run`.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from services.lab import arrangement as arrangements
+from services.lab.arrangement import Arrangement
 from services.lab.attack import attack
 from services.lab.cast import OPERATOR
 from services.lab.desk import Desk, Note, Sent, opened
@@ -54,7 +57,7 @@ class Stage:
         """Send a message, wait until its receiver has it, and remember it under `key`."""
         self.messages[key] = await self.desk.send(note)
         got = await self.desk.received(note.to)
-        self.check(f"{note.to} opens {key}", got.unreadable, None)
+        _as_told(f"{note.to} opens {key}", got.unreadable, None)
         return self.messages[key]
 
     async def warrant(
@@ -87,13 +90,11 @@ class Stage:
 
     def check(self, what: str, found: T, told: T) -> T:
         """Compare what happened with what is told."""
-        if found != told:
-            raise _not_as_told(f"{what}: {found!r} and not {told!r}")
-        return found
+        return _as_told(what, found, told)
 
     def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:
         """Note what somebody really opened (or failed to), who is no vantage point of the matrix."""
-        self.check(f"{who}, {key}", opened, None if text is None else text.encode())
+        _as_told(f"{who}, {key}", opened, None if text is None else text.encode())
         self.shown.append((who, key, SEALED if opened is None else READS))
 
 
@@ -122,6 +123,35 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """An act as an audience hears of it: the `number`th (from 1) of `scenario`, in this arrangement."""
+
+    scenario: Scenario
+    number: int
+    arrangement: Arrangement
+
+
+class Audience:
+    """Who watches: it hears every sentence. The page's (page/playing.py) sees the desk as well."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+
+    def begins(self, part: Part) -> None:
+        """Hear that the world of an act is about to boot."""
+        if len(part.scenario.acts) > 1:
+            self.tell(f"Act {part.number}: {part.arrangement.declared.title}", part.arrangement.declared.says)
+
+    @asynccontextmanager
+    async def stage(self, desk: Desk, _part: Part) -> AsyncIterator[Stage]:
+        """Return what the act plays on."""
+        yield Stage(desk, self.tell)
+
+    def ends(self, part: Part, stage: Stage, cells: list[tuple[str, str, str]]) -> None:
+        """Hear how an act ended: (vantage, message, reads or sealed), as told and as measured."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How a scenario ended: (act, vantage, message, reads or sealed), as told."""
 
@@ -129,20 +159,25 @@ class Result:
     cells: tuple[tuple[int, str, str, str], ...]
 
 
-async def run(scenario: Scenario, tell: Tell, store_url: str = "") -> Result:
+async def run(scenario: Scenario, audience: Audience, store_url: str = "") -> Result:
     """Run a scenario in fresh worlds; raises `Ours` if it does not go as told."""
     cells: list[tuple[int, str, str, str]] = []
     for number, act in enumerate(scenario.acts, 1):
-        with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-            arranged = arrangements.load(act.arrangement).within(act.jurisdiction)
-            async with (
-                booted(Path(folder) / "world", store_url, arrangement=arranged, rogues=act.rogues) as world,
-                opened(world) as desk,
-            ):
-                if len(scenario.acts) > 1:
-                    tell(f"Act {number}: {arranged.declared.title}", arranged.declared.says)
-                cells += [(number, *cell) for cell in await perform(act, Stage(desk, tell))]
+        part = Part(scenario, number, arrangements.load(act.arrangement).within(act.jurisdiction))
+        audience.begins(part)
+        async with _world(act, part.arrangement, store_url) as desk, audience.stage(desk, part) as stage:
+            ended = await perform(act, stage)
+            audience.ends(part, stage, ended)
+        cells += [(number, *cell) for cell in ended]
     return Result(scenario, tuple(cells))
+
+
+@asynccontextmanager
+async def _world(act: Act, arranged: Arrangement, store_url: str) -> AsyncIterator[Desk]:
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+        root = Path(folder) / "world"
+        async with booted(root, store_url, arrangement=arranged, rogues=act.rogues) as world, opened(world) as desk:
+            yield desk
 
 
 async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
@@ -164,8 +199,14 @@ async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
     for (vantage, key), told in wanted.items():
         reads = attacked.outcomes[vantage, key].reads
         if reads is not None:  # memory is measured on Linux only
-            stage.check(f"{vantage}, {key}", READS if reads else SEALED, told)
+            _as_told(f"{vantage}, {key}", READS if reads else SEALED, told)
     return [(vantage, key, told) for (vantage, key), told in wanted.items()] + stage.shown
+
+
+def _as_told(what: str, found: T, told: T) -> T:
+    if found != told:
+        raise _not_as_told(f"{what}: {found!r} and not {told!r}")
+    return found
 
 
 def _not_as_told(what: str) -> Ours:

@@ -59,7 +59,8 @@ async def play(desk: Desk, tell: Tell) -> Story:
     tell("Two warrants", "An applicant signs, a judge signs: Alice, a consumer, and Priya of Acme, for one minute.")
     for target, jti in story.warrants.items():
         served = await desk.serve(jti)
-        tell(f"Served: {target}", f"The carrier logged it first (leaf {served.leaf}), then set the task at the relay.")
+        said = f"The carrier logged it first (leaf {served.leaf}), then set the task at the relay."
+        tell(f"Served: {target.capitalize()}", said)
     desk.world.clock.turn(1)
     await _send_all(desk, story, INSIDE)
     tell("The minute of the warrant", "Seven messages, both tiers, one relay. It copies what the targets send and get.")
@@ -74,7 +75,7 @@ async def play(desk: Desk, tell: Tell) -> Story:
         sealed = len(found.findings) - read
         others = len(found.third_parties)
         said = f"{read} opened, {sealed} sealed. Third parties seen, whom no warrant names: {others}."
-        tell(f"The auditor inspects {target}", said)
+        tell(f"The auditor inspects {target.capitalize()}", said)
     return story
 
 

@@ -264,7 +264,7 @@ async def test_somebodys_own_envelope_is_inspected_and_what_is_wrong_with_it_nam
 async def test_the_story_the_attack_and_a_cell_with_its_derivation(page: Seen) -> None:
     await page.look("Matrix")
     await ask_twice_is_once(page)
-    await page.until_title("The auditor inspects priya")
+    await page.until_title("The auditor inspects Priya")
     await page.page.get_by_role("button", name="Measure").click()
     await page.page.locator(".agreement").wait_for(timeout=60_000)
     await page.until_title("The lab has attacked everything")
@@ -315,7 +315,7 @@ async def test_axe_finds_nothing_serious(
     axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe-playwright-python is missing").Axe()
     async with window(chromium, await invited(control), size, color_scheme=scheme, bypass_csp=True) as seen:
         await seen.key("End")
-        for view in ("Lanes", "Bytes", "Warrants", "Ledger", "Matrix"):
+        for view in ("Lanes", "Bytes", "Warrants", "Ledger", "Matrix", "Scenarios"):
             await seen.look(view)
             await seen.page.wait_for_timeout(100)
             found = (await axe.run(seen.page)).response["violations"]
@@ -331,7 +331,7 @@ async def test_axe_finds_nothing_serious(
 async def test_no_screen_is_too_small_or_too_large(control: Control, chromium: Any, size: tuple[int, int]) -> None:
     async with window(chromium, await invited(control), {"width": size[0], "height": size[1]}) as seen:
         await seen.key("End")
-        for view in ("Lanes", "Bytes", "Warrants", "Ledger", "Matrix"):
+        for view in ("Lanes", "Bytes", "Warrants", "Ledger", "Matrix", "Scenarios"):
             await seen.look(view)
             wide = await seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert (view, True) == (view, wide <= 0)

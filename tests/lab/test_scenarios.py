@@ -1,7 +1,12 @@
 """Every scenario goes as it is told, on real parties; one that is told wrongly fails."""
 
 import asyncio
+import json
+import shutil
+from asyncio.subprocess import PIPE
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,7 +14,9 @@ import pytest
 from services.lab import arrangement, compare
 from services.lab.compare import Measured
 from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage, run
+from services.lab.page.feed import Feed
+from services.lab.page.playing import play_on
+from services.lab.scenario import Act, Audience, Cells, Scenario, Stage, run
 from services.lab.scenarios import HISTORY, load, load_all
 from services.lab.vantages import BY_ID
 from services.wire.custody import CUSTODIES
@@ -17,6 +24,7 @@ from services.wire.envelope import Channel, Service
 from services.wire.errors import Missing, Ours, Yours
 
 pytestmark = pytest.mark.e2e
+REPLAY = Path(__file__).parent / "page" / "replay.mjs"
 ATTACKS = {
     "downgrade", "ghost-recipient", "key-swap", "athens", "salt-typhoon", "stolen-master", "backdated-message",
     "employer-reads", "compel-the-customer",
@@ -24,13 +32,53 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("name", load_all())
-async def test_a_scenario_goes_as_it_is_told(name: str) -> None:
-    steps: list[tuple[str, str]] = []
-    result = await run(load(name), lambda title, text: steps.append((title, text)))
+async def test_a_scenario_goes_as_it_is_told_and_plays_on_the_page(name: str) -> None:
+    told, feed = load(name), Feed(lambda: 0)
+    result = await play_on(feed, told)
 
     assert result.cells
-    assert len(steps) >= 3
-    assert all(title and text for title, text in steps)
+    assert [event["text"] for event in _events(feed, "told")].count("") == 0
+    assert len(_events(feed, "told")) >= 3
+    seen = await _replayed(feed)
+    assert [title for title, text in seen["said"] if not (title and text)] == []
+    assert ["Who wins, and why", told.verdict] == seen["said"][-1]
+    assert [act.arrangement for act in told.acts] == seen["acts"]
+    assert [list(cell) for cell in result.cells] == seen["cells"]
+    assert [] == seen["wrong"]
+
+
+async def test_a_scenario_that_fails_says_so_on_the_page() -> None:
+    feed = Feed(lambda: 0)
+    with pytest.raises(Ours, match="scenario.not_as_told"):
+        await play_on(feed, Scenario("wrong", "Wrong", (Act(_claim, ()),), "Nobody."))
+
+    title, text = (await _replayed(feed))["said"][-1]
+    assert title == "The scenario did not go as told"
+    assert "leaves in the log: 0 and not 1" in text
+
+
+async def test_the_terminal_hears_every_sentence_of_the_same_play() -> None:
+    steps: list[tuple[str, str]] = []
+    result = await run(load("key-swap"), Audience(lambda title, text: steps.append((title, text))))
+
+    assert result.cells
+    titles = ["Two who have met", "Pinned: caught", "Two who have not", "Unpinned: it succeeds"]
+    assert titles == [title for title, _text in steps]
+
+
+def _events(feed: Feed, kind: str) -> list[dict[str, Any]]:
+    return [one for one in (json.loads(entry)["event"] for entry in feed.since(0)) if one["type"] == kind]
+
+
+async def _replayed(feed: Feed) -> Any:
+    """Return what the page's own model makes of a log."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is missing: install nodejs to run the page's model")
+    running = await asyncio.create_subprocess_exec(node, str(REPLAY), stdin=PIPE, stdout=PIPE)
+    out, _ = await running.communicate(f"[{','.join(feed.since(0))}]".encode())
+    assert running.returncode == 0
+    return json.loads(out)
 
 
 def test_every_scenario_of_history_and_every_attack_is_there_and_says_who_wins() -> None:
@@ -62,7 +110,7 @@ async def _claim(stage: Stage) -> None:
 )
 async def test_a_scenario_that_is_told_wrongly_fails(act: Act, why: str) -> None:
     with pytest.raises(Ours, match="scenario.not_as_told") as caught:
-        await run(Scenario("wrong", "", (act,), ""), lambda _title, _text: None)
+        await run(Scenario("wrong", "", (act,), ""), Audience(lambda _title, _text: None))
     assert why in caught.value.detail
 
 

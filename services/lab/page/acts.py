@@ -2,108 +2,63 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
 from services.lab.cast import ADMINISTRATORS, OPERATOR, handset
 from services.lab.desk import Note
+from services.lab.page.bodies import (
+    MAX_MINUTES,
+    ApplyFor,
+    OrderFrom,
+    Play,
+    Prove,
+    Read,
+    RevokeDevice,
+    RotateKey,
+    SendNote,
+    Turn,
+    Warrant,
+)
 from services.lab.page.door import Door
 from services.lab.page.watched import WatchedDesk
 from services.lab.story import play
-from services.wire.api.enterprise import Order, Reason
+from services.wire.api.enterprise import Order
 from services.wire.chassis.web import body
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Missing, Yours
-from services.wire.warrant import Window
+from services.wire.errors import Conflict, Missing, TiersError, Yours
 
-MAX_MINUTES = 24 * 60
-
-
-class SendNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`send`."""
-
-    sender: str
-    to: str
-    channel: Channel
-    service: Service
-    text: str
-    subject: str = ""
-
-
-class ApplyFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`apply`: a warrant on a handset for so many minutes, from now or `after` minutes later."""
-
-    target: str
-    services: tuple[Service, ...]
-    minutes: Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
-    after: Annotated[int, Meta(ge=0, le=MAX_MINUTES)] = 0
-
-
-class Warrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`decide` (`verb`), `serve` and `inspect` name a warrant; `inspect` may name a window (ms since 1970)."""
-
-    jti: str
-    verb: str = ""
-    reason: str = ""
-    start: int | None = None
-    until: int | None = None
-
-
-class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`turn`: the classroom clock, minutes forward."""
-
-    minutes: int
-
-
-class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`read`: a customer's own message."""
-
-    org: str
-    mid: str
-
-
-class OrderFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`order`: one message (`mid`), or what a handset sent and received within `window` (ms since 1970)."""
-
-    org: str
-    reference: str
-    reason: Reason
-    mid: str | None = None
-    handset: str | None = None
-    window: Window | None = None
-
-
-class RevokeDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`revoke`: a device of a customer's own."""
-
-    org: str
-    handset: str
-
-
-class RotateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`rotate`: a customer's key; `destroy` is the kill switch."""
-
-    org: str
-    destroy: bool = False
-
-
-class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`prove`: that a leaf stands in the tree of `size` leaves."""
-
-    index: Annotated[int, Meta(ge=0)]
-    size: Annotated[int, Meta(ge=0)]
+if TYPE_CHECKING:
+    from services.lab.scenario import Scenario
 
 
 @dataclass(slots=True)
 class Acts:
-    """The acts. What changes the whole lesson (the story, the attack, the beginning) is done one at a time."""
+    """The acts. What changes the whole lesson (the story, the attack, the beginning) is done one at a time.
+
+    While a scenario is on the page, playing or over, the classroom waits: whatever acts in it is refused until `reset`.
+    """
 
     desk: WatchedDesk
     door: Door
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _acting: int = 0
+    _away: bool = False
+    _playing: asyncio.Task[Any] | None = None
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def do(self, name: str, request: web.Request) -> Any:
+        """Do the act of this name; raises `Conflict` for an act in a classroom that waits."""
+        if name in ASIDE:
+            return await getattr(self, name)(request)
+        if self._away:
+            raise Conflict("lab.scenario_on", "Go back to the classroom first: a scenario is on the page.")
+        self._acting += 1
+        try:
+            return await getattr(self, name)(request)
+        finally:
+            self._acting -= 1
 
     async def send(self, request: web.Request) -> Any:
         """Send a message between two handsets and wait until the receiver has it."""
@@ -184,10 +139,51 @@ class Acts:
             self.desk.measured(matrix, self.desk.story)
         return matrix.agreement
 
+    async def scenarios(self, _request: web.Request) -> Any:
+        """List the scenarios, history first."""
+        from services.lab.scenarios import HISTORY, load_all  # noqa: PLC0415 - a classroom starts without the attack
+
+        return [
+            {"name": one.name, "title": one.title, "history": one.name in HISTORY, "acts": len(one.acts)}
+            for one in load_all().values()
+        ]
+
+    async def scenario(self, request: web.Request) -> Any:
+        """Play a scenario in worlds of its own, on this page; it goes on if whoever asked goes away."""
+        from services.lab.scenarios import load  # noqa: PLC0415 - as above
+
+        told = load((await body(request, Play)).name)
+        if self._acting or self._alone.locked() or (self._playing and not self._playing.done()):
+            raise Conflict("lab.busy", "Wait until the classroom has done what it is doing, then play the scenario.")
+        self._away = True
+        self._stop.clear()
+        self._playing = asyncio.create_task(self._play(told))
+        await asyncio.shield(self._playing)
+        return {}
+
+    async def _play(self, told: "Scenario") -> None:
+        from services.lab.page.playing import play_on  # noqa: PLC0415 - as above
+
+        async with self._alone:
+            self.desk.leave()
+            try:
+                await play_on(self.desk.feed, told, self._stop)
+            except TiersError:
+                if not self._stop.is_set():  # else it ended as it was asked to
+                    raise
+
+    async def close(self) -> None:
+        """Stop what is still playing, its worlds with it."""
+        if self._playing is not None:
+            self._stop.set()
+            await asyncio.gather(self._playing, return_exceptions=True)
+
     async def reset(self, _request: web.Request) -> Any:
-        """Begin the lesson again."""
+        """Begin the lesson again; from a scenario, which ends here, come back to the classroom."""
+        await self.close()
         async with self._alone:
             await self.desk.reset()
+            self._away = False
         return {}
 
     async def invite(self, _request: web.Request) -> Any:
@@ -197,8 +193,9 @@ class Acts:
 
 NAMES = (
     "send", "apply", "decide", "serve", "inspect", "read", "order", "revoke", "rotate", "turn",
-    "prove", "story", "measure", "reset", "invite",
+    "prove", "story", "measure", "scenarios", "scenario", "reset", "invite",
 )  # fmt: skip
+ASIDE = {"scenarios", "scenario", "reset", "invite"}  # what does nothing in the classroom, or brings it back
 
 
 def _customer(org: str) -> str:

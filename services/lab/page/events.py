@@ -6,6 +6,7 @@ list never leaves the lab (docs/page.md).
 
 import msgspec
 
+from services.lab.arrangement import Arrangement
 from services.lab.cast import ACME, GLOBEX, HANDSETS
 from services.wire.api.auditor import Inspection
 from services.wire.warrant import Claims
@@ -24,13 +25,34 @@ class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
     """One fact. Its name in lower case stands in `type`."""
 
 
+class Side(msgspec.Struct, frozen=True):
+    """What is declared of one channel: the custody, and the vantage points that read its messages."""
+
+    custody: str
+    who_reads: tuple[str, ...]
+
+
+class Arranged(msgspec.Struct, frozen=True):
+    """The arrangement of a world, as its file declares it."""
+
+    name: str
+    title: str
+    says: str
+    consumer: Side
+    enterprise: Side
+
+
 class World(Event, frozen=True):
-    """Every log begins with it: who is here, and the two keys that everybody pins (C2SP verifier keys)."""
+    """A log, and every act of a scenario, begins with it: a fresh world.
+
+    It says who is here, how keys are arranged, and the two keys that everybody pins (C2SP verifier keys).
+    """
 
     handsets: tuple[Handset, ...]
     customers: dict[str, str]
     log_vkey: str
     witness_vkey: str
+    arrangement: Arranged
 
 
 class Told(Event, frozen=True):
@@ -185,7 +207,55 @@ class Reset(Event, frozen=True):
     """The lesson begins again. What stands in the public log stays there."""
 
 
-def world(log_vkey: str, witness_vkey: str) -> World:
+class Scene(Event, frozen=True):
+    """A scenario begins, beside the classroom, in so many acts."""
+
+    name: str
+    title: str
+    acts: int
+
+
+class Boots(Event, frozen=True):
+    """The world of an act is about to boot, in this arrangement; its own `World` follows."""
+
+    act: int
+    arrangement: Arranged
+
+
+class Checked(Event, frozen=True):
+    """The scenario compared what happened with what it tells, and found the same. `mid` if it is about one message."""
+
+    what: str
+    found: str
+    mid: str = ""
+
+
+class Cells(Event, frozen=True):
+    """How an act ended: (vantage, message, reads or sealed), as told and as measured; which message is which `mid`."""
+
+    act: int
+    cells: tuple[tuple[str, str, str], ...]
+    mids: dict[str, str]
+
+
+class Ended(Event, frozen=True):
+    """The scenario is over: who wins and why. Where it did not go as told, `failed` says what went wrong."""
+
+    verdict: str
+    caught: str
+    unknown: str
+    sources: tuple[str, ...]
+    failed: str = ""
+
+
+def world(log_vkey: str, witness_vkey: str, arranged: Arrangement) -> World:
     """Return the first event."""
     handsets = tuple(Handset(one.name, one.pin, one.subscriber, one.org) for one in HANDSETS)
-    return World(handsets, {ACME: "acme", GLOBEX: "globex"}, log_vkey, witness_vkey)
+    return World(handsets, {ACME: "acme", GLOBEX: "globex"}, log_vkey, witness_vkey, declared_by(arranged))
+
+
+def declared_by(arranged: Arrangement) -> Arranged:
+    """Return what an arrangement's file declares."""
+    told = arranged.declared
+    sides = [Side(one.custody, one.who_reads) for one in (told.consumer, told.enterprise)]
+    return Arranged(arranged.name, told.title, told.says, *sides)

@@ -16,11 +16,11 @@ from services.lab.page.events import Event
 
 
 class Feed:
-    """One log."""
+    """One log. Its `clock` (ms) is that of the world that is being watched."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.run = secrets.token_hex(4)
-        self._clock = clock
+        self.clock = clock
         self._entries: list[str] = []
         self._more = asyncio.Event()
 
@@ -30,7 +30,7 @@ class Feed:
     def append(self, event: Event) -> int:
         """Write an event down; returns its number, from 0."""
         n = len(self._entries)
-        entry = {"n": n, "at": self._clock(), "event": event}
+        entry = {"n": n, "at": self.clock(), "event": event}
         self._entries.append(msgspec.json.encode(entry).decode())
         self._more.set()
         self._more = asyncio.Event()

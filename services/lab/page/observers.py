@@ -30,6 +30,7 @@ class LedgerWatch:
         self._feed = feed
         self._have = 0
         self._lock = asyncio.Lock()
+        self.silent = False  # while the page shows another world
 
     async def look(self) -> None:
         """Write down the leaves that are new, with the checkpoint that stands above them."""
@@ -40,7 +41,7 @@ class LedgerWatch:
                 leaves = await self._leaves(size) if size > self._have else []
             except TiersError:  # nothing logged yet, or the ledger is away: the next look finds it
                 return
-            if leaves:
+            if leaves and not self.silent:
                 self._feed.append(Logged(self._have, tuple(leaves), note))
                 self._have = size
 

@@ -10,7 +10,7 @@ No party has anything of this.
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -41,7 +41,8 @@ def application(desk: WatchedDesk, door: Door) -> web.Application:
     app.router.add_get("/static/{path:.+}", _static)
     app.router.add_get("/feed", _feed(desk.feed))
     for name in NAMES:
-        app.router.add_post(f"/api/{name}", _act(getattr(acts, name)))
+        app.router.add_post(f"/api/{name}", _act(partial(acts.do, name)))
+    app.on_cleanup.append(lambda _app: acts.close())
     return app
 
 

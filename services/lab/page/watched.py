@@ -154,7 +154,12 @@ class WatchedDesk(Desk):
         self._claims.clear()
         self._served.clear()
         self.story = None
+        self._log.silent, self.feed.clock = False, self.world.clock.now
         await self._wrote(events.Reset())
+
+    def leave(self) -> None:
+        """Write nothing down until the next `reset`: the page shows another world."""
+        self._log.silent = True
 
     async def look(self) -> None:
         """Follow the public log for ever."""
@@ -221,12 +226,13 @@ def _text(message: Message) -> str | None:
 
 
 @asynccontextmanager
-async def watched(desk: Desk) -> AsyncIterator[WatchedDesk]:
-    """Open the glass box over a desk: from now on everything is written down."""
+async def watched(desk: Desk, feed: Feed | None = None) -> AsyncIterator[WatchedDesk]:
+    """Open the glass box over a desk: from now on everything is written down, on a log of its own or on `feed`."""
     world = desk.world
-    feed = Feed(world.clock.now)
-    vkeys = [(world.root / "trust" / name).read_text(encoding="ascii").strip() for name in ("log.vkey", "witness.vkey")]
-    feed.append(events.world(*vkeys))
+    feed = feed or Feed(world.clock.now)
+    feed.clock = world.clock.now
+    log, witness = ((world.root / "trust" / f"{one}.vkey").read_text(encoding="ascii") for one in ("log", "witness"))
+    feed.append(events.world(log.strip(), witness.strip(), world.arrangement))
     world.clock = WatchedClock(world.clock, feed)
     seen = WatchedDesk(desk, feed)
     for name, device in desk.devices.items():

@@ -35,11 +35,19 @@ export const ONE = "019b76da-a800-7000-8000-000000000001";
 export const TWO = "019b76da-a800-7000-8000-000000000002";
 export const JTI = "11111111-1111-4111-8111-111111111111";
 
+export const INDIA = {
+  name: "india-2013",
+  title: "India, 2013",
+  says: "Consumer messages to the carrier’s keys.",
+  consumer: { custody: "carrier", who_reads: ["carrier-keys"] },
+  enterprise: { custody: "customer", who_reads: ["customer"] },
+};
+
 const claims = { jti: JTI, sub: "2100000a", window: { from: AT, until: AT + 60000 }, services: ["bbm"], liid: "IN-1" };
 const finding = { mid: ONE, channel: "consumer", service: "bbm", from: "2100000a", to: "2100000b", ts: AT, size: 700, content: "meet at six", sealed: null };
 
 export const EVENTS = [
-  { type: "world", handsets: HANDSETS, customers: { S50000001: "acme", S50000002: "globex" }, log_vkey: "", witness_vkey: "" },
+  { type: "world", handsets: HANDSETS, customers: { S50000001: "acme", S50000002: "globex" }, log_vkey: "", witness_vkey: "", arrangement: INDIA },
   { type: "applied", target: "alice", claims },
   { type: "logged", first: 0, leaves: ['{"type":"warrant.applied"}'], checkpoint: "one" },
   { type: "decided", jti: JTI, verb: "approval", status: "Approved", reason: "" },

@@ -35,7 +35,8 @@ function place() {
   if (wanted !== null && wanted > log.last && log.entries.length % 500 === 0) return; // more is on its way
   placed = true;
   follow(location.hash);
-  playing.value = log.last === 0;
+  const { scene } = log.at(log.last);
+  playing.value = wanted === null && (log.last === 0 || Boolean(scene && !scene.ended)); // what has just begun plays
   keepAddress();
 }
 
@@ -51,6 +52,12 @@ export async function ask(name, body = {}, busy = "") {
     notice.value = { kind: "error", text: "The classroom does not answer. Is `tiers up` still running?" };
     return null;
   }
+}
+
+/** Return the scenarios that can be played, or null. */
+export async function catalogue() {
+  const response = await fetch("/api/scenarios", { method: "POST", body: "{}", headers: { "Content-Type": "application/json" } }).catch(() => null);
+  return response?.ok ? response.json() : null;
 }
 
 /** Act now: stand at the end of the log and play what comes. */

@@ -9,13 +9,13 @@ export const HELP = [
   ["Home  End", "the beginning, the present"],
   ["1 – 9", "see as: link, relay, operator, auditor, court, state, customer, other subscriber, receiver"],
   ["0", "see everything"],
-  ["l  b  w  g  m", "lanes, bytes, warrants, the ledger, the matrix"],
+  ["l  b  w  g  m  s", "lanes, bytes, warrants, the ledger, the matrix, scenarios"],
   ["p", "presenter mode: large type, nothing else"],
   ["d", "dark or light"],
   ["?", "this help"],
 ];
 
-const VIEW = { l: "lanes", b: "bytes", w: "warrants", g: "log", m: "matrix" };
+const VIEW = { l: "lanes", b: "bytes", w: "warrants", g: "log", m: "matrix", s: "scenarios" };
 
 const KEY = {
   ArrowLeft: () => go(step.value - 1),

@@ -1,6 +1,6 @@
 // Deep links: a step, a vantage, a view, the number of a message, a cell of the matrix. Never content, never a key. Pure.
 
-const VIEWS = ["lanes", "bytes", "warrants", "log", "matrix"];
+const VIEWS = ["lanes", "bytes", "warrants", "log", "matrix", "scenarios"];
 const NAME = /^[a-z][a-z0-9-]{0,40}$/;
 const CELL = /^[a-z][a-z0-9-]{0,40}\.[a-z][a-z0-9-]{0,40}$/; // message.vantage, by their names in the matrix
 

@@ -2,7 +2,7 @@
 //
 // Every 64th view is kept, so that any step is at most 64 small reductions away: 500 messages scrub at full speed.
 
-import { EMPTY, isStep, reduce } from "./reduce.js";
+import { begins, EMPTY, isStep, reduce } from "./reduce.js";
 
 const EVERY = 64;
 
@@ -20,7 +20,7 @@ export class Log {
       if (entry.n !== this.entries.length) continue;
       if (entry.n > 0 && entry.n % EVERY === 0) this.kept.push(this.after(entry.n));
       this.entries.push(entry);
-      if (entry.event.type === "reset") this.steps = [];
+      if (begins(entry.event)) this.steps = [];
       if (isStep(entry.event)) this.steps.push(entry.n);
     }
   }

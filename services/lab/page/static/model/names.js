@@ -20,10 +20,16 @@ export const whoHas = (world, pin) => world.handsets.find((one) => one.pin === p
 export const handsetOf = (world, name) => world.handsets.find((one) => one.name === name) ?? null;
 export const customerName = (world, org) => world.customers[org] ?? org;
 
-/** Read a kid: {kind: carrier|device|bes, …}. */
+/** Return the custody of a message's channel, as the arrangement declares it. */
+export const custodyOf = (view, one) => view.world.arrangement[one.channel].custody;
+
+/** Read a kid: {kind: carrier|device|bes|global|escrow, …}. */
 export function readKid(kid) {
   const part = kid.split("/");
-  if (!["carrier", "org"].includes(part[0])) return { kind: "other", name: kid }; // other arrangements name other keys
+  if (part[0] === "global") return { kind: "global" };
+  if (part[0] === "escrow") return { kind: "escrow", pin: part[2], epoch: Number(part[3]) };
+  if (part[0] === "device") return { kind: "device", pin: part[1], generation: Number(part[2]) };
+  if (!["carrier", "org"].includes(part[0])) return { kind: "other", name: kid };
   if (part[0] === "carrier") return { kind: "carrier", carrier: part[1], pin: part[2], epoch: Number(part[3]) };
   if (part[2] === "bes") return { kind: "bes", org: part[1], generation: Number(part[3]) };
   return { kind: "device", org: part[1], pin: part[2], generation: Number(part[3]) };
@@ -42,6 +48,10 @@ export function lockOf(view, kid) {
       holders: ["carrier", whoHas(view.world, key.pin)?.name, ...(granted(view, key) ? ["auditor"] : [])],
     };
   }
+  if (key.kind === "global")
+    return { kid, lines: ["one key", "for everybody"], text: "the one global key, which is in every handset", holders: ["carrier", ...view.world.handsets.map((one) => one.name)] };
+  if (key.kind === "escrow")
+    return { kid, lines: ["escrow", `for ${name}`], text: `an escrow for ${name}, minute ${grouped(key.epoch)}, which carrier and court open only together`, holders: granted(view, key) ? ["auditor"] : [] };
   if (key.kind === "bes") {
     const customer = capital(customerName(view.world, key.org));
     return {
@@ -79,12 +89,13 @@ export function holdings(view, one) {
   const stage = STAGE[one.stage];
   const fits = new Set(locksOf(view, envelopeOf(one)).flatMap((lock) => lock.holders));
   const consumer = one.channel === "consumer";
+  const passes = custodyOf(view, one) === "carrier";
   const copied = one.copies.length > 0;
   const inspected = copied && view.warrants.some((it) => it.inspections.some((found) => found.findings.some((f) => f.mid === one.mid)));
   const rows = [
     { id: one.from, name: `${capital(one.from)}’s handset`, holds: "the message that it wrote", key: fits.has(one.from) },
     { id: "relay", name: "Relay", holds: "the envelope in passing: header, locks, ciphertext", key: false },
-    { id: "carrier", name: "Carrier", holds: carrierHolds(consumer, stage, copied), key: fits.has("carrier") },
+    { id: "carrier", name: "Carrier", holds: carrierHolds(passes, stage, copied), key: fits.has("carrier") },
     { id: "mailbox", name: "Mailbox", holds: mailboxHolds(stage), key: false },
     { id: one.to, name: `${capital(one.to)}’s handset`, holds: stage > 2 ? "the envelope, and what it opened" : "", key: fits.has(one.to) && !one.unreadable },
     { id: "court", name: "Court", holds: "", key: false },
@@ -104,9 +115,9 @@ function mailboxHolds(stage) {
   return stage === 2 ? "the envelope, waiting for the receiver" : "nothing any more: the receiver has acknowledged it";
 }
 
-function carrierHolds(consumer, stage, copied) {
+function carrierHolds(passes, stage, copied) {
   if (copied) return "a copy of the envelope, for a warrant";
-  return consumer && stage > 1 ? "the header and the locks, never the ciphertext" : "";
+  return passes && stage > 1 ? "the header and the locks, never the ciphertext" : "";
 }
 
 /** Return the warrants whose task copies at `now`. */

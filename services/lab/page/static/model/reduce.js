@@ -1,7 +1,7 @@
 // The log turned into a picture: `reduce(view, entry) -> view`. Pure; a view is never changed, only replaced.
 //
 // entry  {n, at, event: {type, …}}                 services/lab/page/events.py
-// view   {world, now, messages, warrants, leaves, checkpoint, told, refused, matrix, focus, began, last}
+// view   {world, now, messages, warrants, leaves, checkpoint, told, refused, matrix, scene, home, focus, last}
 
 export const EMPTY = Object.freeze({
   world: null,
@@ -13,13 +13,20 @@ export const EMPTY = Object.freeze({
   told: null,
   refused: null,
   matrix: null, // {measured, mids, keys}
+  scene: null, // while a scenario is shown: {name, title, acts, act, arranged, cells, names, ended}
+  asserted: null, // {cells, mids} of the act that has just ended
+  home: null, // meanwhile, what the classroom left behind: {world, leaves, checkpoint}
   focus: null, // the mid that the latest event is about
-  began: 0, // entry number of the latest beginning
   last: null,
 });
 
 const on = {
   world: (view, event) => ({ ...view, world: event }),
+  scene: (view, event) => ({ ...EMPTY, world: view.world, home: view.home ?? left(view), scene: { ...event, act: 0, arranged: "", cells: [], names: {}, ended: null } }),
+  boots: (view, event) => ({ ...EMPTY, world: { ...view.world, arrangement: event.arrangement }, home: view.home, scene: { ...view.scene, act: event.act, arranged: event.arrangement.title } }),
+  checked: (view, event) => ({ ...view, focus: event.mid || view.focus }),
+  cells: (view, event) => ({ ...view, asserted: event, scene: { ...view.scene, cells: [...view.scene.cells, ...event.cells.map((one) => [event.act, ...one])], names: { ...view.scene.names, ...namesOf(view, event.mids) } } }),
+  ended: (view, event) => ({ ...view, scene: { ...view.scene, ended: event } }),
   told: (view, event) => ({ ...view, told: { title: event.title, text: event.text } }),
   sent: (view, event) => ({ ...view, focus: event.mid, messages: [...view.messages, fresh(view, event)] }),
   stored: (view, event) => message(view, event.mid, (one) => ({ stage: "stored", stored: event.envelope ?? one.left })),
@@ -42,16 +49,28 @@ const on = {
     checkpoint: event.checkpoint,
   }),
   measured: (view, event) => ({ ...view, matrix: { measured: event.matrix, mids: event.mids, keys: event.keys } }),
-  reset: (view) => ({ ...EMPTY, world: view.world, leaves: view.leaves, checkpoint: view.checkpoint }),
+  reset: (view) => ({ ...EMPTY, ...(view.home ?? left(view)) }),
 };
+
+/** What outlives a lesson: who is there, and the public log. */
+const left = ({ world, leaves, checkpoint }) => ({ world, leaves, checkpoint });
+
+/** Which message a scenario's name for it means: {name: {from, to, channel, service}}. */
+function namesOf(view, mids) {
+  const found = Object.entries(mids).map(([name, mid]) => [name, messageOf(view, mid)]);
+  return Object.fromEntries(found.filter(([, one]) => one).map(([name, { from, to, channel, service }]) => [name, { from, to, channel, service }]));
+}
 
 /** Return the view after one more entry. An event of a kind that this page does not know changes nothing. */
 export function reduce(view, entry) {
   const { event } = entry;
   const step = on[event.type] ?? ((same) => same);
-  const next = step({ ...view, now: entry.at, last: event, refused: event.type === "logged" ? view.refused : null }, event);
-  return event.type === "reset" ? { ...next, now: entry.at, last: event, began: entry.n } : next;
+  const next = step({ ...view, refused: event.type === "logged" ? view.refused : null }, event);
+  return { ...next, now: entry.at, last: event };
 }
+
+/** Whether time begins again with an event: what came before is no step any more. */
+export const begins = (event) => event.type === "reset" || event.type === "scene";
 
 /** Whether an event is a step of the lesson. Leaves of the log come with the act that they are about, X2 with its X3. */
 export const isStep = (event) => event.type !== "logged" && !(event.type === "copied" && event.kind === "X2");

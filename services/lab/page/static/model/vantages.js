@@ -3,7 +3,7 @@
 // The verdict is the measured one where the lab has attacked this very message (`measured: true`); before that it is the
 // declared rule of the channel, and the page says so. Names and ids are those of docs/spec/matrix.md.
 
-import { capital, customersOf, epochOf, granted } from "./all.js";
+import { capital, custodyOf, customersOf, epochOf, granted } from "./all.js";
 
 const NO_KEY = "It holds the envelope and no key that fits any of its locks.";
 const NEVER = "It never sees the message: neither the content nor the envelope.";
@@ -23,10 +23,14 @@ const customer = (name) => (one, view) =>
     ? yes("Its key server is one of the recipients: the employer reads enterprise mail.")
     : no(consumer(one) ? "Consumer messages have no lock of the customer’s." : "The lock is another customer’s.");
 
+function grantedFor(one, view) {
+  const pins = [one.from, one.to].map((name) => view.world.handsets.find((it) => it.name === name).pin);
+  return pins.some((pin) => granted(view, { pin, epoch: epochOf(one.ts) }));
+}
+
 function covered(one, view) {
   if (!consumer(one)) return no(NO_ENTERPRISE);
-  const pins = [one.from, one.to].map((name) => view.world.handsets.find((it) => it.name === name).pin);
-  return pins.some((pin) => granted(view, { pin, epoch: epochOf(one.ts) }))
+  return grantedFor(one, view)
     ? yes("A warrant covers this minute, the carrier granted its keys, and the copy was delivered.")
     : no("No grant covers it: no warrant for these two, not in this minute, or not inspected yet.");
 }
@@ -72,10 +76,35 @@ export function cellOf(view, vantage, mid) {
 }
 
 const reads = (cell) => cell.content === "reads";
+const USUAL = { consumer: "carrier", enterprise: "customer" }; // the custodies that the rules above are about
+const PEOPLE = { "other-subscriber": "mallory", "gateway-and-subscriber": "mallory", "other-employee": "ravi" };
+
+/** Say what the arrangement declares of a message: by the rules above, or by its own list of readers. */
+function declared(view, vantage, one) {
+  const { custody, who_reads: readers } = view.world.arrangement[one.channel];
+  if (custody === USUAL[one.channel] || vantage.id === "all" || vantage.id === "sender") return vantage.rule(one, view);
+  if (party(PEOPLE[vantage.id])(one)) return own(PEOPLE[vantage.id])(one);
+  const needsGrant = vantage.id.startsWith("auditor");
+  const itReads = readers.includes(needsGrant ? "auditor" : vantage.id) && (!needsGrant || granting(vantage, one, view));
+  return { reads: itReads, why: `${view.world.arrangement.title}: declared ${itReads ? "to read" : "not to read"} ${one.channel} messages in this arrangement.` };
+}
+
+const granting = (vantage, one, view) => ["auditor", "auditor-outside-window"].includes(vantage.id) && grantedFor(one, view);
+
+/** Return what a scenario has asserted of a message at the end of its act, or null. */
+function assertedOf(view, vantage, mid) {
+  const { cells = [], mids = {} } = view.asserted ?? {};
+  const found = cells.find(([whose, key]) => whose === vantage && mids[key] === mid);
+  if (!found) return null;
+  const itReads = found[2] === "reads";
+  return { reads: itReads, why: `Measured at the end of this act, as told: what it holds ${itReads ? "opens the message" : "does not open it"}.`, measured: true };
+}
 
 /** Say whether a vantage reads a message, and why: {reads, why, measured}. */
 export function verdict(view, vantage, one) {
-  const rule = vantage.rule(one, view);
+  const asserted = assertedOf(view, vantage.id, one.mid);
+  if (asserted) return asserted;
+  const rule = declared(view, vantage, one);
   const cell = cellOf(view, vantage.id, one.mid);
   if (cell === null || !["reads", "sealed"].includes(cell.content)) return { ...rule, measured: false };
   const why = cell.because || (reads(cell) === rule.reads ? rule.why : reads(cell) ? "The attack opened it: its derivation is in the matrix." : NO_KEY);

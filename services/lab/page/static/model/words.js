@@ -1,6 +1,6 @@
 // One title and one sentence for each step. Pure.
 
-import { capital, customerName, customersOf, grouped, epochOf, messageOf, minuteOf, serviceOf } from "./all.js";
+import { capital, custodyOf, customerName, customersOf, envelopeOf, grouped, epochOf, locksOf, messageOf, minuteOf, serviceOf } from "./all.js";
 
 const list = (names) => names.map(capital).join(" and ");
 const a = (noun) => (/^[aeiou]/i.test(noun) ? `an ${noun}` : `a ${noun}`);
@@ -14,31 +14,51 @@ const VERB = {
 };
 const ACT = { send: "The message is refused", apply: "The application is refused", decide: "The decision is refused", serve: "The warrant is turned away", inspect: "The inspection is refused", read: "The reading is refused", order: "The order is refused", revoke: "The device stays", rotate: "The key stays" };
 
+const USUAL = { consumer: "carrier", enterprise: "customer" };
+const locks = (view, one) => {
+  const all = locksOf(view, one.left).map((lock) => lock.text);
+  return all.length === 1 ? `one lock on it: ${all[0]}` : `${all.length} locks on it: ${all.join("; ")}`;
+};
+
+/** Locks on it that are nobody’s whom the classroom knows. */
+const strangers = (view, one) => locksOf(view, envelopeOf(one)).filter((lock) => !lock.holders.every(Boolean)).map((lock) => lock.kid);
+
 const say = {
-  world: () => ["The classroom", "Two lanes, one relay, one mailbox. Only the names on the locks differ."],
+  scene: (event) => [event.title, event.acts > 1 ? `A scenario in ${event.acts} acts, each in a world of its own. The classroom waits.` : "A scenario, in a world of its own. The classroom waits."],
+  boots: (event, view) => [view.scene.acts > 1 ? `Act ${event.act}: ${event.arrangement.title}` : event.arrangement.title, `${event.arrangement.says} Its world is starting: every party, seven handsets.`],
+  checked: (event) => [capital(event.what), `As told: ${event.found}.`],
+  cells: (event, view) => [view.scene.acts > 1 ? `Act ${event.act} is over, and measured` : "Measured at the end", `${event.cells.length} cells, attacked on the bytes that each party holds: all as told.`],
+  ended: (event) => (event.failed ? ["The scenario did not go as told", event.failed] : ["Who wins, and why", event.verdict]),
+  world: (event, view) => (view.scene ? ["The parties are up", `${event.arrangement.says}`] : ["The classroom", "Two lanes, one relay, one mailbox. Only the names on the locks differ."]),
   told: (event) => [event.title, event.text],
   sent: (event, view) => {
     const one = messageOf(view, event.mid);
     const title = `${capital(event.from)} writes ${capital(event.to)} ${a(serviceOf(event))}`;
+    if (custodyOf(view, one) !== USUAL[one.channel] || strangers(view, one).length) return [title, `The handset seals it and hangs ${locks(view, one)}.`];
     if (event.channel === "consumer")
       return [title, `The handset seals it and hangs one lock on it: the carrier’s key for ${capital(event.from)}, minute ${grouped(epochOf(one.ts))}.`];
     return [title, `The handset seals it for ${capital(event.to)}’s device and for ${list(customersOf(view, one))}’s own key server. No lock is the carrier’s.`];
   },
   stored: (event, view) => {
     const one = messageOf(view, event.mid);
-    if (one.channel === "consumer")
+    if (custodyOf(view, one) === "carrier")
       return [`The carrier adds a lock for ${capital(one.to)}`, "The relay shows it the header and the lock, never the content. It opens the content key, and locks the same key again."];
+    if (one.left !== envelopeOf(one)) return ["The relay has changed it", `Other bytes wait in the mailbox than left the handset: ${grouped(one.left.length)} left, ${grouped(envelopeOf(one).length)} wait.`];
     return ["Nobody stands in between", `The relay forwards it untouched: ${grouped(one.left.length)} bytes left the handset, the same ${grouped(one.left.length)} wait in the mailbox.`];
   },
   copied: (event, view) => {
     const one = messageOf(view, event.mid);
-    const end = one.channel === "consumer" ? "The carrier keeps the copy sealed." : "It is sealed, and no key of the carrier’s fits.";
+    const end = custodyOf(view, one) === "carrier" ? "The carrier keeps the copy sealed." : "It is sealed, and no key of the carrier’s fits.";
     return [`A copy goes to the carrier, for the warrant on ${target(view, event.jti)}`, `Metadata (X2) and the envelope as it stands (X3), over TLS. ${end}`];
   },
   opened: (event, view) => {
     const one = messageOf(view, event.mid);
     if (event.unreadable) return [`${capital(event.by)} cannot open it`, `The handset says ${event.unreadable}.`];
+    if (custodyOf(view, one) === "global") return [`${capital(event.by)} reads it`, "The handset opens it with the one key and acknowledges; the mailbox is empty again. Every other handset’s key would have opened it, too."];
+    if (custodyOf(view, one) !== USUAL[one.channel]) return [`${capital(event.by)} reads it`, "The handset opens its own lock and acknowledges; the mailbox is empty again."];
     if (one.channel === "consumer") return [`${capital(event.by)} reads it`, "The handset opens its own lock and acknowledges; the mailbox is empty again. The carrier’s key would have opened it, too."];
+    const ghosts = strangers(view, one);
+    if (ghosts.length) return [`${capital(event.by)} reads it`, `The handset opens its own lock, and warns of nothing. Besides the two and ${list(customersOf(view, one))}, whoever has the key of ${ghosts.join(", ")} can read it.`];
     return [`${capital(event.by)} reads it`, `The handset opens its own lock and checks the sender’s signature inside. Besides the two, only ${list(customersOf(view, one))} can read it.`];
   },
   applied: (event) => [

@@ -23,7 +23,7 @@ export function Handset({ first, second }) {
       <span class="who">${describe(view, person)}</span>
     </header>
     <${Messages} seen=${seen} owner=${owner} view=${view} />
-    <${Composer} key=${owner} person=${person} view=${view} to=${owner === first ? second : first} />
+    ${view.scene ? null : html`<${Composer} key=${owner} person=${person} view=${view} to=${owner === first ? second : first} />`}
   </section>`;
 }
 

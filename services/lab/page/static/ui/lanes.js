@@ -7,13 +7,14 @@ import { messageOf } from "../model/all.js";
 import { Button } from "./icons.js";
 import { Handset } from "./handset.js";
 import { Peek } from "./peek.js";
+import { Ending } from "./scenarios.js";
 import { Stage } from "./stage.js";
 
 export function Lanes() {
   const view = now.value;
   const focus = view.focus ? messageOf(view, view.focus) : null;
   return html`<div class="lanes">
-    <div class="hero"><${Stage} /><div class="under">${focus ? html`<${Peek} one=${focus} />` : html`<${Start} />`}</div></div>
+    <div class="hero">${view.scene?.ended && html`<${Ending} scene=${view.scene} />`}<${Stage} /><div class="under">${focus ? html`<${Peek} one=${focus} />` : view.scene ? null : html`<${Start} />`}</div></div>
     ${view.world && html`<div class="handsets"><${Handset} first="alice" second="bob" /><${Handset} first="priya" second="quentin" /></div>`}
   </div>`;
 }

@@ -14,7 +14,7 @@ export function Ledger() {
   const [chosen, setChosen] = useState(null);
   const leaves = view.leaves.map((text, index) => ({ index, text, leaf: JSON.parse(text) })).slice(-SHOWN);
   const index = chosen !== null && chosen < view.leaves.length ? chosen : view.leaves.length - 1;
-  if (leaves.length === 0) return html`<p class="panel empty">Nothing has been logged yet. Apply for a warrant, and the court logs that before it does anything else.</p>`;
+  if (leaves.length === 0) return html`<p class="panel empty">Nothing has been logged ${view.scene ? "so far in this act." : "yet. Apply for a warrant, and the court logs that before it does anything else."}</p>`;
   return html`<div class="ledger">
     <section class="panel leaves" aria-labelledby="leaves"><h2 id="leaves">The public ledger</h2><p class="lead">Anybody may read it. It says that something was done, by whom and when, and names no target: the warrant is a salted commitment.</p>
       <table><thead><tr><th scope="col">Leaf</th><th scope="col">When</th><th scope="col">What</th><th scope="col">Who</th><th scope="col">Commitment</th></tr></thead>
@@ -37,7 +37,7 @@ function Proof({ index, view }) {
   return html`<pre class="leaf">${altered ? marked(text, view.leaves[index]) : text}</pre>
     <p class="acts"><${Button} words=${altered ? "Put it back" : "Alter one byte"} aria-pressed=${String(altered)} onClick=${() => setAltered(!altered)} /></p>
     ${done && html`<ul class="checks">${done.checks.map((one) => html`<li key=${one.text} class=${one.ok ? "ok" : one.ok === null ? "unknown" : "bad"}><${Icon} name=${one.ok ? "yes" : "no"} /><span><strong>${one.ok ? "holds" : one.ok === null ? "not checked" : "fails"}</strong> ${one.text}</span></li>`)}</ul>
-      <h3>The path to the root</h3><${Path} done=${done} />
+      ${view.scene ? null : html`<h3>The path to the root</h3><${Path} done=${done} />`}
       <details><summary>The checkpoint, as signed</summary><pre class="note">${view.checkpoint}</pre></details>`}`;
 }
 
@@ -58,13 +58,13 @@ const Path = ({ done }) => html`<ol class="path">
 async function verifyLeaf(view, index, text) {
   const note = readNote(view.checkpoint);
   const leaf = await leafHash(text);
-  const proof = await ask("prove", { index, size: note.size });
+  const proof = view.scene ? null : await ask("prove", { index, size: note.size });
   const replayed = proof && (await replay(leaf, index, note.size, proof.proof.map(unb64)));
   const same = (bytes) => bytes && hex(bytes) === hex(note.root);
   const whole = await rootOf(view.leaves.with(index, text));
   const { log_vkey: log, witness_vkey: witness } = view.world;
   return { note, leaf, replayed, checks: [
-    { ok: same(replayed?.root) ?? false, text: `The ledger’s inclusion proof leads from this leaf to the signed root, in ${proof?.proof.length ?? 0} hashes.` },
+    view.scene ? { ok: null, text: "An inclusion proof: this ledger ends with the scenario’s world, so none is asked for." } : { ok: same(replayed?.root) ?? false, text: `The ledger’s inclusion proof leads from this leaf to the signed root, in ${proof?.proof.length ?? 0} hashes.` },
     { ok: same(whole), text: `All ${note.size} leaves, hashed again here, give the same root.` },
     signature(await signedBy(view.checkpoint, log), "The checkpoint is signed by the log"),
     signature(await signedBy(view.checkpoint, witness), "and cosigned by the witness, another party"),

@@ -13,11 +13,12 @@ export function Matrix() {
   const view = now.value;
   if (!view.world) return null;
   const table = view.matrix ? measured(view) : declared(view);
+  if (table.columns.length === 0 && view.scene) return html`<p class="panel empty">The matrix has a column for each message, and the scenario has sent none so far.</p>`;
   if (table.columns.length === 0) return html`<div class="panel empty"><p>The matrix has a column for each message, and nothing has been sent yet.</p><p><${Button} class="primary" icon="play" words="Play the story" onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")} /></p></div>`;
   return html`<div class=${`matrix ${cell.value ? "split" : ""}`}>
     <section class="panel" aria-labelledby="matrix">
-      <div class="top"><h2 id="matrix">Who reads what</h2><p class="lead">${table.measured ? html`Measured on the bytes that each party holds. <${Agreement} view=${view} />` : "Declared: the rules of each lane. Measuring attacks the bytes that each party holds."}</p>
-      <${Button} class="primary" icon="eye" words=${table.measured ? "Measure again" : "Measure"} onClick=${() => act("measure", {}, "Attacking memory, disks, links and answers …")} /></div>
+      <div class="top"><h2 id="matrix">Who reads what</h2><p class="lead">${table.measured ? html`Measured on the bytes that each party holds. <${Agreement} view=${view} />` : view.scene ? "Declared in this arrangement; at the end of the act the scenario’s own cells are measured, and marked." : "Declared: the rules of each lane. Measuring attacks the bytes that each party holds."}</p>
+      ${view.scene ? null : html`<${Button} class="primary" icon="eye" words=${table.measured ? "Measure again" : "Measure"} onClick=${() => act("measure", {}, "Attacking memory, disks, links and answers …")} />`}</div>
       <div class="scroll" tabindex="0" role="region" aria-label="Matrix"><${Table} table=${table} /></div>
     </section>
     ${cell.value && html`<${Derivation} view=${view} table=${table} />`}
@@ -60,7 +61,7 @@ function Table({ table }) {
 }
 
 function Cell({ it, id, measured: really }) {
-  if (!really) return html`<${Verdict} reads=${it.reads} />`;
+  if (!really) return html`<${Verdict} reads=${it.reads} />${it.measured && html`<small class="source">measured</small>`}`;
   if (!it) return html`<span class="unmeasured">not measured</span>`;
   const agreed = it.declared === it.content && it.closure === it.content;
   return html`<button type="button" class="cell" aria-pressed=${String(cell.value === id)} onClick=${() => (cell.value = cell.value === id ? null : id)}>

@@ -10,14 +10,15 @@ import { Button, Icon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { Ledger } from "./ledger.js";
 import { Matrix } from "./matrix.js";
+import { Banner, Scenarios } from "./scenarios.js";
 import { Timeline } from "./timeline.js";
 import { Warrants } from "./warrants.js";
 
-const VIEWS = { lanes: ["Lanes", Lanes], bytes: ["Bytes", Bytes], warrants: ["Warrants", Warrants], log: ["Ledger", Ledger], matrix: ["Matrix", Matrix] };
+const VIEWS = { lanes: ["Lanes", Lanes], bytes: ["Bytes", Bytes], warrants: ["Warrants", Warrants], log: ["Ledger", Ledger], matrix: ["Matrix", Matrix], scenarios: ["Scenarios", Scenarios] };
 
 export function Page() {
   const [, View] = VIEWS[view.value];
-  return html`<div class="page">
+  return html`<div class=${`page ${now.value.scene ? "playing" : ""}`}>
     <a class="skip" href="#main" onClick=${skip}>To the lesson</a>
     <header>
       <h1>intercept-tiers <small>the glass box</small></h1>
@@ -30,6 +31,7 @@ export function Page() {
         <${Button} icon="help" label="Help (?)" onClick=${() => (help.value = true)} />
       </div>
     </header>
+    <${Banner} />
     <main id="main" tabindex="-1" class=${`view-${view.value}`}><${View} /></main>
     <${Notice} />
     <footer><${Timeline} /></footer>

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { as, event, now, playing, still, step, vantage } from "../state.js";
-import { capital, copying, envelopeOf, grouped, holdings, locksOf, messageOf } from "../model/all.js";
+import { capital, copying, custodyOf, envelopeOf, grouped, holdings, locksOf, messageOf } from "../model/all.js";
 import { verdict } from "../model/vantages.js";
 import { Box, Copy, Letter } from "./drawing.js";
 import { places } from "./places.js";
@@ -22,15 +22,16 @@ export function useNarrow() {
   return narrow;
 }
 
+const CARRIER_HOLDS = { carrier: "master key", global: "the one key", split: "half of a key", customer: "no key", device: "no key" };
 const STOP = { sent: "relay", stored: "mailbox", opened: "to" };
 const VIA = {
   sent: () => ["from", "relay"],
-  stored: (one) => (one.channel === "consumer" ? ["relay", "carrier", "mailbox"] : ["relay", "mailbox"]),
+  stored: (one, view) => (custodyOf(view, one) === "carrier" ? ["relay", "carrier", "mailbox"] : ["relay", "mailbox"]),
   opened: () => ["mailbox", "to"],
 };
 const ACTS = {
   sent: (it) => [`${it.channel}.from`, "relay"],
-  stored: (it) => (it.channel === "consumer" ? ["relay", "carrier", "mailbox"] : ["relay", "mailbox"]),
+  stored: (it, view) => (it.channel && custodyOf(view, it) === "carrier" ? ["relay", "carrier", "mailbox"] : ["relay", "mailbox"]),
   opened: (it) => ["mailbox", `${it.channel}.to`],
   copied: () => ["relay", "carrier"],
   applied: () => ["court", "ledger"],
@@ -67,7 +68,7 @@ function Ground({ place, view, focus, narrow }) {
   const { boxes } = place;
   const what = event.value ?? {};
   const rows = focus ? Object.fromEntries(holdings(view, focus).map((row) => [row.id, row])) : {};
-  const acts = new Set(ACTS[what.type]?.(focus ?? {}) ?? []);
+  const acts = new Set(ACTS[what.type]?.(focus ?? {}, view) ?? []);
   const party = (id, title, note, see, extra = {}) => {
     const here = boxesHere(focus).has(id);
     const choose = () => (as.value = here ? "all" : see);
@@ -76,6 +77,7 @@ function Ground({ place, view, focus, narrow }) {
   const knows = vantage.value.warrants;
   const copies = view.messages.filter((one) => one.copies.length).length;
   const tasks = copying(view).map((one) => capital(one.target));
+  const customer = narrow ? "a customer" : view.world.arrangement.enterprise.custody === "customer" ? "its own key server" : "no key that fits";
   return html`<g>
     ${Object.entries(place.lanes).map(([lane, it]) => html`<g class=${`lane ${lane}`}>
       <line x1=${it.line[0]} y1=${it.line[1]} x2=${it.line[2]} y2=${it.line[3]} />
@@ -86,11 +88,11 @@ function Ground({ place, view, focus, narrow }) {
     ${party("auditor", "Auditor", knows ? auditorNote(view, narrow) : "", "auditor")}
     ${party("ledger", narrow ? "Ledger" : "Public ledger", count(view.leaves.length, "leaf", "leaves"), "ledger")}
     ${party("relay", "Relay", knows && tasks.length ? `copies ${tasks.join(", ")}` : "holds no key", "gateway")}
-    ${party("carrier", "Carrier", knows && copies ? count(copies, "copy", "copies") : "master key", "operator", { tag: "low" })}
+    ${party("carrier", "Carrier", knows && copies ? count(copies, "copy", "copies") : CARRIER_HOLDS[view.world.arrangement.consumer.custody], "operator", { tag: "low" })}
     <${Box} at=${boxes.nobody} title="Nobody" note="nothing stands here" tag="low" ghost=${true} />
     ${party("mailbox", "Mailbox", "holds no key", "store")}
-    ${party("acme", "Acme", narrow ? "a customer" : "its own key server", "customer")}
-    ${party("globex", "Globex", narrow ? "a customer" : "its own key server", "other-customer")}
+    ${party("acme", "Acme", customer, "customer")}
+    ${party("globex", "Globex", customer, "other-customer")}
   </g>`;
 }
 
@@ -110,7 +112,7 @@ function boxesHere(focus) {
 
 function linked(id, what, focus, view) {
   if (!id.includes(".")) return LINKS[what.type]?.includes(id) ?? false;
-  if (!focus || focus.channel !== "enterprise") return false;
+  if (!focus || focus.channel !== "enterprise" || custodyOf(view, focus) !== "customer") return false; // else no journal
   const [customer, end] = id.split(".");
   const person = view.world.handsets.find((one) => one.name === (end === "from" ? focus.from : focus.to));
   return view.world.customers[person.org] === customer && (end === "from" || focus.stage === "opened");
@@ -128,14 +130,14 @@ function Lane({ lane, place, view, focus }) {
     const id = `${lane}.${end}`;
     const empty = end === "from" ? "a handset writes" : "a handset reads";
     return html`<${Box} at=${place.boxes[id]} title=${name ? capital(name) : "Handset"} note=${name ? (end === "from" ? "wrote it" : one.stage === "opened" ? "" : "handset") : empty} tag="low" lit=${keys.has(name)} here=${here.has(id)}
-      acts=${current && (ACTS[what.type]?.(one) ?? []).includes(id)} quiet=${!current && Boolean(one)} choose=${() => (as.value = here.has(id) ? "all" : end === "from" ? "sender" : "receiver")} says=${end === "from" ? "the sender" : "the receiver"} />`;
+      acts=${current && (ACTS[what.type]?.(one, view) ?? []).includes(id)} quiet=${!current && Boolean(one)} choose=${() => (as.value = here.has(id) ? "all" : end === "from" ? "sender" : "receiver")} says=${end === "from" ? "the sender" : "the receiver"} />`;
   };
   return html`<g class=${current ? "now" : "before"}>${device("from")}${device("to")}${one && html`<${Travelling} one=${one} stations=${stations} place=${place} view=${view} current=${current} what=${what} />`}</g>`;
 }
 
 function Travelling({ one, stations, place, view, current, what }) {
   const moving = current && ["sent", "stored", "opened"].includes(what.type);
-  const route = (moving ? VIA[one.stage](one) : [STOP[one.stage]]).map((stop) => stations[stop]);
+  const route = (moving ? VIA[one.stage](one, view) : [STOP[one.stage]]).map((stop) => stations[stop]);
   const { reads } = verdict(view, vantage.value, one);
   const locks = locksOf(view, envelopeOf(one));
   const opens = (lock) => one.stage === "opened" && lock.holders.includes(one.to);

@@ -1,7 +1,7 @@
 // Time: one sentence a step, and every way through the steps.
 
 import { html } from "../vendor/preact.js";
-import { go, last, log, playing, step, toggle, words, grown } from "../state.js";
+import { go, last, log, now, playing, step, toggle, words, grown } from "../state.js";
 import { act } from "../feed.js";
 import { Button } from "./icons.js";
 
@@ -22,7 +22,7 @@ export function Timeline() {
         <${Chapters} />
       </div>
       <p class="where">${step.value + 1}<span> of ${end + 1}</span>${playing.value && step.value >= end ? html` <em>live</em>` : ""}</p>
-      <${Button} icon="again" words="Reset" label="Begin the lesson again" onClick=${() => act("reset")} />
+      ${now.value.scene ? null : html`<${Button} icon="again" words="Reset" label="Begin the lesson again" onClick=${() => act("reset")} />`}
     </div>`;
 }
 
@@ -30,7 +30,7 @@ export function Timeline() {
 function Chapters() {
   grown.value;
   const end = Math.max(last.value, 1);
-  const told = log.steps.map((n, at) => [at, log.entries[n].event]).filter(([, event]) => event.type === "told" || event.type === "measured");
+  const told = log.steps.map((n, at) => [at, log.entries[n].event]).filter(([, event]) => ["told", "measured", "boots"].includes(event.type));
   return html`<svg class="chapters" viewBox="0 0 1000 6" preserveAspectRatio="none" aria-hidden="true">
     ${told.slice(0, 60).map(([at]) => html`<rect key=${at} x=${(at / end) * 998} y="0" width="2" height="6" />`)}
   </svg>`;

@@ -11,7 +11,7 @@ export function Warrants() {
   const view = now.value;
   if (!view.world) return null;
   return html`<div class="desk">
-    <section class="panel apply" aria-labelledby="apply"><h2 id="apply">Apply for a warrant</h2><${Apply} view=${view} /><${TurnClock} view=${view} /></section>
+    <section class="panel apply" aria-labelledby="apply"><h2 id="apply">Apply for a warrant</h2>${view.scene ? html`<p class="lead">These warrants are the scenario’s. Go back to the classroom to apply for one of your own.</p>` : html`<${Apply} view=${view} /><${TurnClock} view=${view} />`}</section>
     <section class="standing" aria-labelledby="standing"><h2 id="standing">Warrants</h2>
       ${vantage.value.warrants ? html`<${List} view=${view} />` : html`<p class="panel empty">${vantage.value.title} does not know that there is a warrant, or on whom. In the public ledger it sees that something was sealed, by whom and when, and not about whom.</p>`}
     </section>
@@ -41,7 +41,7 @@ function Apply({ view }) {
 const TurnClock = ({ view }) => html`<div class="turn"><p>Classroom time <time>${clockOf(view.now)}</time></p><${Button} icon="clock" words="Turn to the next minute" onClick=${() => act("turn", { minutes: 1 })} /></div>`;
 
 function List({ view }) {
-  if (view.warrants.length === 0) return html`<p class="panel empty">None yet. A warrant takes five acts: the applicant signs, the judge signs, the carrier is served, a minute passes, the auditor inspects.</p>`;
+  if (view.warrants.length === 0) return html`<p class="panel empty">None${view.scene ? " so far" : " yet"}. A warrant takes five acts: the applicant signs, the judge signs, the carrier is served, a minute passes, the auditor inspects.</p>`;
   return html`<ol class="warrants">${view.warrants.toReversed().map((one) => html`<${Warrant} key=${one.jti} one=${one} view=${view} />`)}</ol>`;
 }
 
@@ -64,7 +64,7 @@ function Warrant({ one, view }) {
     <div class="top"><h3>${capital(one.target)}</h3><span class=${`status ${active ? "active" : ""}`}>${active ? "copying now" : one.status}</span><span class="window">${minuteOf(window.from)} – ${minuteOf(window.until)}, ${services.join(" and ")}</span></div>
     <ol class="progress" aria-label="How far it has come">${STEPS.map((name, at) => html`<li key=${name} class=${at < done ? "done" : ""}>${at < done && html`<${Icon} name="yes" />`}${name}</li>`)}</ol>
     <p class="facts">${one.served && html`In the ledger as leaf ${one.leaf}. `}${copies > 0 && html`<strong>${copies}</strong> ${copies === 1 ? "message" : "messages"} copied to the carrier. `}<code>${one.liid}</code></p>
-    <${Acts} one=${one} view=${view} done=${done} />
+    ${view.scene ? null : html`<${Acts} one=${one} view=${view} done=${done} />`}
     ${one.inspections.map((found, at) => html`<${Findings} key=${at} found=${found} view=${view} />`)}
   </li>`;
 }

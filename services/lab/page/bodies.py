@@ -1,0 +1,93 @@
+"""What the acts of a running classroom are told: one body for each `/api/<name>` that takes one. Pure."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from services.wire.api.enterprise import Reason
+from services.wire.envelope import Channel, Service
+from services.wire.warrant import Window
+
+MAX_MINUTES = 24 * 60
+
+
+class SendNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`send`."""
+
+    sender: str
+    to: str
+    channel: Channel
+    service: Service
+    text: str
+    subject: str = ""
+
+
+class ApplyFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`apply`: a warrant on a handset for so many minutes, from now or `after` minutes later."""
+
+    target: str
+    services: tuple[Service, ...]
+    minutes: Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
+    after: Annotated[int, Meta(ge=0, le=MAX_MINUTES)] = 0
+
+
+class Warrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`decide` (`verb`), `serve` and `inspect` name a warrant; `inspect` may name a window (ms since 1970)."""
+
+    jti: str
+    verb: str = ""
+    reason: str = ""
+    start: int | None = None
+    until: int | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`turn`: the classroom clock, minutes forward."""
+
+    minutes: int
+
+
+class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`read`: a customer's own message."""
+
+    org: str
+    mid: str
+
+
+class OrderFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`order`: one message (`mid`), or what a handset sent and received within `window` (ms since 1970)."""
+
+    org: str
+    reference: str
+    reason: Reason
+    mid: str | None = None
+    handset: str | None = None
+    window: Window | None = None
+
+
+class RevokeDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`revoke`: a device of a customer's own."""
+
+    org: str
+    handset: str
+
+
+class RotateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`rotate`: a customer's key; `destroy` is the kill switch."""
+
+    org: str
+    destroy: bool = False
+
+
+class Play(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`scenario`: one of `scenarios`, by name."""
+
+    name: str
+
+
+class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`prove`: that a leaf stands in the tree of `size` leaves."""
+
+    index: Annotated[int, Meta(ge=0)]
+    size: Annotated[int, Meta(ge=0)]

@@ -1,0 +1,112 @@
+"""A scenario before the page: the audience of `services.lab.scenario` that writes everything down on the page's log.
+
+Its worlds are its own. The classroom waits meanwhile, and is left as it was.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import Enum
+from typing import TypeVar
+
+from services.lab.desk import Desk
+from services.lab.page import events
+from services.lab.page.feed import Feed
+from services.lab.page.watched import WatchedDesk, watched
+from services.lab.scenario import Audience, Part, Result, Scenario, Stage, Tell, run
+from services.wire.errors import Conflict, TiersError
+
+T = TypeVar("T")
+
+
+class SeenStage(Stage):
+    """A stage whose checks are seen, too."""
+
+    def __init__(self, desk: WatchedDesk, tell: Tell) -> None:
+        super().__init__(desk, tell)
+        self._feed = desk.feed
+
+    def check(self, what: str, found: T, told: T) -> T:
+        """See `Stage`."""
+        super().check(what, found, told)
+        self._feed.append(events.Checked(what, words(found)))
+        return found
+
+    def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:
+        """See `Stage`."""
+        super().show(who, key, opened, text)
+        self._feed.append(events.Checked(f"{who} opens {key}", words(opened), self.messages[key].mid))
+
+
+class OnThePage(Audience):
+    """The page watches. Once `stop` is set, the scenario ends at its next sentence.
+
+    It is not cancelled: a world that is cancelled while it boots would leave processes behind.
+    """
+
+    def __init__(self, feed: Feed, stop: asyncio.Event) -> None:
+        super().__init__(self._told)
+        self._feed = feed
+        self._stop = stop
+
+    def _told(self, title: str, text: str) -> None:
+        self._go_on()
+        self._feed.append(events.Told(title, text))
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise Conflict("scenario.stopped", "Play it again from the beginning: it was stopped.")
+
+    def begins(self, part: Part) -> None:
+        """See `Audience`."""
+        self._go_on()
+        self._feed.append(events.Boots(part.number, events.declared_by(part.arrangement)))
+
+    @asynccontextmanager
+    async def stage(self, desk: Desk, _part: Part) -> AsyncIterator[Stage]:
+        """See `Audience`."""
+        async with watched(desk, self._feed) as seen:
+            try:
+                yield SeenStage(seen, self.tell)
+            finally:
+                self._stop_the_clock()
+
+    def ends(self, part: Part, stage: Stage, cells: list[tuple[str, str, str]]) -> None:
+        """See `Audience`."""
+        mids = {key: sent.mid for key, sent in stage.messages.items()}
+        self._feed.append(events.Cells(part.number, tuple(cells), mids))
+
+    def _stop_the_clock(self) -> None:
+        now = self._feed.clock()  # the act's own clock goes with its world
+        self._feed.clock = lambda: now
+
+
+async def play_on(feed: Feed, scenario: Scenario, stop: asyncio.Event | None = None) -> Result:
+    """Play a scenario on the page's log, to its verdict or to what went wrong; raises `Ours` if it is not as told."""
+    audience = OnThePage(feed, stop or asyncio.Event())
+    feed.append(events.Scene(scenario.name, scenario.title, len(scenario.acts)))
+    failed = "It was stopped before its end. The terminal of the classroom says why."
+    try:
+        result = await run(scenario, audience)
+        failed = ""
+    except TiersError as error:
+        failed = f"{error.detail} ({error.code})"
+        raise
+    finally:
+        told = (scenario.verdict, scenario.caught, scenario.unknown, scenario.sources)
+        feed.append(events.Ended(*told, failed))
+    return result
+
+
+def words(found: object) -> str:
+    """Return what a check found, as a page says it."""
+    match found:
+        case None:
+            return "nothing"
+        case bool():
+            return "yes" if found else "no"
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(map(words, found)) or "none"
+        case bytes():
+            return found.decode(errors="replace")
+    return str(found.value if isinstance(found, Enum) else found)
