@@ -85,6 +85,9 @@ async def start_party(name: str, command: Sequence[str], environ: Mapping[str, s
                 await stop(child)
                 tail = log.read_text(encoding="utf-8", errors="replace").strip()[-600:]
                 raise Ours("lab.start", f"Read {log}: {name} did not start. It said: {tail or 'nothing'}")
+        except asyncio.CancelledError:
+            await stop(child, signal.SIGKILL)  # whoever cancels does not know of it yet
+            raise
         finally:
             for task in (ready, ended):
                 task.cancel()

@@ -117,7 +117,7 @@ async def test_an_earlier_act_is_seen_in_its_own_arrangement(page: Seen) -> None
 
     await back_to(page, "One leaked key opens target")
     assert ["one key", "for everybody"] == await locks(page)
-    assert "act 1 of 2: One global key" in await page.page.inner_text(".scene")
+    assert "act 1 of 2, arrangement: One global key" in await page.page.inner_text(".scene")
     assert "READS" in await page.page.inner_text(".peek .head")
     assert "declared to read" in await page.page.inner_text(".peek .why")
     await back_to(page, load("canada-clemenza").title)

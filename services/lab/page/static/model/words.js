@@ -2,6 +2,10 @@
 
 import { capital, custodyOf, customerName, customersOf, envelopeOf, grouped, epochOf, locksOf, messageOf, minuteOf, serviceOf } from "./all.js";
 
+const messageNamed = (view, found) => {
+  const one = messageOf(view, found);
+  return one ? `${capital(one.from)}’s ${serviceOf(one)} to ${capital(one.to)}` : found;
+};
 const list = (names) => names.map(capital).join(" and ");
 const a = (noun) => (/^[aeiou]/i.test(noun) ? `an ${noun}` : `a ${noun}`);
 const target = (view, jti) => capital(view.warrants.find((one) => one.jti === jti)?.target ?? "somebody");
@@ -26,7 +30,7 @@ const strangers = (view, one) => locksOf(view, envelopeOf(one)).filter((lock) =>
 const say = {
   scene: (event) => [event.title, event.acts > 1 ? `A scenario in ${event.acts} acts, each in a world of its own. The classroom waits.` : "A scenario, in a world of its own. The classroom waits."],
   boots: (event, view) => [view.scene.acts > 1 ? `Act ${event.act}: ${event.arrangement.title}` : event.arrangement.title, `${event.arrangement.says} Its world is starting: every party, seven handsets.`],
-  checked: (event) => [capital(event.what), `As told: ${event.found}.`],
+  checked: (event, view) => [capital(event.what), `As told: ${messageNamed(view, event.found)}.`],
   cells: (event, view) => [view.scene.acts > 1 ? `Act ${event.act} is over, and measured` : "Measured at the end", `${event.cells.length} cells, attacked on the bytes that each party holds: all as told.`],
   ended: (event) => (event.failed ? ["The scenario did not go as told", event.failed] : ["Who wins, and why", event.verdict]),
   world: (event, view) => (view.scene ? ["The parties are up", `${event.arrangement.says}`] : ["The classroom", "Two lanes, one relay, one mailbox. Only the names on the locks differ."]),

@@ -28,7 +28,7 @@ function Group({ title, lead, all, scene }) {
   return html`<section class="panel"><h2>${title}</h2><p class="lead">${lead}</p>
     <ol class="catalogue">${all.map((one) => html`<li key=${one.name} class=${scene?.name === one.name ? "chosen" : ""}>
       <span>${one.title}</span><span class="acts">${one.acts > 1 ? `${one.acts} acts` : ""}</span>
-      <${Button} icon="play" words="Play" label=${`Play ${one.name}`} disabled=${Boolean(scene && !scene.ended)} onClick=${() => begin(one)} /></li>`)}</ol>
+      <${Button} icon="play" words="Play" label=${`Play ${one.name}`} aria-label=${`Play ${one.name}`} disabled=${Boolean(scene && !scene.ended)} onClick=${() => begin(one)} /></li>`)}</ol>
   </section>`;
 }
 
@@ -47,7 +47,7 @@ export const leave = () => act("reset");
 export function Banner() {
   const { scene } = now.value;
   if (!scene) return null;
-  const part = scene.act === 0 ? "" : scene.acts > 1 ? `act ${scene.act} of ${scene.acts}: ${scene.arranged}` : scene.arranged;
+  const part = scene.act === 0 ? "" : scene.acts > 1 ? `act ${scene.act} of ${scene.acts}, arrangement: ${scene.arranged}` : `arrangement: ${scene.arranged}`;
   return html`<aside class="scene" aria-label="Scenario"><p><strong>${scene.title}</strong>${part && html`<span>${part}</span>`}</p>
     <${Button} words="Back to the classroom" onClick=${leave} /></aside>`;
 }
