@@ -107,6 +107,14 @@ async def stop(child: Child, number: signal.Signals = signal.SIGTERM) -> None:
         await child.process.wait()
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started (Linux; elsewhere none)."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except OSError:
+        return []
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports of the loopback address that are free now; raises `Ours` if there are not so many.
 

@@ -15,6 +15,7 @@ import pytest
 from pki import issue
 
 from gateway.store import connect
+from services.lab.processes import children_of
 from services.wire.api.gateway import RegisterDevice
 from services.wire.chassis.tls import device_context
 from services.wire.encoding import b64u
@@ -183,9 +184,7 @@ async def test_a_wrong_setting_ends_the_process_with_one_sentence(tmp_path: Path
 
 
 def workers_of(process: Process) -> set[int]:
-    return {
-        int(pid) for pid in Path(f"/proc/{process.child.pid}/task/{process.child.pid}/children").read_text().split()
-    }
+    return set(children_of(process.child.pid))
 
 
 async def workers_are(process: Process, true: Callable[[set[int]], bool]) -> set[int]:

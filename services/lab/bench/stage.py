@@ -16,7 +16,7 @@ import uuid_utils
 from services.lab import store as store_module
 from services.lab.bench.load import Member, Result, Spec
 from services.lab.cast import APPLICANT, JUDGE, OPERATOR, party
-from services.lab.processes import Child, base_environ, free_ports, start_party, stop
+from services.lab.processes import Child, base_environ, children_of, free_ports, start_party, stop
 from services.lab.world import As, World, booted
 from services.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
 from services.wire.api.court import Apply, Decide, Entry
@@ -129,7 +129,7 @@ class Stage:
             return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
         store = self.world.store.child
         gateway, carrier = self.world.children["gateway"].pid, self.world.children["carrier"].pid
-        relays = {f"relay {number}": pid for number, pid in enumerate(_children(gateway), 1)} or {"relay": gateway}
+        relays = {f"relay {number}": pid for number, pid in enumerate(children_of(gateway), 1)} or {"relay": gateway}
         return relays | {"carrier": carrier} | ({"store": store.pid} if store else {})
 
     def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool) -> Spec:
@@ -150,14 +150,6 @@ class Stage:
         asked = RegisterDevice(sign.public.jwk())
         await self.customer.peer("gateway").ask("PUT", f"/v1/devices/{pin}", Done, asked)
         return _member(pin, sign, ())
-
-
-def _children(pid: int) -> list[int]:
-    """Return the processes that a process has started (Linux; elsewhere none)."""
-    try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    except OSError:
-        return []
 
 
 async def _several(make: Callable[[int], Awaitable[Member]], numbers: range) -> tuple[Member, ...]:

@@ -10,12 +10,20 @@ E = Channel.ENTERPRISE
 BES = ((E,), BOTH)
 
 
+MAIL = Note("priya", "quentin", E, Service.BBM, "The Karachi office signs the lease on Monday")
+
+
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
-    pta = Regulator.appear(desk, "pta")
-    mail = Note("priya", "quentin", E, Service.BBM, "The Karachi office signs the lease on Monday")
+    pta = Regulator.appear(stage.desk, "pta")
+    await _ordered(stage, pta)
+    await _suspended(stage, pta)
+    await _withdrawn(stage, pta)
+
+
+async def _ordered(stage: Stage, pta: Regulator) -> None:
+    tell = stage.tell
     tell("An ordinary day", "Priya writes Quentin over the enterprise server. The relay forwards what it cannot open.")
-    await stage.send("bes-bbm", mail)
+    await stage.send("bes-bbm", MAIL)
 
     tell("July 2015", "The regulator directs operators to close BES connections from 30 November, on security reasons.")
     first = await pta.suspend("PTA/2015/07", *BES, minutes=5)
@@ -30,6 +38,9 @@ async def _play(stage: Stage) -> None:
     tell("The demand", 'By BlackBerry\'s account: "every BES e-mail and BES BBM message".')
     tell("The answer", f"Nobody here holds a key. The last message's recipients, all of them: {', '.join(kids)}.")
 
+
+async def _suspended(stage: Stage, pta: Regulator) -> None:
+    desk, tell = stage.desk, stage.tell
     tell("30 November", "BlackBerry announces that it will leave the country. The date has moved to 30 December.")
     await pta.suspend("PTA/2015/11", *BES, minutes=2, lifts="PTA/2015/07")
     await desk.offline("quentin")
@@ -42,12 +53,15 @@ async def _play(stage: Stage) -> None:
     )
     desk.world.clock.turn(2)
     await desk.online("quentin")
-    refusal = await stage.refused("a message after the date", "order.suspended", desk.send(mail))
+    refusal = await stage.refused("a message after the date", "order.suspended", desk.send(MAIL))
     stage.check("the order's reference in the refusal", "PTA/2015/11" in refusal.detail, True)
     tell("451", f"The relay refuses: {refusal.detail}")
     relay = desk.as_(pta.identity).peer("gateway")
     stage.check("orders in force", len((await relay.ask("GET", "/v1/orders", OrdersInForce)).orders), 1)
 
+
+async def _withdrawn(stage: Stage, pta: Regulator) -> None:
+    desk, tell = stage.desk, stage.tell
     tell(
         "31 December",
         'The order is rescinded, "accepting BlackBerry\'s position", as Marty Beard of BlackBerry writes.',
