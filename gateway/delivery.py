@@ -7,7 +7,7 @@ or down holds up nothing but its own subscribers' messages.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -24,8 +24,10 @@ from services.wire.errors import Ours, Policy, TiersError, TooMany, Yours
 _log = structlog.get_logger()
 CARRIER_SECONDS = 5.0
 """How long a batch may wait for the carrier."""
-MAX_COMMIT = 256
-"""Messages and acks to a commit: many share one fsync, and few enough that the store works while we read the next."""
+MAX_COMMIT = 1024
+"""Messages and acks to a commit: whatever is waiting shares one fsync, one frame to each device and one wake-up."""
+MAX_COMMIT_BYTES = 16 * 1024 * 1024
+"""Of envelopes to a commit, but for its last one: nobody else is served by the store meanwhile."""
 _BEFORE_RECIPIENTS_END = b'],"iv":"'
 
 T = TypeVar("T")
@@ -66,6 +68,10 @@ class Submission(msgspec.Struct, frozen=True):
     size: int
     sender: Sender
     at: int
+
+
+Work = Submission | Ack | Left
+"""What a commit is made of."""
 
 
 class Lane(Generic[T]):
@@ -129,7 +135,7 @@ class Delivery:
         self._last_at = 0
         self._down: set[str] = set()
         self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, MAX_BATCH)
-        self._stored: Lane[Submission | Ack | Left] = Lane(self._commit, MAX_COMMIT)
+        self._stored: Lane[Work] = Lane(self._commit, MAX_COMMIT)
 
     def submit(self, item: Submission, way: Admit | Forward) -> None:
         """Take a message along the way that `channels.decide` found for it."""
@@ -186,7 +192,11 @@ class Delivery:
                     Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at)
                 )
 
-    async def _commit(self, batch: list[Submission | Ack | Left]) -> None:
+    async def _commit(self, batch: list[Work]) -> None:
+        for part in within(batch, MAX_COMMIT_BYTES):
+            await self._commit_part(part)
+
+    async def _commit_part(self, batch: list[Work]) -> None:
         items = [item for item in batch if isinstance(item, Submission)]
         acks = [item for item in batch if isinstance(item, Ack)]
         left = [item for item in batch if isinstance(item, Left)]
@@ -244,6 +254,21 @@ class Delivery:
         self._metrics.refused(error.code, len(items))
         for item in items:
             item.sender.refused(item, error)
+
+
+def within(batch: Sequence[Work], most: int) -> Iterator[list[Work]]:
+    """Part a batch so that only the last envelope of a part reaches beyond `most` bytes; the order stays."""
+    part: list[Work] = []
+    size = 0
+    for item in batch:
+        part.append(item)
+        if isinstance(item, Submission):
+            size += len(item.envelope)
+        if size >= most:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def add_recipient(envelope: bytes, recipient: Recipient) -> bytes:

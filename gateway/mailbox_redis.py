@@ -52,7 +52,7 @@ _SURE = MAX_BYTES // MAX_ENVELOPE // 64 * 64
 # because a write costs a line in the log. The size of a mailbox is asked for one message in 64, because the store walks
 # through the whole of it to tell.
 _COMMIT = f"""
-local out, next, known = {{}}, 1, {{}}
+local out, next, known, held = {{}}, 1, {{}}, {{}}
 local function lives(key, least, seconds)
   if known[key] then return end
   known[key] = true
@@ -63,7 +63,7 @@ local function tell(li, what)
 end
 local function accept(box, mids, li, at)
   local once, envelope, away, copies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-  local waiting = redis.call('XLEN', box)
+  local waiting = held[box] or redis.call('XLEN', box)
   local full = waiting >= {MAX_MESSAGES} or waiting >= {_SURE} and waiting % 64 == 0
     and redis.call('MEMORY', 'USAGE', box, 'SAMPLES', 0) > {MAX_BYTES}
   if (full or copies > 0) and redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
@@ -80,6 +80,7 @@ local function accept(box, mids, li, at)
   end
   if redis.call('SADD', mids, once) == 0 then return {_ALREADY} end
   local id = redis.call('XADD', box, '*', 'e', envelope)
+  held[box] = waiting + 1
   lives(mids, {REPEAT_S}, {REPEAT_S + _BUCKET_S})
   lives(box, {_KEEP_S}, {_KEEP_S + _DAY_S})
   if away ~= '' then tell(li, 'stored ' .. away) end

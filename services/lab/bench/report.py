@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.lab.bench.growth import Grown
+from services.lab.bench.hour import Round
 from services.lab.bench.load import Result
 from services.lab.bench.run import Measured
 
@@ -41,6 +42,18 @@ def show_growth(console: Console, grown: Grown) -> None:
         )  # fmt: skip
     console.print(table)
     console.print(f"Full mailboxes drained at {_number(grown.drained)} messages/s, all together.")
+
+
+def show_hour(console: Console, rounds: Sequence[Round]) -> None:
+    """Print one round in eight, and the last."""
+    names = list(rounds[0].memory)
+    table = Table(title="Ten minutes at full speed", title_justify="left")
+    for name in ("seconds", "messages", "msgs/s", *(f"{name} MiB" for name in names)):
+        table.add_column(name, justify="right")
+    for one in [*rounds[:-1:8], rounds[-1]]:
+        memory = [f"{one.memory[name]:.0f}" for name in names]
+        table.add_row(f"{one.at:.0f}", _number(one.messages), _number(one.rate), *memory)
+    console.print(table)
 
 
 def _closed(measured: Measured) -> Table:

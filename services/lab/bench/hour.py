@@ -1,0 +1,57 @@
+"""`tiers bench --hour`: ten minutes at full speed, an hour of a slower relay, to see whether anything fills up.
+
+Round after round of the closed loop on both channels, one subscriber in a hundred tasked. Message contents are made
+between the rounds, so the relay works about half of the time.
+"""
+
+import tempfile
+import time
+from itertools import cycle
+from pathlib import Path
+
+import msgspec
+from rich.progress import Progress
+
+from services.lab.bench.load import usage
+from services.lab.bench.run import IN_FLIGHT, SESSIONS
+from services.lab.bench.stage import staged
+from services.wire.envelope import Channel
+from services.wire.errors import Ours
+
+SECONDS = 600
+MESSAGES = 40_000
+"""In each round."""
+
+
+class Round(msgspec.Struct, frozen=True):
+    """How things stood `at` seconds, after `messages` in all: the last round's rate, resident MiB by process."""
+
+    at: float
+    messages: int
+    rate: float
+    memory: dict[str, float]
+
+
+async def measure(progress: Progress) -> list[Round]:
+    """Boot, load for ten minutes, and note the memory after each round."""
+    bar = progress.add_task("An hour of messages", total=SECONDS)
+    rounds: list[Round] = []
+    with tempfile.TemporaryDirectory(prefix="tiers-hour-") as folder:
+        async with staged(Path(folder) / "world") as stage:
+            employees = await stage.employees(0x51000000, SESSIONS)
+            subscribers = await stage.subscribers(0x52000000, SESSIONS)
+            await stage.task(subscribers[0].pin)
+            start = time.monotonic()
+            for members, channel in cycle(((employees, Channel.ENTERPRISE), (subscribers, Channel.CONSUMER))):
+                spec = stage.spec(members, channel, bare=False)
+                spec = msgspec.structs.replace(spec, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+                result = await stage.load(spec)
+                if result.lost or result.twice:
+                    raise Ours("bench.promise", f"{result.lost} messages were lost, {result.twice} came twice.")
+                memory = {name: used.rss for name, used in usage(spec.pids).items() if used.rss and name != "load"}
+                sent = result.sent + (rounds[-1].messages if rounds else 0)
+                rounds.append(Round(time.monotonic() - start, sent, result.rate, memory))
+                progress.update(bar, completed=rounds[-1].at)
+                if rounds[-1].at >= SECONDS:
+                    return rounds
+    raise AssertionError("the rounds do not end by themselves")
