@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 NODE := tests/interop/node_modules/.package-lock.json
-DEBIAN_TEST := chromium tshark jose redis-server nodejs npm
+DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server prosody
 
 .PHONY: demo up test lint install lock clean
 
@@ -35,11 +35,13 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # The independent tools that some tests check us with. Without root, the tests say which are missing.
+# A server that comes with them is not left running: tests start their own.
 .PHONY: tools
 tools: $(NODE)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  missing=$$(for p in $(DEBIAN_TEST); do dpkg -s $$p >/dev/null 2>&1 || command -v $$p >/dev/null || echo $$p; done); \
-	  [ -z "$$missing" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; }; fi
+	  [ -z "$$missing" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing && \
+	    for p in $$missing; do systemctl disable --now $$p || service $$p stop || true; done >/dev/null 2>&1; }; fi
 
 $(NODE): tests/interop/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/interop && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; fi

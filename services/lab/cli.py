@@ -64,6 +64,14 @@ class Format(StrEnum):
     JUNIT = "junit"
 
 
+class PeerName(StrEnum):
+    """Whose server to measure."""
+
+    MOSQUITTO = "mosquitto"
+    NATS = "nats"
+    PROSODY = "prosody"
+
+
 class Verb(StrEnum):
     """What a judge can decide."""
 
@@ -319,16 +327,22 @@ def bench(
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
     growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
     hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
+    peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
     from services.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
     from services.lab.bench import hour as long  # noqa: PLC0415 - same
     from services.lab.bench import report, run  # noqa: PLC0415 - same
+    from services.lab.bench.peers import run as peers  # noqa: PLC0415 - same
 
+    if (peer is not None) + growth + hour > 1:
+        raise Yours("bench.one", "Ask for one of --growth, --hour and --peer: they are benches of their own.")
     show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
-        if growth:
+        if peer:
+            measured, show = _run(peers.compare(progress, peer.value, repeats, messages)), report.show_compared
+        elif growth:
             measured, show = _run(grow.measure(progress)), report.show_growth
         elif hour:
             measured, show = _run(long.measure(progress)), report.show_hour

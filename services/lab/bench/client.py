@@ -36,12 +36,13 @@ _UPGRADE = (
     "GET /v1/session HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-_GATEWAY = Identity(Role.GATEWAY, "1")
+SERVER = Identity(Role.GATEWAY, "1")
+"""Whose certificate every server of the bench shows."""
 _accepted = msgspec.json.Decoder(Accepted)
 
 
-class Client(asyncio.Protocol):
-    """Tells what the relay says: `accepted(mids)`, `delivered(keys)`, `refused(mid, code)`."""
+class Connection(asyncio.Protocol):
+    """A session's connection. Tells what the server says: `accepted(mids)`, `delivered(keys)`, `refused(mid, code)`."""
 
     def __init__(
         self,
@@ -57,39 +58,32 @@ class Client(asyncio.Protocol):
         self._delivered = delivered
         self._refused = refused
         self._buffer = bytearray()
-        self._upgraded = False
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
 
+    async def open(self, port: int, context: ssl.SSLContext | None) -> None:
+        """Connect on the loopback address; returns once the server takes messages of this session."""
+        name = SERVER.host if context else None
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, "127.0.0.1", port, ssl=context, server_hostname=name)
+        await self.ready
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the WebSocket."""
+        """Keep the transport."""
         self._transport = transport  # type: ignore[assignment]  # a stream's transport
-        self.send(_UPGRADE.encode())
-        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so."""
         self.over = True
         if not self.ready.done():
-            self.ready.set_exception(exc or ConnectionResetError("the relay closed the connection"))
+            self.ready.set_exception(exc or ConnectionResetError("the server closed the connection"))
 
-    def data_received(self, data: bytes) -> None:
-        """Take whole frames out of what came, answer in one write."""
-        self._buffer += data
-        if not self._upgraded:
-            head, mark, rest = self._buffer.partition(b"\r\n\r\n")
-            if not mark:
-                return
-            if b" 101 " not in head.split(b"\r\n")[0]:
-                self.ready.set_exception(ConnectionError(head.decode(errors="replace")))
-                return
-            self._upgraded, self._buffer = True, rest
-        at = 0
-        while (frame := _frame(self._buffer, at)) is not None:
-            opcode, start, at = frame
-            self._take(opcode, bytes(self._buffer[start:at]))
-        del self._buffer[:at]
-        self.flush()
+    def _fail(self, said: str) -> None:
+        """Pass on what the server said in place of what was expected."""
+        if self.ready.done():
+            self._refused("", said)
+        else:
+            self.ready.set_exception(ConnectionError(said))
 
     def send(self, frame: bytes) -> None:
         """Send with the next `flush`."""
@@ -105,6 +99,36 @@ class Client(asyncio.Protocol):
         """Hang up."""
         if self._transport is not None:
             self._transport.abort()
+
+
+class Client(Connection):
+    """A session of the relay."""
+
+    _upgraded = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the WebSocket."""
+        super().connection_made(transport)
+        self.send(_UPGRADE.encode())
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take whole frames out of what came, answer in one write."""
+        self._buffer += data
+        if not self._upgraded:
+            head, mark, rest = self._buffer.partition(b"\r\n\r\n")
+            if not mark:
+                return
+            if b" 101 " not in head.split(b"\r\n")[0]:
+                self._fail(head.decode(errors="replace"))
+                return
+            self._upgraded, self._buffer = True, rest
+        at = 0
+        while (frame := _frame(self._buffer, at)) is not None:
+            opcode, start, at = frame
+            self._take(opcode, bytes(self._buffer[start:at]))
+        del self._buffer[:at]
+        self.flush()
 
     def _take(self, opcode: int, payload: bytes) -> None:
         if payload.startswith(_DELIVER):
@@ -122,7 +146,7 @@ class Client(asyncio.Protocol):
     def _rarely(self, frame: FromRelay) -> None:
         match frame:
             case Challenge():
-                signed = self.party.sign.sign(session_message(_GATEWAY, frame.nonce, self.party.pin))
+                signed = self.party.sign.sign(session_message(SERVER, frame.nonce, self.party.pin))
                 self.send(masked(msgspec.json.encode(Hello(self.party.pin, b64u(signed)))))
             case Welcome():
                 self.ready.set_result(None)
@@ -148,12 +172,3 @@ def _frame(data: bytearray, at: int) -> tuple[int, int, int] | None:
             return None
         (size,), start = struct.unpack_from("!Q", data, at + 2), at + 10
     return (opcode, start, start + size) if len(data) >= start + size else None
-
-
-async def connect(client: Client, port: int, context: ssl.SSLContext | None) -> Client:
-    """Open one session on the loopback address; returns once the relay has said welcome."""
-    name = _GATEWAY.host if context else None
-    loop = asyncio.get_running_loop()
-    await loop.create_connection(lambda: client, "127.0.0.1", port, ssl=context, server_hostname=name)
-    await client.ready
-    return client

@@ -8,7 +8,7 @@ envelope is opened by nobody on the path: each is of true size, with two real HP
 import itertools
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -58,6 +58,7 @@ class Ready:
     """One message to send: `key` finds it in a delivery, `mid` in an answer, `frame` goes on the wire."""
 
     mid: str
+    to: str
     key: bytes
     frame: bytes
 
@@ -77,7 +78,14 @@ def masked(payload: bytes, opcode: int = 1) -> bytes:
     return head + mask + hidden.to_bytes(size, "big")
 
 
-def consumer(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
+def in_session(envelope: bytes) -> bytes:
+    """Make an envelope into the frame that sends it to the relay."""
+    return masked(b'{"type":"send","envelope":' + envelope + b"}")
+
+
+def consumer(
+    party: Party, to: Iterable[str], now: int, dress: Callable[[bytes], bytes] = in_session
+) -> Iterator[Ready]:
     """Seal a message to each of `to` for the carrier's key of this sender and minute; `now` is ms since 1970."""
     minute = descend(
         next(node for node in party.nodes if node.at.covers(epoch_of(now))), Position(DEPTH, epoch_of(now))
@@ -87,10 +95,12 @@ def consumer(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
     for pin in to:
         draft = Draft(pin, Service.BBM, CONTENT[:SIZE], str(uuid_utils.uuid7()), now)
         envelope = seal_consumer(ring, draft)
-        yield _ready(envelope.header.mid, envelope.jwe.protected, format_envelope(envelope))
+        yield _ready(envelope.header, envelope.jwe.protected, dress(format_envelope(envelope)))
 
 
-def enterprise(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
+def enterprise(
+    party: Party, to: Iterable[str], now: int, dress: Callable[[bytes], bytes] = in_session
+) -> Iterator[Ready]:
     """Make a message of true size to each of `to` from one that is sealed to each."""
     sealed: dict[str, Jwe] = {}
     for pin in to:
@@ -98,7 +108,8 @@ def enterprise(party: Party, to: Iterable[str], now: int) -> Iterator[Ready]:
         protected = format_protected(header)
         if pin not in sealed:
             sealed[pin] = _sealed(party, pin, protected)
-        yield _ready(header.mid, protected, format_jwe(msgspec.structs.replace(sealed[pin], protected=protected)))
+        jwe = msgspec.structs.replace(sealed[pin], protected=protected)
+        yield _ready(header, protected, dress(format_jwe(jwe)))
 
 
 def interleaved(streams: Sequence[Iterator[Ready]]) -> list[list[Ready]]:
@@ -111,8 +122,8 @@ def interleaved(streams: Sequence[Iterator[Ready]]) -> list[list[Ready]]:
     return out
 
 
-def _ready(mid: str, protected: str, envelope: bytes) -> Ready:
-    return Ready(mid, protected[KEY].encode(), masked(b'{"type":"send","envelope":' + envelope + b"}"))
+def _ready(header: Protected, protected: str, frame: bytes) -> Ready:
+    return Ready(header.mid, header.to, protected[KEY].encode(), frame)
 
 
 def _header(sender: str, to: str, now: int) -> Protected:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.lab.bench.client import Client, connect
+from services.lab.bench.client import Client
 from services.lab.bench.frames import Party
 from services.lab.bench.load import Spec
 from services.wire.chassis.tls import device_context
@@ -53,7 +53,7 @@ async def run(spec: Spec) -> None:
     ]
     start = time.perf_counter()
     for first in range(0, len(clients), _AT_ONCE):
-        await asyncio.gather(*(connect(one, spec.port, context) for one in clients[first : first + _AT_ONCE]))
+        await asyncio.gather(*(one.open(spec.port, context) for one in clients[first : first + _AT_ONCE]))
     gc.freeze()
     say(sessions=len(clients), seconds=time.perf_counter() - start)
     if wanted:

@@ -15,15 +15,15 @@ import sys
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
 import msgspec
 
 from services.lab.bench import frames
-from services.lab.bench.client import Client, connect
-from services.lab.bench.frames import Party, Ready
+from services.lab.bench.client import Client, Connection
+from services.lab.bench.frames import Party, Ready, in_session
 from services.wire.api.carrier import NodeJson
 from services.wire.chassis.tls import device_context
 from services.wire.encoding import unb64u
@@ -100,8 +100,11 @@ class Result(msgspec.Struct, frozen=True):
 class Load:
     """One run."""
 
-    def __init__(self, spec: Spec, parties: list[Party], ready: list[list[Ready]]) -> None:
+    def __init__(
+        self, spec: Spec, parties: list[Party], ready: list[list[Ready]], kind: type[Connection] = Client
+    ) -> None:
         self.spec = spec
+        self._kind = kind
         self.ready = ready
         self.total = sum(map(len, ready))
         self._clients = [self._client(number, party) for number, party in enumerate(parties)]
@@ -128,8 +131,8 @@ class Load:
         self._marks: list[tuple[float, int, int, dict[str, Usage]]] = []
         self._targets: list[int] = []
 
-    def _client(self, number: int, party: Party) -> Client:
-        return Client(
+    def _client(self, number: int, party: Party) -> Connection:
+        return self._kind(
             party, self._on_accepted, self._on_delivered, lambda mid, code: self._on_refused(number, mid, code)
         )
 
@@ -137,7 +140,7 @@ class Load:
         """Connect, load, drain, report."""
         context: ssl.SSLContext | None = device_context(Path(self.spec.ca)) if self.spec.ca else None
         for start in range(0, len(self._clients), 50):
-            await asyncio.gather(*(connect(one, self.spec.port, context) for one in self._clients[start : start + 50]))
+            await asyncio.gather(*(one.open(self.spec.port, context) for one in self._clients[start : start + 50]))
         gc.collect()
         gc.freeze()
         started = time.perf_counter()
@@ -322,8 +325,8 @@ def _usage(pid: int) -> Usage:
     return Usage((int(fields[11]) + int(fields[12])) / ticks, round(int(fields[21]) * page / (1 << 20), 1))
 
 
-def prepare(spec: Spec, parties: list[Party]) -> list[list[Ready]]:
-    """Make every message that will be sent."""
+def prepare(spec: Spec, parties: list[Party], dress: Callable[[bytes], bytes] = in_session) -> list[list[Ready]]:
+    """Make every message that will be sent; `dress` makes an envelope into what goes on the wire."""
     now = time.time_ns() // 1_000_000
     make = frames.consumer if spec.channel is Channel.CONSUMER else frames.enterprise
     pins = [party.pin for party in parties]
@@ -332,16 +335,21 @@ def prepare(spec: Spec, parties: list[Party]) -> list[list[Ready]]:
         ring = spec.absent or [pins[(number + step) % len(pins)] for step in _STEPS]
         return islice(cycle(ring), spec.each)
 
-    return frames.interleaved([make(party, receivers(number), now) for number, party in enumerate(parties)])
+    return frames.interleaved([make(party, receivers(number), now, dress) for number, party in enumerate(parties)])
+
+
+def parties_of(spec: Spec) -> list[Party]:
+    """Read the sessions of a spec."""
+    return [
+        Party(one.pin, SigningKey(unb64u(one.sign, "bench.key")), tuple(node.node() for node in one.nodes))
+        for one in spec.members
+    ]
 
 
 def main() -> None:
     """Run one spec, print its result."""
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
-    parties = [
-        Party(one.pin, SigningKey(unb64u(one.sign, "bench.key")), tuple(node.node() for node in one.nodes))
-        for one in spec.members
-    ]
+    parties = parties_of(spec)
 
     async def work() -> Result:
         return await Load(spec, parties, prepare(spec, parties)).run()

@@ -8,12 +8,14 @@ from rich.table import Table
 
 from services.lab.bench.growth import Grown
 from services.lab.bench.hour import Round
-from services.lab.bench.load import Result
+from services.lab.bench.load import Latency, Result
+from services.lab.bench.peers.run import Compared
 from services.lab.bench.run import Measured
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
 _BAR = 10
 """Microseconds to a block of a bar."""
+_COMPARED = ("relay", "store", "load")
 _PROCESSES = ("relay", "store", "carrier", "load")
 
 
@@ -54,6 +56,46 @@ def show_hour(console: Console, rounds: Sequence[Round]) -> None:
         memory = [f"{one.memory[name]:.0f}" for name in names]
         table.add_row(f"{one.at:.0f}", _number(one.messages), _number(one.rate), *memory)
     console.print(table)
+
+
+def show_compared(console: Console, compared: Compared) -> None:
+    """Print a peer beside the bare relay."""
+    console.print(_answers(compared))
+    console.print(_costs(compared))
+    for lane, results in compared.closed.items():
+        for why in sorted({why for result in results for why in result.refused}):
+            console.print(f"{lane} was refused: {why}")
+    shares = ", ".join(f"{one} {share:.2f}" for one, share in compared.ratios.items())
+    console.print(f"{compared.peer} {compared.version} to the bare relay: {shares}.")
+    console.print(f"Accepted by {compared.peer} means: {compared.promise}.")
+    console.print(f"{compared.cores} cores; load average {compared.load_before} before, {compared.load_after} after.")
+
+
+def _answers(compared: Compared) -> Table:
+    table = Table(title="Closed loop; latencies p50, p99 in ms", title_justify="left")
+    for name in ("lane", "msgs/s", "accept", "delivery", "lost", "twice"):
+        table.add_column(name, justify="left" if name == "lane" else "right")
+    for lane, results in compared.closed.items():
+        failed = (sum(one.lost for one in results), sum(one.twice for one in results))
+        times = (_times([one.accept for one in results]), _times([one.delivery for one in results]))
+        rate = statistics.median(result.rate for result in results)
+        table.add_row(lane, _number(rate), *times, *map(str, failed))
+    return table
+
+
+def _costs(compared: Compared) -> Table:
+    table = Table(title="Microseconds of CPU to a message, memory", title_justify="left")
+    for name in ("lane", "range", *(f"{one} µs" for one in _COMPARED), "MiB"):
+        table.add_column(name, justify="left" if name == "lane" else "right")
+    for lane, results in compared.closed.items():
+        work = [f"{_cpu(results, one):.0f}" if one in results[0].usage else "" for one in _COMPARED]
+        size = max(result.usage["relay"].rss for result in results)
+        table.add_row(lane, _range([result.rate for result in results]), *work, f"{size:.0f}")
+    return table
+
+
+def _times(found: Sequence[Latency]) -> str:
+    return f"{statistics.median(one.p50 for one in found):.1f}, {statistics.median(one.p99 for one in found):.1f}"
 
 
 def _closed(measured: Measured) -> Table:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -92,30 +92,11 @@ class Stage:
 
     async def load(self, spec: Spec) -> Result:
         """Run one load process to its end; raises `Ours` if it fails."""
-        async with self.running("services.lab.bench.load", spec) as said:
-            out = await said.read()
-        try:
-            return msgspec.json.decode(out, type=Result)
-        except msgspec.MsgspecError:
-            raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.") from None
+        return await load(self.world.root, "services.lab.bench.load", spec)
 
-    @asynccontextmanager
-    async def running(self, module: str, spec: Spec) -> AsyncIterator[asyncio.StreamReader]:
+    def running(self, module: str, spec: Spec) -> AbstractAsyncContextManager[asyncio.StreamReader]:
         """Run a process of the bench; gives what it says, and stops it at the end."""
-        path = self.world.root / f"{module}.json"
-        path.touch(mode=0o600)
-        path.write_bytes(msgspec.json.encode(spec))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, str(path)), stdout=asyncio.subprocess.PIPE, env=base_environ()
-        )
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        try:
-            yield process.stdout
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.terminate()
-            await process.wait()
+        return running(self.world.root, module, spec)
 
     async def counted(self, name: str, sample: str) -> float:
         """Read one sample of a party's metrics; 0 where there is none yet."""
@@ -152,6 +133,35 @@ class Stage:
         return _member(pin, sign, ())
 
 
+@asynccontextmanager
+async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asyncio.StreamReader]:
+    """Run a process of the bench, its spec in `folder`; gives what it says, and stops it at the end."""
+    path = folder / f"{module}.json"
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.encode(spec))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, str(path)), stdout=asyncio.subprocess.PIPE, env=base_environ()
+    )
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        yield process.stdout
+    finally:
+        if not process.stdout.at_eof():
+            with suppress(ProcessLookupError):
+                process.terminate()
+        await process.wait()
+
+
+async def load(folder: Path, module: str, spec: Spec) -> Result:
+    """Run one load process to its end; raises `Ours` if it fails."""
+    async with running(folder, module, spec) as said:
+        out = await said.read()
+    try:
+        return msgspec.json.decode(out, type=Result)
+    except msgspec.MsgspecError:
+        raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.") from None
+
+
 async def _several(make: Callable[[int], Awaitable[Member]], numbers: range) -> tuple[Member, ...]:
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -171,7 +181,7 @@ async def staged(root: Path, workers: int = 1) -> AsyncIterator[Stage]:
     """Boot the world, its relay with so many workers, and the bare relay in a fresh folder."""
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(booted(root, workers=workers))
-        bare = await _yardstick(world)
+        bare = await yardstick(world.root / "bare", world.tls(party("gateway").identity))
         stack.push_async_callback(stop, bare.store)
         stack.push_async_callback(stop, bare.child)
         connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=AT_ONCE)
@@ -182,15 +192,16 @@ async def staged(root: Path, workers: int = 1) -> AsyncIterator[Stage]:
         yield Stage(world, bare, http, *people)
 
 
-async def _yardstick(world: World) -> Yardstick:
-    store = await store_module.embedded(world.root / "bare", world.root / "logs" / "bare-store.log")
+async def yardstick(folder: Path, tls: Path) -> Yardstick:
+    """Start the bare relay and its store in `folder`, with the certificate in `tls`."""
+    folder.mkdir(mode=0o700)
+    store = await store_module.embedded(folder / "store", folder / "store.log")
     if store.child is None or store.folder is None:
         raise Ours("bench.store", "Run the bench with the embedded store.")
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)
     socket = str(store.folder / "store.sock")
-    tls = str(world.tls(party("gateway").identity))
-    command = [sys.executable, "-m", "services.lab.bench.bare", str(port), socket, tls]
+    command = [sys.executable, "-m", "services.lab.bench.bare", str(port), socket, str(tls)]
     environ = base_environ() | {"BARE_STORE_PASSWORD": password}
-    child = await start_party("bare", command, environ, world.root / "logs" / "bare.jsonl")
+    child = await start_party("bare", command, environ, folder / "relay.jsonl")
     return Yardstick(child, store.child, port)
