@@ -73,9 +73,10 @@ class Peer:
         return found
 
     async def version(self) -> str:
-        """Return the version of the installed package, or nothing where it is not Debian's."""
-        if shutil.which("dpkg-query") is None:
-            return ""
+        """Return the version of Debian's package, or where the server is if it is not Debian's."""
+        found = self.binary()
+        if shutil.which("dpkg-query") is None or not (await output("dpkg-query", "-S", found))[0]:
+            return found
         _, said = await output("dpkg-query", "-W", "-f", "${Version}", self.package)
         return said
 
