@@ -26,8 +26,9 @@ from gateway.orders import Relay as Ordered
 from gateway.others import Others
 from gateway.session import Relay, Session
 from gateway.sessions import Sessions
-from gateway.store import connect, embedded
+from gateway.store import embedded
 from gateway.workers import UNDER_WAY_MS, spread
+from services.store.client import answering, connect
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
@@ -72,6 +73,7 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     app = Desk(relay, sessions).build([*interception.routes(), *docket.routes()])
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
+        await answering(url)
         await interception.load()
         await docket.load()
         mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))

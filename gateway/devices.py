@@ -10,8 +10,7 @@ from contextlib import suppress
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import RedisError
 
 from gateway.pipeline import unavailable
 from gateway.store import wanted
@@ -26,6 +25,14 @@ FRESH_MS = 5_000
 KEEP_SECONDS = 2.0
 MAX_CACHED = 100_000
 _CHUNK = 200
+# Write a record ('' for none) if it is still the one that was read. Asked again, it is as if asked once.
+_PUT = """
+local known = redis.call('GET', KEYS[1]) or ''
+if known == ARGV[2] then return 1 end
+if known ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+return 1
+"""
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,22 +145,17 @@ class Registry:
         """Read, decide and write as one: a change in between starts it again."""
         try:
             while True:
-                async with self._store.pipeline() as pipe:
-                    await pipe.watch(_key(pin))
-                    raw = await pipe.get(_key(pin))
-                    device = change(None if raw is None else _parse(raw))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py's
-                    _write(pipe, device)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                if device.gone:
-                    self._cache.pop(pin, None)
-                    return device
-                return self._keep(device)
+                raw = await self._store.get(_key(pin))
+                device = change(None if raw is None else _parse(raw))
+                new = b"" if device.gone else msgspec.json.encode(device)
+                if await self._store.eval(_PUT, 1, _key(pin), raw or b"", new):
+                    break
         except (RedisError, OSError):
             raise unavailable() from None
+        if device.gone:
+            self._cache.pop(pin, None)
+            return device
+        return self._keep(device)
 
     def _keep(self, device: Device) -> Device:
         now = self._clock()
@@ -171,10 +173,3 @@ def _key(pin: str) -> str:
 
 def _parse(raw: bytes | str) -> Device:
     return parse_own(Device, raw, "device.record")
-
-
-def _write(pipe: Pipeline, device: Device) -> None:
-    if device.gone:
-        pipe.delete(_key(device.pin))
-    else:
-        pipe.set(_key(device.pin), msgspec.json.encode(device))

@@ -31,8 +31,7 @@ class Lead:
     """The lease as one process sees it."""
 
     def __init__(self, store: Redis) -> None:
-        self._hold = store.register_script(_HOLD)
-        self._leave = store.register_script(_LEAVE)
+        self._store = store
         self._process = secrets.token_hex(8)
         self._until = 0.0
         self._taken = asyncio.Event()
@@ -58,11 +57,11 @@ class Lead:
         finally:
             self._until = 0.0
             with suppress(RedisError, OSError):
-                await self._leave(keys=[KEY], args=[self._process])
+                await self._store.eval(_LEAVE, 1, KEY, self._process)
 
     async def renew(self) -> None:
         """Take the lease or renew it, if nobody else has it; raises `RedisError` or `OSError`."""
         asked = time.monotonic()
-        if await self._hold(keys=[KEY], args=[self._process, LEASE_MS]):
+        if await self._store.eval(_HOLD, 1, KEY, self._process, LEASE_MS):
             self._until = asked + LEASE_MS / 1000
             self._taken.set()

@@ -109,6 +109,12 @@ redis.call('SREM', KEYS[1], ARGV[1])
 return 1
 """
 
+_EXPIRE = """
+local now = redis.call('TIME')
+local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1]
+redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', oldest))
+"""
+
 
 def _sha(script: str) -> str:
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
@@ -155,7 +161,6 @@ class RedisMailboxes:
         self._reads = Shared(Pipeline(url))
         self._cold = cold
         self._places: dict[str, _Places] = {}
-        self._forget = cold.register_script(_FORGET)
 
     async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
         """See the Protocol."""
@@ -197,9 +202,7 @@ class RedisMailboxes:
 
     async def expire(self, pin: str, keep_ms: int) -> None:
         """See the Protocol."""
-        seconds, micros = await self._ask(self._cold.time())
-        oldest = seconds * 1000 + micros // 1000 - keep_ms
-        await self._ask(self._cold.xtrim(f"{TAGS[shard_of(pin)]}:box:{pin}", minid=oldest, approximate=False))
+        await self._ask(self._cold.eval(_EXPIRE, 1, _keys(pin)[0], keep_ms))
 
     async def waiting(self) -> set[str]:
         """See the Protocol."""
@@ -230,7 +233,7 @@ class RedisMailboxes:
         places = self._places.setdefault(xid, _Places())
         for shard, ids in by_shard.items():
             tag, before = TAGS[shard], places.changes
-            empty = await self._ask(self._forget(keys=[f"{tag}:li", f"{tag}:li:{xid}"], args=[xid, *ids]))
+            empty = await self._ask(self._cold.eval(_FORGET, 2, f"{tag}:li", f"{tag}:li:{xid}", xid, *ids))
             if empty and places.changes == before:
                 places.shards.discard(shard)
 

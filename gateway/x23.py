@@ -9,6 +9,7 @@ TS 103 221-2 acknowledges keepalives alone; that the ack covers what was sent be
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol, cast
@@ -40,6 +41,18 @@ ACK_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 BACKOFF_SECONDS = (0.1, 5.0)
 POINT = "accept"
+_ADVANCE = """
+if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) ~= tonumber(ARGV[2]) then return end
+local gap = redis.call('HGET', KEYS[2], ARGV[1]) or 0
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', ARGV[3] + gap))
+redis.call('HDEL', KEYS[2], ARGV[1])
+"""
+_COUNT = """
+if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then return end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HINCRBY', KEYS[2], ARGV[1], ARGV[4])
+"""
 """Attribute 7: where in the relay a message is copied."""
 _U32 = 1 << 32
 
@@ -110,10 +123,11 @@ class Numbers:
     """
 
     NEXT, GAP, UNLOGGED = "gateway:{li}:next", "gateway:{li}:gap", "gateway:{li}:unlogged"
+    COUNTED = "gateway:{li}:counted"
+    """By XID, the name of the last change of `gap` and `unlogged`: asked for again, it is not made again."""
 
     def __init__(self, store: Redis) -> None:
         self._store = store
-        self._lock = asyncio.Lock()
 
     async def next(self, xid: str) -> int:
         """Return the number of the first copy that waits."""
@@ -124,23 +138,11 @@ class Numbers:
 
         Changes nothing where another process has gone on from `number` already.
         """
-        async with self._lock, self._store.pipeline(transaction=True) as pipe:
-            # watched, here and below: the client must not repeat a write of which it lost the answer
-            await pipe.watch(self.NEXT, self.GAP)
-            if int(await pipe.hget(self.NEXT, xid) or 0) != number:
-                return
-            gap = int(await pipe.hget(self.GAP, xid) or 0)
-            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py leaves this one untyped
-            pipe.hset(self.NEXT, xid, str(to + gap))
-            pipe.hdel(self.GAP, xid)
-            await pipe.execute()
+        await self._store.eval(_ADVANCE, 2, self.NEXT, self.GAP, xid, number, to)
 
     async def lose(self, xid: str, count: int, gap: int) -> None:
         """Note `count` copies that the mediation will never get, to be logged; `gap` of them have no number yet."""
-        async with self._lock, self._store.pipeline(transaction=True) as pipe:
-            pipe.hincrby(self.GAP, xid, gap)
-            pipe.hincrby(self.UNLOGGED, xid, count)
-            await pipe.execute()
+        await self._count(xid, gap, count)
 
     async def unlogged(self) -> dict[str, int]:
         """Return how many lost copies of which task the ledger has not been told of."""
@@ -149,19 +151,16 @@ class Numbers:
 
     async def logged(self, xid: str, count: int) -> None:
         """Note that the ledger knows of `count` lost copies."""
-        async with self._lock, self._store.pipeline(transaction=True) as pipe:
-            await pipe.watch(self.UNLOGGED)
-            left = int(await pipe.hget(self.UNLOGGED, xid) or 0) - count
-            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py leaves this one untyped
-            pipe.hset(self.UNLOGGED, xid, str(left))
-            await pipe.execute()
+        await self._count(xid, 0, -count)
 
     async def forget(self, xid: str) -> None:
         """Drop a task that is over."""
-        async with self._store.pipeline(transaction=True) as pipe:
-            for key in (self.NEXT, self.GAP, self.UNLOGGED):
-                pipe.hdel(key, xid)
-            await pipe.execute()
+        for key in (self.NEXT, self.GAP, self.UNLOGGED, self.COUNTED):
+            await self._store.hdel(key, xid)
+
+    async def _count(self, xid: str, gap: int, count: int) -> None:
+        keys = (self.GAP, self.UNLOGGED, self.COUNTED)
+        await self._store.eval(_COUNT, len(keys), *keys, xid, secrets.token_hex(8), gap, count)
 
 
 class Link:

@@ -15,11 +15,12 @@ from services.carrier.app import Carrier, build, readiness
 from services.carrier.config import Settings
 from services.carrier.keystore import Keystore
 from services.carrier.mediation import Mediation
-from services.carrier.outside import Outside, connect, when_store_answers
+from services.carrier.outside import Outside, when_store_answers
 from services.carrier.refusals import Refusals
 from services.carrier.register import Register, load_register_key
 from services.carrier.release import Releases
 from services.carrier.subscribers import Subscribers
+from services.store.client import answering, connect
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
@@ -56,6 +57,7 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
         )
 
         async def live(_app: web.Application) -> AsyncIterator[None]:
+            await answering(settings.store_url)
             await when_store_answers(register.load)
             await carrier.mediation.start(settings.mediation_listen, tls)
             sweeping = asyncio.create_task(carrier.administration.run())

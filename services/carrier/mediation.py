@@ -35,6 +35,14 @@ HANDSHAKE_SECONDS = 5.0
 MAX_PAGE = 2 * 1024 * 1024
 _FEW, _MANY = 8, 64  # PDUs read at a time: a few while their size is unknown
 _LOST = b"lost"
+# Asked again, because the answer was lost, it keeps nothing twice.
+_KEEP = """
+local count = tonumber(ARGV[1])
+for i = 2, count, 2 do
+  if redis.call('SADD', KEYS[2], ARGV[i]) == 1 then redis.call('RPUSH', KEYS[1], ARGV[i + 1]) end
+end
+redis.call('HSET', KEYS[3], unpack(ARGV, count + 2))
+"""
 
 
 class KnownTasks(Protocol):
@@ -104,23 +112,16 @@ class ProductStore:
     async def add(self, liid: str, arrivals: Sequence[Arrival]) -> Taken:
         """Keep what is new of the arrivals, all or nothing."""
         product, known, state = _keys(liid)
-        async with self._lock, self._store.pipeline(transaction=True) as pipe:
-            # watched: else the client would repeat a write of which it lost the answer, and the product hold it twice
-            await pipe.watch(known, state)
-            flags = await pipe.smismember(known, [arrival.key for arrival in arrivals])
-            fields = cast("dict[bytes, bytes]", await pipe.hgetall(state))
+        async with self._lock:
+            flags = await self._store.smismember(known, [arrival.key for arrival in arrivals])
+            fields = cast("dict[bytes, bytes]", await self._store.hgetall(state))
             seen = {arrival.key for arrival, flag in zip(arrivals, flags, strict=True) if flag}
             expected = {field: int(number) for field, number in fields.items() if field != _LOST}
             taken = take(arrivals, seen, expected)
-            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py leaves this one untyped
-            if taken.fresh:
-                pipe.rpush(product, *(arrival.raw for arrival in taken.fresh))
-                pipe.sadd(known, *(arrival.key for arrival in taken.fresh))
-            for stream, number in taken.expected.items():
-                pipe.hset(state, stream, str(number))
-            if taken.lost:
-                pipe.hincrby(state, _LOST, taken.lost)
-            await pipe.execute()
+            new = [part for arrival in taken.fresh for part in (arrival.key, arrival.raw)]
+            lost = int(fields.get(_LOST, 0)) + taken.lost
+            moved = [part for field in taken.expected.items() for part in field]
+            await self._store.eval(_KEEP, 3, product, known, state, len(new), *new, _LOST, lost, *moved)
         return taken
 
     async def page(self, liid: str, after: int) -> Product:
@@ -128,7 +129,7 @@ class ProductStore:
         if after < 0:
             raise Yours("product.after", "Say how many PDUs you have: 0 or more.")
         product, _, state = _keys(liid)
-        async with self._store.pipeline(transaction=True) as pipe:
+        async with self._store.pipeline(transaction=False) as pipe:
             pipe.llen(product)
             pipe.hget(state, _LOST)
             total, lost = await pipe.execute()

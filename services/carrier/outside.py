@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
-from services.wire.errors import Ours, Yours
+from services.wire.errors import Ours
 from services.wire.trust import Trust
 
 _log = structlog.get_logger()
@@ -26,14 +25,6 @@ class Outside:
     ledger: LedgerClient
     trust: Callable[[], Trust]
     clock: Callable[[], int]
-
-
-def connect(url: str) -> Redis:
-    """Make the client; it connects when it is first used. Raises `Yours` for a URL that is none."""
-    try:
-        return Redis.from_url(url)
-    except ValueError as error:
-        raise Yours("settings.store_url", f"Set TIERS_STORE_URL to redis://, rediss:// or unix://: {error}.") from None
 
 
 def unavailable() -> Ours:

@@ -1,7 +1,7 @@
 """Who may do what in the provider's store: one user for each party that has business there. Pure.
 
-The one place where commands and key patterns stand; the embedded server and deploy/store both load it. Scripts live in
-one cache that all users share, so the one party that runs some may load and run them, and neither may flush them.
+The one place where commands and key patterns stand; the embedded server and deploy/store both load it. A script reaches
+no further than whoever runs it. Scripts live in one cache that all users share: neither party may flush it.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from services.wire.identity import Role
 RULES: Mapping[Role, str] = {
     Role.GATEWAY: (
         "resetchannels &gateway:* ~{s*}:* ~gateway:* "
-        "+@read +@write +@connection +@transaction +evalsha +script|load +publish +spublish +subscribe +ssubscribe "
-        "+info +time +cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
+        "+@read +@write +@connection +@transaction +eval +evalsha +script|load "
+        "+publish +spublish +subscribe +ssubscribe +info +time +cluster|slots +command -@dangerous +info "
         "-keys -randomkey -scan -flushall -flushdb -swapdb -function -fcall -fcall_ro"
     ),
     Role.CARRIER: (
-        "resetchannels ~carrier:* +@read +@write +@connection +@transaction "
-        "+cluster|slots +cluster|shards +cluster|nodes +cluster|info +command -@dangerous +info "
+        "resetchannels ~carrier:* +@read +@write +@connection +@transaction +eval "
+        "+cluster|slots +command -@dangerous +info "
         "-keys -randomkey -scan -flushall -flushdb -swapdb -function -fcall -fcall_ro"
     ),
 }

@@ -14,11 +14,13 @@ ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 NAMED = {contract["name"]: contract for contract in CONTRACTS}
 
-PARTIES, TREATY, LAB, HANDSET, OPENS, FORMATS = (
+PARTIES, TREATY, LAB, HANDSET, STORE, CLIENT, OPENS, FORMATS = (
     "Parties meet only in the treaty",
     "The treaty knows no party",
     "Nobody imports the lab",
     "The lab runs the parties as processes: it imports the treaty and the handset",
+    "Only relay and carrier have business in the provider's store",
+    "The store's client knows no party",
     "Relay, court and ledger have no way to open",
     "Formats do no I/O",
 )
@@ -37,6 +39,8 @@ REACHES = {
     ],
     LAB: [("gateway/reach.py", "services.lab"), ("services/auditor/reach.py", "services.lab")],
     HANDSET: [("services/lab/reach.py", "services.carrier"), ("services/lab/desk.py", "gateway")],
+    STORE: [("services/court/reach.py", "services.store"), ("services/wire/chassis/reach.py", "redis")],
+    CLIENT: [("services/store/reach.py", "gateway"), ("services/store/url.py", "services.carrier")],
     OPENS: [
         ("gateway/channels.py", "services.wire.sealing"),
         ("services/court/register.py", "services.wire.grant"),
@@ -92,11 +96,13 @@ def test_every_contract_is_broken_here() -> None:
 
 def test_every_party_stands_in_the_contracts() -> None:
     folders = {f"services.{path.parent.name}" for path in ROOT.glob("services/*/__init__.py")}
-    parties = {"gateway", *folders} - {"services.wire", "services.lab"}
+    parties = {"gateway", *folders} - {"services.wire", "services.lab", "services.store"}
     assert set(NAMED[PARTIES]["modules"]) == parties
     assert set(NAMED[TREATY]["forbidden_modules"]) == parties | {"services.lab"}
     assert set(NAMED[LAB]["source_modules"]) == parties
     assert set(NAMED[HANDSET]["forbidden_modules"]) == parties - {"services.device"}
+    assert set(NAMED[STORE]["source_modules"]) == parties - {"gateway", "services.carrier"} | {"services.wire"}
+    assert set(NAMED[CLIENT]["forbidden_modules"]) == parties | {"services.lab"}
 
 
 def test_every_format_stands_in_the_contract_that_keeps_it_from_doing_io() -> None:

@@ -16,6 +16,7 @@ PROGRAMS = {"gateway": "gateway", "witness": "services.ledger.witness"} | {
     party: f"services.{party}" for party in ("auditor", "carrier", "court", "enterprise", "ledger")
 }
 PACKAGE = PROGRAMS | {"witness": "services.ledger"}
+WITH_STORE = {"gateway", "carrier"}
 # Runs the party's program, then writes down what its process had loaded.
 WATCH = """
 import runpy, sys
@@ -46,7 +47,7 @@ async def loaded(name: str, host: Host, tree: Path) -> set[str]:
 
 def strangers(party: str, modules: set[str]) -> set[str]:
     """Return what a party has no business to load."""
-    own = (PACKAGE[party], "services.wire")
+    own = (PACKAGE[party], "services.wire", *(["services.store"] if party in WITH_STORE else []))
     return {
         name for name in modules - {"services"} if not any(name == one or name.startswith(f"{one}.") for one in own)
     }

@@ -26,6 +26,7 @@ from services.lab.processes import start_party, stop
 IMAGES = ("auditor", "carrier", "court", "enterprise", "gateway", "ledger", "witness")
 OWN = {party: f"services/{party}/" for party in IMAGES if party != "witness"} | {"gateway": "gateway/"}
 TREATY = ["services/__init__.py", "services/wire/"]
+STORE = {party: ["services/store/"] for party in ("gateway", "carrier")}
 # The witness is another party than the ledger: of their one folder it gets its own modules, none of the log's.
 WITNESS = [f"services/ledger/{name}.py" for name in ("__init__", "config", "cosigning", "witness")]
 SETTINGS = {
@@ -53,7 +54,7 @@ def test_every_party_of_the_cast_has_an_image() -> None:
 
 def test_an_image_holds_its_own_folder_and_the_treaty(image: Image) -> None:
     own = WITNESS if image.party == "witness" else [OWN[image.party]]
-    assert [source for source, _ in image.copies] == TREATY + own
+    assert [source for source, _ in image.copies] == TREATY + STORE.get(image.party, []) + own
 
 
 def test_the_builder_is_sent_nothing_that_the_image_does_not_hold(image: Image) -> None:

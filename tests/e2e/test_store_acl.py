@@ -88,7 +88,9 @@ async def test_a_script_reaches_no_further_than_whoever_runs_it(world: World) ->
         with pytest.raises(RedisError, match="(?i)permission|acl"):
             await store.execute_command("EVALSHA", sha, 0, "carrier:subscribers")
     async with user(world, Role.CARRIER) as store:
-        assert await refused(store, f"EVALSHA {sha} 0 carrier:subscribers")
+        assert await refused(store, f"EVALSHA {sha} 0 gateway:{{li}}:tasks")
+        with pytest.raises(RedisError, match="(?i)permission|acl"):
+            await store.eval("return redis.call('HGETALL', ARGV[1])", 0, "gateway:{li}:tasks")
 
 
 @pytest.mark.parametrize("role", RULES)
