@@ -17,6 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway.cluster import Nodes, Placed
 from gateway.mailbox import (
     KEEP_MS,
     MAX_BYTES,
@@ -34,6 +35,9 @@ from gateway.mailbox import (
 )
 from gateway.others import CHANNELS, SHARDS, TAGS, shard_of
 from gateway.pipeline import Command, Heard, Pipeline, Shared, unavailable
+from gateway.shards import Part, by_shard
+from services.store.slots import slot_of
+from services.store.url import is_cluster
 from services.wire.envelope import MAX_ENVELOPE
 from services.wire.x2x3 import Direction
 
@@ -122,6 +126,7 @@ def _sha(script: str) -> str:
 
 _COMMIT_SHA = _sha(_COMMIT)
 _HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _COMMIT),)
+_SLOTS = tuple(map(slot_of, TAGS))
 
 
 @lru_cache(maxsize=100_000)
@@ -153,12 +158,19 @@ class RedisMailboxes:
     ) -> None:
         """Write through a pipeline of its own to `url` and read mailboxes through another; do the rest with `cold`.
 
+        In a cluster there are two for each node.
+
         `heard` is told what other processes publish, `missed` when some of it was not heard (gateway/others.py).
         """
         self.on_copies: Copied = lambda _xids: None
-        self._pipe = Pipeline(url, _HELLO, CHANNELS, self._hear, self._miss)
         self._told, self._missed = heard, missed
-        self._reads = Shared(Pipeline(url))
+        self._pipe: Pipeline | Nodes
+        if is_cluster(url):
+            channels = {slot_of(channel): channel for channel in CHANNELS}
+            self._pipe = Nodes(url, _HELLO, channels, self._hear, self._miss)
+        else:
+            self._pipe = Pipeline(url, _HELLO, CHANNELS, self._hear, self._miss)
+        self._reads = self._pipe if isinstance(self._pipe, Nodes) else Shared(Pipeline(url))
         self._cold = cold
         self._places: dict[str, _Places] = {}
 
@@ -172,8 +184,6 @@ class RedisMailboxes:
             self._note(copied)
             if copied:
                 self.on_copies({xid for xid, _shard in copied})
-        if Verdict.FAILED in outcomes:
-            self._pipe.close()  # a new connection brings the script along, and may lead to a store that can write
         if Verdict.FULL in outcomes:
             full = {entry.header.to for entry, said in zip(entries, outcomes, strict=True) if said is Verdict.FULL}
             for pin in full:
@@ -185,6 +195,8 @@ class RedisMailboxes:
         await self._pipe.listen()
 
     async def _run(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left]) -> list[Outcome]:
+        if isinstance(self._pipe, Nodes):
+            return await self._spread(self._pipe, entries, acks, left)
         script = [_commit(entries, acks)] if entries or acks else []
         commands = [*script, *map(_left, left)]
         if not commands:
@@ -192,12 +204,36 @@ class RedisMailboxes:
         said = (await self._pipe.run(commands))[0]
         if not entries:
             return []
-        return list(map(_outcome, said)) if isinstance(said, list) else [Verdict.FAILED] * len(entries)
+        if isinstance(said, list):
+            return list(map(_outcome, said))
+        self._pipe.close()  # a new connection brings the script along, and may lead to a store that can write
+        return [Verdict.FAILED] * len(entries)
+
+    async def _spread(
+        self, nodes: Nodes, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left]
+    ) -> list[Outcome]:
+        """Run one script for each shard; what lies on a node that does not answer has failed, and nothing else."""
+        asked: list[Placed] = []
+        scripts: list[tuple[int, Part]] = []
+        for shard, part in by_shard(entries, acks, left).items():
+            if part.entries or part.acks:
+                scripts.append((len(asked), part))
+                asked.append((_SLOTS[shard], _commit(part.entries, part.acks)))
+            asked += ((_SLOTS[shard], _left(one)) for one in part.left)
+        replies = await nodes.run(asked)
+        outcomes: list[Outcome] = [Verdict.FAILED] * len(entries)
+        for at, part in scripts:
+            if isinstance(said := replies[at], list):
+                for place, one in zip(part.places, said, strict=True):
+                    outcomes[place] = _outcome(one)
+        return outcomes
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """See the Protocol."""
         command = ("XRANGE", _keys(pin)[0], f"({after}", "+", "COUNT", count)
-        found = await self._reads.ask(command)
+        reads = self._reads
+        slot = _SLOTS[shard_of(pin)]
+        found = await (reads.ask(slot, command) if isinstance(reads, Nodes) else reads.ask(command))
         return [Message(place.decode(), fields[1]) for place, fields in found]
 
     async def expire(self, pin: str, keep_ms: int) -> None:

@@ -8,7 +8,7 @@ Why not redis-py here: packing and parsing by hiredis alone carries two to four 
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -21,8 +21,10 @@ from services.wire.errors import Ours
 Command = tuple[bytes | str | int, ...]
 Heard = Callable[[bytes, bytes], None]
 """Told of a channel and what was published there."""
+Refused = Callable[[hiredis.ReplyError], None]
 _pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes 1-tuples only
 _PIECE = 24
+_MARK = b"subscribed"
 _SHARED = 64
 SECONDS = 5.0
 """How long a batch may take before the connection is given up."""
@@ -45,15 +47,23 @@ def unavailable() -> Ours:
     return Ours("store.unavailable", "Try again in a second: the relay's store is not answering.")
 
 
+def is_moved(reply: Any) -> bool:
+    """Return whether a command was not done, because its slot is on another node of the cluster."""
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("MOVED ")
+
+
 class _Link(asyncio.Protocol):
     """The socket's end: counts replies until those of the batch are all there."""
 
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: Heard, unheard: Callable[[], None]) -> None:
         self._heard = heard
+        self._unheard = unheard
+        self.channels: set[str] = set()
         self.lost = asyncio.Event()
         self._reader = hiredis.Reader()
         self._replies: list[Any] = []
         self._wanted = 0
+        self._mark: bytes | None = None
         self._done: asyncio.Future[list[Any]] | None = None
         self.transport: asyncio.Transport | None = None
 
@@ -72,11 +82,19 @@ class _Link(asyncio.Protocol):
             self.abort()
             return
         if self._done is not None and len(self._replies) >= self._wanted and not self._done.done():
+            if self._mark is not None and self._replies[-1] != self._mark:
+                return
             self._done.set_result(self._replies)
 
     def _hear(self, pushed: list[Any]) -> None:
-        if pushed[0] == b"smessage":
-            self._heard(pushed[1], pushed[2])
+        kind, channel, said = pushed
+        if kind == b"smessage":
+            self._heard(channel, said)
+        elif kind == b"ssubscribe":
+            self.channels.add(channel.decode())
+        elif kind == b"sunsubscribe":  # its slot has moved to another node
+            self.channels.discard(channel.decode())
+            self._unheard()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.transport = None
@@ -89,15 +107,17 @@ class _Link(asyncio.Protocol):
             self.transport.abort()
             self.transport = None  # `connection_lost` comes a turn later
 
-    def say(self, packed: bytes) -> None:
-        """Send what is not answered: a subscription is confirmed by a push."""
-        if self.transport is not None:
-            self.transport.write(packed)
+    async def subscribe(self, channels: Iterable[str]) -> list[Any]:
+        """Subscribe one by one, for each has a slot of its own; returns the refusals. Confirmations are pushes."""
+        said: list[Command] = [*(("SSUBSCRIBE", channel) for channel in channels), ("ECHO", _MARK)]
+        *refused, _mark = await self.run(b"".join(map(_pack, said)), 1, _MARK)
+        return refused
 
-    async def run(self, packed: bytes, wanted: int) -> list[Any]:
+    async def run(self, packed: bytes, wanted: int, mark: bytes | None = None) -> list[Any]:
+        """Send a batch and wait for `wanted` replies, or for one that is `mark`."""
         if self.transport is None:
             raise unavailable()
-        self._replies, self._wanted = [], wanted
+        self._replies, self._wanted, self._mark = [], wanted, mark
         self._done = asyncio.get_running_loop().create_future()
         self.transport.write(packed)
         try:
@@ -114,7 +134,7 @@ class Pipeline:
     """One connection, made when it is needed and made anew when it breaks; one batch under way at a time.
 
     `heard` is told of what is published on `channels`, `missed` that a connection is new: what was published before it
-    was not heard.
+    was not heard. In a cluster a channel is refused where its slot is not, and `on_unheard` called when one moves away.
     """
 
     def __init__(
@@ -128,10 +148,13 @@ class Pipeline:
         """Speak to `redis://`, `rediss://` or `unix://`; `hello` is said on every new connection."""
         self._url = url
         self._hello = hello
-        self._channels = channels
+        self.channels = channels
         self._heard = heard
         self._missed = missed
+        self.on_unheard: Callable[[], None] = lambda: None
         self._link: _Link | None = None
+        self.down = False
+        """Whether the last attempt to connect failed, or the last batch was given up."""
         self._connecting = asyncio.Lock()
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
@@ -148,8 +171,28 @@ class Pipeline:
         """Hold a connection, so that what is published is heard, until cancelled."""
         while True:
             with suppress(Ours):
-                await (await self._connected()).lost.wait()
+                await self.hold()
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def hold(self) -> None:
+        """Connect and return when the connection is lost; raises `Ours`."""
+        await (await self._connected()).lost.wait()
+        self.down = True
+
+    async def subscribe(self) -> bool:
+        """Subscribe what there is in `channels` and is not heard yet; returns whether anything was.
+
+        Not while a batch is under way. What is refused stays unheard. Raises `Ours`.
+        """
+        if self._link is None or not (before := self.missing()):
+            return False
+        await self._link.subscribe(before)
+        return self.missing() != before
+
+    def missing(self) -> list[str]:
+        """Return the channels that are not subscribed on the present connection."""
+        known = self._link.channels if self._link is not None and self._link.transport is not None else set()
+        return [channel for channel in self.channels if channel not in known]
 
     def close(self) -> None:
         """Hang up; the next `run` connects again."""
@@ -159,7 +202,9 @@ class Pipeline:
     async def _connected(self) -> _Link:
         async with self._connecting:
             if self._link is None or self._link.transport is None:
+                self.down = True
                 self._link = await self._connect()
+                self.down = False
                 self._missed()
             return self._link
 
@@ -177,22 +222,23 @@ class Pipeline:
             raise unavailable() from None
         greetings = [*_login(at), *self._hello]
         replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
-        if any(isinstance(reply, hiredis.ReplyError) for reply in replies):
+        replies += await link.subscribe(self.channels) if self.channels else ()
+        if any(isinstance(reply, hiredis.ReplyError) and not is_moved(reply) for reply in replies):
             link.abort()
             raise Ours("store.unavailable", "Try again; if it stays so, check the user in TIERS_STORE_URL.")
-        if self._channels:
-            link.say(b"".join(pack(("SSUBSCRIBE", *self._channels))))
         return link
 
     def _new(self) -> _Link:
-        return _Link(self._heard)
+        return _Link(self._heard, self.on_unheard)
 
 
 class Shared:
     """A pipeline for many askers: what is asked while a batch is under way is the next batch."""
 
-    def __init__(self, pipe: Pipeline) -> None:
+    def __init__(self, pipe: Pipeline, refused: Refused = lambda _reply: None) -> None:
+        """`refused` is told of replies that are errors."""
         self._pipe = pipe
+        self._refused = refused
         self._asked: list[tuple[Command, asyncio.Future[Any]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -216,6 +262,8 @@ class Shared:
             except Ours:
                 replies = [unavailable()] * len(batch)
             for (_command, answer), reply in zip(batch, replies, strict=True):
+                if isinstance(reply, hiredis.ReplyError):
+                    self._refused(reply)
                 if answer.done():
                     continue  # whoever asked has gone
                 if isinstance(reply, Exception):
