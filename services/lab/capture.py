@@ -19,7 +19,7 @@ from services.device.keyring import EPOCH_SLACK
 from services.device.store import HandsetStore
 from services.lab.asks import other_agency_folder
 from services.lab.desk import Desk, Sent
-from services.lab.holdings import MEASURES_MEMORY, failed, files, folder, memory
+from services.lab.holdings import MEASURES_MEMORY, failed, files, folder, memories
 from services.lab.processes import Child
 from services.lab.scan import Chunk, Source, shut_things
 from services.lab.vantages import CIPHERTEXT
@@ -44,10 +44,10 @@ def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # no
     kind, _, who = name.partition(":")
     match kind:
         case "memory":
-            child = _child(world, who)
-            return memory(name, child) if MEASURES_MEMORY and child else None
+            children = _children(world, who)
+            return memories(name, children) if MEASURES_MEMORY and children else None
         case "log":
-            return files(name, [world.log(who)]) if who != "store" or world.store.child else None
+            return files(name, [world.log(who)]) if who != "store" or world.store.children else None
         case "state":
             return folder(name, world.state(who))
         case "keys":
@@ -63,8 +63,8 @@ def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # no
     raise ValueError(f"no capture is called {name}")
 
 
-def _child(world: World, name: str) -> Child | None:
-    return world.store.child if name == "store" else world.children[name]
+def _children(world: World, name: str) -> tuple[Child, ...]:
+    return world.store.children if name == "store" else (world.children[name],)
 
 
 def _keys(world: World, name: str, who: str) -> Source:

@@ -91,19 +91,23 @@ def _store_url() -> str:
     return os.environ.get("TIERS_STORE_URL", "")
 
 
+Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
+
+
 @app.command()
 def demo(
     how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT,
     on_page: Annotated[bool, typer.Option("--open", help="tell it on the page, in a browser")] = False,
+    cluster: Cluster = False,
 ) -> None:
     """Boot every party, tell the story, attack everything; exits 0 only if every cell is as declared."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
         root = Path(folder) / "world"
         if on_page:
             with suppress(KeyboardInterrupt, asyncio.CancelledError):
-                _run(demo_on_the_page(root, _store_url()))
+                _run(demo_on_the_page(root, _store_url(), cluster=cluster))
             return
-        result = _run(run_demo(root, _store_url(), quiet=how is DemoFormat.JSON))
+        result = _run(run_demo(root, _store_url(), quiet=how is DemoFormat.JSON, cluster=cluster))
     if how is DemoFormat.JSON:
         sys.stdout.write(json.dumps(result.document(), ensure_ascii=False) + "\n")
     raise typer.Exit(0 if result.as_declared else 1)
@@ -133,17 +137,18 @@ def matrix(
 @app.command()
 def up(
     workers: Annotated[int, typer.Option(min=1, max=16, help="processes of the relay, on one port and one store")] = 1,
+    cluster: Cluster = False,
 ) -> None:
     """Boot the classroom and keep it running until Ctrl-C."""
     with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        _run(_up(_home(), workers))
+        _run(_up(_home(), workers, cluster=cluster))
 
 
-async def _up(root: Path, workers: int) -> None:
+async def _up(root: Path, workers: int, *, cluster: bool) -> None:
     console = Console()
     with _only_one(root):
         async with (
-            booted(root, _store_url(), workers=workers) as world,
+            booted(root, _store_url(), workers=workers, cluster=cluster) as world,
             opened(world) as desk,
             served(desk) as where,
         ):
@@ -328,16 +333,17 @@ def bench(
     growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
     hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
     peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
+    cluster: Cluster = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Measure the relay against a relay that only stores and delivers."""
+    """Measure the relay against a relay that only stores and delivers, on a store that stands alone."""
     from services.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
     from services.lab.bench import hour as long  # noqa: PLC0415 - same
     from services.lab.bench import report, run  # noqa: PLC0415 - same
     from services.lab.bench.peers import run as peers  # noqa: PLC0415 - same
 
-    if (peer is not None) + growth + hour > 1:
-        raise Yours("bench.one", "Ask for one of --growth, --hour and --peer: they are benches of their own.")
+    if (peer is not None) + growth + hour + cluster > 1:
+        raise Yours("bench.one", "Ask for one of --growth, --hour, --peer and --cluster: they are benches of their own.")
     show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
         if peer:
@@ -347,7 +353,7 @@ def bench(
         elif hour:
             measured, show = _run(long.measure(progress)), report.show_hour
         else:
-            measured, show = _run(run.measure(progress, repeats, messages)), report.show
+            measured, show = _run(run.measure(progress, repeats, messages, cluster=cluster)), report.show
     if as_json:
         sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
     else:

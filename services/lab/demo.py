@@ -62,11 +62,12 @@ def _of(matrix: Any, message: Any) -> list[Any]:
     return [cell for cell in matrix["cells"] if cell["message"] == message["key"]]
 
 
-async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
+async def run_demo(root: Path, store_url: str, *, quiet: bool, cluster: bool = False) -> Demo:
     """Run the demo in a fresh folder; raises `Ours` if a party does not start or a capture is not whole."""
     demo = Demo(Console(quiet=quiet))
-    async with booted(root, store_url) as world:
-        demo.tell("Every party is its own process", f"{len(world.children)} parties and a store run below {root}.")
+    async with booted(root, store_url, cluster=cluster) as world:
+        store = "a store of three nodes" if cluster else "a store"
+        demo.tell("Every party is its own process", f"{len(world.children)} parties and {store} run below {root}.")
         async with opened(world) as desk:
             demo.tell("Seven handsets", "Consumers enrol with the carrier; employees activate by one-time password.")
             story = await play(desk, demo.tell)
@@ -76,10 +77,15 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool) -> Demo:
     return demo
 
 
-async def demo_on_the_page(root: Path, store_url: str) -> None:
+async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False) -> None:
     """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
     console = Console()
-    async with booted(root, store_url) as world, opened(world) as desk, watched(desk) as seen, served(seen) as where:
+    async with (
+        booted(root, store_url, cluster=cluster) as world,
+        opened(world) as desk,
+        watched(desk) as seen,
+        served(seen) as where,
+    ):
         console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
         await asyncio.to_thread(webbrowser.open, where.page)
         seen.story = await play(seen, seen.tell)

@@ -42,6 +42,11 @@ class _Region:
         return None if "r" not in parts[1] or kernels or text else cls(start, end, Path(name).name)
 
 
+def memories(name: str, children: Iterable[Child]) -> Source:
+    """Read the memory of several processes, as `memory` does: a store may have three of them."""
+    return Source(name, tuple(chunk for child in children for chunk in memory(name, child).chunks))
+
+
 def memory(name: str, child: Child) -> Source:
     """Read all memory of a running process that can hold data; raises `Ours` if any of it cannot be read."""
     missing: set[_Region] = set()

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from services.lab import arrangement as arrangements
+from services.lab import cluster as cluster_module
 from services.lab import store as store_module
 from services.lab.arrangement import Arrangement
 from services.lab.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
@@ -27,6 +28,7 @@ from services.wire.chassis.client import Peer
 from services.wire.chassis.state import StateDir
 from services.wire.chassis.tls import Tls
 from services.wire.custody import GLOBAL, GlobalKey
+from services.wire.errors import Yours
 from services.wire.identity import Identity, Role
 from services.wire.jose import SigningKey
 
@@ -127,10 +129,8 @@ class World:
     async def halt(self) -> None:
         """Stop everything, the store last."""
         await asyncio.gather(*(stop(child) for child in self.children.values()))
-        if self.store.child:
-            await stop(self.store.child)
-        else:
-            await store_module.left_clean(self.store)
+        await asyncio.gather(*(stop(child) for child in self.store.children))
+        await store_module.left_clean(self.store)
 
     def issue(self) -> None:
         """Issue a fresh certificate to every party and person. Running parties take theirs up by themselves."""
@@ -173,11 +173,14 @@ async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
     arrangement: Arrangement | None = None,
     rogues: Mapping[str, str] | None = None,
     workers: int = 1,
+    *,
+    cluster: bool = False,
 ) -> AsyncIterator[World]:
     """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
 
     `leaks` names, for a party, the seeded fault that its process starts with, `rogues` what it does on purpose
-    (rogues.py). The `arrangement` is India's unless another is given. The relay has `workers` processes.
+    (rogues.py). The `arrangement` is India's unless another is given. The relay has `workers` processes. A `cluster` of
+    three nodes is the store then, unless `store_url` names one.
     """
     if root.exists():
         shutil.rmtree(root)
@@ -186,8 +189,7 @@ async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
     root.chmod(0o700)
     names = [one.name for one in PARTIES]
     ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
-    log = root / "logs" / "store.log"
-    store = await store_module.external(store_url) if store_url else await store_module.embedded(root / "store", log)
+    store = await _store(root, store_url, cluster=cluster)
     world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {}, rogues=rogues or {})
     world.workers = workers
     if arrangement is not None:
@@ -200,6 +202,15 @@ async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
         yield world
     finally:
         await world.halt()
+
+
+async def _store(root: Path, url: str, *, cluster: bool) -> Store:
+    if url and cluster:
+        raise Yours("lab.cluster", "Leave out --cluster, or unset TIERS_STORE_URL: one of them names the store.")
+    if url:
+        return await store_module.external(url)
+    start = cluster_module.started if cluster else store_module.embedded
+    return await start(root / "store", root / "logs" / "store.log")
 
 
 class As:

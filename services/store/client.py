@@ -46,11 +46,11 @@ def _no_url(why: str) -> Yours:
     return Yours("settings.store_url", f"Set TIERS_STORE_URL to {known}: {why}.")
 
 
-async def answering(url: str) -> None:
+async def answering(url: str, patience: float = PATIENCE) -> None:
     """Wait for a store that starts beside us; raises `Yours` if the URL names it wrongly, `Ours` if nobody answers."""
     async with _alone(one_node(url)) as node:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 while True:
                     try:
                         found = await node.info("cluster")

@@ -66,5 +66,5 @@ async def running_host(root: Path) -> AsyncIterator[Host]:
     try:
         yield Host(root, running.urls)
     finally:
-        assert running.child is not None
-        await stop(running.child)
+        for child in running.children:
+            await stop(child)

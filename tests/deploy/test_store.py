@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ async def socket(tmp_path: Path) -> AsyncIterator[Path]:
     command = [store._binary(tmp_path), str(config), *here]
     child = await start("store", command, base_environ(), tmp_path / "log")
     try:
-        await store._listening(path, child)
+        await store._listening(partial(asyncio.open_unix_connection, path), child)
         yield path
     finally:
         await stop(child)

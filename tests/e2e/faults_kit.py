@@ -252,17 +252,16 @@ async def _product(desk: Desk, jti: str) -> tuple[Counter[str], int]:
 
 
 def child(world: World, name: str) -> Child:
-    """Return a party's process, or the store's."""
-    found = world.store.child if name == "store" else world.children[name]
-    assert found is not None
-    return found
+    """Return a party's process, or the store's: `store` is the only one or a cluster's first, `store 1` its second."""
+    what, _, number = name.partition(" ")
+    return world.store.children[int(number or 0)] if what == "store" else world.children[name]
 
 
 async def kill(world: World, name: str) -> None:
     """Kill a process with SIGKILL and start it again, set as it was, on what it left on disk."""
     dead = child(world, name)
     await stop(dead, signal.SIGKILL)
-    if name == "store":
+    if name.startswith("store"):
         world.store = await store.restarted(world.store)
     else:
         world.children[name] = await start_party(name, dead.command, dead.environ, world.log(name))

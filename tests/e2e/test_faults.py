@@ -25,6 +25,7 @@ from tests.e2e.faults_kit import (
     Verdict,
     Wire,
     check,
+    child,
     fill_disk,
     freeze,
     kill,
@@ -171,9 +172,7 @@ async def store_is_slow(stage: Stage) -> None:
 
 async def disk_is_full(stage: Stage) -> None:
     fill_disk(stage.world)
-    store = stage.world.store.child
-    assert store is not None
-    await store.process.wait()  # it ends itself rather than answer for what is not on disk
+    await child(stage.world, "store").process.wait()  # it ends itself rather than answer for what is not on disk
     await kill(stage.world, "store")
 
 

@@ -63,8 +63,8 @@ async def _kill_gateway(world: World) -> None:
 
 
 async def _kill_store(world: World) -> None:
-    assert world.store.child is not None
-    await stop(world.store.child, signal.SIGKILL)
+    for child in world.store.children:
+        await stop(child, signal.SIGKILL)
     world.store = await store.restarted(world.store)
 
 

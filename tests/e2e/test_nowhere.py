@@ -64,9 +64,8 @@ class Search:
 
     def memories(self, *names: str) -> Iterator[tuple[str, bytes]]:
         for name in names:
-            child = self.world.store.child if name == "store" else self.world.children[name]
-            assert child is not None
-            yield from ((name, part) for part in memory(child.pid))
+            for child in self.world.store.children if name == "store" else (self.world.children[name],):
+                yield from ((name, part) for part in memory(child.pid))
 
     def files(self, *names: str) -> Iterator[tuple[str, bytes]]:
         """State directories, the store's folder, and every log."""

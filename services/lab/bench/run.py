@@ -136,12 +136,12 @@ class Bench:
         return time.monotonic() - start
 
 
-async def measure(progress: Progress, repeats: int, messages: int) -> Measured:
+async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Measured:
     """Boot everything, measure, stop everything."""
     before = os.getloadavg()[0]
     steps = progress.add_task("Booting the parties", total=repeats * len(LANES) + 2 * len(OPEN_LANES) + 1)
     with tempfile.TemporaryDirectory(prefix="tiers-bench-") as folder:
-        async with staged(Path(folder) / "world") as stage:
+        async with staged(Path(folder) / "world", cluster=cluster) as stage:
             groups = await populate(stage)
             bench = Bench(stage, groups, messages)
             progress.advance(steps)

@@ -108,10 +108,10 @@ class Stage:
         """Name the processes that work for a lane."""
         if bare:
             return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
-        store = self.world.store.child
+        stores = self.world.store.children
         gateway, carrier = self.world.children["gateway"].pid, self.world.children["carrier"].pid
-        relays = {f"relay {number}": pid for number, pid in enumerate(children_of(gateway), 1)} or {"relay": gateway}
-        return relays | {"carrier": carrier} | ({"store": store.pid} if store else {})
+        relays = _numbered("relay", children_of(gateway) or [gateway])
+        return relays | {"carrier": carrier} | _numbered("store", [child.pid for child in stores])
 
     def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool) -> Spec:
         """Return the spec of a closed loop for a group; the caller sets the rest."""
@@ -172,15 +172,22 @@ async def _several(make: Callable[[int], Awaitable[Member]], numbers: range) -> 
     return tuple(await asyncio.gather(*map(one, numbers)))
 
 
+def _numbered(name: str, pids: list[int]) -> dict[str, int]:
+    return {name: pids[0]} if len(pids) == 1 else {f"{name} {number}": pid for number, pid in enumerate(pids, 1)}
+
+
 def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
     return Member(pin, b64u(sign.reveal()), nodes)
 
 
 @asynccontextmanager
-async def staged(root: Path, workers: int = 1) -> AsyncIterator[Stage]:
-    """Boot the world, its relay with so many workers, and the bare relay in a fresh folder."""
+async def staged(root: Path, workers: int = 1, *, cluster: bool = False) -> AsyncIterator[Stage]:
+    """Boot the world, its relay with so many workers, and the bare relay in a fresh folder.
+
+    With a `cluster` for the world's store; the bare relay keeps a store of its own that stands alone.
+    """
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(booted(root, workers=workers))
+        world = await stack.enter_async_context(booted(root, workers=workers, cluster=cluster))
         bare = await yardstick(world.root / "bare", world.tls(party("gateway").identity))
         stack.push_async_callback(stop, bare.store)
         stack.push_async_callback(stop, bare.child)
@@ -196,12 +203,11 @@ async def yardstick(folder: Path, tls: Path) -> Yardstick:
     """Start the bare relay and its store in `folder`, with the certificate in `tls`."""
     folder.mkdir(mode=0o700)
     store = await store_module.embedded(folder / "store", folder / "store.log")
-    if store.child is None or store.folder is None:
-        raise Ours("bench.store", "Run the bench with the embedded store.")
+    (own,) = store.children
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)
-    socket = str(store.folder / "store.sock")
+    socket = str(folder / "store" / "store.sock")
     command = [sys.executable, "-m", "services.lab.bench.bare", str(port), socket, str(tls)]
     environ = base_environ() | {"BARE_STORE_PASSWORD": password}
     child = await start_party("bare", command, environ, folder / "relay.jsonl")
-    return Yardstick(child, store.child, port)
+    return Yardstick(child, own, port)
