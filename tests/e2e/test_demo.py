@@ -37,6 +37,23 @@ def test_the_demo_ends_as_declared_and_prints_one_json_document(tmp_path: Path) 
     assert [] == list(tmp_path.iterdir())
 
 
+def test_the_demo_ends_as_declared_on_a_cluster(tmp_path: Path) -> None:
+    done = run("demo", "--cluster", "--format", "json", TMPDIR=str(tmp_path))
+
+    assert (0, "") == (done.returncode, done.stderr)
+    said = json.loads(done.stdout)
+    assert "a store of three nodes" in said["steps"][0]["sentence"]
+    assert said["as_declared"] is True
+    assert (198, 0) == (said["agreement"]["cells"], said["agreement"]["unmeasured"])
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_url_and_a_cluster_are_one_store_too_many() -> None:
+    done = run("demo", "--cluster", TIERS_STORE_URL="unix:///nowhere")
+
+    assert (2, "lab.cluster") == (done.returncode, done.stderr.partition(":")[0])
+
+
 def test_a_demo_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": str(tmp_path)}
     with subprocess.Popen([*TIERS, "demo"], env=environ, stdout=subprocess.PIPE, text=True) as demo:

@@ -12,8 +12,11 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from services.lab.cast import PARTIES
 from services.lab.desk import opened
+from services.lab.store import each_node
 from services.lab.story import play
 from services.lab.world import World, booted
+from services.store.client import connect
+from services.store.url import one_node
 from services.wire.identity import Role
 from services.wire.store_acl import RULES
 
@@ -34,6 +37,8 @@ DANGEROUS = [
     "ACL LIST", "ACL GETUSER gateway", "ACL SETUSER default on nopass ~* +@all", "MONITOR", "CLIENT LIST",
     "CLIENT KILL ID 1", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF 127.0.0.1 1", "FAILOVER", "SYNC", "SHUTDOWN",
     "MODULE LIST", "SLOWLOG GET", "LATENCY DOCTOR", "ROLE", "LASTSAVE", "PUBSUB CHANNELS", "CLUSTER RESET",
+    "CLUSTER NODES", "CLUSTER MEET 127.0.0.1 1", "CLUSTER FORGET x", "CLUSTER DELSLOTS 1", "CLUSTER FAILOVER",
+    "CLUSTER GETKEYSINSLOT 1 1", "CLUSTER MIGRATESLOTS SLOTSRANGE 0 1 NODE x",
     "FUNCTION LIST", "FUNCTION FLUSH", "FUNCTION DUMP", "SCRIPT FLUSH", "SCRIPT KILL", "PUBLISH carrier:x 1",
 ]  # fmt: skip
 
@@ -54,7 +59,8 @@ OTHERS = {
 
 
 def user(world: World, role: Role) -> Redis:
-    return Redis.from_url(world.store.urls[role])
+    """One party at the node that its URL names: a node of a cluster says who may not before it says where."""
+    return Redis.from_url(one_node(world.store.urls[role]))
 
 
 async def refused(store: Redis, command: str) -> bool:
@@ -70,16 +76,17 @@ async def refused(store: Redis, command: str) -> bool:
 
 @pytest.mark.parametrize("role", RULES)
 async def test_a_party_reaches_its_own_keys(world: World, role: Role) -> None:
-    async with user(world, role) as store:
+    async with connect(world.store.urls[role]) as store:
         own = OTHERS[Role.CARRIER if role is Role.GATEWAY else Role.GATEWAY][0]
         assert 1 == await store.exists(own)
 
 
 @pytest.mark.parametrize("role", RULES)
 async def test_a_party_is_refused_the_others_keys_whatever_the_command(world: World, role: Role) -> None:
-    async with user(world, role) as store:
-        tried = [command.format(other=other, own=f"{role}:mine") for other in OTHERS[role] for command in KEYS]
-        assert [] == [command for command in tried if not await refused(store, command)]
+    tried = [command.format(other=other, own=f"{role}:mine") for other in OTHERS[role] for command in KEYS]
+    async with each_node(world.store.urls[role]) as nodes:
+        for node in nodes:
+            assert [] == [command for command in tried if not await refused(node, command)]
 
 
 async def test_a_script_reaches_no_further_than_whoever_runs_it(world: World) -> None:
@@ -95,19 +102,19 @@ async def test_a_script_reaches_no_further_than_whoever_runs_it(world: World) ->
 
 @pytest.mark.parametrize("role", RULES)
 async def test_no_party_lists_empties_or_steers_the_store(world: World, role: Role) -> None:
-    async with user(world, role) as store:
-        assert [] == [command for command in DANGEROUS if not await refused(store, command)]
+    async with each_node(world.store.urls[role]) as nodes:
+        for node in nodes:
+            assert [] == [command for command in DANGEROUS if not await refused(node, command)]
 
 
 async def test_nobody_enters_without_a_name(world: World) -> None:
-    path = world.store.urls[Role.GATEWAY].rpartition("@")[2]
-    async with Redis(unix_socket_path=path) as nobody:
+    async with Redis.from_url(without_user(world.store.urls[Role.GATEWAY])) as nobody:
         with pytest.raises(RedisError, match="already authenticated|Authentication required"):
             await nobody.ping()
 
 
 async def test_only_gateway_and_carrier_have_a_user_a_setting_or_the_address(world: World) -> None:
-    socket = str(world.store.folder).encode()
+    address = without_user(world.store.urls[Role.GATEWAY]).partition("//")[2].encode()
     for party in PARTIES:
         has_store = party.identity.role in RULES
         config = import_module(f"{package(party.program)}.config")
@@ -117,7 +124,13 @@ async def test_only_gateway_and_carrier_have_a_user_a_setting_or_the_address(wor
         assert has_store == ("store_url" in {field.name for field in fields(settings)}), party.name
         assert has_store == ("TIERS_STORE_URL" in world.settings(party)), party.name
         if environ.exists():
-            assert has_store == (socket in environ.read_bytes()), party.name
+            assert has_store == (address in environ.read_bytes()), party.name
+
+
+def without_user(url: str) -> str:
+    """A URL of the node that a party's URL names, for somebody who names nobody."""
+    scheme, _, rest = one_node(url).partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def package(program: str) -> str:
