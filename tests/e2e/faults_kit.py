@@ -306,7 +306,8 @@ def thaw(world: World, name: str) -> None:
 
 def fill_disk(world: World) -> None:
     """Let no file of the store grow any more: to the store, the disk is full."""
-    size = max(path.stat().st_size for path in (_folder(world) / "appendonlydir").iterdir())
+    folder = min(_folder(world).rglob("appendonlydir"))  # a cluster's first node has the first
+    size = max(path.stat().st_size for path in folder.iterdir())
     resource.prlimit(child(world, "store").pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 

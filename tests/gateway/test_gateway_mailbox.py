@@ -1,4 +1,4 @@
-"""The store's promises, on a real Valkey; the fake in memory keeps those that it claims."""
+"""The store's promises, on a real Valkey and on a cluster; the fake in memory keeps those that it claims."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ from gateway.store import connect
 from services.wire.envelope import Channel
 from services.wire.errors import Ours
 from services.wire.x2x3 import Direction
+from tests.gateway.cluster_kit import Grid
 from tests.gateway.relay_kit import ALICE, BOB, CAROL, header
 
 NOW = 1_400_000_040_000
@@ -27,9 +28,17 @@ async def real(store_url: str) -> AsyncIterator[RedisMailboxes]:
         await boxes.close()
 
 
-@pytest.fixture(params=["real", "memory"])
-async def boxes(request: pytest.FixtureRequest, real: RedisMailboxes) -> Mailboxes:
-    return real if request.param == "real" else MemoryMailboxes()
+@pytest.fixture
+async def spread(grid: Grid) -> AsyncIterator[RedisMailboxes]:
+    async with connect(grid.url) as store:
+        boxes = RedisMailboxes(grid.url, store)
+        yield boxes
+        await boxes.close()
+
+
+@pytest.fixture(params=["real", "spread", "memory"])
+async def boxes(request: pytest.FixtureRequest, real: RedisMailboxes, spread: RedisMailboxes) -> Mailboxes:
+    return {"real": real, "spread": spread, "memory": MemoryMailboxes()}[request.param]
 
 
 def entry(
