@@ -11,7 +11,8 @@ from services.wire.identity import Identity, Role
 class Settings:
     """`listen` and `mediation` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs.
 
-    Without a `store_url` (`redis://`, `rediss://`, `unix://`) the relay runs a Valkey of its own in its state folder.
+    Without a `store_url` (`redis://`, `rediss://`, `unix://`; for any node of a cluster `redis+cluster://` or
+    `rediss+cluster://`) the relay runs a Valkey of its own in its state folder.
     `jurisdiction` is where regulators' orders hold. `…_readers` are the patterns of `kid` that a channel's messages
     name: the arrangement (docs/custody.md). `workers` are the processes that share the port; they need a `store_url`.
     """

@@ -5,8 +5,9 @@
     {sNN}:li             set     XIDs that have copies waiting here
     {sNN}:li:<xid>       stream  copies: at, header, envelope, direction
 
-NN is one of 64 shards, by the receiver, and the hash tag keeps a shard's keys on one node of a cluster. Durability is
-the store's: it must run with `appendonly yes` and `appendfsync always`.
+NN is one of 64 shards, by the receiver, and the hash tag keeps a shard's keys on one node of a cluster: there a commit
+is one script for each shard (gateway/cluster.py). Durability is the store's: it must run with `appendonly yes` and
+`appendfsync always`.
 """
 
 import hashlib

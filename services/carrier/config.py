@@ -8,7 +8,10 @@ from services.wire.identity import Identity, Role
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`listen` and `mediation_listen` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs."""
+    """`listen` and `mediation_listen` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs.
+
+    `store_url` is `redis://`, `rediss://`, `unix://`, or for any node of a cluster `redis+cluster://`, `rediss+cluster://`.
+    """
 
     listen: str
     mediation_listen: str

@@ -4,8 +4,9 @@
     answers:<asker>   ciphertext
 
 `<who>` is a name, or `sender` or `receiver` of the message that is looked at. `store` is the provider's store on disk,
-everything in it. `ciphertext` is less: every envelope that the store ever accepted and nothing else, laid beside
-somebody's holdings, so that nobody fails to read merely because a message never came his way.
+everything in it, and `memory:store` its processes: of a cluster, all nodes'. `ciphertext` is less: every envelope that
+the store ever accepted and nothing else, laid beside somebody's holdings, so that nobody fails to read merely because a
+message never came his way.
 """
 
 from collections.abc import Iterable, Mapping
