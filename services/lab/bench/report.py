@@ -24,6 +24,8 @@ def show(console: Console, measured: Measured) -> None:
     console.print(_closed(measured))
     console.print(_open(measured))
     console.print(_ratios(measured))
+    if measured.cluster:
+        console.print("The relay's store is a cluster of three nodes; the yardstick's store stands alone.")
     drains = ", ".join(f"{name} {max(seconds):.1f} s" for name, seconds in measured.drain.items() if seconds)
     console.print(f"After a tasked run, the mediation had every copy within: {drains}.")
     console.print(f"{measured.cores} cores; load average {measured.load_before} before, {measured.load_after} after.")
@@ -104,7 +106,8 @@ def _closed(measured: Measured) -> Table:
         table.add_column(name, justify="left" if name == "lane" else "right")
     for lane, results in measured.closed.items():
         rates = [result.rate for result in results]
-        work = [f"{_cpu(results, one):.0f}" if one in results[0].usage else "" for one in _PROCESSES]
+        known = {name.partition(" ")[0] for name in results[0].usage}
+        work = [f"{_cpu(results, one):.0f}" if one in known else "" for one in _PROCESSES]
         size = max(result.usage["relay"].rss for result in results)
         table.add_row(lane, _number(statistics.median(rates)), _range(rates), *work, f"{size:.0f}")
     return table
@@ -150,9 +153,13 @@ def _ratios(measured: Measured) -> Table:
 
 
 def _cpu(results: Sequence[Result], process: str) -> float:
-    """Return the median of microseconds of CPU to a message."""
+    """Return the median of microseconds of CPU to a message; a store may have several processes."""
     return statistics.median(
-        result.usage[process].cpu / (result.rate * result.seconds) * 1e6 for result in results if result.rate
+        sum(used.cpu for name, used in result.usage.items() if name.partition(" ")[0] == process)
+        / (result.rate * result.seconds)
+        * 1e6
+        for result in results
+        if result.rate
     )
 
 

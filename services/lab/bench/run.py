@@ -73,6 +73,8 @@ class Measured(msgspec.Struct, frozen=True):
     half: dict[str, Result]
     drain: dict[str, list[float]]
     ratios: Ratios
+    cluster: bool = False
+    """Whether the relay's store is a cluster; the yardstick's never is."""
 
 
 class Bench:
@@ -160,6 +162,7 @@ async def measure(progress: Progress, repeats: int, messages: int, *, cluster: b
         half=bench.half,
         drain=bench.drain,
         ratios=ratios(bench.closed),
+        cluster=cluster,
     )
 
 
