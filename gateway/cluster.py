@@ -57,7 +57,7 @@ class Nodes:
         heard: Heard = lambda _channel, _said: None,
         missed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`channels` are by their slots; the rest is as for a `Pipeline`."""
+        """`channels` are by their slots; the rest is as for a `Pipeline`. See `on_lost`."""
         self._url = url
         self._hello = hello
         self._channels = channels or {}
@@ -69,6 +69,8 @@ class Nodes:
         self._nodes: dict[Address, _Node] = {}
         self._alone = asyncio.Lock()  # one batch under way, or one change of what is subscribed
         self._changed = asyncio.Event()
+        self.on_lost: Callable[[Address], None] = lambda _address: None
+        """Called with a node that did not answer: others need not find that out for themselves."""
 
     async def run(self, asked: Sequence[Placed]) -> list[Any]:
         """Run commands; returns their replies in order. What failed has an error in its place; `Ours` for all."""
@@ -122,12 +124,15 @@ class Nodes:
                 by_node.setdefault(self._owner(slot), []).append(place)
 
         async def at(address: Address, places: list[int]) -> None:
-            with suppress(Ours):
+            try:
                 said = await self._node(address).run([asked[place][1] for place in places])
-                for place, reply in zip(places, said, strict=True):
-                    replies[place] = reply
-                    if isinstance(reply, hiredis.ReplyError):
-                        self._refused(address, reply)
+            except Ours:
+                self.on_lost(address)
+                return
+            for place, reply in zip(places, said, strict=True):
+                replies[place] = reply
+                if isinstance(reply, hiredis.ReplyError):
+                    self._refused(address, reply)
 
         await asyncio.gather(*(at(address, places) for address, places in by_node.items()))
         if any(isinstance(reply, Exception) for reply in replies):

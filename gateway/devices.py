@@ -114,10 +114,10 @@ class Registry:
             async with self._store.pipeline(transaction=False) as pipe:
                 for pin in some:
                     pipe.get(_key(pin))
-                found = await pipe.execute()
+                found = await pipe.execute(raise_on_error=False)
             for (pin, before), raw in zip(some.items(), found, strict=True):
-                if self._cache.get(pin) is not before:
-                    continue  # changed here meanwhile, and what was read may be older
+                if self._cache.get(pin) is not before or isinstance(raw, Exception):
+                    continue  # changed here meanwhile, and what was read may be older; or its node does not answer
                 if raw is None:
                     self._cache.pop(pin, None)
                 else:

@@ -37,6 +37,7 @@ from gateway.mailbox import (
 from gateway.others import CHANNELS, SHARDS, TAGS, shard_of
 from gateway.pipeline import Command, Heard, Pipeline, Shared, unavailable
 from gateway.shards import Part, by_shard
+from services.store.cluster import Cluster
 from services.store.slots import slot_of
 from services.store.url import is_cluster
 from services.wire.envelope import MAX_ENVELOPE
@@ -169,6 +170,8 @@ class RedisMailboxes:
         if is_cluster(url):
             channels = {slot_of(channel): channel for channel in CHANNELS}
             self._pipe = Nodes(url, _HELLO, channels, self._hear, self._miss)
+            if isinstance(cold, Cluster):
+                self._pipe.on_lost = cold.lost
         else:
             self._pipe = Pipeline(url, _HELLO, CHANNELS, self._hear, self._miss)
         self._reads = self._pipe if isinstance(self._pipe, Nodes) else Shared(Pipeline(url))

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from services.store.cluster import Cluster
@@ -23,6 +24,9 @@ SECONDS = 5.0
 PATIENCE = 60.0
 """Seconds that a store may take to start beside us; a long log takes a while to read back."""
 _PAUSE = 0.1
+_ONCE_AGAIN = Retry(NoBackoff(), 1)
+_AT_A_NODE = Retry(NoBackoff(), 1, (RedisConnectionError,))
+"""A node that was waited for in vain is not waited for again."""
 
 
 def connect(url: str) -> Redis:
@@ -38,7 +42,7 @@ def connect(url: str) -> Redis:
         return _alone(url)
     if "path" in at:
         raise _no_url("a cluster has no unix socket")
-    return Cluster(one_node(url), lambda address: _alone(node_url(url, address)))
+    return Cluster(one_node(url), lambda address: _alone(node_url(url, address), _AT_A_NODE))
 
 
 def _no_url(why: str) -> Yours:
@@ -70,6 +74,5 @@ def _check_kind(url: str, *, in_cluster: bool) -> None:
         raise Yours("settings.store_url", "Write TIERS_STORE_URL without +cluster: this store stands alone.")
 
 
-def _alone(url: str) -> Redis:
-    retry = Retry(NoBackoff(), 1)
+def _alone(url: str, retry: Retry = _ONCE_AGAIN) -> Redis:
     return Redis.from_url(url, retry=retry, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)

@@ -1,6 +1,7 @@
 """A client for a cluster: redis-py's own for one node, once for each node, and each command goes where its key lies.
 
-Not redis-py's RedisCluster: while one node is down, what is asked at the same time of others fails with it.
+Not redis-py's RedisCluster: while one node is down, what is asked at the same time of others fails with it. A node that
+has not answered is asked nothing more until it answers a ping, so that nobody waits for it twice.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from services.wire.errors import Ours
 
 _SCRIPT_KEY = 3
 _RELEARN_SECONDS = 1.0
+_PING_SECONDS = 0.2
 _NO_KEY = frozenset({"PING", "INFO"})
 T = TypeVar("T")
 Asked = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -37,6 +39,7 @@ class Cluster(Redis):
         self._learned = 0.0
         self._learning = asyncio.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._down: set[Address] = set()
         self._seed = address_of(seed)
         super().__init__(connection_pool=self.node(self._seed).connection_pool)
 
@@ -76,13 +79,22 @@ class Cluster(Redis):
         if self._slots is not None:
             self._slots.move(error.slot_id, Address(error.host or self._seed.host, error.port))
 
-    def lost(self) -> None:
+    def check(self, node: Address) -> None:
+        """Return if a node may be asked; raises `RedisError`."""
+        if node in self._down:
+            raise RedisConnectionError("this node does not answer now")
+
+    def lost(self, node: Address | None = None) -> None:
         """Ask anew who has which slot: a node did not answer, and another may have taken its place."""
+        if node is not None and node not in self._down:
+            self._down.add(node)
+            self._hold(asyncio.create_task(self._until_back(node)))
         if time.monotonic() - self._learned > _RELEARN_SECONDS:
             self._slots = None
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002, FBT001 - redis-py's signature
         """Hang up at every node."""
+        self._down.clear()
         for task in self._under_way:
             task.cancel()
         for one in self._nodes.values():
@@ -93,14 +105,23 @@ class Cluster(Redis):
         return await self._first(self._ask_at(address, *args, **options) for address in await self.addresses())
 
     async def _ask_at(self, address: Address, *args: Any, **options: Any) -> Any:
-        return await self.node(address).execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
+        self.check(address)
+        try:
+            return await self.node(address).execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
+        except (RedisConnectionError, RedisTimeoutError, OSError):
+            self.lost(address)
+            raise
+
+    async def _until_back(self, address: Address) -> None:
+        while address in self._down:
+            with suppress(RedisError, OSError):
+                await self.node(address).ping()
+                self._down.discard(address)
+                return
+            await asyncio.sleep(_PING_SECONDS)
 
     async def _ask(self, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-        try:
-            return await self._ask_at(await self.owner(args), *args, **options)
-        except (RedisConnectionError, RedisTimeoutError, OSError):
-            self.lost()
-            raise
+        return await self._ask_at(await self.owner(args), *args, **options)
 
     async def _map(self) -> Slots:
         async with self._learning:
@@ -116,8 +137,7 @@ class Cluster(Redis):
         """Ask all at once and take the first answer, for one of them may be frozen; raises `RedisError` without any."""
         tasks = [asyncio.create_task(ask) for ask in asks]
         for task in tasks:
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
+            self._hold(task)
         try:
             for first in asyncio.as_completed(tasks):
                 with suppress(RedisError, OSError, Ours):
@@ -126,6 +146,10 @@ class Cluster(Redis):
             for task in tasks:
                 task.cancel()  # not waited for: redis-py may swallow it (before Python 3.12)
         raise RedisConnectionError("no node of the cluster answers")
+
+    def _hold(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
@@ -165,9 +189,10 @@ class _Spread(Pipeline):
                 args, options = stack[place]
                 pipe.execute_command(*args, **options)
             try:
+                self._cluster.check(node)
                 found = await pipe.execute(raise_on_error=False)
             except (RedisError, OSError) as error:
-                self._cluster.lost()
+                self._cluster.lost(node)
                 found = [error] * len(places)
         for place, answer in zip(places, found, strict=True):
             answers[place] = answer

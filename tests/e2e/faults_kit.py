@@ -231,9 +231,10 @@ async def copied(desk: Desk, jti: str, wanted: set[str]) -> tuple[Counter[str], 
 
     Waits until all that is wanted is there, a loss is recorded in its place, or a minute has passed.
     """
-    until = asyncio.get_running_loop().time() + 60
+    until, mids, recorded = asyncio.get_running_loop().time() + 60, Counter[str](), 0
     while True:
-        mids, recorded = await _product(desk, jti)
+        with suppress(Ours):  # a store that has just been there again
+            mids, recorded = await _product(desk, jti)
         if len(wanted - set(mids)) <= recorded or asyncio.get_running_loop().time() > until:
             return mids, recorded
         await asyncio.sleep(0.2)
