@@ -343,7 +343,7 @@ def bench(
     from services.lab.bench.peers import run as peers  # noqa: PLC0415 - same
 
     if (peer is not None) + growth + hour + cluster > 1:
-        raise Yours("bench.one", "Ask for one of --growth, --hour, --peer and --cluster: they are benches of their own.")
+        raise Yours("bench.one", "Ask for one of --growth, --hour, --peer, --cluster: they are benches of their own.")
     show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
         if peer:
