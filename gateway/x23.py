@@ -41,6 +41,7 @@ ACK_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 BACKOFF_SECONDS = (0.1, 5.0)
 POINT = "accept"
+"""Attribute 7: where in the relay a message is copied."""
 _ADVANCE = """
 if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) ~= tonumber(ARGV[2]) then return end
 local gap = redis.call('HGET', KEYS[2], ARGV[1]) or 0
@@ -53,7 +54,6 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
 redis.call('HINCRBY', KEYS[2], ARGV[1], ARGV[4])
 """
-"""Attribute 7: where in the relay a message is copied."""
 _U32 = 1 << 32
 
 

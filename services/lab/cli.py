@@ -4,10 +4,9 @@ import asyncio
 import fcntl
 import json
 import os
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -17,10 +16,10 @@ import aiohttp
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from services.lab import cli_scenarios, render, requests
+from services.lab import cli_bench, cli_scenarios, render, requests
 from services.lab.arrangement import DEFAULT
+from services.lab.cli_kit import Cluster, run_to_end, store_url
 from services.lab.clock import Clock
 from services.lab.control import CONTROL, Control, leave_control, served
 from services.lab.demo import demo_on_the_page, measure_once, run_demo
@@ -36,6 +35,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-i
 warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")
 app.add_typer(warrant, name="warrant")
 cli_scenarios.add_to(app)
+app.command()(cli_bench.bench)
 ledger = typer.Typer(no_args_is_help=True, help="The public log.")
 app.add_typer(ledger, name="ledger")
 
@@ -64,14 +64,6 @@ class Format(StrEnum):
     JUNIT = "junit"
 
 
-class PeerName(StrEnum):
-    """Whose server to measure."""
-
-    MOSQUITTO = "mosquitto"
-    NATS = "nats"
-    PROSODY = "prosody"
-
-
 class Verb(StrEnum):
     """What a judge can decide."""
 
@@ -87,13 +79,6 @@ def _home() -> Path:
     return Path(tempfile.gettempdir()) / f"intercept-tiers-{os.getuid()}"
 
 
-def _store_url() -> str:
-    return os.environ.get("TIERS_STORE_URL", "")
-
-
-Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
-
-
 @app.command()
 def demo(
     how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT,
@@ -105,9 +90,9 @@ def demo(
         root = Path(folder) / "world"
         if on_page:
             with suppress(KeyboardInterrupt, asyncio.CancelledError):
-                _run(demo_on_the_page(root, _store_url(), cluster=cluster))
+                run_to_end(demo_on_the_page(root, store_url(), cluster=cluster))
             return
-        result = _run(run_demo(root, _store_url(), quiet=how is DemoFormat.JSON, cluster=cluster))
+        result = run_to_end(run_demo(root, store_url(), quiet=how is DemoFormat.JSON, cluster=cluster))
     if how is DemoFormat.JSON:
         sys.stdout.write(json.dumps(result.document(), ensure_ascii=False) + "\n")
     raise typer.Exit(0 if result.as_declared else 1)
@@ -126,7 +111,7 @@ def matrix(
     if arrangement != DEFAULT:
         raise typer.Exit(0 if cli_scenarios.matrix_of(arrangement) else 1)
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        measured = _run(measure_once(Path(folder) / "world", _store_url(), leak))
+        measured = run_to_end(measure_once(Path(folder) / "world", store_url(), leak))
     if how is Format.TABLE:
         render.show(measured, Console())
     else:
@@ -141,14 +126,14 @@ def up(
 ) -> None:
     """Boot the classroom and keep it running until Ctrl-C."""
     with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        _run(_up(_home(), workers, cluster=cluster))
+        run_to_end(_up(_home(), workers, cluster=cluster))
 
 
 async def _up(root: Path, workers: int, *, cluster: bool) -> None:
     console = Console()
     with _only_one(root):
         async with (
-            booted(root, _store_url(), workers=workers, cluster=cluster) as world,
+            booted(root, store_url(), workers=workers, cluster=cluster) as world,
             opened(world) as desk,
             served(desk) as where,
         ):
@@ -324,52 +309,6 @@ def requests_(
 def turn(minutes: int) -> None:
     """Turn the classroom clock forward."""
     _act("turn", {"minutes": minutes})
-
-
-@app.command()
-def bench(
-    repeats: int = 3,
-    messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
-    growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
-    hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
-    peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
-    cluster: Cluster = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """Measure the relay against a relay that only stores and delivers, on a store that stands alone."""
-    from services.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
-    from services.lab.bench import hour as long  # noqa: PLC0415 - same
-    from services.lab.bench import report, run  # noqa: PLC0415 - same
-    from services.lab.bench.peers import run as peers  # noqa: PLC0415 - same
-
-    if (peer is not None) + growth + hour + cluster > 1:
-        raise Yours("bench.one", "Ask for one of --growth, --hour, --peer, --cluster: they are benches of their own.")
-    show: Callable[[Console, Any], None]
-    with Progress(console=Console(stderr=True)) as progress:
-        if peer:
-            measured, show = _run(peers.compare(progress, peer.value, repeats, messages)), report.show_compared
-        elif growth:
-            measured, show = _run(grow.measure(progress)), report.show_growth
-        elif hour:
-            measured, show = _run(long.measure(progress)), report.show_hour
-        else:
-            measured, show = _run(run.measure(progress, repeats, messages, cluster=cluster)), report.show
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
-    else:
-        show(Console(), measured)
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; SIGTERM ends it as Ctrl-C does, so that no child is left behind."""
-
-    async def main() -> Any:
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
-
-    return asyncio.run(main())
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import tempfile
 import time
 import webbrowser
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from services.lab import arrangement as arrangements
 from services.lab import compare as comparing
+from services.lab.cli_kit import store_url
 from services.lab.control import served
 from services.lab.desk import opened
 from services.lab.scenario import READS, Audience, Result, Scenario, run
@@ -34,10 +34,6 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.add_typer(scenario, name="scenario")
     app.command()(compare)
-
-
-def _store_url() -> str:
-    return os.environ.get("TIERS_STORE_URL", "")
 
 
 def _quiet() -> None:
@@ -75,14 +71,14 @@ def scenario_run(
     console.print(f"[bold]{told.title}[/bold]\n")
     steps = iter(range(1, 1000))
     audience = Audience(lambda title, text: _step(console, next(steps), title, text))
-    result = asyncio.run(run(told, audience, _store_url()))
+    result = asyncio.run(run(told, audience, store_url()))
     _end(console, result)
 
 
 async def _on_the_page(told: Scenario) -> None:
     """Play on the page of a classroom of its own, and leave the page open until it is cancelled."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        async with booted(Path(folder) / "world", _store_url()) as world, opened(world) as desk, served(desk) as where:
+        async with booted(Path(folder) / "world", store_url()) as world, opened(world) as desk, served(desk) as where:
             typer.echo(f"The page, for one browser: {where.page}\nCtrl-C ends it.")
             await asyncio.to_thread(webbrowser.open, where.page)
             headers = {"Authorization": f"Bearer {where.token}"}
@@ -108,7 +104,7 @@ def _line(one: Scenario) -> bool:
     """Run one and say in a line how it went."""
     began = time.monotonic()
     try:
-        result = asyncio.run(run(one, Audience(lambda _title, _text: None), _store_url()))
+        result = asyncio.run(run(one, Audience(lambda _title, _text: None), store_url()))
     except TiersError as error:
         typer.echo(f"FAILED  {one.name:<24} {error}")
         return False
@@ -144,12 +140,12 @@ def compare(
 ) -> None:
     """Measure custodies and show them side by side: who reads, who forges, what a stolen key opens."""
     _quiet()
-    comparing.show(asyncio.run(comparing.compare(custodies or list(CUSTODIES), _store_url())), Console(highlight=False))
+    comparing.show(asyncio.run(comparing.compare(custodies or list(CUSTODIES), store_url())), Console(highlight=False))
 
 
 def matrix_of(name: str) -> bool:
     """Measure an arrangement and print who reads what; returns whether it is as its file declares."""
     _quiet()
-    measured = asyncio.run(comparing.measure(arrangements.load(name), _store_url()))
+    measured = asyncio.run(comparing.measure(arrangements.load(name), store_url()))
     comparing.show_matrix(measured, Console())
     return not measured.surprises()

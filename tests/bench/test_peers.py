@@ -16,7 +16,7 @@ from services.lab.bench.peers import mosquitto, nats, prosody, stanzas
 from services.lab.bench.peers.kit import KEY_IN_ENVELOPE, Place
 from services.lab.bench.peers.load import PEERS, PeerSpec, messages, prepared
 from services.lab.bench.peers.run import ratios
-from services.lab.cli import PeerName
+from services.lab.cli_bench import PeerName
 from services.lab.pki import Authority
 from services.lab.processes import free_ports, stop
 from services.wire.encoding import b64u

@@ -3,20 +3,22 @@
 import statistics
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from services.lab.bench.growth import Grown
+from services.lab.bench.growth import Grown, Step
 from services.lab.bench.hour import Round
 from services.lab.bench.load import Latency, Result
 from services.lab.bench.peers.run import Compared
 from services.lab.bench.run import Measured
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
-_BAR = 10
-"""Microseconds to a block of a bar."""
+_BAR = 8
+"""Blocks to the longest bar of its kind."""
+_OURS = ("relay", "store", "carrier")
 _COMPARED = ("relay", "store", "load")
-_PROCESSES = ("relay", "store", "carrier", "load")
+_PROCESSES = (*_OURS, "load")
 
 
 def show(console: Console, measured: Measured) -> None:
@@ -32,26 +34,28 @@ def show(console: Console, measured: Measured) -> None:
 
 
 def show_growth(console: Console, grown: Grown) -> None:
-    """Print what grew, with a bar for the CPU time of a message in relay, store and carrier together."""
-    table = Table(title="Growth: microseconds of CPU to a message, accept latency", title_justify="left")
-    for name in ("what", "size", "relay", "store", "carrier", "", "relay MiB", "msgs/s", "p50", "p99"):
-        table.add_column(name, justify="left" if name in {"what", ""} else "right")
+    """Print what grew, with a bar for the CPU time of a message in relay, store and carrier together, kind by kind."""
+    table = _table("Growth: µs of CPU to a message; accept latency in ms")
+    for name in ("what", "size", "relay", "store", "carrier", "", "relay\nMiB", "msgs/s", "p99"):
+        table.add_column(name, justify="left" if name in {"what", ""} else "right", no_wrap=True)
+    most = {step.what: max(_work(one) for one in grown.steps if one.what == step.what) for step in grown.steps}
     for step in grown.steps:
-        work = [step.cpu.get(one, 0.0) for one in _PROCESSES[:3]]
-        bar = "█" * round(sum(work) / _BAR)
-        cells = [f"{one:.0f}" for one in work]
-        times = (f"{step.accept.p50:.1f}", f"{step.accept.p99:.1f}")
-        table.add_row(
-            step.what, f"{step.size:,}", *cells, bar, f"{step.relay:.0f}", _number(step.rate), *times
-        )  # fmt: skip
+        cells = [f"{step.cpu.get(one, 0.0):.0f}" for one in _OURS]
+        bar = "█" * round(_BAR * _work(step) / (most[step.what] or 1))
+        memory, rate, p99 = f"{step.relay:.0f}", _number(step.rate), f"{step.accept.p99:.0f}"
+        table.add_row(step.what, f"{step.size:,}", *cells, bar, memory, rate, p99)
     console.print(table)
     console.print(f"Full mailboxes drained at {_number(grown.drained)} messages/s, all together.")
+
+
+def _work(step: Step) -> float:
+    return sum(step.cpu.get(one, 0.0) for one in _OURS)
 
 
 def show_hour(console: Console, rounds: Sequence[Round]) -> None:
     """Print one round in eight, and the last."""
     names = list(rounds[0].memory)
-    table = Table(title="Ten minutes at full speed", title_justify="left")
+    table = _table("Ten minutes at full speed")
     for name in ("seconds", "messages", "msgs/s", *(f"{name} MiB" for name in names)):
         table.add_column(name, justify="right")
     for one in [*rounds[:-1:8], rounds[-1]]:
@@ -74,7 +78,7 @@ def show_compared(console: Console, compared: Compared) -> None:
 
 
 def _answers(compared: Compared) -> Table:
-    table = Table(title="Closed loop; latencies p50, p99 in ms", title_justify="left")
+    table = _table("Closed loop; latencies p50, p99 in ms")
     for name in ("lane", "msgs/s", "accept", "delivery", "lost", "twice"):
         table.add_column(name, justify="left" if name == "lane" else "right")
     for lane, results in compared.closed.items():
@@ -86,7 +90,7 @@ def _answers(compared: Compared) -> Table:
 
 
 def _costs(compared: Compared) -> Table:
-    table = Table(title="Microseconds of CPU to a message, memory", title_justify="left")
+    table = _table("Microseconds of CPU to a message, memory")
     for name in ("lane", "range", *(f"{one} µs" for one in _COMPARED), "MiB"):
         table.add_column(name, justify="left" if name == "lane" else "right")
     for lane, results in compared.closed.items():
@@ -101,8 +105,8 @@ def _times(found: Sequence[Latency]) -> str:
 
 
 def _closed(measured: Measured) -> Table:
-    table = Table(title=f"Closed loop, {measured.messages} messages a run", title_justify="left")
-    for name in ("lane", "msgs/s", "range", *(f"{one} µs" for one in _PROCESSES), "relay MiB"):
+    table = _table(f"Closed loop, {measured.messages} messages a run; µs of CPU to a message")
+    for name in ("lane", "msgs/s", "range", *_PROCESSES, "relay\nMiB"):
         table.add_column(name, justify="left" if name == "lane" else "right")
     for lane, results in measured.closed.items():
         rates = [result.rate for result in results]
@@ -114,34 +118,27 @@ def _closed(measured: Measured) -> Table:
 
 
 def _open(measured: Measured) -> Table:
-    table = Table(title="Open loop: at twice the closed loop's rate, and at half of what that came to")
-    table.title_justify = "left"
-    columns = (
-        "lane",
-        "accepted/s",
-        "delivered/s",
-        "backlog",
-        "least",
-        "half/s",
-        "accept p50",
-        "p99",
-        "delivery p50",
-        "p99",
-    )
-    for name in columns:
+    table = _table("Open loop: at twice the closed loop's rate, and at half of what that came to; latencies in ms")
+    twice = ("accepted\n/s", "delivered\n/s", "least")
+    for name in ("lane", *twice, "half\n/s", "accept\np50", "\np99", "delivery\np99"):
         table.add_column(name, justify="left" if name == "lane" else "right")
     for lane, over in measured.overload.items():
         half = measured.half[lane]
-        times = (half.accept.p50, half.accept.p99, half.delivery.p50, half.delivery.p99)
+        times = (half.accept.p50, half.accept.p99, half.delivery.p99)
         table.add_row(
-            lane, _number(over.accepted), _number(over.delivered), str(over.backlog), f"{over.least:.2f}",
-            _number(half.rate), *(f"{one:.1f} ms" for one in times),
+            lane, _number(over.accepted), _number(over.delivered), f"{over.least:.2f}",
+            _number(half.rate), *(f"{one:.1f}" for one in times),
         )  # fmt: skip
     return table
 
 
+def _table(title: str) -> Table:
+    """Make a table that fits 80 columns."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+
+
 def _ratios(measured: Measured) -> Table:
-    table = Table(title="Ratios", title_justify="left")
+    table = _table("Ratios")
     for name in ("ratio", "measured", "wanted"):
         table.add_column(name)
     for name in measured.ratios.__struct_fields__:
