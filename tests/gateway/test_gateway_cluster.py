@@ -1,9 +1,11 @@
 """The relay on a cluster: what goes where, what fails with a node, and what is heard after a slot has moved."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.cluster import Nodes
 from gateway.mailbox import START, Ack, Left, Match
@@ -175,6 +180,40 @@ async def test_a_client_asks_every_node_and_follows_a_slot_that_has_moved(grid: 
             grid.move(key)
         assert [key.encode() for key in keys[:5]] == [await store.get(key) for key in keys[:5]]
         assert b"x" == await store.eval("return ARGV[1]", 1, keys[0], "x")
+
+
+async def test_a_node_that_stands_still_is_waited_for_once_and_asked_again_when_it_answers(
+    grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.store.client.SECONDS", 0.5)
+    keys = {grid.owner(key): key for key in map("gateway:k{}".format, range(50))}
+    async with connect(grid.url) as store:
+        for key in keys.values():
+            await store.set(key, key)
+        process = grid.store.children[0].pid
+        os.kill(process, signal.SIGSTOP)
+        try:
+            with pytest.raises(RedisTimeoutError):
+                await store.get(keys[0])
+            async with asyncio.timeout(0.4):
+                with pytest.raises(RedisConnectionError, match="does not answer now"):
+                    await store.get(keys[0])
+                assert [keys[at].encode() for at in (1, 2)] == [await store.get(keys[at]) for at in (1, 2)]
+                assert await store.ping()
+                async with store.pipeline(transaction=False) as pipe:
+                    for number in range(3):
+                        pipe.get(keys[number])
+                    wrong, *found = await pipe.execute(raise_on_error=False)
+            assert isinstance(wrong, RedisConnectionError)
+            assert [keys[at].encode() for at in (1, 2)] == found
+        finally:
+            os.kill(process, signal.SIGCONT)
+        back = None
+        while back is None:
+            with suppress(RedisError):  # the cluster may have given the node up meanwhile, and takes it back
+                back = await store.get(keys[0])
+            await asyncio.sleep(0.02)
+        assert keys[0].encode() == back
 
 
 async def test_what_one_process_accepts_reaches_the_other_before_while_and_after_its_slot_moves(

@@ -104,6 +104,23 @@ async def test_what_is_in_use_is_read_again_before_it_goes_stale_and_what_is_gon
         assert found == [Device(ALICE, KEY, None, ACME), None, None]
 
 
+async def test_a_record_that_cannot_be_read_now_keeps_no_other_from_being_read_again(store_url: str) -> None:
+    clock = Clock()
+    async with connect(store_url) as store:
+        registry = Registry(store, clock)
+        for pin in (ALICE, BOB):
+            await registry.register(pin, KEY, ACME_ID)
+            assert registry.cached(pin, clock()) is not None
+        await store.delete(f"gateway:device:{ALICE}")
+        await store.rpush(f"gateway:device:{ALICE}", "no record")
+        clock.ahead += FRESH_MS - 1000
+
+        await registry.refresh()
+
+        clock.ahead += 1000
+        assert [False, True] == [registry.cached(pin, clock()) is not None for pin in (ALICE, BOB)]
+
+
 async def test_a_change_made_here_is_not_undone_by_an_older_read(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,8 +130,8 @@ async def test_a_change_made_here_is_not_undone_by_an_older_read(
         assert registry.cached(ALICE, 0) is not None
         original = type(store.pipeline()).execute
 
-        async def late(pipe: object) -> object:
-            found = await original(pipe)
+        async def late(pipe: object, **options: bool) -> object:
+            found = await original(pipe, **options)
             monkeypatch.undo()
             await registry.revoke(ALICE, ACME_ID)
             return found
