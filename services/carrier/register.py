@@ -53,6 +53,7 @@ class Register:
         self._store = store
         self._key = key
         self._held: dict[str, Authorisation] = {}
+        self._owners: dict[str, str] = {}
         self._liids: dict[UUID, str] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -85,13 +86,14 @@ class Register:
     async def save(self, auth: Authorisation) -> Authorisation:
         """Write an authorisation; raises `Conflict` if its LIID stands for another warrant."""
         jti, liid = auth.claims.jti, auth.claims.liid
-        if any(other.claims.liid == liid and other.claims.jti != jti for other in self._held.values()):
+        if auth == self._held.get(jti):
+            return auth
+        if self._owners.get(liid, jti) != jti:
             raise Conflict("warrant.liid", "Apply for a warrant with a LIID of its own: this one names another.")
-        if auth != self._held.get(jti):
-            await self._store.hset(WARRANTS, jti, _seal(auth, self._key))
-            self._hold(auth)
-            if auth.finished:  # no grant is released on it any more
-                await self._store.delete(NONCES + jti)
+        await self._store.hset(WARRANTS, jti, _seal(auth, self._key))
+        self._hold(auth)
+        if auth.finished:  # no grant is released on it any more
+            await self._store.delete(NONCES + jti)
         return auth
 
     async def change(self, jti: str, change: Callable[[Authorisation], Authorisation]) -> Authorisation:
@@ -120,6 +122,7 @@ class Register:
 
     def _hold(self, auth: Authorisation) -> None:
         self._held[auth.claims.jti] = auth
+        self._owners[auth.claims.liid] = auth.claims.jti
         self._liids |= {UUID(xid): auth.claims.liid for xid in auth.xids}
 
 
