@@ -34,7 +34,7 @@ from services.wire.x2x3 import X3, Decoder
 from tests.e2e.lawful_kit import leaves, verified_log
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
+SENDS, AT_ONCE = 300, 32
 
 MISDATED = {"envelope.misdated", "admission.epoch"}
 """Refusals of a message that was sealed before the clock jumped: it is sealed again."""
@@ -224,6 +224,18 @@ async def check(run: Run, jti: str) -> Verdict:
         uncopied=max(len(told - set(copies)) - recorded, 0),
         copied_twice=sum(count - 1 for count in copies.values()),
     )
+
+
+async def through(desk: Desk, fault: Callable[[], Awaitable[None]]) -> Run:
+    """Send from Alice, a target, to Bob, with the fault in the middle of it."""
+    run = Run(desk, "alice", "bob")
+    sending = asyncio.create_task(run.send(Channel.CONSUMER, SENDS, AT_ONCE))
+    receiving = asyncio.create_task(run.receive(SENDS))
+    await run.reach(SENDS // 3)
+    await fault()
+    await sending
+    await receiving
+    return run
 
 
 async def copied(desk: Desk, jti: str, wanted: set[str]) -> tuple[Counter[str], int]:

@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import pytest
+
+from services.lab.control import Control
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is missing: pip install playwright")
 
@@ -103,3 +106,13 @@ async def window(running: Any, address: str, size: dict[str, int] | None = None,
         yield seen
     finally:
         await context.close()
+
+
+async def ask(control: Control, act: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask the page's server for an act, as the command line does."""
+    headers = {"Authorization": f"Bearer {control.token}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{control.url}/api/{act}", json=body or {}, headers=headers) as response,
+    ):
+        return await response.json(content_type=None)

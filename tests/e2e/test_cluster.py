@@ -7,6 +7,7 @@ nodes that are struck are those that matter: the sender's, the receiver's, the t
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,10 @@ from services.store.slots import slot_of
 from services.wire.envelope import Channel, Envelope, Service
 from services.wire.errors import Ours
 from services.wire.identity import Role
-from tests.e2e.faults_kit import Run, Verdict, check, freeze, kill, thaw
+from tests.e2e.faults_kit import Verdict, check, freeze, kill, thaw, through
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
-SENDS, AT_ONCE = 300, 32
 WORKERS = 2
 Fault = Callable[["Stage"], Awaitable[None]]
 
@@ -151,13 +151,7 @@ async def submitted(device: Device, envelope: Envelope) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 async def test_nothing_accepted_is_lost_or_doubled_and_every_copy_arrives(stage: Stage, fault: Fault) -> None:
-    run = Run(stage.desk, "alice", "bob")
-    sending = asyncio.create_task(run.send(Channel.CONSUMER, SENDS, AT_ONCE))
-    receiving = asyncio.create_task(run.receive(SENDS))
-    await run.reach(SENDS // 3)
-    await fault(stage)
-    await sending
-    await receiving
+    run = await through(stage.desk, partial(fault, stage))
 
     assert Verdict(lost=0, twice=0, unreadable=0, uncopied=0, copied_twice=0) == await check(run, stage.jti)
 

@@ -7,6 +7,7 @@ user twice, and the mediation holds every copy once. What was tried and found is
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,11 +19,10 @@ from services.lab.cast import party
 from services.lab.desk import Desk, opened
 from services.lab.world import World, booted
 from services.store.url import is_cluster
-from services.wire.envelope import Channel, Service
+from services.wire.envelope import Service
 from services.wire.identity import Role
 from tests.e2e.faults_kit import (
     Mode,
-    Run,
     Verdict,
     Wire,
     check,
@@ -34,13 +34,11 @@ from tests.e2e.faults_kit import (
     rewire,
     serve_again,
     thaw,
+    through,
 )
 from tests.e2e.lawful_kit import leaves
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
-
-SENDS = 300
-AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +93,6 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 
 Fault = Callable[[Stage], Awaitable[None]]
-
-
-async def through(stage: Stage, fault: Fault) -> Run:
-    """Send from the target to another handset, with the fault in the middle of it."""
-    run = Run(stage.desk, "alice", "bob")
-    sending = asyncio.create_task(run.send(Channel.CONSUMER, SENDS, AT_ONCE))
-    receiving = asyncio.create_task(run.receive(SENDS))
-    await run.reach(SENDS // 3)
-    await fault(stage)
-    await sending
-    await receiving
-    return run
 
 
 def fails(wire: str, mode: Mode) -> Fault:
@@ -223,16 +209,16 @@ CASES = [pytest.param(fault, id=name, marks=[ALONE] if name in ON_A_WIRE else []
 
 @pytest.mark.parametrize("fault", CASES)
 async def test_nothing_accepted_is_lost_or_doubled_and_every_copy_arrives(stage: Stage, fault: Fault) -> None:
-    run = await through(stage, fault)
+    run = await through(stage.desk, partial(fault, stage))
 
     assert Verdict(lost=0, twice=0, unreadable=0, uncopied=0, copied_twice=0) == await check(run, stage.jti)
 
 
 async def test_the_checker_sees_what_was_lost_doubled_and_not_copied(stage: Stage) -> None:
-    async def nothing(_stage: Stage) -> None:
+    async def nothing() -> None:
         """Let it be."""
 
-    run = await through(stage, nothing)
+    run = await through(stage.desk, nothing)
     spotless = await check(run, stage.jti)
 
     gone = run.received.pop()

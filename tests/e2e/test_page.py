@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
-from e2e.page_kit import PHONE, Seen, browser, window
+from e2e.page_kit import PHONE, Seen, ask, browser, window
 
 from services.lab.cast import PARTIES
 from services.lab.control import Control, served
@@ -59,15 +59,6 @@ async def page(control: Control, chromium: Any) -> AsyncIterator[Seen]:
         yield seen
         assert [] == seen.complaints
         assert [] == seen.strangers
-
-
-async def ask(control: Control, act: str, body: dict[str, Any] | None = None) -> Any:
-    headers = {"Authorization": f"Bearer {control.token}"}
-    async with (
-        aiohttp.ClientSession() as http,
-        http.post(f"{control.url}/api/{act}", json=body or {}, headers=headers) as response,
-    ):
-        return await response.json(content_type=None)
 
 
 async def invited(control: Control) -> str:

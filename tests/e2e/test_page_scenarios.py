@@ -4,12 +4,10 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
-from e2e.page_kit import Seen, browser, window
+from e2e.page_kit import Seen, ask, browser, window
 
 from services.lab.control import Control, served
 from services.lab.desk import Desk, opened
@@ -42,15 +40,6 @@ async def page(control: Control) -> AsyncIterator[Seen]:
         assert [] == seen.complaints
         assert [] == seen.strangers
     await ask(control, "reset")
-
-
-async def ask(control: Control, act: str, body: dict[str, Any] | None = None) -> Any:
-    headers = {"Authorization": f"Bearer {control.token}"}
-    async with (
-        aiohttp.ClientSession() as http,
-        http.post(f"{control.url}/api/{act}", json=body or {}, headers=headers) as response,
-    ):
-        return await response.json(content_type=None)
 
 
 async def play(page: Seen, name: str) -> None:
