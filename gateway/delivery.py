@@ -210,6 +210,8 @@ class Delivery:
                 if receiver := self._receivers.get(item.parsed.header.to):
                     receiver.changed()
             return
+        finally:
+            self._tasks.committed()
         self._note("store")
         taken = sum(outcome is Verdict.ALREADY or isinstance(outcome, str) for outcome in outcomes)
         self._metrics.committed(len(items), taken)

@@ -130,7 +130,7 @@ class Interception:
                 _log.error("task.not_restored", xid=xid, code=error.code)
                 self._unlogged.append(self._refusal(raw, error))
         for xid in await self._copies.waiting():
-            self.tasks.backlog.counted(xid, await self._copies.queued(xid))
+            await self._sender.count(xid)
 
     def _heard(self, xid: str) -> None:
         self._stale.add(xid)
@@ -209,7 +209,7 @@ class Interception:
                     if not await self._store.hexists(TASKS, xid):
                         self.tasks.forget(xid)
             for xid in self.tasks.backlog.waiting():
-                self.tasks.backlog.counted(xid, await self._copies.queued(xid))
+                await self._sender.count(xid)
 
     async def tell_ledger(self) -> None:
         """Log what could not be logged when it happened: refusals, then losses."""

@@ -46,6 +46,9 @@ class Tasks(Protocol):
     def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:
         """Say for which tasks a message of `size` bytes is copied at `now` (ms since 1970)."""
 
+    def committed(self) -> None:
+        """Say that the commit of everything matched so far is over, well or not."""
+
 
 class NoTasks:
     """Nobody is intercepted."""
@@ -53,6 +56,9 @@ class NoTasks:
     def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:  # noqa: ARG002 - the Protocol's
         """Match nothing."""
         return ()
+
+    def committed(self) -> None:
+        """Count nothing."""
 
 
 class Entry(msgspec.Struct, frozen=True):

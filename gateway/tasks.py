@@ -8,6 +8,7 @@ A task knows its target and its XID, never the LIID's reader: that is the mediat
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.mailbox import Match
 from services.wire.api import gateway as api
@@ -57,42 +58,69 @@ def verify_task(xid: str, asked: api.ActivateTask, carrier: Identity, trust: Tru
     return Task(xid, carrier, logged)
 
 
+class Size(NamedTuple):
+    """So many copies, of so many octets together."""
+
+    copies: int
+    octets: int
+
+
+_NOTHING = Size(0, 0)
+
+
 class Backlog:
-    """How much of each task waits on disk, and how much was not copied because the queue was full."""
+    """How much of each task waits on disk or is on its way there, and how much a full queue did not take.
+
+    On its way is what the commit under way holds, one at a time. It is counted apart, because nobody can tell whether
+    the disk's own count has it already: counted twice for a moment it keeps the bound, not counted it would break it.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[int, int]] = {}
+        self._on_disk: dict[str, Size] = {}
+        self._under_way: dict[str, Size] = {}
         self._dropped: dict[str, int] = {}
 
     def admit(self, xid: str, size: int) -> bool:
         """Count one more copy of `size` octets in, or as dropped when the queue is full."""
-        copies, octets = self._waiting.get(xid, (0, 0))
-        if copies >= MAX_QUEUE or octets + size > MAX_QUEUE_BYTES:
+        on_disk, more = self.on_disk(xid), _sum(self._under_way.get(xid, _NOTHING), Size(1, size))
+        copies, octets = _sum(on_disk, more)
+        if copies > MAX_QUEUE or octets > MAX_QUEUE_BYTES:
             self._dropped[xid] = self._dropped.get(xid, 0) + 1
             return False
-        self._waiting[xid] = copies + 1, octets + size
+        self._under_way[xid] = more
         return True
+
+    def committed(self) -> None:
+        """Count what was on its way as on disk."""
+        for xid, more in self._under_way.items():
+            self._on_disk[xid] = _sum(self.on_disk(xid), more)
+        self._under_way.clear()
 
     def release(self, xid: str, copies: int, octets: int) -> None:
         """Count copies out: the mediation has them."""
-        had, held = self._waiting.get(xid, (0, 0))
-        self._waiting[xid] = max(had - copies, 0), max(held - octets, 0)
+        had = self.on_disk(xid)
+        self._keep(xid, Size(max(had.copies - copies, 0), max(had.octets - octets, 0)))
+
+    def on_disk(self, xid: str) -> Size:
+        """Return how much of a task lies on disk: as last counted, and what was committed since."""
+        return self._on_disk.get(xid, _NOTHING)
+
+    def counted(self, xid: str, copies: int, before: Size) -> None:
+        """Take over how many copies the disk held when it was asked; `before` is what `on_disk` said then.
+
+        Other processes add some, and refused ones are none. Nothing may be released meanwhile.
+        """
+        since = self.on_disk(xid)
+        octets = before.octets * copies // before.copies if before.copies else 0
+        self._keep(xid, Size(copies + since.copies - before.copies, octets + since.octets - before.octets))
 
     def copies(self) -> int:
         """Return how many copies wait, of all tasks together."""
-        return sum(copies for copies, _octets in self._waiting.values())
+        return sum(size.copies for sizes in (self._on_disk, self._under_way) for size in sizes.values())
 
     def waiting(self) -> tuple[str, ...]:
-        """Name the tasks of which copies wait, as far as this process has counted."""
-        return tuple(xid for xid, (copies, _octets) in self._waiting.items() if copies)
-
-    def counted(self, xid: str, copies: int) -> None:
-        """Take over how many copies of a task there really are: other processes add some, and refused ones are none."""
-        had, held = self._waiting.get(xid, (0, 0))
-        if copies:
-            self._waiting[xid] = copies, held * copies // had if had else 0
-        else:
-            self._waiting.pop(xid, None)
+        """Name the tasks of which copies wait on disk, as far as this process has counted."""
+        return tuple(self._on_disk)
 
     def dropped(self) -> dict[str, int]:
         """Return how many copies of which task were dropped and are not yet recorded."""
@@ -101,6 +129,16 @@ class Backlog:
     def recorded(self, xid: str, count: int) -> None:
         """Note that `count` dropped copies stand on disk."""
         self._dropped[xid] -= count
+
+    def _keep(self, xid: str, size: Size) -> None:
+        if size.copies:
+            self._on_disk[xid] = size
+        else:
+            self._on_disk.pop(xid, None)
+
+
+def _sum(one: Size, other: Size) -> Size:
+    return Size(one.copies + other.copies, one.octets + other.octets)
 
 
 class Tasks:
@@ -125,6 +163,10 @@ class Tasks:
         if header.to == header.sender:
             return sent
         return sent + self._of(header.to, header, now, size, Direction.TO_TARGET)
+
+    def committed(self) -> None:
+        """See `gateway.mailbox.Tasks`."""
+        self.backlog.committed()
 
     def check_new(self, task: Task) -> Task:
         """Return a task that may be activated; raises `Conflict`. The same one again may."""

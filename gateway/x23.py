@@ -218,12 +218,20 @@ class Sender:
         self._numbers = numbers
         self._tasks = tasks
         self._relay = relay
+        # what is forgotten while the disk is asked would be counted out twice
+        self._counting = asyncio.Lock()
         self._woken = asyncio.Event()
         self._pause = BACKOFF_SECONDS[0]
 
     def wake(self, _xids: object = None) -> None:
         """Say that copies wait (the mailbox's `on_copies`)."""
         self._woken.set()
+
+    async def count(self, xid: str) -> None:
+        """Ask the disk how many copies of a task it holds."""
+        async with self._counting:
+            before = self._tasks.backlog.on_disk(xid)
+            self._tasks.backlog.counted(xid, await self._copies.queued(xid), before)
 
     async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
         """Connect, deliver, and connect again after growing pauses, until cancelled. What waits stays on disk."""
@@ -274,8 +282,10 @@ class Sender:
         if batch.unsendable:
             await self._numbers.lose(batch.xid, batch.unsendable, gap=0)
         await self._numbers.advance(batch.xid, batch.number, batch.number + len(batch.copies))
-        await self._copies.forget_copies(batch.xid, batch.copies)
-        self._tasks.backlog.release(batch.xid, len(batch.copies), sum(len(copy.envelope) for copy in batch.copies))
+        async with self._counting:
+            await self._copies.forget_copies(batch.xid, batch.copies)
+            octets = sum(len(copy.envelope) for copy in batch.copies)
+            self._tasks.backlog.release(batch.xid, len(batch.copies), octets)
 
     async def _idle(self) -> None:
         try:

@@ -233,6 +233,7 @@ class World:
         matches = self.interception.tasks.match(said, self.now, len(entry.envelope))
         entry = msgspec.structs.replace(entry, at=self.at, matches=matches)
         await self.mailboxes.commit([entry], [])
+        self.interception.tasks.committed()
         return entry
 
     async def start_mediation(self) -> None:

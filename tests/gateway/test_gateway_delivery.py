@@ -84,6 +84,9 @@ class Everything:
         assert size > 100
         return (Match("x", Direction.FROM_TARGET),)
 
+    def committed(self) -> None:
+        pass
+
 
 @asynccontextmanager
 async def path(

@@ -1,12 +1,13 @@
 """The table of tasks: which messages are copied is decided here, by warrant and clock alone."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from interception_kit import CARRIER, MINUTE, NOW, OTHER, OTHER_CARRIER, PEER, TARGET, claims, header, order, trust
 
+import gateway.tasks
 from gateway.mailbox import Match
-from gateway.tasks import LINGER_MS, MAX_QUEUE, MAX_QUEUE_BYTES, Backlog, Task, Tasks, verify_task
+from gateway.tasks import LINGER_MS, MAX_QUEUE_BYTES, Backlog, Size, Task, Tasks, verify_task
 from services.wire.envelope import Protected, Service
 from services.wire.errors import Conflict, Missing
 from services.wire.warrant import Claims, Window
@@ -167,18 +168,38 @@ def test_the_queue_of_one_task_does_not_fill_anothers() -> None:
     assert tasks.match(header(TARGET, PEER), NOW, 1) == (Match(XID_2, RECEIVED),)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 1000)), max_size=50))
-def test_a_backlog_never_counts_below_nothing_and_what_is_admitted_or_dropped_adds_up(
-    steps: list[tuple[bool, int]],
-) -> None:
-    backlog, admitted = Backlog(), 0
-    for comes, size in steps:
-        if comes:
-            admitted += backlog.admit(XID, size * 1_000_000)
-        else:
-            backlog.release(XID, 1, size * 1_000_000)
+STEPS = ("copy", "reach the disk", "committed", "ask the disk", "hear its answer", "delivered")
 
-    assert admitted + backlog.dropped().get(XID, 0) == sum(comes for comes, _ in steps)
-    copies, octets = backlog._waiting.get(XID, (0, 0))
-    assert 0 <= copies <= MAX_QUEUE
-    assert 0 <= octets <= MAX_QUEUE_BYTES
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(STEPS), max_size=100))
+def test_a_queue_never_holds_more_than_it_may_whenever_the_disk_is_counted(steps: list[str]) -> None:
+    """The disk's count is old when it is heard, and a commit reaches the disk before the relay hears of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway.tasks, "MAX_QUEUE", 3)
+        backlog, copied, under_way, on_disk = Backlog(), 0, 0, 0
+        asked: list[tuple[int, Size]] = []
+        for step in steps:
+            match step:
+                case "copy":
+                    admitted = backlog.admit(XID, 10)
+                    under_way += admitted
+                    copied += admitted
+                case "reach the disk":
+                    on_disk, under_way = on_disk + under_way, 0
+                case "committed":
+                    on_disk, under_way = on_disk + under_way, 0
+                    backlog.committed()
+                case "ask the disk":
+                    asked = [(on_disk, backlog.on_disk(XID))]
+                case "hear its answer" if asked:
+                    backlog.counted(XID, *asked.pop())
+                case "delivered" if on_disk and not asked:
+                    on_disk -= 1
+                    backlog.release(XID, 1, 10)
+            assert on_disk + under_way <= 3
+
+        backlog.committed()
+        backlog.counted(XID, on_disk + under_way, backlog.on_disk(XID))
+        assert backlog.copies() == on_disk + under_way
+        assert copied + backlog.dropped().get(XID, 0) == steps.count("copy")
