@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import settings
 
-settings.register_profile("tiers", deadline=None, max_examples=12)
+settings.register_profile("tiers", deadline=None)
 settings.load_profile("tiers")
 
 _DISK = {"tmp_path", "tmp_path_factory"}
