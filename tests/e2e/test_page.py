@@ -103,6 +103,19 @@ async def test_a_message_on_each_lane_is_written_on_the_page_and_seen_to_pass(pa
     ).all_text_contents()
 
 
+async def test_whoever_opens_the_page_stands_in_the_present_and_sees_what_comes(
+    page: Seen, control: Control, chromium: Any
+) -> None:
+    await page.until_title("Quentin reads it")
+    async with window(chromium, await invited(control)) as other:
+        await other.page.locator(".caption .title", has_text="Quentin reads it").wait_for()
+        await write(page, "Alice", BBM)
+        await other.page.locator(".caption .title", has_text="Bob reads it").wait_for()
+        assert [] == other.complaints
+    await write(page, "Priya", MAIL, Kind="email", subject="Offer")
+    await page.until_title("Quentin reads it")
+
+
 async def test_each_vantage_point_shows_what_it_holds_and_nothing_else(page: Seen) -> None:
     await page.until_title("Quentin reads it")
     for title, bbm, mail in [

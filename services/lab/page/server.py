@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from aiohttp_sse import sse_response
+from aiohttp_sse import EventSourceResponse, sse_response
 
 from services.lab.page.acts import NAMES, Acts
 from services.lab.page.door import HEADERS, Door
@@ -133,18 +133,22 @@ def _feed(feed: Feed) -> Handler:
         async with sse_response(request, headers=HEADERS, sep="\n") as response:
             if n == 0:
                 await response.send(feed.run, event="run")
+            n = await _catch_up(feed, n, response)
+            await response.send(feed.run, event="present")
             while response.is_connected():
-                for batch in _batches(feed.since(n)):
-                    n += len(batch)
-                    await response.send(f"[{','.join(batch)}]", id=f"{feed.run}:{n - 1}")
                 await feed.grown(n)
+                n = await _catch_up(feed, n, response)
         return response
 
     return stream
 
 
-def _batches(entries: Any) -> list[list[str]]:
-    return [list(entries[at : at + _BATCH]) for at in range(0, len(entries), _BATCH)]
+async def _catch_up(feed: Feed, n: int, response: EventSourceResponse) -> int:
+    """Send everything from entry `n` on; returns the number of the entry that is next."""
+    while entries := feed.since(n)[:_BATCH]:
+        n += len(entries)
+        await response.send(f"[{','.join(entries)}]", id=f"{feed.run}:{n - 1}")
+    return n
 
 
 def _act(act: Callable[[web.Request], Awaitable[Any]]) -> Handler:

@@ -14,29 +14,30 @@ export function listen() {
     if (run !== null && run !== message.data) location.reload(); // another classroom: nothing we hold is of it
     run = message.data;
   });
+  source.addEventListener("present", () => placed || place());
   source.onopen = () => (connected.value = true);
   source.onerror = () => (connected.value = false);
   source.onmessage = (message) => take(JSON.parse(message.data));
 }
 
-/** Add entries to the log. The first ones decide where we begin. */
+/** Add entries to the log. */
 export function take(entries) {
   batch(() => {
     const before = log.steps;
     log.add(entries);
     grown.value += 1;
     if (log.steps !== before && placed) go(0, true); // the lesson began again
-    if (!placed) place();
   });
 }
 
+/** Begin, now that the past is here: where a link says, with a scenario from its beginning, or else in the present. */
 function place() {
-  const wanted = readLink(location.hash).step;
-  if (wanted !== null && wanted > log.last && log.entries.length % 500 === 0) return; // more is on its way
   placed = true;
   follow(location.hash);
+  const linked = readLink(location.hash).step !== null;
   const { scene } = log.at(log.last);
-  playing.value = wanted === null && (log.last === 0 || Boolean(scene && !scene.ended)); // what has just begun plays
+  if (!linked && !(scene && !scene.ended)) go(log.last);
+  playing.value = !linked;
   keepAddress();
 }
 
