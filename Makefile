@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 NODE := tests/interop/node_modules/.package-lock.json
-DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server prosody
+DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server prosody strace
 
 .PHONY: demo up test lint install lock clean
 

@@ -84,6 +84,8 @@ class Device:
         self._arrangement = network.arrangement
         self._pending: dict[str, tuple[Envelope, asyncio.Future[None]]] = {}
         self._session: Session | None = None
+        self._waiting: list[tuple[str, Envelope]] = []
+        """What could not be opened yet because the key server does not answer, with its place in the mailbox."""
 
     async def enrol(self, carrier: Address) -> None:
         """Become a subscriber: the carrier hands over this subscriber's keys from now on."""
@@ -177,10 +179,24 @@ class Device:
     async def _converse(self, session: Session) -> None:
         self._session = session
         self.connected.set()
-        for envelope, _ in list(self._pending.values()):
-            await session.send(Send(msgspec.Raw(format_envelope(envelope))))
-        while True:
-            await self._handle(session, await session.receive())
+        self._waiting.clear()  # the relay delivers again whatever was not acknowledged
+        again = asyncio.create_task(self._try_again(session))
+        try:
+            for envelope, _ in list(self._pending.values()):
+                await session.send(Send(msgspec.Raw(format_envelope(envelope))))
+            while True:
+                await self._handle(session, await session.receive())
+        finally:
+            again.cancel()
+
+    async def _try_again(self, session: Session) -> None:
+        """Open what waits, in order, once the key server answers."""
+        with suppress(Ours):  # the session is over: `run` sees it, too
+            while True:
+                await asyncio.sleep(_RETRY)
+                while self._waiting and await self._kept(self._waiting[0][1]):
+                    place, _envelope = self._waiting.pop(0)
+                    await session.send(Ack((place,)))
 
     async def _handle(self, session: Session, frame: FromRelay) -> None:
         match frame:
@@ -209,18 +225,26 @@ class Device:
             future.set_exception(error)
 
     async def _receive(self, message: Delivery) -> bool:
-        """Keep one message; returns whether it may be acknowledged."""
+        """Keep one message; returns whether it may be acknowledged. Behind one that waits, its channel waits."""
         try:
             envelope = parse_envelope(bytes(message.envelope))
         except Yours as error:
             _log.warning("message.malformed", code=error.code)
             return True
+        behind = bool(self._waiting) and envelope.header.channel is Channel.ENTERPRISE
+        if not behind and await self._kept(envelope):
+            return True
+        _log.warning("message.waits", mid=envelope.header.mid)
+        self._waiting.append((message.id, envelope))
+        return False
+
+    async def _kept(self, envelope: Envelope) -> bool:
+        """Open and keep; returns false where the key server was needed and does not answer."""
         content, unreadable = None, None
         try:
             if not self._store.has(envelope.header.mid):
                 content = await self._open(envelope)
-        except Ours as error:
-            _log.warning("message.waits", code=error.code)
+        except Ours:
             return False
         except TiersError as error:
             unreadable = error.code

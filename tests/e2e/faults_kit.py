@@ -7,15 +7,18 @@ A `Wire` stands between two parties. It passes bytes on, and can fail in both wa
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from services.device.client import Device
 from services.device.store import Message
@@ -34,7 +37,10 @@ from services.wire.x2x3 import X3, Decoder
 from tests.e2e.lawful_kit import leaves, verified_log
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-SENDS, AT_ONCE = 300, 32
+SENDS = {Channel.CONSUMER: 300, Channel.ENTERPRISE: 100}
+"""Messages to a fault; an enterprise one asks the key server five times."""
+AT_ONCE = 32
+STRACE = shutil.which("strace")
 
 MISDATED = {"envelope.misdated", "admission.epoch"}
 """Refusals of a message that was sealed before the clock jumped: it is sealed again."""
@@ -161,15 +167,16 @@ class Run:
         await asyncio.gather(*(worker(first) for first in range(at_once)))
 
     async def _until_accepted(self, device: Device, again: Callable[[], Awaitable[Envelope]]) -> None:
-        envelope = await again()
+        envelope: Envelope | None = None
         while True:
             try:
+                envelope = envelope or await again()
                 await device.submit(envelope)
             except Yours as error:
                 if error.code not in MISDATED:
                     raise
                 self.refused[error.code] += 1
-                envelope = await again()
+                envelope = None
                 continue
             except Ours as error:
                 self.refused[error.code] += 1
@@ -226,15 +233,17 @@ async def check(run: Run, jti: str) -> Verdict:
     )
 
 
-async def through(desk: Desk, fault: Callable[[], Awaitable[None]]) -> Run:
-    """Send from Alice, a target, to Bob, with the fault in the middle of it."""
-    run = Run(desk, "alice", "bob")
-    sending = asyncio.create_task(run.send(Channel.CONSUMER, SENDS, AT_ONCE))
-    receiving = asyncio.create_task(run.receive(SENDS))
-    await run.reach(SENDS // 3)
-    await fault()
-    await sending
-    await receiving
+ENDS = {Channel.CONSUMER: ("alice", "bob"), Channel.ENTERPRISE: ("priya", "quentin")}
+
+
+async def through(desk: Desk, fault: Callable[[], Awaitable[None]], channel: Channel = Channel.CONSUMER) -> Run:
+    """Send from a target of this channel to somebody else, with the fault in the middle of it."""
+    run = Run(desk, *ENDS[channel])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run.send(channel, SENDS[channel], AT_ONCE))
+        group.create_task(run.receive(SENDS[channel]))
+        await run.reach(SENDS[channel] // 3)
+        await fault()
     return run
 
 
@@ -270,14 +279,15 @@ def child(world: World, name: str) -> Child:
     return world.store.children[int(number or 0)] if what == "store" else world.children[name]
 
 
-async def kill(world: World, name: str) -> None:
-    """Kill a process with SIGKILL and start it again, set as it was, on what it left on disk."""
-    dead = child(world, name)
-    await stop(dead, signal.SIGKILL)
-    if name.startswith("store"):
-        world.store = await store.restarted(world.store)
-    else:
-        world.children[name] = await start_party(name, dead.command, dead.environ, world.log(name))
+async def kill(world: World, *names: str) -> None:
+    """Kill processes with SIGKILL and start them again in this order, set as they were, on what they left on disk."""
+    await asyncio.gather(*(stop(child(world, name), signal.SIGKILL) for name in names))
+    for name in names:
+        dead = child(world, name)
+        if name.startswith("store"):
+            world.store = await store.restarted(world.store)
+        else:
+            world.children[name] = await start_party(name, dead.command, dead.environ, world.log(name))
 
 
 async def serve_again(desk: Desk, jti: str) -> int:
@@ -322,6 +332,26 @@ def fill_disk(world: World) -> None:
     folder = min(_folder(world).rglob("appendonlydir"))  # a cluster's first node has the first
     size = max(path.stat().st_size for path in folder.iterdir())
     resource.prlimit(child(world, "store").pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@asynccontextmanager
+async def fsync_is(world: World, changed: str) -> AsyncIterator[None]:
+    """Change every fsync of the store, in strace's words; skips where no process may be traced."""
+    if STRACE is None:
+        pytest.skip("strace is missing: apt-get install strace")
+    what = ["--trace=fdatasync", f"--inject=fdatasync:{changed}", "--output=/dev/null"]
+    pid = str(child(world, "store").pid)
+    tracer = await asyncio.create_subprocess_exec(STRACE, "-f", "-p", pid, *what, stderr=asyncio.subprocess.PIPE)
+    assert tracer.stderr is not None
+    said = await tracer.stderr.readline()
+    if b"attached" not in said:
+        pytest.skip(f"no process may be traced here: {said.decode().strip()}")
+    try:
+        yield
+    finally:
+        if tracer.returncode is None:
+            tracer.terminate()
+        await tracer.wait()
 
 
 def _folder(world: World) -> Path:

@@ -15,13 +15,14 @@ import pytest
 import pytest_asyncio
 
 from services.device.client import Address
-from services.lab.cast import party
+from services.lab.cast import PARTIES, party
 from services.lab.desk import Desk, opened
 from services.lab.world import World, booted
 from services.store.url import is_cluster
-from services.wire.envelope import Service
+from services.wire.envelope import Channel, Service
 from services.wire.identity import Role
 from tests.e2e.faults_kit import (
+    ENDS,
     Mode,
     Verdict,
     Wire,
@@ -29,6 +30,7 @@ from tests.e2e.faults_kit import (
     child,
     fill_disk,
     freeze,
+    fsync_is,
     kill,
     logged_since,
     rewire,
@@ -45,12 +47,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.
 class Stage:
     """A world with wires that can fail: relay to everything, handset to relay, carrier to ledger.
 
-    `jti` is the warrant on the sender.
+    `jtis` are the warrants on the senders.
     """
 
     desk: Desk
     wires: dict[str, Wire]
-    jti: str
+    jtis: dict[Channel, str]
 
     @property
     def world(self) -> World:
@@ -84,10 +86,12 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         await desk.offline("alice")
         desk.devices["alice"]._gateway = Address(f"https://127.0.0.1:{wires['device'].port}", party("gateway").identity)
         await desk.online("alice")
-        jti = await desk.apply("alice", tuple(Service), 60)
-        await desk.decide(jti, "approval")
-        await desk.serve(jti)
-        yield Stage(desk, wires, jti)
+        jtis = dict[Channel, str]()
+        for channel, (target, _to) in ENDS.items():
+            jtis[channel] = await desk.apply(target, tuple(Service), 60)
+            await desk.decide(jtis[channel], "approval")
+            await desk.serve(jtis[channel])
+        yield Stage(desk, wires, jtis)
         for wire in wires.values():
             await wire.stop()
 
@@ -118,9 +122,16 @@ def stalls(wire: str) -> Fault:
     return fault
 
 
-def is_killed(name: str) -> Fault:
+def is_killed(*names: str) -> Fault:
     async def fault(stage: Stage) -> None:
-        await kill(stage.world, name)
+        await kill(stage.world, *names)
+
+    return fault
+
+
+def at_once(*faults: Fault) -> Fault:
+    async def fault(stage: Stage) -> None:
+        await asyncio.gather(*(one(stage) for one in faults))
 
     return fault
 
@@ -160,6 +171,17 @@ async def store_is_slow(stage: Stage) -> None:
         await asyncio.sleep(0.01)
 
 
+async def fsync_is_slow(stage: Stage) -> None:
+    async with fsync_is(stage.world, "delay_enter=200000"):
+        await asyncio.sleep(2)
+
+
+async def fsync_fails(stage: Stage) -> None:
+    async with fsync_is(stage.world, "error=EIO"):
+        await child(stage.world, "store").process.wait()  # it ends itself rather than answer for what is not on disk
+    await kill(stage.world, "store")
+
+
 async def disk_is_full(stage: Stage) -> None:
     fill_disk(stage.world)
     await child(stage.world, "store").process.wait()  # it ends itself rather than answer for what is not on disk
@@ -178,6 +200,8 @@ FAULTS: dict[str, Fault] = {
     "store: frozen 2 s": is_frozen("store", 2),
     "store: frozen past its deadline": is_frozen("store", 6),
     "store: every write slow": store_is_slow,
+    "store: every fsync slow": fsync_is_slow,
+    "store: an fsync fails": fsync_fails,
     "store: disk full": disk_is_full,
     "carrier: request lost": fails("carrier", Mode.LOSE_REQUEST),
     "carrier: done, answer lost": fails("carrier", Mode.LOSE_ANSWER),
@@ -199,19 +223,38 @@ FAULTS: dict[str, Fault] = {
     "ledger: killed": is_killed("ledger"),
     "ledger: frozen 2 s": is_frozen("ledger", 2),
     "clock: jumps 3 minutes": clock_jumps,
+    "two at once: store killed, carrier frozen 2 s": at_once(is_killed("store"), is_frozen("carrier", 2)),
+    "two at once: relay killed, mediation's ack lost": at_once(
+        is_killed("gateway"), fails("mediation", Mode.LOSE_ANSWER)
+    ),
+    "every process killed at once": is_killed("store", *(one.name for one in PARTIES)),
+}
+ENTERPRISE_FAULTS: dict[str, Fault] = {
+    "key server: killed": is_killed("acme"),
+    "key server: frozen 2 s": is_frozen("acme", 2),
+    **{
+        name: FAULTS[name]
+        for name in ("store: killed", "mediation: kept, ack lost", "relay: killed", "every process killed at once")
+    },
 }
 
 
 ON_A_WIRE = {"store: request lost", "store: done, answer lost", "store: connection cut"}
 ALONE = pytest.mark.alone("the relay goes to the addresses that the cluster names, past the wire")
-CASES = [pytest.param(fault, id=name, marks=[ALONE] if name in ON_A_WIRE else []) for name, fault in FAULTS.items()]
+CASES = [
+    pytest.param(fault, channel, id=f"{channel}-{name}", marks=[ALONE] if name in ON_A_WIRE else [])
+    for channel, faults in ((Channel.CONSUMER, FAULTS), (Channel.ENTERPRISE, ENTERPRISE_FAULTS))
+    for name, fault in faults.items()
+]
 
 
-@pytest.mark.parametrize("fault", CASES)
-async def test_nothing_accepted_is_lost_or_doubled_and_every_copy_arrives(stage: Stage, fault: Fault) -> None:
-    run = await through(stage.desk, partial(fault, stage))
+@pytest.mark.parametrize(("fault", "channel"), CASES)
+async def test_nothing_accepted_is_lost_or_doubled_and_every_copy_arrives(
+    stage: Stage, fault: Fault, channel: Channel
+) -> None:
+    run = await through(stage.desk, partial(fault, stage), channel)
 
-    assert Verdict(lost=0, twice=0, unreadable=0, uncopied=0, copied_twice=0) == await check(run, stage.jti)
+    assert Verdict(lost=0, twice=0, unreadable=0, uncopied=0, copied_twice=0) == await check(run, stage.jtis[channel])
 
 
 async def test_the_checker_sees_what_was_lost_doubled_and_not_copied(stage: Stage) -> None:
@@ -219,11 +262,11 @@ async def test_the_checker_sees_what_was_lost_doubled_and_not_copied(stage: Stag
         """Let it be."""
 
     run = await through(stage.desk, nothing)
-    spotless = await check(run, stage.jti)
+    spotless = await check(run, stage.jtis[Channel.CONSUMER])
 
     gone = run.received.pop()
     run.received.append(run.received[0])
-    found = await check(run, stage.jti)
+    found = await check(run, stage.jtis[Channel.CONSUMER])
 
     assert spotless.spotless
     assert gone.mid in run.accepted
