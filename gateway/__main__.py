@@ -28,7 +28,7 @@ from gateway.session import Relay, Session
 from gateway.sessions import Sessions
 from gateway.store import embedded
 from gateway.workers import UNDER_WAY_MS, spread
-from services.store.client import answering, connect
+from services.store.client import answering, connect, patiently
 from services.wire.chassis import logs
 from services.wire.chassis.client import Peer
 from services.wire.chassis.ledger import LedgerClient
@@ -74,8 +74,8 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await answering(url)
-        await interception.load()
-        await docket.load()
+        for load in (interception.load, docket.load):  # no message may be accepted before
+            await patiently(load)
         mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))
         kept = (mailboxes.listen(), lead.keep(), sessions.keep(), registry.keep(), docket.keep())
         tasks = [_start(one) for one in (delivery.run(), mediate, *kept)]

@@ -9,7 +9,6 @@ The accept path asks `tasks.match` and waits for nothing else of this. Spec page
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -43,7 +42,6 @@ JURISDICTION = "IN"
 UNKNOWN_AGENCY = "unknown"
 """What the log says of an order that does not verify: nothing in it may be repeated as a fact."""
 TICK_SECONDS = 1.0
-LOAD_SECONDS, LOAD_PAUSE = 60.0, 0.1
 MAX_UNLOGGED = 1000
 MAX_LATE_MS = 120_000
 _ALL = ""
@@ -118,19 +116,18 @@ class Interception:
         ]
 
     async def load(self) -> None:
-        """Read the tasks from disk and verify each again: what does not verify is not active.
-
-        Waits for a store that starts beside us, because no message may be accepted before; raises `Ours` in the end.
-        """
-        for name, raw in (await self._records()).items():
+        """Read the tasks from disk and verify each again: what does not verify is not active. Raises `Ours`."""
+        with _disk():
+            records = cast("dict[bytes, bytes]", await self._store.hgetall(TASKS))
+        for xid in await self._copies.waiting():
+            await self._sender.count(xid)
+        for name, raw in records.items():
             xid = name.decode()
             try:
                 self._restore(xid, raw)
             except TiersError as error:
                 _log.error("task.not_restored", xid=xid, code=error.code)
                 self._unlogged.append(self._refusal(raw, error))
-        for xid in await self._copies.waiting():
-            await self._sender.count(xid)
 
     def _heard(self, xid: str) -> None:
         self._stale.add(xid)
@@ -166,17 +163,6 @@ class Interception:
                 self._restore(xid, raw)
         except TiersError as error:
             _log.error("task.not_restored", xid=xid, code=error.code)
-
-    async def _records(self) -> dict[bytes, bytes]:
-        deadline = time.monotonic() + LOAD_SECONDS
-        while True:
-            try:
-                with _disk():
-                    return cast("dict[bytes, bytes]", await self._store.hgetall(TASKS))
-            except Ours:
-                if time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(LOAD_PAUSE)
 
     async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
         """Deliver, keep the clock and keep the ledger told, until cancelled. `connect` reaches the mediation."""

@@ -8,6 +8,8 @@ what may not happen twice says so itself, because a client asks again when an an
 """
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
@@ -65,6 +67,21 @@ async def answering(url: str, patience: float = PATIENCE) -> None:
         except TimeoutError:
             detail = "Start the store, or set address and user in TIERS_STORE_URL right: nobody answers there."
             raise Ours("store.unavailable", detail) from None
+
+
+async def patiently(load: Callable[[], Awaitable[None]]) -> None:
+    """Load what stands in a store, again until it can be had: a cluster is whole some time after its nodes answer.
+
+    Raises `Ours` in the end.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await load()
+        except Ours:
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(_PAUSE)
 
 
 def _check_kind(url: str, *, in_cluster: bool) -> None:

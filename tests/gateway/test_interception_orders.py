@@ -36,6 +36,7 @@ from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.interception import TASKS
+from services.store.client import patiently
 from services.wire.api.gateway import ActivateTask, Done, Tasks
 from services.wire.chassis.client import Peer
 from services.wire.chassis.web import application
@@ -348,14 +349,21 @@ async def test_a_relay_that_starts_before_its_store_waits_for_it(gate: Gate, mon
     lab = gate.lab
     lab.relay()
     answers, hgetall = iter([BusyLoadingError(), RedisConnectionError()]), lab.store.hgetall
+    shards, waiting = iter([Ours("store.unavailable", "Try again.")]), lab.mailboxes.waiting
 
     async def late(key: str) -> dict[bytes, bytes]:
         if error := next(answers, None):
             raise error
         return await hgetall(key)
 
+    async def later() -> set[str]:
+        if error := next(shards, None):
+            raise error
+        return await waiting()
+
     monkeypatch.setattr(lab.store, "hgetall", late)
-    await lab.interception.load()
+    monkeypatch.setattr(lab.mailboxes, "waiting", later)
+    await patiently(lab.interception.load)
 
     assert lab.interception.tasks.is_active(xid)
 
