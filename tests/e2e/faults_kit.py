@@ -290,21 +290,20 @@ async def kill(world: World, *names: str) -> None:
             world.children[name] = await start_party(name, dead.command, dead.environ, world.log(name))
 
 
-async def serve_again(desk: Desk, jti: str) -> int:
-    """Serve an approved warrant on the carrier until it stands; returns how often it was served in vain."""
+async def serve_again(desk: Desk, jti: str) -> None:
+    """Serve an approved warrant on the carrier until it stands."""
     entry = await desk.as_(APPLICANT).peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)
-    carrier, vain = desk.as_(APPLICANT).peer("carrier"), 0
+    carrier = desk.as_(APPLICANT).peer("carrier")
     while True:
         try:
             await carrier.ask("POST", "/v1/warrants", Served, ServeWarrant(entry.warrant))
         except Ours:
-            vain += 1
             await asyncio.sleep(0.05)
             continue
         except Conflict as error:  # the carrier has finished by itself what it had begun
             if error.code != "warrant.already_served":
                 raise
-        return vain
+        return
 
 
 async def logged_since(world: World, known: int, kind: str) -> Counter[str]:
