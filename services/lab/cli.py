@@ -42,6 +42,7 @@ app.add_typer(ledger, name="ledger")
 
 _WELCOME = """\
 The classroom is up. Its page, for one browser: {page}
+For another browser: tiers page
 Try: tiers send alice bob hello --channel consumer
 Ctrl-C stops it."""
 
@@ -158,14 +159,17 @@ def _only_one(root: Path) -> Iterator[None]:
             (root / CONTROL).unlink(missing_ok=True)
 
 
-def _act(name: str, ask: dict[str, Any]) -> Any:
-    """Ask the running world."""
+def _act(name: str, ask: dict[str, Any]) -> None:
+    """Ask the running world and print what it answers."""
+    typer.echo(json.dumps(_asked(name, ask), indent=2, ensure_ascii=False))
+
+
+def _asked(name: str, ask: dict[str, Any]) -> Any:
     try:
         where = msgspec.json.decode((_home() / CONTROL).read_bytes(), type=Control)
     except (OSError, msgspec.MsgspecError):
         raise _down() from None
-    answer = asyncio.run(_ask(where, name, ask))
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    return asyncio.run(_ask(where, name, ask))
 
 
 def _down() -> Yours:
@@ -309,6 +313,12 @@ def requests_(
 def turn(minutes: int) -> None:
     """Turn the classroom clock forward."""
     _act("turn", {"minutes": minutes})
+
+
+@app.command()
+def page() -> None:
+    """Print an address of the classroom's page that lets one more browser in, once."""
+    typer.echo(_asked("invite", {})["address"])
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The built wheel, installed in a clean environment, serves the page: its files are in the package."""
+"""The built wheel, installed in a clean environment, serves the page to whoever is invited: its files are inside."""
 
 import asyncio
 import os
@@ -52,6 +52,13 @@ async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> Non
             for name in re.findall(r'(?:src|href)="(static/[^"]+)"', page):
                 got = await http.get(f"{found[0].partition('/enter')[0]}/{name}")
                 assert (name, 200) == (name, got.status)
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as another:
+            assert 401 == (await another.get(found[0])).status
+            invited = await asyncio.create_subprocess_exec(
+                *command[:-1], "page", cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE
+            )
+            address, _ = await invited.communicate()
+            assert page == await (await another.get(address.decode().strip())).text()
         where = await asyncio.create_subprocess_exec(
             str(installed), "-c", "import services.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
             stdout=asyncio.subprocess.PIPE,

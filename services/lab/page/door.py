@@ -53,7 +53,7 @@ class Door:
     def enter(self, token: str) -> str:
         """Return the cookie for an unused invitation and use it up; raises `Unauthenticated`."""
         if token not in self._invitations:
-            raise Unauthenticated("lab.invitation", "Ask for a new address: this one has been used, or is not ours.")
+            raise Unauthenticated("lab.invitation", "Run `tiers page` for another address: this one is used up.")
         self._invitations.remove(token)
         return self._cookie
 
@@ -71,10 +71,10 @@ class Door:
         self.check_host(headers.get("Host", ""))  # 1
         if (given := headers.get("Authorization")) is not None:  # 2
             if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
-                raise Unauthenticated("lab.token", "Use the token that `tiers up` printed.")
+                raise Unauthenticated("lab.token", "Use the token in the classroom's control.json.")
             return
         if not hmac.compare_digest(cookie.encode(), self._cookie.encode()):  # 3
-            raise Unauthenticated("lab.cookie", "Open the address that `tiers up` printed.")
+            raise Unauthenticated("lab.cookie", "Run `tiers page` and open the address that it prints.")
         origin = headers.get("Origin")
         if origin != f"http://{self.host}" and not (origin is None and method in _SAFE):
             raise Forbidden("lab.origin", "Ask from the page itself.")
