@@ -1,5 +1,7 @@
 """Classroom time: real time plus an offset that the lab can turn forward, the same in every process of the world.
 
+It begins at the start of a minute.
+
 A warrant's window is made of minutes, and nobody wants to wait for them in front of a projector. No party has a
 switch for this: the lab's launcher replaces `time.time_ns` in the party's process before the party's code is loaded.
 """
@@ -18,7 +20,8 @@ class Clock:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(bytes(8))
+            # The start of a minute: what belongs into one must not run into the next by chance.
+            path.write_bytes(struct.pack("<q", -_real() % _MINUTE_NS))
         with path.open("r+b") as file:
             self._offset = mmap.mmap(file.fileno(), 8)
         self.path = path

@@ -50,6 +50,7 @@ async def play(desk: Desk, tell: Tell) -> Story:
     """Play the story on a fresh desk; `tell` gets a title and a sentence for each step."""
     story = Story()
     tell("Nine messages will pass", "One relay, one store. Only the names in each envelope's recipients differ.")
+    desk.world.clock.turn(1)  # the window must not begin before the warrants are served
     await _send_all(desk, story, BEFORE)
     tell("A consumer message, before any warrant", "Alice writes Bob a BBM. Its one recipient is carrier/in.")
     for target in ("alice", "priya"):

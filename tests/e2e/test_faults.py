@@ -38,7 +38,7 @@ from tests.e2e.faults_kit import (
     thaw,
     through,
 )
-from tests.e2e.lawful_kit import leaves
+from tests.e2e.lawful_kit import leaves, verified_log
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -274,3 +274,20 @@ async def test_the_checker_sees_what_was_lost_doubled_and_not_copied(stage: Stag
     assert spotless.spotless
     assert gone.mid in run.accepted
     assert Verdict(lost=1, twice=1, unreadable=0, uncopied=0, copied_twice=0) == found
+
+
+async def test_after_all_of_that_the_auditor_opens_every_copy_and_the_log_verifies(stage: Stage) -> None:
+    async def nothing() -> None:
+        """Let it be."""
+
+    for channel, jti in stage.jtis.items():
+        run = await through(stage.desk, nothing, channel)
+        assert (await check(run, jti)).spotless
+        stage.world.clock.turn(1)
+
+        found = await stage.desk.inspect(jti)
+
+        assert (0, 0, None) == (found.lost, found.unreadable, found.grant_refused)
+        opened = {one.mid for one in found.findings if one.content is not None}
+        assert (set(run.accepted) <= opened) == (channel is Channel.CONSUMER)
+    await verified_log(stage.world)

@@ -135,12 +135,14 @@ class Stage:
 
 @asynccontextmanager
 async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asyncio.StreamReader]:
-    """Run a process of the bench, its spec in `folder`; gives what it says, and stops it at the end."""
+    """Run a process of the bench on the time of `folder`, its spec there, too; gives what it says, and stops it."""
     path = folder / f"{module}.json"
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(spec))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, str(path)), stdout=asyncio.subprocess.PIPE, env=base_environ()
+        *(sys.executable, "-m", "services.lab.launcher", str(folder / "clock"), module, str(path)),
+        stdout=asyncio.subprocess.PIPE,
+        env=base_environ(),
     )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
