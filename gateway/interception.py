@@ -10,6 +10,7 @@ The accept path asks `tasks.match` and waits for nothing else of this. Spec page
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Protocol, cast
@@ -99,7 +100,6 @@ class Interception:
         self._numbers = Numbers(store)
         self.tasks = Tasks(self._dropped.set)
         self._sender = Sender(copies, self._numbers, self.tasks, relay, lead)
-        self.wake = self._sender.wake
         others.on("task", self._heard)
         others.on_missed(self._look_at_all)
 
@@ -114,6 +114,12 @@ class Interception:
             Route("DELETE", "/v1/tasks/{xid}", only, self._delete, "end an interception task", knocked),
             Route("GET", "/v1/tasks", CERTIFIED, self._list, "list one's own XIDs (carrier); others: refused, logged"),
         ]
+
+    def wake(self, xids: AbstractSet[str] = frozenset()) -> None:
+        """Hear that copies of these tasks wait, stored here or by another process (the mailboxes' `on_copies`)."""
+        for xid in xids:
+            self.tasks.backlog.told(xid)
+        self._sender.wake()
 
     async def load(self) -> None:
         """Read the tasks from disk and verify each again: what does not verify is not active. Raises `Ours`."""

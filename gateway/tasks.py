@@ -96,6 +96,11 @@ class Backlog:
             self._on_disk[xid] = _sum(self.on_disk(xid), more)
         self._under_way.clear()
 
+    def told(self, xid: str) -> None:
+        """Hear that copies wait: if we know of none, another process stored them. The disk will say how many."""
+        if xid not in self._under_way and xid not in self._on_disk:
+            self._on_disk[xid] = Size(1, 0)
+
     def release(self, xid: str, copies: int, octets: int) -> None:
         """Count copies out: the mediation has them."""
         had = self.on_disk(xid)

@@ -223,8 +223,8 @@ class Sender:
         self._woken = asyncio.Event()
         self._pause = BACKOFF_SECONDS[0]
 
-    def wake(self, _xids: object = None) -> None:
-        """Say that copies wait (the mailbox's `on_copies`)."""
+    def wake(self) -> None:
+        """Say that copies wait."""
         self._woken.set()
 
     async def count(self, xid: str) -> None:

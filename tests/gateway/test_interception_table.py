@@ -168,7 +168,7 @@ def test_the_queue_of_one_task_does_not_fill_anothers() -> None:
     assert tasks.match(header(TARGET, PEER), NOW, 1) == (Match(XID_2, RECEIVED),)
 
 
-STEPS = ("copy", "reach the disk", "committed", "ask the disk", "hear its answer", "delivered")
+STEPS = ("told", "copy", "reach the disk", "committed", "ask the disk", "hear its answer", "delivered")
 
 
 @settings(max_examples=300)
@@ -181,6 +181,9 @@ def test_a_queue_never_holds_more_than_it_may_whenever_the_disk_is_counted(steps
         asked: list[tuple[int, Size]] = []
         for step in steps:
             match step:
+                case "told":
+                    backlog.told(XID)
+                    assert backlog.copies() > 0
                 case "copy":
                     admitted = backlog.admit(XID, 10)
                     under_way += admitted
