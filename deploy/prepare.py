@@ -14,12 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from services.lab.cast import APPLICANT, PARTIES, PEOPLE
-from services.lab.pki import Authority
-from services.lab.world import PUBLIC
-from services.wire.chassis.state import StateDir
-from services.wire.jose import SigningKey
-from services.wire.store_acl import RULES, acl_file
+from tiers.lab.cast import APPLICANT, PARTIES, PEOPLE
+from tiers.lab.pki import Authority
+from tiers.lab.world import PUBLIC
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.jose import SigningKey
+from tiers.wire.store_acl import RULES, acl_file
 
 RUN = Path(__file__).parent / "run"
 

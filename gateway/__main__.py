@@ -1,4 +1,4 @@
-"""The relay's process: `python -m gateway`."""
+"""The relay's process: `python -m tiers.gateway`."""
 
 import asyncio
 import signal
@@ -11,33 +11,33 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from gateway import x23
-from gateway.app import Desk
-from gateway.config import Settings
-from gateway.delivery import CarrierAdmission, Delivery
-from gateway.devices import Registry
-from gateway.intake import Intake
-from gateway.interception import Interception
-from gateway.lead import Lead
-from gateway.mailbox_redis import RedisMailboxes
-from gateway.metrics import Metrics
-from gateway.orders import Docket
-from gateway.orders import Relay as Ordered
-from gateway.others import Others
-from gateway.session import Relay, Session
-from gateway.sessions import Sessions
-from gateway.store import embedded
-from gateway.workers import UNDER_WAY_MS, spread
-from services.store.client import answering, connect, patiently
-from services.wire.chassis import logs
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import serve
-from services.wire.errors import Yours
-from services.wire.identity import Identity, Role, parse_identity
+from tiers.gateway import x23
+from tiers.gateway.app import Desk
+from tiers.gateway.config import Settings
+from tiers.gateway.delivery import CarrierAdmission, Delivery
+from tiers.gateway.devices import Registry
+from tiers.gateway.intake import Intake
+from tiers.gateway.interception import Interception
+from tiers.gateway.lead import Lead
+from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.metrics import Metrics
+from tiers.gateway.orders import Docket
+from tiers.gateway.orders import Relay as Ordered
+from tiers.gateway.others import Others
+from tiers.gateway.session import Relay, Session
+from tiers.gateway.sessions import Sessions
+from tiers.gateway.store import embedded
+from tiers.gateway.workers import UNDER_WAY_MS, spread
+from tiers.store.client import answering, connect, patiently
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import serve
+from tiers.wire.errors import Yours
+from tiers.wire.identity import Identity, Role, parse_identity
 
 _log = structlog.get_logger()
 

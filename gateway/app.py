@@ -14,16 +14,16 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from gateway.delivery import Submission
-from gateway.session import Relay
-from gateway.sessions import Sessions
-from services.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
-from services.wire.chassis.web import Route, application, body, problem, raw_body
-from services.wire.envelope import Pin
-from services.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import VerifyKey
-from services.wire.proof import Request, claimed_pin, verify_request
+from tiers.gateway.delivery import Submission
+from tiers.gateway.session import Relay
+from tiers.gateway.sessions import Sessions
+from tiers.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
+from tiers.wire.chassis.web import Route, application, body, problem, raw_body
+from tiers.wire.envelope import Pin
+from tiers.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import VerifyKey
+from tiers.wire.proof import Request, claimed_pin, verify_request
 
 _DEVICES = frozenset({Role.ANYONE})
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import msgspec
 
-from gateway.devices import Device
-from services.wire.api.carrier import Ask
-from services.wire.envelope import GCMKW, HPKE, SIGNED_CTY, Channel, Envelope, Protected, message_epoch, parse_kid
-from services.wire.errors import Forbidden, Policy, Yours
+from tiers.gateway.devices import Device
+from tiers.wire.api.carrier import Ask
+from tiers.wire.envelope import GCMKW, HPKE, SIGNED_CTY, Channel, Envelope, Protected, message_epoch, parse_kid
+from tiers.wire.errors import Forbidden, Policy, Yours
 
 MAX_SKEW_MS = 120_000
 CONSUMER_READERS = "carrier/{carrier}/{from}/{epoch}"

@@ -15,10 +15,10 @@ from typing import Any
 
 import hiredis
 
-from gateway.pipeline import RETRY_SECONDS, Command, Heard, Pipeline, Shared, is_moved, unavailable
-from services.store.slots import Address, Slots, parse_moved, parse_slots
-from services.store.url import address_of, node_url, one_node
-from services.wire.errors import Ours
+from tiers.gateway.pipeline import RETRY_SECONDS, Command, Heard, Pipeline, Shared, is_moved, unavailable
+from tiers.store.slots import Address, Slots, parse_moved, parse_slots
+from tiers.store.url import address_of, node_url, one_node
+from tiers.wire.errors import Ours
 
 _NO_SCRIPT = "NOSCRIPT"
 Placed = tuple[int, Command]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.channels import CONSUMER_READERS, ENTERPRISE_READERS, Arrangement, parse_readers
-from services.wire.identity import Identity, Role
+from tiers.gateway.channels import CONSUMER_READERS, ENTERPRISE_READERS, Arrangement, parse_readers
+from tiers.wire.identity import Identity, Role
 
 
 @dataclass(frozen=True, slots=True)

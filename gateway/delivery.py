@@ -13,13 +13,13 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
-from gateway.channels import Admit, Forward
-from gateway.mailbox import Ack, Entry, Left, Mailboxes, Message, Outcome, Tasks, Verdict
-from gateway.metrics import Metrics
-from services.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
-from services.wire.chassis.client import Peer
-from services.wire.envelope import GCMKW, Envelope, Recipient
-from services.wire.errors import Ours, Policy, TiersError, TooMany, Yours
+from tiers.gateway.channels import Admit, Forward
+from tiers.gateway.mailbox import Ack, Entry, Left, Mailboxes, Message, Outcome, Tasks, Verdict
+from tiers.gateway.metrics import Metrics
+from tiers.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
+from tiers.wire.chassis.client import Peer
+from tiers.wire.envelope import GCMKW, Envelope, Recipient
+from tiers.wire.errors import Ours, Policy, TiersError, TooMany, Yours
 
 _log = structlog.get_logger()
 CARRIER_SECONDS = 5.0
@@ -54,7 +54,7 @@ class Receiver(Protocol):
 
 
 class Admission(Protocol):
-    """A carrier that re-wraps content keys (services.wire.api.carrier)."""
+    """A carrier that re-wraps content keys (tiers.wire.api.carrier)."""
 
     async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
         """Answer the asks in order; raises `TiersError` if there is no answer."""

@@ -12,13 +12,13 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.pipeline import unavailable
-from gateway.store import wanted
-from services.wire.encoding import parse_own
-from services.wire.envelope import Org, Pin
-from services.wire.errors import Conflict, Missing, Ours
-from services.wire.identity import Identity, Role
-from services.wire.jose import PublicJwk, VerifyKey
+from tiers.gateway.pipeline import unavailable
+from tiers.gateway.store import wanted
+from tiers.wire.encoding import parse_own
+from tiers.wire.envelope import Org, Pin
+from tiers.wire.errors import Conflict, Missing, Ours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import PublicJwk, VerifyKey
 
 FRESH_MS = 5_000
 """How long another process's change may go unseen."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from gateway.channels import INDIA, Arrangement, decide
-from gateway.delivery import Delivery, Sender, Submission
-from gateway.devices import Device, Registry
-from gateway.orders import InForce
-from services.wire.encoding import parse_json
-from services.wire.envelope import Envelope, Jwe, parse_envelope, parse_protected
-from services.wire.errors import TiersError, Unauthenticated
+from tiers.gateway.channels import INDIA, Arrangement, decide
+from tiers.gateway.delivery import Delivery, Sender, Submission
+from tiers.gateway.devices import Device, Registry
+from tiers.gateway.orders import InForce
+from tiers.wire.encoding import parse_json
+from tiers.wire.envelope import Envelope, Jwe, parse_envelope, parse_protected
+from tiers.wire.errors import TiersError, Unauthenticated
 
 
 class Intake:

@@ -22,19 +22,19 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.others import Others
-from gateway.store import wanted
-from gateway.tasks import Task, Tasks, verify_task
-from gateway.x23 import Copies, Lease, Link, Numbers, Sender
-from services.wire.api import gateway as api
-from services.wire.chassis.web import Route, raw_body
-from services.wire.checkpoint import LoggedLeaf
-from services.wire.encoding import b64u, parse_json, parse_own
-from services.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
-from services.wire.identity import Identity, Role, parse_identity
-from services.wire.leaf import SALT_BYTES, Leaf, Seal
-from services.wire.trust import Trust
-from services.wire.warrant import Uuid
+from tiers.gateway.others import Others
+from tiers.gateway.store import wanted
+from tiers.gateway.tasks import Task, Tasks, verify_task
+from tiers.gateway.x23 import Copies, Lease, Link, Numbers, Sender
+from tiers.wire.api import gateway as api
+from tiers.wire.chassis.web import Route, raw_body
+from tiers.wire.checkpoint import LoggedLeaf
+from tiers.wire.encoding import b64u, parse_json, parse_own
+from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.trust import Trust
+from tiers.wire.warrant import Uuid
 
 _log = structlog.get_logger()
 TASKS = "gateway:{li}:tasks"
@@ -50,7 +50,7 @@ CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
 
 class Ledger(Protocol):
-    """The public log (services.wire.chassis.ledger.LedgerClient)."""
+    """The public log (tiers.wire.chassis.ledger.LedgerClient)."""
 
     async def append(self, leaf: Leaf) -> LoggedLeaf:
         """Append a leaf; raises `Ours` while that cannot be had."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.store import wanted
+from tiers.gateway.store import wanted
 
 KEY = "gateway:{li}:lead"
 LEASE_MS = 2000

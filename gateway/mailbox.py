@@ -19,8 +19,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from services.wire.envelope import Protected
-from services.wire.x2x3 import Direction
+from tiers.wire.envelope import Protected
+from tiers.wire.x2x3 import Direction
 
 REPEAT_S = 900
 """A repeated `mid` is recognised for at least this long."""

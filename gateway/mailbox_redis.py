@@ -18,8 +18,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.cluster import Nodes, Placed
-from gateway.mailbox import (
+from tiers.gateway.cluster import Nodes, Placed
+from tiers.gateway.mailbox import (
     KEEP_MS,
     MAX_BYTES,
     MAX_MESSAGES,
@@ -34,14 +34,14 @@ from gateway.mailbox import (
     Verdict,
     repeat_key,
 )
-from gateway.others import CHANNELS, SHARDS, TAGS, shard_of
-from gateway.pipeline import Command, Heard, Pipeline, Shared, unavailable
-from gateway.shards import Part, by_shard
-from services.store.cluster import Cluster
-from services.store.slots import slot_of
-from services.store.url import is_cluster
-from services.wire.envelope import MAX_ENVELOPE
-from services.wire.x2x3 import Direction
+from tiers.gateway.others import CHANNELS, SHARDS, TAGS, shard_of
+from tiers.gateway.pipeline import Command, Heard, Pipeline, Shared, unavailable
+from tiers.gateway.shards import Part, by_shard
+from tiers.store.cluster import Cluster
+from tiers.store.slots import slot_of
+from tiers.store.url import is_cluster
+from tiers.wire.envelope import MAX_ENVELOPE
+from tiers.wire.x2x3 import Direction
 
 _BUCKET_S = 66
 _DAY_S = 24 * 3600

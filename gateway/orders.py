@@ -20,20 +20,20 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.channels import Arrangement
-from gateway.others import Others
-from gateway.pipeline import unavailable
-from gateway.store import wanted
-from services.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
-from services.wire.chassis.web import Route, body
-from services.wire.checkpoint import LoggedLeaf
-from services.wire.encoding import b64u, parse_own
-from services.wire.envelope import Channel, Envelope, Protected, parse_envelope
-from services.wire.errors import Conflict, Forbidden, Missing, Ours, Suspended
-from services.wire.identity import Identity, Role
-from services.wire.leaf import SALT_BYTES, Leaf, Seal
-from services.wire.order import Kind, Order, VerifiedOrder, verify_order
-from services.wire.trust import Trust
+from tiers.gateway.channels import Arrangement
+from tiers.gateway.others import Others
+from tiers.gateway.pipeline import unavailable
+from tiers.gateway.store import wanted
+from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
+from tiers.wire.chassis.web import Route, body
+from tiers.wire.checkpoint import LoggedLeaf
+from tiers.wire.encoding import b64u, parse_own
+from tiers.wire.envelope import Channel, Envelope, Protected, parse_envelope
+from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Suspended
+from tiers.wire.identity import Identity, Role
+from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.order import Kind, Order, VerifiedOrder, verify_order
+from tiers.wire.trust import Trust
 
 _log = structlog.get_logger()
 ORDERS = "gateway:orders"
@@ -73,7 +73,7 @@ class Relay:
 
 
 class Ledger(Protocol):
-    """The public log (services.wire.chassis.ledger.LedgerClient)."""
+    """The public log (tiers.wire.chassis.ledger.LedgerClient)."""
 
     async def append(self, leaf: Leaf) -> LoggedLeaf:
         """Append a leaf; raises `Ours` while that cannot be had."""

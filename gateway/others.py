@@ -20,7 +20,7 @@ from functools import lru_cache
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.pipeline import unavailable
+from tiers.gateway.pipeline import unavailable
 
 SHARDS = 64
 TAGS = tuple(f"{{s{shard:02}}}" for shard in range(SHARDS))

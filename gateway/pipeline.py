@@ -16,7 +16,7 @@ from typing import Any
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
 
-from services.wire.errors import Ours
+from tiers.wire.errors import Ours
 
 Command = tuple[bytes | str | int, ...]
 Heard = Callable[[bytes, bytes], None]

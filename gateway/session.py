@@ -18,19 +18,19 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from gateway.delivery import Delivery, Submission
-from gateway.devices import Registry
-from gateway.intake import Intake, mid_of
-from gateway.mailbox import Ack as Places
-from gateway.mailbox import Mailboxes, Message
-from gateway.metrics import Metrics
-from gateway.orders import InForce
-from gateway.others import Others
-from gateway.store import wanted
-from gateway.window import Window
-from services.wire.envelope import parse_envelope
-from services.wire.errors import TiersError, TooLarge, Yours
-from services.wire.frames import (
+from tiers.gateway.delivery import Delivery, Submission
+from tiers.gateway.devices import Registry
+from tiers.gateway.intake import Intake, mid_of
+from tiers.gateway.mailbox import Ack as Places
+from tiers.gateway.mailbox import Mailboxes, Message
+from tiers.gateway.metrics import Metrics
+from tiers.gateway.orders import InForce
+from tiers.gateway.others import Others
+from tiers.gateway.store import wanted
+from tiers.gateway.window import Window
+from tiers.wire.envelope import parse_envelope
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.frames import (
     MAX_FRAME,
     Accepted,
     Ack,
@@ -43,7 +43,7 @@ from services.wire.frames import (
     format_deliver,
     parse_from_device,
 )
-from services.wire.identity import Identity
+from tiers.wire.identity import Identity
 
 _encode = msgspec.json.encode
 MAX_UNDECIDED = 64

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from gateway.mailbox import KEEP_MS
-from gateway.session import BYE_SECONDS, Relay, Session, Socket, parse_frame, say_bye
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
-from services.wire.frames import MAX_FRAME, Challenge, Hello, Welcome, session_message
-from services.wire.jose import VerifyKey
+from tiers.gateway.mailbox import KEEP_MS
+from tiers.gateway.session import BYE_SECONDS, Relay, Session, Socket, parse_frame, say_bye
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
+from tiers.wire.frames import MAX_FRAME, Challenge, Hello, Welcome, session_message
+from tiers.wire.jose import VerifyKey
 
 _encode = msgspec.json.encode
 HELLO_SECONDS = 10.0

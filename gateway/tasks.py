@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.mailbox import Match
-from services.wire.api import gateway as api
-from services.wire.envelope import Protected
-from services.wire.errors import Conflict, Missing, Policy
-from services.wire.evidence import LoggedWarrant, verify_logged_warrant
-from services.wire.identity import Identity
-from services.wire.trust import Trust
-from services.wire.warrant import Claims, verify_warrant
-from services.wire.x2x3 import Direction
+from tiers.gateway.mailbox import Match
+from tiers.wire.api import gateway as api
+from tiers.wire.envelope import Protected
+from tiers.wire.errors import Conflict, Missing, Policy
+from tiers.wire.evidence import LoggedWarrant, verify_logged_warrant
+from tiers.wire.identity import Identity
+from tiers.wire.trust import Trust
+from tiers.wire.warrant import Claims, verify_warrant
+from tiers.wire.x2x3 import Direction
 
 MAX_QUEUE = 100_000
 """Copies of one task that may wait for the mediation."""

@@ -9,7 +9,7 @@ Nothing is left out and nothing overtakes: what does not fit now is read back la
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 
-from gateway.mailbox import START, Message
+from tiers.gateway.mailbox import START, Message
 
 MAX_COUNT = 128
 MAX_BYTES = 1024 * 1024

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from services.wire.chassis.web import notify_ready
+from tiers.wire.chassis.web import notify_ready
 
 UNDER_WAY_MS = 15_000
 """How long a message may be under way in another worker: the deadlines of carrier and store, and some."""

@@ -19,18 +19,18 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.mailbox import Copy
-from gateway.store import wanted
-from gateway.tasks import Tasks
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import parse_listen
-from services.wire.envelope import parse_protected
-from services.wire.errors import Ours, TiersError
-from services.wire.identity import Identity
-from services.wire.product import x2, x3
-from services.wire.warrant import Delivery
-from services.wire.x2x3 import MAX_PDU, X2, X3, Decoder, Head, Keepalive, KeepaliveAck, Pdu, encode
-from services.wire.xiri import Metadata
+from tiers.gateway.mailbox import Copy
+from tiers.gateway.store import wanted
+from tiers.gateway.tasks import Tasks
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import parse_listen
+from tiers.wire.envelope import parse_protected
+from tiers.wire.errors import Ours, TiersError
+from tiers.wire.identity import Identity
+from tiers.wire.product import x2, x3
+from tiers.wire.warrant import Delivery
+from tiers.wire.x2x3 import MAX_PDU, X2, X3, Decoder, Head, Keepalive, KeepaliveAck, Pdu, encode
+from tiers.wire.xiri import Metadata
 
 _log = structlog.get_logger()
 BATCH = 64

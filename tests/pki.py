@@ -1,10 +1,10 @@
-"""A private development CA for tests, the same one that `tiers up` mints (services.lab.pki)."""
+"""A private development CA for tests, the same one that `tiers up` mints (tiers.lab.pki)."""
 
 from pathlib import Path
 
-from services.lab.pki import Authority
-from services.wire.chassis.tls import Tls
-from services.wire.identity import parse_identity
+from tiers.lab.pki import Authority
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.identity import parse_identity
 
 _authorities: dict[Path, Authority] = {}
 

@@ -1,20 +1,20 @@
-"""The auditor's process: `python -m services.auditor`."""
+"""The auditor's process: `python -m tiers.auditor`."""
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from services.auditor.app import Auditor, Outside, build
-from services.auditor.config import Settings
-from services.auditor.store import Store
-from services.wire.chassis import logs
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import serve
-from services.wire.identity import Identity, Role
-from services.wire.sealing import HpkePrivateKey
+from tiers.auditor.app import Auditor, Outside, build
+from tiers.auditor.config import Settings
+from tiers.auditor.store import Store
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import serve
+from tiers.wire.identity import Identity, Role
+from tiers.wire.sealing import HpkePrivateKey
 
 
 async def run(config: Settings) -> None:

@@ -18,22 +18,22 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
-from services.auditor.inspect import Expected, Halves, NoGrant, check_grant, epochs_of, inspect, window_to_ask
-from services.auditor.store import Store
-from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
-from services.wire.api.carrier import AskGrant, Granted, Product
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.web import Route, application, body
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
-from services.wire.grant import Grant
-from services.wire.identity import Identity, Role
-from services.wire.jose import GeneralJws, VerifyKey
-from services.wire.leaf import SALT_BYTES, Leaf, Seal
-from services.wire.sealing import HpkePrivateKey
-from services.wire.trust import Trust
-from services.wire.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
+from tiers.auditor.inspect import Expected, Halves, NoGrant, check_grant, epochs_of, inspect, window_to_ask
+from tiers.auditor.store import Store
+from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
+from tiers.wire.api.carrier import AskGrant, Granted, Product
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.web import Route, application, body
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
+from tiers.wire.grant import Grant
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import GeneralJws, VerifyKey
+from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.trust import Trust
+from tiers.wire.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
 
 _log = structlog.get_logger()
 _NONCE_BYTES = 16

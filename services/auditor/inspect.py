@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from services.auditor.readable import readable
-from services.wire.api.auditor import Finding, Inspect, Inspection
-from services.wire.checkpoint import PinnedLog
-from services.wire.content import content_of
-from services.wire.custody.split import escrow_key
-from services.wire.encoding import b64u
-from services.wire.envelope import (
+from tiers.auditor.readable import readable
+from tiers.wire.api.auditor import Finding, Inspect, Inspection
+from tiers.wire.checkpoint import PinnedLog
+from tiers.wire.content import content_of
+from tiers.wire.custody.split import escrow_key
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import (
     CarrierKid,
     Envelope,
     EscrowKid,
@@ -26,16 +26,16 @@ from services.wire.envelope import (
     parse_envelope,
     parse_kid,
 )
-from services.wire.errors import Policy, TiersError, Yours
-from services.wire.evidence import verify_evidence
-from services.wire.grant import Grant, open_grant
-from services.wire.identity import Identity
-from services.wire.keytree import EPOCH_MS, WrapKey, epoch_of, leaf, wrap_key
-from services.wire.product import Stream, following, missing, read_x2, stream_of
-from services.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
-from services.wire.warrant import Claims, Delivery, Keys
-from services.wire.x2x3 import X2, X3, decode
-from services.wire.xiri import Metadata
+from tiers.wire.errors import Policy, TiersError, Yours
+from tiers.wire.evidence import verify_evidence
+from tiers.wire.grant import Grant, open_grant
+from tiers.wire.identity import Identity
+from tiers.wire.keytree import EPOCH_MS, WrapKey, epoch_of, leaf, wrap_key
+from tiers.wire.product import Stream, following, missing, read_x2, stream_of
+from tiers.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+from tiers.wire.warrant import Claims, Delivery, Keys
+from tiers.wire.x2x3 import X2, X3, decode
+from tiers.wire.xiri import Metadata
 
 MAX_PROOF_AGE_MS: Final = 600_000
 """How old the leaf of a fresh grant may be: the log takes a leaf within five minutes of its own clock."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from services.auditor.inspect import Product
-from services.wire.api.auditor import Inspection
-from services.wire.encoding import parse_json, unb64u
-from services.wire.errors import Conflict, Missing, Ours, Yours
-from services.wire.jose import GeneralJws
-from services.wire.leaf import Seal
-from services.wire.warrant import Claims, VerifiedWarrant
+from tiers.auditor.inspect import Product
+from tiers.wire.api.auditor import Inspection
+from tiers.wire.encoding import parse_json, unb64u
+from tiers.wire.errors import Conflict, Missing, Ours, Yours
+from tiers.wire.jose import GeneralJws
+from tiers.wire.leaf import Seal
+from tiers.wire.warrant import Claims, VerifiedWarrant
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS warrants (

@@ -1,4 +1,4 @@
-"""The carrier's process: `python -m services.carrier`."""
+"""The carrier's process: `python -m tiers.carrier`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,27 +8,27 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from services.carrier import keystore
-from services.carrier.administration import Administration
-from services.carrier.admission import Admission
-from services.carrier.app import Carrier, build, readiness
-from services.carrier.config import Settings
-from services.carrier.keystore import Keystore
-from services.carrier.mediation import Mediation
-from services.carrier.outside import Outside, when_store_answers
-from services.carrier.refusals import Refusals
-from services.carrier.register import Register, load_register_key
-from services.carrier.release import Releases
-from services.carrier.subscribers import Subscribers
-from services.store.client import answering, connect
-from services.wire.chassis import logs
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import serve
-from services.wire.identity import parse_identity
+from tiers.carrier import keystore
+from tiers.carrier.administration import Administration
+from tiers.carrier.admission import Admission
+from tiers.carrier.app import Carrier, build, readiness
+from tiers.carrier.config import Settings
+from tiers.carrier.keystore import Keystore
+from tiers.carrier.mediation import Mediation
+from tiers.carrier.outside import Outside, when_store_answers
+from tiers.carrier.refusals import Refusals
+from tiers.carrier.register import Register, load_register_key
+from tiers.carrier.release import Releases
+from tiers.carrier.subscribers import Subscribers
+from tiers.store.client import answering, connect
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import serve
+from tiers.wire.identity import parse_identity
 
 
 @asynccontextmanager

@@ -14,18 +14,18 @@ from uuid import uuid4
 import structlog
 from redis.exceptions import RedisError
 
-from services.carrier import lawful
-from services.carrier.lawful import Activate, Authorisation, Deactivate
-from services.carrier.outside import Outside
-from services.carrier.register import Register
-from services.wire.api.carrier import Served
-from services.wire.api.gateway import Done
-from services.wire.errors import Missing, Ours, TiersError, Yours
-from services.wire.evidence import Evidence, LoggedWarrant, verify_logged_warrant
-from services.wire.identity import Identity
-from services.wire.jose import GeneralJws
-from services.wire.leaf import Leaf
-from services.wire.warrant import VerifiedWarrant, verify_status, verify_warrant
+from tiers.carrier import lawful
+from tiers.carrier.lawful import Activate, Authorisation, Deactivate
+from tiers.carrier.outside import Outside
+from tiers.carrier.register import Register
+from tiers.wire.api.carrier import Served
+from tiers.wire.api.gateway import Done
+from tiers.wire.errors import Missing, Ours, TiersError, Yours
+from tiers.wire.evidence import Evidence, LoggedWarrant, verify_logged_warrant
+from tiers.wire.identity import Identity
+from tiers.wire.jose import GeneralJws
+from tiers.wire.leaf import Leaf
+from tiers.wire.warrant import VerifiedWarrant, verify_status, verify_warrant
 
 _log = structlog.get_logger()
 SWEEP_SECONDS = 1.0

@@ -21,10 +21,10 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.carrier.keystore import KEEP_EPOCHS, Keystore
-from services.wire.api.carrier import Ask, Refusal
-from services.wire.encoding import b64u, decode_b64u
-from services.wire.envelope import (
+from tiers.carrier.keystore import KEEP_EPOCHS, Keystore
+from tiers.wire.api.carrier import Ask, Refusal
+from tiers.wire.encoding import b64u, decode_b64u
+from tiers.wire.envelope import (
     GCMKW,
     Channel,
     Protected,
@@ -33,8 +33,8 @@ from services.wire.envelope import (
     check_recipient,
     parse_protected,
 )
-from services.wire.errors import Policy, TiersError, Yours
-from services.wire.keytree import bound_key, epoch_of, header_digest
+from tiers.wire.errors import Policy, TiersError, Yours
+from tiers.wire.keytree import bound_key, epoch_of, header_digest
 
 MAX_SKEW = 1  # epochs
 _NONCE = 12

@@ -13,15 +13,15 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.carrier import admission
-from services.carrier.administration import Administration
-from services.carrier.admission import Admission
-from services.carrier.mediation import Mediation
-from services.carrier.outside import Outside, unavailable
-from services.carrier.refusals import Refusals
-from services.carrier.release import Releases
-from services.carrier.subscribers import Subscribers, verify_enrolment
-from services.wire.api.carrier import (
+from tiers.carrier import admission
+from tiers.carrier.administration import Administration
+from tiers.carrier.admission import Admission
+from tiers.carrier.mediation import Mediation
+from tiers.carrier.outside import Outside, unavailable
+from tiers.carrier.refusals import Refusals
+from tiers.carrier.release import Releases
+from tiers.carrier.subscribers import Subscribers, verify_enrolment
+from tiers.wire.api.carrier import (
     Admissions,
     Admitted,
     AskGrant,
@@ -34,13 +34,13 @@ from services.wire.api.carrier import (
     ServeWarrant,
     WarrantStatus,
 )
-from services.wire.api.gateway import Done
-from services.wire.chassis.web import Route, application, raw_body
-from services.wire.encoding import parse_json
-from services.wire.errors import Policy, Yours
-from services.wire.identity import Identity, Role
-from services.wire.keytree import epoch_of
-from services.wire.proof import Request
+from tiers.wire.api.gateway import Done
+from tiers.wire.chassis.web import Route, application, raw_body
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Policy, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.keytree import epoch_of
+from tiers.wire.proof import Request
 
 _CERTIFIED = frozenset(Role) - {Role.ANYONE}
 

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.wire.api.carrier import AskGrant
-from services.wire.api.gateway import ActivateTask
-from services.wire.checkpoint import LoggedLeaf
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import Conflict, Forbidden, Missing, Policy
-from services.wire.evidence import Evidence, LoggedWarrant
-from services.wire.grant import granted_epochs
-from services.wire.identity import Identity, Role
-from services.wire.jose import GeneralJws, HpkeJwk
-from services.wire.leaf import Leaf, LeafType, Opening, Seal
-from services.wire.sealing import HpkePublicKey
-from services.wire.warrant import Claims, Status, StatusStatement, VerifiedWarrant, check_in_force
+from tiers.wire.api.carrier import AskGrant
+from tiers.wire.api.gateway import ActivateTask
+from tiers.wire.checkpoint import LoggedLeaf
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import Conflict, Forbidden, Missing, Policy
+from tiers.wire.evidence import Evidence, LoggedWarrant
+from tiers.wire.grant import granted_epochs
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import GeneralJws, HpkeJwk
+from tiers.wire.leaf import Leaf, LeafType, Opening, Seal
+from tiers.wire.sealing import HpkePublicKey
+from tiers.wire.warrant import Claims, Status, StatusStatement, VerifiedWarrant, check_in_force
 
 JURISDICTION = "IN"
 _MAY_BECOME = {

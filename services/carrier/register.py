@@ -14,14 +14,14 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
-from services.carrier.lawful import Authorisation
-from services.wire.chassis.state import StateDir
-from services.wire.encoding import b64u, parse_json
-from services.wire.envelope import format_jwe, parse_jwe
-from services.wire.errors import Conflict, Yours
-from services.wire.keytree import WrapKey
-from services.wire.sealing import open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
-from services.wire.warrant import StatusStatement
+from tiers.carrier.lawful import Authorisation
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.envelope import format_jwe, parse_jwe
+from tiers.wire.errors import Conflict, Yours
+from tiers.wire.keytree import WrapKey
+from tiers.wire.sealing import open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.warrant import StatusStatement
 
 WARRANTS = "carrier:warrants"
 STATEMENTS = "carrier:statements"

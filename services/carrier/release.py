@@ -8,18 +8,18 @@ It is the one file that hands out keys of elapsed minutes.
 import msgspec
 import structlog
 
-from services.carrier import lawful
-from services.carrier.keystore import Keystore
-from services.carrier.lawful import GrantOrder
-from services.carrier.outside import Outside
-from services.carrier.register import Register
-from services.wire import grant as grants
-from services.wire.api.carrier import AskGrant, Granted, NodeJson
-from services.wire.checkpoint import LoggedLeaf
-from services.wire.errors import Conflict, TiersError, Yours
-from services.wire.evidence import evidence
-from services.wire.identity import Identity
-from services.wire.jose import SigningKey
+from tiers.carrier import lawful
+from tiers.carrier.keystore import Keystore
+from tiers.carrier.lawful import GrantOrder
+from tiers.carrier.outside import Outside
+from tiers.carrier.register import Register
+from tiers.wire import grant as grants
+from tiers.wire.api.carrier import AskGrant, Granted, NodeJson
+from tiers.wire.checkpoint import LoggedLeaf
+from tiers.wire.errors import Conflict, TiersError, Yours
+from tiers.wire.evidence import evidence
+from tiers.wire.identity import Identity
+from tiers.wire.jose import SigningKey
 
 _log = structlog.get_logger()
 

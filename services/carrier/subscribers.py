@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable
 
 from redis.asyncio import Redis
 
-from services.carrier.keystore import Keystore
-from services.wire.api.carrier import Enrol, Enrolled, NodeJson
-from services.wire.api.gateway import Done, RegisterDevice
-from services.wire.chassis.client import Peer
-from services.wire.errors import Conflict, Ours, TiersError
-from services.wire.jose import VerifyKey
-from services.wire.keytree import epoch_of
-from services.wire.proof import Request, claimed_pin, verify_request
+from tiers.carrier.keystore import Keystore
+from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
+from tiers.wire.api.gateway import Done, RegisterDevice
+from tiers.wire.chassis.client import Peer
+from tiers.wire.errors import Conflict, Ours, TiersError
+from tiers.wire.jose import VerifyKey
+from tiers.wire.keytree import epoch_of
+from tiers.wire.proof import Request, claimed_pin, verify_request
 
 KEY = "carrier:subscribers"
 
@@ -26,7 +26,7 @@ KEY = "carrier:subscribers"
 def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, now: int) -> VerifyKey:
     """Check that whoever enrols a PIN holds the key that it will be known by; raises `Yours`.
 
-    1. The request claims the PIN of the body. 2. It is signed by the key of the body, now (services.wire.proof).
+    1. The request claims the PIN of the body. 2. It is signed by the key of the body, now (tiers.wire.proof).
     """
     key = VerifyKey.from_jwk(enrol.sign)
     if claimed_pin(authorization) != enrol.pin:  # 1

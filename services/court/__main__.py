@@ -1,22 +1,22 @@
-"""The court's process: `python -m services.court`."""
+"""The court's process: `python -m tiers.court`."""
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from services.court.app import Court, Outside, build
-from services.court.config import Settings
-from services.court.escrow import Escrow
-from services.court.register import Place
-from services.court.store import Store
-from services.wire.chassis import logs
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import Route, serve
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey
+from tiers.court.app import Court, Outside, build
+from tiers.court.config import Settings
+from tiers.court.escrow import Escrow
+from tiers.court.register import Place
+from tiers.court.store import Store
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import Route, serve
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey
 
 
 async def run(config: Settings) -> None:
@@ -43,7 +43,7 @@ async def run(config: Settings) -> None:
             court = Court(place, key, store, outside, metrics)
             routes: list[Route] = []
             if config.escrow:
-                from services.court.release import Releases  # noqa: PLC0415 - else every court could open a JWE
+                from tiers.court.release import Releases  # noqa: PLC0415 - else every court could open a JWE
 
                 escrow = Escrow(state, config.name, outside.clock)
                 routes = [*escrow.routes(), *Releases(place, key, store, outside, escrow, court.log_refusal).routes()]

@@ -18,21 +18,21 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.court import register
-from services.court.register import Decision, Place, Record, Transition, Verb
-from services.court.store import Store, Untold, unknown
-from services.wire.api.carrier import WarrantStatus
-from services.wire.api.court import Apply, Decide, Entry, Register
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.web import Handler, Route, application, body, raw_body
-from services.wire.encoding import parse_json
-from services.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.leaf import SALT_BYTES, Leaf
-from services.wire.trust import Trust
-from services.wire.warrant import Status
+from tiers.court import register
+from tiers.court.register import Decision, Place, Record, Transition, Verb
+from tiers.court.store import Store, Untold, unknown
+from tiers.wire.api.carrier import WarrantStatus
+from tiers.wire.api.court import Apply, Decide, Entry, Register
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.web import Handler, Route, application, body, raw_body
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.leaf import SALT_BYTES, Leaf
+from tiers.wire.trust import Trust
+from tiers.wire.warrant import Status
 
 _log = structlog.get_logger()
 LOOK_SECONDS = 0.5

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.wire.identity import Identity, Role
+from tiers.wire.identity import Identity, Role
 
 
 @dataclass(frozen=True, slots=True)

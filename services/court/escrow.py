@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from services.wire.api.carrier import Enrol, Enrolled, NodeJson
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.web import Route, raw_body
-from services.wire.encoding import parse_json
-from services.wire.errors import Conflict
-from services.wire.identity import Identity, Role
-from services.wire.jose import VerifyKey
-from services.wire.keytree import EPOCHS, Master, Node, epoch_of, subscriber_root, window
-from services.wire.proof import Request, claimed_pin, verify_request
+from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.web import Route, raw_body
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Conflict
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import VerifyKey
+from tiers.wire.keytree import EPOCHS, Master, Node, epoch_of, subscriber_root, window
+from tiers.wire.proof import Request, claimed_pin, verify_request
 
 KEY = "escrow.key"
 

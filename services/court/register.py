@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-from services.wire.encoding import unb64u
-from services.wire.errors import Conflict, Forbidden, Policy, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import GeneralJws, SigningKey, peek_header
-from services.wire.leaf import Leaf, LeafType, Seal
-from services.wire.warrant import (
+from tiers.wire.encoding import unb64u
+from tiers.wire.errors import Conflict, Forbidden, Policy, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import GeneralJws, SigningKey, peek_header
+from tiers.wire.leaf import Leaf, LeafType, Seal
+from tiers.wire.warrant import (
     Application,
     Claims,
     Keys,

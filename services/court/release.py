@@ -17,21 +17,21 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from services.court.app import Outside
-from services.court.escrow import Escrow
-from services.court.register import Place, Record, leaf_for, refusal_for, status_at
-from services.court.store import Store
-from services.wire.api.carrier import AskGrant, Granted, NodeJson
-from services.wire.chassis.web import Route, body
-from services.wire.checkpoint import LoggedLeaf
-from services.wire.errors import Forbidden, Missing, Ours, Policy, TiersError
-from services.wire.evidence import evidence
-from services.wire.grant import Payload, granted_epochs, seal_grant
-from services.wire.identity import Identity, Role
-from services.wire.jose import HpkeJwk, SigningKey
-from services.wire.leaf import SALT_BYTES, Leaf, Seal
-from services.wire.sealing import HpkePublicKey
-from services.wire.warrant import Status, check_in_force
+from tiers.court.app import Outside
+from tiers.court.escrow import Escrow
+from tiers.court.register import Place, Record, leaf_for, refusal_for, status_at
+from tiers.court.store import Store
+from tiers.wire.api.carrier import AskGrant, Granted, NodeJson
+from tiers.wire.chassis.web import Route, body
+from tiers.wire.checkpoint import LoggedLeaf
+from tiers.wire.errors import Forbidden, Missing, Ours, Policy, TiersError
+from tiers.wire.evidence import evidence
+from tiers.wire.grant import Payload, granted_epochs, seal_grant
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import HpkeJwk, SigningKey
+from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.sealing import HpkePublicKey
+from tiers.wire.warrant import Status, check_in_force
 
 _log = structlog.get_logger()
 _SHUT: Mapping[Status, tuple[str, str]] = {

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from services.court.register import Record
-from services.wire.encoding import parse_json, unb64u
-from services.wire.errors import Conflict, Missing, Ours, Yours
-from services.wire.jose import GeneralJws
-from services.wire.leaf import Seal
-from services.wire.warrant import Claims, Status
+from tiers.court.register import Record
+from tiers.wire.encoding import parse_json, unb64u
+from tiers.wire.errors import Conflict, Missing, Ours, Yours
+from tiers.wire.jose import GeneralJws
+from tiers.wire.leaf import Seal
+from tiers.wire.warrant import Claims, Status
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS warrants (

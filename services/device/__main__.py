@@ -11,16 +11,16 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from services.device.client import Address, Device, Network
-from services.device.config import Settings
-from services.device.mail import read_mail, write_mail
-from services.device.store import HandsetStore, Message
-from services.wire.chassis.settings import load
-from services.wire.chassis.tls import device_context
-from services.wire.custody import arrange
-from services.wire.envelope import Channel, Service
-from services.wire.errors import TiersError, Yours
-from services.wire.identity import Identity, Role
+from tiers.device.client import Address, Device, Network
+from tiers.device.config import Settings
+from tiers.device.mail import read_mail, write_mail
+from tiers.device.store import HandsetStore, Message
+from tiers.wire.chassis.settings import load
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.custody import arrange
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import TiersError, Yours
+from tiers.wire.identity import Identity, Role
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One handset.")
 

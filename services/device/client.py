@@ -15,7 +15,7 @@ import msgspec
 import structlog
 import uuid_utils
 
-from services.device.keyring import (
+from tiers.device.keyring import (
     ConsumerKeys,
     Contact,
     Draft,
@@ -28,20 +28,20 @@ from services.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from services.device.session import Session, open_session, refusal
-from services.device.store import HandsetStore, Message
-from services.wire import activation
-from services.wire.api.carrier import Enrol, Enrolled
-from services.wire.api.enterprise import Activated, Journal, Lookup
-from services.wire.api.gateway import Done
-from services.wire.chassis.client import Peer
-from services.wire.custody import INDIA, Arrangement, Card
-from services.wire.directory import verify_lookup
-from services.wire.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
-from services.wire.errors import Ours, TiersError, Yours
-from services.wire.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
-from services.wire.identity import Identity
-from services.wire.proof import Request, sign_request
+from tiers.device.session import Session, open_session, refusal
+from tiers.device.store import HandsetStore, Message
+from tiers.wire import activation
+from tiers.wire.api.carrier import Enrol, Enrolled
+from tiers.wire.api.enterprise import Activated, Journal, Lookup
+from tiers.wire.api.gateway import Done
+from tiers.wire.chassis.client import Peer
+from tiers.wire.custody import INDIA, Arrangement, Card
+from tiers.wire.directory import verify_lookup
+from tiers.wire.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
+from tiers.wire.errors import Ours, TiersError, Yours
+from tiers.wire.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
+from tiers.wire.identity import Identity
+from tiers.wire.proof import Request, sign_request
 
 _log = structlog.get_logger()
 _RETRY = 0.2

@@ -4,7 +4,7 @@
     enterprise   its own two key pairs, and the customer's root, pinned at activation
     and, in other arrangements, a part of the court's tree, the factory's global key, cards of people it has met
 
-Whose keys a message is sealed to is the custody's affair (services.wire.custody): an arrangement picks one for each
+Whose keys a message is sealed to is the custody's affair (tiers.wire.custody): an arrangement picks one for each
 channel, and the default is India's. An enterprise device never falls back to the consumer channel by itself: the
 caller names the channel.
 """
@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
-from services.wire.content import sign_content, verify_content
-from services.wire.custody import CARRIER, CUSTOMER, Card, Custody, GlobalKey, Holder, Reader
-from services.wire.directory import BesKey, Entry
-from services.wire.envelope import (
+from tiers.wire.content import sign_content, verify_content
+from tiers.wire.custody import CARRIER, CUSTOMER, Card, Custody, GlobalKey, Holder, Reader
+from tiers.wire.directory import BesKey, Entry
+from tiers.wire.envelope import (
     CTY,
     MAX_CIPHERTEXT,
     MAX_PLAINTEXT,
@@ -33,10 +33,10 @@ from services.wire.envelope import (
     format_kid,
     format_protected,
 )
-from services.wire.errors import TooLarge, Yours
-from services.wire.jose import SigningKey, VerifyKey
-from services.wire.keytree import Node, epoch_of, forget_before
-from services.wire.sealing import HpkePrivateKey, open_content, seal_content
+from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.keytree import Node, epoch_of, forget_before
+from tiers.wire.sealing import HpkePrivateKey, open_content, seal_content
 
 # The relay takes messages that are dated up to two minutes before its own time, and no older ones.
 EPOCH_SLACK = 2

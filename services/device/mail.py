@@ -6,7 +6,7 @@ import email.utils
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from services.wire.errors import Yours
+from tiers.wire.errors import Yours
 
 DOMAIN = "mail.tiers.example"
 

@@ -1,4 +1,4 @@
-"""One session with the relay, as a device holds it: the other end of services.wire.frames. Thin I/O."""
+"""One session with the relay, as a device holds it: the other end of tiers.wire.frames. Thin I/O."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,10 +7,10 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from services.device.keyring import Keyring
-from services.wire.encoding import b64u
-from services.wire.errors import Ours, Yours
-from services.wire.frames import (
+from tiers.device.keyring import Keyring
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import Ours, Yours
+from tiers.wire.frames import (
     MAX_FRAME,
     Bye,
     Challenge,
@@ -21,7 +21,7 @@ from services.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from services.wire.identity import Identity
+from tiers.wire.identity import Identity
 
 F = TypeVar("F")
 _MAX_DELIVER = 32 * MAX_FRAME

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from services.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
-from services.wire.api.carrier import NodeJson
-from services.wire.chassis.state import StateDir
-from services.wire.custody import Card, GlobalKey
-from services.wire.encoding import parse_json
-from services.wire.envelope import Envelope, Pin
-from services.wire.errors import Yours
-from services.wire.jose import PublicJwk, SigningKey, VerifyKey
-from services.wire.sealing import HpkePrivateKey
+from tiers.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.custody import Card, GlobalKey
+from tiers.wire.encoding import parse_json
+from tiers.wire.envelope import Envelope, Pin
+from tiers.wire.errors import Yours
+from tiers.wire.jose import PublicJwk, SigningKey, VerifyKey
+from tiers.wire.sealing import HpkePrivateKey
 
 _KEYRING = "keyring.json"
 _FACTORY = "factory.key"

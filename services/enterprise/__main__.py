@@ -1,21 +1,21 @@
-"""The key server's process: `python -m services.enterprise`, one for each customer."""
+"""The key server's process: `python -m tiers.enterprise`, one for each customer."""
 
 from prometheus_client import CollectorRegistry, Counter
 
-from services.enterprise.app import Parts, build
-from services.enterprise.config import Settings
-from services.enterprise.keystore import KeyStore
-from services.enterprise.orders import OrderPolicy, parse_policy
-from services.enterprise.partners import Partners
-from services.enterprise.store import Store
-from services.wire.chassis import logs
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import serve
-from services.wire.identity import parse_identity
+from tiers.enterprise.app import Parts, build
+from tiers.enterprise.config import Settings
+from tiers.enterprise.keystore import KeyStore
+from tiers.enterprise.orders import OrderPolicy, parse_policy
+from tiers.enterprise.partners import Partners
+from tiers.enterprise.store import Store
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import serve
+from tiers.wire.identity import parse_identity
 
 
 async def run(settings: Settings) -> None:

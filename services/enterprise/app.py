@@ -21,15 +21,15 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.enterprise import activation, directory, journal
-from services.enterprise.clerk import Clerk
-from services.enterprise.keystore import KeyStore
-from services.enterprise.orders import OrderPolicy
-from services.enterprise.partners import Partners
-from services.enterprise.reader import Reader
-from services.enterprise.store import Store
-from services.wire.activation import PASSWORD_BYTES, activation_key, answer, format_password
-from services.wire.api.enterprise import (
+from tiers.enterprise import activation, directory, journal
+from tiers.enterprise.clerk import Clerk
+from tiers.enterprise.keystore import KeyStore
+from tiers.enterprise.orders import OrderPolicy
+from tiers.enterprise.partners import Partners
+from tiers.enterprise.reader import Reader
+from tiers.enterprise.store import Store
+from tiers.wire.activation import PASSWORD_BYTES, activation_key, answer, format_password
+from tiers.wire.api.enterprise import (
     Activate,
     Activated,
     AddPartner,
@@ -45,17 +45,17 @@ from services.wire.api.enterprise import (
     Rotate,
     Rotated,
 )
-from services.wire.api.gateway import Done, RegisterDevice
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.web import Handler, Route, application, body, raw_body
-from services.wire.directory import ENTRY_TYP, sign_statement, verify_entry
-from services.wire.encoding import parse_json
-from services.wire.envelope import Org, Pin, format_envelope, parse_envelope
-from services.wire.errors import Conflict, Forbidden, Missing, Unauthenticated, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import VerifyKey
-from services.wire.proof import Request, claimed_pin, verify_request
+from tiers.wire.api.gateway import Done, RegisterDevice
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.web import Handler, Route, application, body, raw_body
+from tiers.wire.directory import ENTRY_TYP, sign_statement, verify_entry
+from tiers.wire.encoding import parse_json
+from tiers.wire.envelope import Org, Pin, format_envelope, parse_envelope
+from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import VerifyKey
+from tiers.wire.proof import Request, claimed_pin, verify_request
 
 _log = structlog.get_logger()
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.enterprise.orders import (
+from tiers.enterprise.orders import (
     MAX_MESSAGES,
     Message,
     OrderPolicy,
@@ -17,15 +17,15 @@ from services.enterprise.orders import (
     seal_of,
     subject_of,
 )
-from services.enterprise.reader import Reader
-from services.enterprise.store import Store
-from services.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Unreadable
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.checkpoint import LoggedLeaf
-from services.wire.encoding import parse_json
-from services.wire.errors import Ours, TiersError, Yours
-from services.wire.identity import Identity
-from services.wire.leaf import SALT_BYTES
+from tiers.enterprise.reader import Reader
+from tiers.enterprise.store import Store
+from tiers.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Unreadable
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.checkpoint import LoggedLeaf
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Ours, TiersError, Yours
+from tiers.wire.identity import Identity
+from tiers.wire.leaf import SALT_BYTES
 
 _log = structlog.get_logger()
 

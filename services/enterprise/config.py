@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.wire.envelope import Org
-from services.wire.identity import Identity, Role
+from tiers.wire.envelope import Org
+from tiers.wire.identity import Identity, Role
 
 
 @dataclass(frozen=True, slots=True)

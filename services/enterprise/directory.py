@@ -7,11 +7,11 @@ root vouches for the partner's.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.wire.api.enterprise import Lookup
-from services.wire.directory import PARTNER_TYP, Entry, Partner, sign_statement, verify_lookup
-from services.wire.errors import Conflict, Forbidden, Missing, Ours, Policy, TiersError, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey, VerifyKey
+from tiers.wire.api.enterprise import Lookup
+from tiers.wire.directory import PARTNER_TYP, Entry, Partner, sign_statement, verify_lookup
+from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Policy, TiersError, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey, VerifyKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ server's key of the generation that the copy names.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.wire.api.enterprise import Opened
-from services.wire.content import verify_content
-from services.wire.envelope import (
+from tiers.wire.api.enterprise import Opened
+from tiers.wire.content import verify_content
+from tiers.wire.envelope import (
     BesKid,
     Channel,
     DeviceKid,
@@ -18,9 +18,9 @@ from services.wire.envelope import (
     format_kid,
     parse_kid,
 )
-from services.wire.errors import Forbidden, Missing, Yours
-from services.wire.jose import VerifyKey, peek_header
-from services.wire.sealing import HpkePrivateKey, decrypt_with, open_content
+from tiers.wire.errors import Forbidden, Missing, Yours
+from tiers.wire.jose import VerifyKey, peek_header
+from tiers.wire.sealing import HpkePrivateKey, decrypt_with, open_content
 
 FindKey = Callable[[int], HpkePrivateKey]
 

@@ -14,10 +14,10 @@ from hashlib import sha256
 
 import msgspec
 
-from services.wire.api.enterprise import Decision, Order, Reason
-from services.wire.errors import TooLarge, Yours
-from services.wire.identity import Identity
-from services.wire.leaf import Leaf, Seal
+from tiers.wire.api.enterprise import Decision, Order, Reason
+from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.identity import Identity
+from tiers.wire.leaf import Leaf, Seal
 
 MAX_MESSAGES = 200
 JURISDICTION = "IN"

@@ -4,12 +4,12 @@ import aiohttp
 import structlog
 from prometheus_client import Counter
 
-from services.enterprise.directory import PartnerEntry, PinnedPartner, nobody_has, verify_partner_answer, vouch
-from services.enterprise.keystore import KeyStore
-from services.enterprise.store import Store
-from services.wire.api.enterprise import Lookup
-from services.wire.chassis.client import Peer
-from services.wire.errors import Missing, TiersError
+from tiers.enterprise.directory import PartnerEntry, PinnedPartner, nobody_has, verify_partner_answer, vouch
+from tiers.enterprise.keystore import KeyStore
+from tiers.enterprise.store import Store
+from tiers.wire.api.enterprise import Lookup
+from tiers.wire.chassis.client import Peer
+from tiers.wire.errors import Missing, TiersError
 
 _log = structlog.get_logger()
 

@@ -1,14 +1,14 @@
 """The customer reads its own traffic: a journalled copy, the key that it names, and the author's key. Thin I/O."""
 
-from services.enterprise.journal import no_author, no_copy, open_copy, verify_copy
-from services.enterprise.keystore import KeyStore
-from services.enterprise.partners import Partners
-from services.enterprise.store import Store
-from services.wire.api.enterprise import Opened
-from services.wire.directory import Entry, verify_entry
-from services.wire.envelope import DeviceKid, parse_envelope
-from services.wire.errors import Missing
-from services.wire.jose import VerifyKey
+from tiers.enterprise.journal import no_author, no_copy, open_copy, verify_copy
+from tiers.enterprise.keystore import KeyStore
+from tiers.enterprise.partners import Partners
+from tiers.enterprise.store import Store
+from tiers.wire.api.enterprise import Opened
+from tiers.wire.directory import Entry, verify_entry
+from tiers.wire.envelope import DeviceKid, parse_envelope
+from tiers.wire.errors import Missing
+from tiers.wire.jose import VerifyKey
 
 
 class Reader:

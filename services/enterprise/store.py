@@ -12,16 +12,16 @@ from typing import Any
 
 import structlog
 
-from services.enterprise.activation import OpenPassword
-from services.enterprise.directory import PinnedPartner
-from services.enterprise.orders import Traffic
-from services.wire.activation import ActivationKey
-from services.wire.chassis.state import StateDir
-from services.wire.directory import Entry
-from services.wire.envelope import DeviceKid, Envelope, format_envelope
-from services.wire.errors import Ours
-from services.wire.jose import VerifyKey
-from services.wire.leaf import Seal
+from tiers.enterprise.activation import OpenPassword
+from tiers.enterprise.directory import PinnedPartner
+from tiers.enterprise.orders import Traffic
+from tiers.wire.activation import ActivationKey
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.directory import Entry
+from tiers.wire.envelope import DeviceKid, Envelope, format_envelope
+from tiers.wire.errors import Ours
+from tiers.wire.jose import VerifyKey
+from tiers.wire.leaf import Seal
 
 _log = structlog.get_logger()
 _NAME = "enterprise.db"

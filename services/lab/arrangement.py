@@ -12,10 +12,10 @@ from importlib.resources import files
 
 import msgspec
 
-from services.wire import custody
-from services.wire.custody import SPLIT
-from services.wire.envelope import Channel
-from services.wire.errors import Missing, Yours
+from tiers.wire import custody
+from tiers.wire.custody import SPLIT
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Missing, Yours
 
 DEFAULT = "india-2013"
 _FOLDER = "arrangements"
@@ -81,7 +81,7 @@ def parse_arrangement(name: str, text: str) -> Arrangement:
 
 def names() -> list[str]:
     """Return the arrangements that are shipped."""
-    folder = files("services.lab") / _FOLDER
+    folder = files("tiers.lab") / _FOLDER
     return sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
 
 
@@ -89,7 +89,7 @@ def load(name: str) -> Arrangement:
     """Return an arrangement by name; raises `Missing`."""
     if name not in names():
         raise Missing("arrangement.unknown", f"Name one of: {', '.join(names())}.")
-    return parse_arrangement(name, (files("services.lab") / _FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return parse_arrangement(name, (files("tiers.lab") / _FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def first_with(name: str) -> tuple[Arrangement, Channel]:

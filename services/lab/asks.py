@@ -12,22 +12,22 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from services.lab.cast import OPERATOR, PARTIES, handset, party
-from services.lab.desk import Desk, Sent
-from services.lab.holdings import answers
-from services.lab.scan import Source
-from services.lab.world import World
-from services.wire.api.carrier import Admissions, Ask, AskGrant, Product
-from services.wire.api.enterprise import Order, Read, Reason
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import Channel, format_protected
-from services.wire.errors import Ours
-from services.wire.identity import Identity, parse_identity
-from services.wire.keytree import EPOCH_MS
-from services.wire.sealing import HpkePrivateKey
-from services.wire.warrant import Window
+from tiers.lab.cast import OPERATOR, PARTIES, handset, party
+from tiers.lab.desk import Desk, Sent
+from tiers.lab.holdings import answers
+from tiers.lab.scan import Source
+from tiers.lab.world import World
+from tiers.wire.api.carrier import Admissions, Ask, AskGrant, Product
+from tiers.wire.api.enterprise import Order, Read, Reason
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import Channel, format_protected
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Identity, parse_identity
+from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.warrant import Window
 
 OTHER_AGENCY = parse_identity("auditor/nia")
 AUDITOR = party("auditor").identity

@@ -11,26 +11,26 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.device.keyring import Contact
-from services.lab.asks import Interview, Served, ask_again, ask_all
-from services.lab.attacker import Knowledge, Step, close, derivation, start
-from services.lab.capture import DRAIN_MINUTES, at_once, drained, seized
-from services.lab.cast import APPLICANT, handset, party
-from services.lab.catalogue import Catalogue, cases_of, catalogue
-from services.lab.closure import Forge, forges
-from services.lab.desk import Desk, Sent
-from services.lab.forge import Bench
-from services.lab.rules import Fact
-from services.lab.scan import Evidence, Found, Scanner, Source, merge
-from services.lab.scene import NOW, THEN, Case
-from services.lab.vantages import CIPHERTEXT, Vantage, controls
-from services.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
-from services.wire.api.court import Entry
-from services.wire.encoding import unb64u
-from services.wire.envelope import Envelope, Recipient
-from services.wire.errors import Policy
-from services.wire.keytree import EPOCH_MS, epoch_of
-from services.wire.warrant import Claims
+from tiers.device.keyring import Contact
+from tiers.lab.asks import Interview, Served, ask_again, ask_all
+from tiers.lab.attacker import Knowledge, Step, close, derivation, start
+from tiers.lab.capture import DRAIN_MINUTES, at_once, drained, seized
+from tiers.lab.cast import APPLICANT, handset, party
+from tiers.lab.catalogue import Catalogue, cases_of, catalogue
+from tiers.lab.closure import Forge, forges
+from tiers.lab.desk import Desk, Sent
+from tiers.lab.forge import Bench
+from tiers.lab.rules import Fact
+from tiers.lab.scan import Evidence, Found, Scanner, Source, merge
+from tiers.lab.scene import NOW, THEN, Case
+from tiers.lab.vantages import CIPHERTEXT, Vantage, controls
+from tiers.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
+from tiers.wire.api.court import Entry
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Envelope, Recipient
+from tiers.wire.errors import Policy
+from tiers.wire.keytree import EPOCH_MS, epoch_of
+from tiers.wire.warrant import Claims
 
 ROOTS = frozenset({"master", "seed", "orgroot", "sign", "grant", "sealed", "recipient", "relay"})
 """Kinds of facts that are no step on somebody's way to another."""

@@ -12,23 +12,23 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.lab.cast import HANDSETS, handset
-from services.lab.rules import BY_NAME, FORGING, RULES, Fact, Rule, by_kind, match, matches
-from services.lab.scan import Evidence, Found
-from services.lab.scene import Case
-from services.lab.secrets import Known, court_of, escrow_of, pin_names, place_of
-from services.wire.api.carrier import NodeJson
-from services.wire.custody import GlobalKey
-from services.wire.custody.global_ import global_wrap
-from services.wire.custody.split import escrow_key
-from services.wire.encoding import unb64u
-from services.wire.envelope import Channel, Jwe, Recipient, message_epoch, parse_protected
-from services.wire.errors import TiersError
-from services.wire.grant import JWE_TYP
-from services.wire.identity import Role
-from services.wire.jose import peek_header
-from services.wire.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
-from services.wire.sealing import (
+from tiers.lab.cast import HANDSETS, handset
+from tiers.lab.rules import BY_NAME, FORGING, RULES, Fact, Rule, by_kind, match, matches
+from tiers.lab.scan import Evidence, Found
+from tiers.lab.scene import Case
+from tiers.lab.secrets import Known, court_of, escrow_of, pin_names, place_of
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.custody import GlobalKey
+from tiers.wire.custody.global_ import global_wrap
+from tiers.wire.custody.split import escrow_key
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Channel, Jwe, Recipient, message_epoch, parse_protected
+from tiers.wire.errors import TiersError
+from tiers.wire.grant import JWE_TYP
+from tiers.wire.identity import Role
+from tiers.wire.jose import peek_header
+from tiers.wire.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
+from tiers.wire.sealing import (
     ContentKey,
     HpkePrivateKey,
     decrypt_with,

@@ -14,18 +14,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from services.device.client import Device
-from services.device.keyring import EPOCH_SLACK
-from services.device.store import HandsetStore
-from services.lab.asks import other_agency_folder
-from services.lab.desk import Desk, Sent
-from services.lab.holdings import MEASURES_MEMORY, failed, files, folder, memories
-from services.lab.processes import Child
-from services.lab.scan import Chunk, Source, shut_things
-from services.lab.vantages import CIPHERTEXT
-from services.lab.world import World
-from services.wire.envelope import format_envelope
-from services.wire.keytree import epoch_of
+from tiers.device.client import Device
+from tiers.device.keyring import EPOCH_SLACK
+from tiers.device.store import HandsetStore
+from tiers.lab.asks import other_agency_folder
+from tiers.lab.desk import Desk, Sent
+from tiers.lab.holdings import MEASURES_MEMORY, failed, files, folder, memories
+from tiers.lab.processes import Child
+from tiers.lab.scan import Chunk, Source, shut_things
+from tiers.lab.vantages import CIPHERTEXT
+from tiers.lab.world import World
+from tiers.wire.envelope import format_envelope
+from tiers.wire.keytree import epoch_of
 
 DRAIN_MINUTES = EPOCH_SLACK + 1
 """After so many minutes a drained handset has erased the last minute in which something was sent."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.wire.identity import Identity, parse_identity
+from tiers.wire.identity import Identity, parse_identity
 
 ACME = "S50000001"
 GLOBEX = "S50000002"
@@ -28,14 +28,14 @@ class Person:
 
 
 PARTIES = (
-    Party("witness", parse_identity("witness/w1"), "services.ledger.witness"),
-    Party("ledger", parse_identity("ledger/in"), "services.ledger"),
-    Party("gateway", parse_identity("gateway/1"), "gateway"),
-    Party("carrier", parse_identity("carrier/in"), "services.carrier"),
-    Party("acme", parse_identity(f"customer/{ACME}"), "services.enterprise"),
-    Party("globex", parse_identity(f"customer/{GLOBEX}"), "services.enterprise"),
-    Party("court", parse_identity("court/in"), "services.court"),
-    Party("auditor", parse_identity("auditor/cbi"), "services.auditor"),
+    Party("witness", parse_identity("witness/w1"), "tiers.ledger.witness"),
+    Party("ledger", parse_identity("ledger/in"), "tiers.ledger"),
+    Party("gateway", parse_identity("gateway/1"), "tiers.gateway"),
+    Party("carrier", parse_identity("carrier/in"), "tiers.carrier"),
+    Party("acme", parse_identity(f"customer/{ACME}"), "tiers.enterprise"),
+    Party("globex", parse_identity(f"customer/{GLOBEX}"), "tiers.enterprise"),
+    Party("court", parse_identity("court/in"), "tiers.court"),
+    Party("auditor", parse_identity("auditor/cbi"), "tiers.auditor"),
 )
 
 APPLICANT = parse_identity("applicant/cbi")

@@ -7,13 +7,13 @@ only ever stood in somebody's memory for a moment.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.lab.asks import OTHER_AGENCY, other_agency_folder
-from services.lab.attacker import Knowledge, Scene, Step, close, shut, value_of
-from services.lab.cast import HANDSETS, PARTIES, party
-from services.lab.desk import Desk, Sent
-from services.lab.rules import Fact
-from services.lab.scene import Case
-from services.lab.secrets import (
+from tiers.lab.asks import OTHER_AGENCY, other_agency_folder
+from tiers.lab.attacker import Knowledge, Scene, Step, close, shut, value_of
+from tiers.lab.cast import HANDSETS, PARTIES, party
+from tiers.lab.desk import Desk, Sent
+from tiers.lab.rules import Fact
+from tiers.lab.scene import Case
+from tiers.lab.secrets import (
     Known,
     Needle,
     court_of,
@@ -26,10 +26,10 @@ from services.lab.secrets import (
     trace_needles,
     tree_secrets,
 )
-from services.wire.chassis.state import StateDir
-from services.wire.envelope import message_epoch
-from services.wire.keytree import Master
-from services.wire.sealing import HpkePrivateKey
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.envelope import message_epoch
+from tiers.wire.keytree import Master
+from tiers.wire.sealing import HpkePrivateKey
 
 _ENROLLED_BEFORE = 2
 """Handsets were enrolled at most so many minutes before the first message."""

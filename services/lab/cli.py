@@ -17,19 +17,19 @@ import msgspec
 import typer
 from rich.console import Console
 
-from services.lab import cli_bench, cli_scenarios, render, requests
-from services.lab.arrangement import DEFAULT
-from services.lab.cli_kit import Cluster, run_to_end, store_url
-from services.lab.clock import Clock
-from services.lab.control import CONTROL, Control, leave_control, served
-from services.lab.demo import demo_on_the_page, measure_once, run_demo
-from services.lab.desk import opened
-from services.lab.logbook import verify_log
-from services.lab.render import FORMATS
-from services.lab.world import booted
-from services.wire.api.enterprise import Reason
-from services.wire.envelope import Channel, Service
-from services.wire.errors import TiersError, Yours
+from tiers.lab import cli_bench, cli_scenarios, render, requests
+from tiers.lab.arrangement import DEFAULT
+from tiers.lab.cli_kit import Cluster, run_to_end, store_url
+from tiers.lab.clock import Clock
+from tiers.lab.control import CONTROL, Control, leave_control, served
+from tiers.lab.demo import demo_on_the_page, measure_once, run_demo
+from tiers.lab.desk import opened
+from tiers.lab.logbook import verify_log
+from tiers.lab.render import FORMATS
+from tiers.lab.world import booted
+from tiers.wire.api.enterprise import Reason
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import TiersError, Yours
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-intercept tiers on one relay.")
 warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")

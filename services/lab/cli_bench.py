@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from services.lab.cli_kit import Cluster, run_to_end
-from services.wire.errors import Yours
+from tiers.lab.cli_kit import Cluster, run_to_end
+from tiers.wire.errors import Yours
 
 
 class PeerName(StrEnum):
@@ -32,10 +32,10 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
-    from services.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
-    from services.lab.bench import hour as long  # noqa: PLC0415 - same
-    from services.lab.bench import report, run  # noqa: PLC0415 - same
-    from services.lab.bench.peers import run as peers  # noqa: PLC0415 - same
+    from tiers.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
+    from tiers.lab.bench import hour as long  # noqa: PLC0415 - same
+    from tiers.lab.bench import report, run  # noqa: PLC0415 - same
+    from tiers.lab.bench.peers import run as peers  # noqa: PLC0415 - same
 
     if (peer is not None) + growth + hour + cluster > 1:
         raise Yours("bench.one", "Ask for one of --growth, --hour, --peer, --cluster: they are benches of their own.")

@@ -16,16 +16,16 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from services.lab import arrangement as arrangements
-from services.lab import compare as comparing
-from services.lab.cli_kit import store_url
-from services.lab.control import served
-from services.lab.desk import opened
-from services.lab.scenario import READS, Audience, Result, Scenario, run
-from services.lab.scenarios import load, load_all
-from services.lab.world import booted
-from services.wire.custody import CUSTODIES
-from services.wire.errors import TiersError, Yours
+from tiers.lab import arrangement as arrangements
+from tiers.lab import compare as comparing
+from tiers.lab.cli_kit import store_url
+from tiers.lab.control import served
+from tiers.lab.desk import opened
+from tiers.lab.scenario import READS, Audience, Result, Scenario, run
+from tiers.lab.scenarios import load, load_all
+from tiers.lab.world import booted
+from tiers.wire.custody import CUSTODIES
+from tiers.wire.errors import TiersError, Yours
 
 scenario = typer.Typer(no_args_is_help=True, help="What happened, and the attacks of history, played on real parties.")
 

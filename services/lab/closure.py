@@ -7,10 +7,10 @@ nothing else opens anything. Pure. `program` writes the same question for an ans
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from services.lab.cast import HANDSETS, handset
-from services.lab.rules import RULES, Fact, by_kind, is_variable, matches, substitute
-from services.lab.scene import AUDITOR_KEY, FUTURE, NOW, THEN, Case, bes_kid, device_kid, readers
-from services.wire.errors import Yours
+from tiers.lab.cast import HANDSETS, handset
+from tiers.lab.rules import RULES, Fact, by_kind, is_variable, matches, substitute
+from tiers.lab.scene import AUDITOR_KEY, FUTURE, NOW, THEN, Case, bes_kid, device_kid, readers
+from tiers.wire.errors import Yours
 
 
 class Forge(StrEnum):

@@ -17,12 +17,12 @@ from urllib.parse import quote
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.lab.processes import free_ports, stop
-from services.lab.store import START_SECONDS, Node, Store, launch
-from services.store.client import connect
-from services.store.slots import COUNT
-from services.wire.errors import Ours
-from services.wire.store_acl import RULES, acl_file
+from tiers.lab.processes import free_ports, stop
+from tiers.lab.store import START_SECONDS, Node, Store, launch
+from tiers.store.client import connect
+from tiers.store.slots import COUNT
+from tiers.wire.errors import Ours
+from tiers.wire.store_acl import RULES, acl_file
 
 NODES = 3
 MOVE_SECONDS = 30.0

@@ -14,17 +14,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from services.lab import arrangement as arrangements
-from services.lab.arrangement import Arrangement
-from services.lab.attack import Attacked, attack
-from services.lab.closure import Forge
-from services.lab.desk import Sent, opened
-from services.lab.story import play
-from services.lab.vantages import CIPHERTEXT, VANTAGES, Vantage
-from services.lab.world import booted
-from services.wire.custody import CUSTODIES
-from services.wire.envelope import Channel
-from services.wire.errors import Ours
+from tiers.lab import arrangement as arrangements
+from tiers.lab.arrangement import Arrangement
+from tiers.lab.attack import Attacked, attack
+from tiers.lab.closure import Forge
+from tiers.lab.desk import Sent, opened
+from tiers.lab.story import play
+from tiers.lab.vantages import CIPHERTEXT, VANTAGES, Vantage
+from tiers.lab.world import booted
+from tiers.wire.custody import CUSTODIES
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Ours
 
 REFERENCE = {Channel.CONSUMER: "bbm", Channel.ENTERPRISE: "bes-bbm"}
 """The message that everybody is held against: sent inside the minute of the warrants."""

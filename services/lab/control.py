@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from services.lab.desk import Desk
-from services.lab.page.server import listening
-from services.lab.page.watched import WatchedDesk, watched
+from tiers.lab.desk import Desk
+from tiers.lab.page.server import listening
+from tiers.lab.page.watched import WatchedDesk, watched
 
 CONTROL = "control.json"
 

@@ -11,15 +11,15 @@ import msgspec
 from rich.console import Console
 from rich.padding import Padding
 
-from services.lab import render
-from services.lab.control import served
-from services.lab.desk import opened
-from services.lab.leaks import LEAKS
-from services.lab.matrix import Matrix, measure
-from services.lab.page.watched import watched
-from services.lab.story import play
-from services.lab.world import booted
-from services.wire.errors import Yours
+from tiers.lab import render
+from tiers.lab.control import served
+from tiers.lab.desk import opened
+from tiers.lab.leaks import LEAKS
+from tiers.lab.matrix import Matrix, measure
+from tiers.lab.page.watched import watched
+from tiers.lab.story import play
+from tiers.lab.world import booted
+from tiers.wire.errors import Yours
 
 
 @dataclass(slots=True)

@@ -12,10 +12,10 @@ import aiohttp
 import msgspec
 import uuid_utils
 
-from services.device.client import Address, Device, Network
-from services.device.mail import write_mail
-from services.device.store import HandsetStore, Message
-from services.lab.cast import (
+from tiers.device.client import Address, Device, Network
+from tiers.device.mail import write_mail
+from tiers.device.store import HandsetStore, Message
+from tiers.lab.cast import (
     ACME,
     ADMINISTRATORS,
     APPLICANT,
@@ -28,12 +28,12 @@ from services.lab.cast import (
     handset,
     party,
 )
-from services.lab.tap import Tap
-from services.lab.world import As, World, customer_of
-from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
-from services.wire.api.carrier import Served, ServeWarrant
-from services.wire.api.court import Apply, Decide, Entry
-from services.wire.api.enterprise import (
+from tiers.lab.tap import Tap
+from tiers.lab.world import As, World, customer_of
+from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
+from tiers.wire.api.carrier import Served, ServeWarrant
+from tiers.wire.api.court import Apply, Decide, Entry
+from tiers.wire.api.enterprise import (
     AddPartner,
     NewPassword,
     Opened,
@@ -46,11 +46,11 @@ from services.wire.api.enterprise import (
     Rotate,
     Rotated,
 )
-from services.wire.chassis.tls import device_context
-from services.wire.envelope import Channel, Envelope, Service
-from services.wire.identity import Identity
-from services.wire.keytree import EPOCH_MS, epoch_of, epoch_start
-from services.wire.warrant import Claims, Delivery, Window, apply_for
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.envelope import Channel, Envelope, Service
+from tiers.wire.identity import Identity
+from tiers.wire.keytree import EPOCH_MS, epoch_of, epoch_start
+from tiers.wire.warrant import Claims, Delivery, Window, apply_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import msgspec
 import uuid_utils
 
-from services.device.keyring import (
+from tiers.device.keyring import (
     ConsumerKeys,
     Contact,
     Draft,
@@ -24,17 +24,17 @@ from services.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from services.lab.attacker import Knowledge, Step
-from services.lab.cast import handset
-from services.lab.rules import BY_NAME, Fact
-from services.lab.scene import NOW, THEN, Case
-from services.wire.custody import CARRIER as CARRIER_CUSTODY
-from services.wire.custody import INDIA, Arrangement, GlobalKey
-from services.wire.directory import ENTRY_TYP, PARTNER_TYP, Entry, Partner, sign_statement, verify_entry, verify_partner
-from services.wire.envelope import CarrierKid, Channel, Envelope, Recipient, Service, format_kid
-from services.wire.errors import TiersError
-from services.wire.jose import SigningKey, VerifyKey
-from services.wire.keytree import (
+from tiers.lab.attacker import Knowledge, Step
+from tiers.lab.cast import handset
+from tiers.lab.rules import BY_NAME, Fact
+from tiers.lab.scene import NOW, THEN, Case
+from tiers.wire.custody import CARRIER as CARRIER_CUSTODY
+from tiers.wire.custody import INDIA, Arrangement, GlobalKey
+from tiers.wire.directory import ENTRY_TYP, PARTNER_TYP, Entry, Partner, sign_statement, verify_entry, verify_partner
+from tiers.wire.envelope import CarrierKid, Channel, Envelope, Recipient, Service, format_kid
+from tiers.wire.errors import TiersError
+from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.keytree import (
     DEPTH,
     Master,
     Node,
@@ -45,7 +45,7 @@ from services.wire.keytree import (
     subscriber_root,
     wrap_key,
 )
-from services.wire.sealing import unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.sealing import unwrap_from_carrier, wrap_for_carrier
 
 TEXT = b"I never wrote this."
 CARRIER = "in"

@@ -13,9 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.lab.processes import Child
-from services.lab.scan import Chunk, Source, split
-from services.wire.errors import Ours
+from tiers.lab.processes import Child
+from tiers.lab.scan import Chunk, Source, split
+from tiers.wire.errors import Ours
 
 MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3

@@ -1,6 +1,6 @@
 """Start a party's own program on classroom time.
 
-    python -m services.lab.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE
+    python -m tiers.lab.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE
 
 It changes the process, never the party's code: the clock always; for `tiers matrix --leak` one seeded fault; for a
 scenario what a party does on purpose. With `SSLKEYLOGFILE` set its TLS connections leave their keys there, so that
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from services.lab.clock import Clock
+from tiers.lab.clock import Clock
 
 
 def main() -> None:
@@ -26,12 +26,12 @@ def main() -> None:
     if keys := os.environ.get("SSLKEYLOGFILE"):
         leave_keys(keys)
     if rest[0] == "--leak":
-        from services.lab.leaks import plant  # noqa: PLC0415 - a party that leaks nothing carries none of it
+        from tiers.lab.leaks import plant  # noqa: PLC0415 - a party that leaks nothing carries none of it
 
         plant(rest[1])
         rest = rest[2:]
     if rest[0] == "--rogue":
-        from services.lab import rogues  # noqa: PLC0415 - nor does an honest party carry any of this
+        from tiers.lab import rogues  # noqa: PLC0415 - nor does an honest party carry any of this
 
         rogues.plant(rest[1])
         rest = rest[2:]

@@ -1,6 +1,6 @@
 """Seeded leaks: faults that the lab plants in a party's process at its start, to prove that the matrix sees them.
 
-No party has a switch for one. `plant` runs in the process that `services.lab.launcher` has begun, before the party's
+No party has a switch for one. `plant` runs in the process that `tiers.lab.launcher` has begun, before the party's
 program does, and changes the party's modules (sabotage.py). `LEAKS` says which cells each must turn red, and no other.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from services.wire.errors import Yours
+from tiers.wire.errors import Yours
 
 Cells = frozenset[tuple[str, str]]
 CONSUMER = ("bbm-before", "bbm", "bis-mail", "bbm-untasked", "employee-bbm", "bbm-after")
@@ -147,7 +147,7 @@ def find_leak(name: str) -> Leak:
 def plant(name: str) -> None:
     """Change the modules of the party in whose process this runs; the launcher's first argument names the world."""
     find_leak(name)
-    from services.lab import sabotage  # noqa: PLC0415 - a party that leaks nothing carries none of it
+    from tiers.lab import sabotage  # noqa: PLC0415 - a party that leaks nothing carries none of it
 
     sabotage.ACTS[name](Path(sys.argv[1]).parent)
 

@@ -4,15 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.lab.processes import base_environ
+from tiers.lab.processes import base_environ
 
-VERIFIER = "services.ledger.verify"
+VERIFIER = "tiers.ledger.verify"
 
 
 def command(root: Path) -> list[str]:
     """Return what checks the log of the world in `root`, on classroom time, against the keys that everybody pins."""
     keys = [(root / "trust" / f"{name}.vkey").read_text(encoding="ascii").strip() for name in ("log", "witness")]
-    launcher = [sys.executable, "-m", "services.lab.launcher", str(root / "clock"), VERIFIER]
+    launcher = [sys.executable, "-m", "tiers.lab.launcher", str(root / "clock"), VERIFIER]
     return [*launcher, str(root / "state" / "ledger"), "--log", keys[0], "--witness", keys[1]]
 
 

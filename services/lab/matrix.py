@@ -10,15 +10,15 @@ from enum import StrEnum
 
 import msgspec
 
-from services.lab import closure
-from services.lab.attack import Attacked, Outcome, attack
-from services.lab.closure import Forge
-from services.lab.desk import Desk, Note
-from services.lab.policy import Policy, load_policy
-from services.lab.rules import Fact
-from services.lab.scene import Case, relations, told
-from services.lab.story import Story
-from services.lab.vantages import VANTAGES
+from tiers.lab import closure
+from tiers.lab.attack import Attacked, Outcome, attack
+from tiers.lab.closure import Forge
+from tiers.lab.desk import Desk, Note
+from tiers.lab.policy import Policy, load_policy
+from tiers.lab.rules import Fact
+from tiers.lab.scene import Case, relations, told
+from tiers.lab.story import Story
+from tiers.lab.vantages import VANTAGES
 
 
 class Content(StrEnum):

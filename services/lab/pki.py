@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from services.wire.identity import TRUST_DOMAIN, Identity
+from tiers.wire.identity import TRUST_DOMAIN, Identity
 
 LIFETIME = dt.timedelta(hours=12)
 _SKEW = dt.timedelta(minutes=5)

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.lab.attack import Outcome, attack
-from services.lab.desk import Desk, Sent, opened
-from services.lab.vantages import BY_ID, Vantage
-from services.lab.world import World, booted
-from services.wire.errors import Yours
+from tiers.lab.attack import Outcome, attack
+from tiers.lab.desk import Desk, Sent, opened
+from tiers.lab.vantages import BY_ID, Vantage
+from tiers.lab.world import World, booted
+from tiers.wire.errors import Yours
 
 Assertion = Callable[..., Awaitable[None]]
 _KEY = "the message"

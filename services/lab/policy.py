@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from services.lab.closure import Forge
-from services.wire.errors import Yours
+from tiers.lab.closure import Forge
+from tiers.wire.errors import Yours
 
 FILE = "policy.toml"
 

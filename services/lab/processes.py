@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.wire.errors import Ours
+from tiers.wire.errors import Ours
 
 _PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0

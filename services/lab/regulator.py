@@ -2,15 +2,15 @@
 
 import msgspec
 
-from services.lab.cast import party
-from services.lab.desk import Desk
-from services.wire.api.gateway import OrderAnswered, ServeOrder
-from services.wire.chassis.state import StateDir
-from services.wire.envelope import Channel, Service
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey
-from services.wire.keytree import EPOCH_MS
-from services.wire.order import Kind, Order, sign_order
+from tiers.lab.cast import party
+from tiers.lab.desk import Desk
+from tiers.wire.api.gateway import OrderAnswered, ServeOrder
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.order import Kind, Order, sign_order
 
 ALL = (tuple(Channel), tuple(Service))
 

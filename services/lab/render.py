@@ -14,8 +14,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from services.lab.closure import Forge
-from services.lab.matrix import Cell, Content, Matrix
+from tiers.lab.closure import Forge
+from tiers.lab.matrix import Cell, Content, Matrix
 
 MARKS = {Forge.YES: "*", Forge.WITH_RELAY: "+", Forge.BRIEFLY: "~", Forge.NO: ""}
 KEY = """\

@@ -15,12 +15,12 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from services.lab.cast import PARTIES, Party
-from services.lab.pki import Authority
-from services.lab.processes import base_environ
-from services.wire.chassis import web as chassis
-from services.wire.errors import Ours
-from services.wire.identity import Role
+from tiers.lab.cast import PARTIES, Party
+from tiers.lab.pki import Authority
+from tiers.lab.processes import base_environ
+from tiers.wire.chassis import web as chassis
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
 
 BEGIN, END = "<!-- requests -->", "<!-- /requests -->"
 _CERTIFIED = sorted(role for role in Role if role is not Role.ANYONE)
@@ -60,7 +60,7 @@ async def _table(one: Party, authority: Authority, root: Path) -> tuple[Row, ...
     authority.issue(one.identity, root / "tls")
     said = _SETTINGS | {name: str(root / name) for name in ("state", "tls", "trust")} | {"name": one.identity.name}
     environ = base_environ() | {f"TIERS_{name.upper()}": value for name, value in said.items()}
-    command = [sys.executable, "-m", "services.lab.requests", one.program]
+    command = [sys.executable, "-m", "tiers.lab.requests", one.program]
     process = await asyncio.create_subprocess_exec(
         *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -34,14 +34,14 @@ def _keep(what: bytes) -> None:
 
 def any_readers() -> None:
     """Make a relay that lets messages through whoever they name as readers."""
-    channels: Any = import_module("gateway.channels")  # only in the rogue's own process
+    channels: Any = import_module("tiers.gateway.channels")  # only in the rogue's own process
 
     channels.Readers.check = lambda _self, envelope, _sender, _receiver: envelope
 
 
 def copy_all() -> None:
     """Make a relay that keeps a copy of everything for itself, and tells nobody (Athens, 2004 to 2005)."""
-    intake: Any = import_module("gateway.intake")
+    intake: Any = import_module("tiers.gateway.intake")
 
     submit = intake.Intake._submit  # an intruder keeps to no interface
 
@@ -57,10 +57,10 @@ def swap_keys() -> None:
 
     The signature inside still fits: it names the header, and the header stays as it was.
     """
-    intake: Any = import_module("gateway.intake")
-    from services.wire.custody import Card  # noqa: PLC0415 - a relay has no way to open; this one brought it along
-    from services.wire.envelope import format_jwe, format_kid, parse_envelope  # noqa: PLC0415
-    from services.wire.sealing import (  # noqa: PLC0415
+    intake: Any = import_module("tiers.gateway.intake")
+    from tiers.wire.custody import Card  # noqa: PLC0415 - a relay has no way to open; this one brought it along
+    from tiers.wire.envelope import format_jwe, format_kid, parse_envelope  # noqa: PLC0415
+    from tiers.wire.sealing import (  # noqa: PLC0415
         HpkePrivateKey,
         HpkePublicKey,
         decrypt_with,

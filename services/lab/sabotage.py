@@ -72,12 +72,14 @@ def _bes(root: Path) -> bytes:
 
 def headers_logged(_root: Path) -> None:
     """Log the header of what is decided on."""
-    _before("gateway.channels:decide", lambda envelope, *_rest: _log.info("debug", protected=envelope.jwe.protected))
+    _before(
+        "tiers.gateway.channels:decide", lambda envelope, *_rest: _log.info("debug", protected=envelope.jwe.protected)
+    )
 
 
 def customer_key_at_relay(root: Path) -> None:
     """Keep a customer's key in memory."""
-    _before("gateway.channels:decide", _once(lambda: _kept.append(_bes(root))))
+    _before("tiers.gateway.channels:decide", _once(lambda: _kept.append(_bes(root))))
 
 
 # ---- the carrier ----
@@ -97,13 +99,13 @@ def content_key_in_store(_root: Path) -> None:
 
         return unwrap
 
-    _replace("services.carrier.admission:_unwrap", make)
+    _replace("tiers.carrier.admission:_unwrap", make)
 
 
 def core_file(root: Path) -> None:
     """Leave a core file among the store's files."""
     dump = partial(lambda: _write(root / "store" / "core.1", os.urandom(5000) + _master(root) + os.urandom(5000)))
-    _before("services.carrier.admission:Admission.admit", _once(dump))
+    _before("tiers.carrier.admission:Admission.admit", _once(dump))
 
 
 def grant_too_wide(_root: Path) -> None:
@@ -118,20 +120,20 @@ def grant_too_wide(_root: Path) -> None:
 
         return cover
 
-    _replace("services.carrier.keystore:Keystore.cover", make)
+    _replace("tiers.carrier.keystore:Keystore.cover", make)
 
 
 def agency_check_skipped(_root: Path) -> None:
     """Take every agency for the one that the warrant names."""
     make = lambda old: lambda auth, _agency, area: old(auth, auth.claims.agency if auth else "", area)  # noqa: E731 - short
-    _replace("services.carrier.lawful:_for_agency", make)
+    _replace("tiers.carrier.lawful:_for_agency", make)
 
 
 def window_check_skipped(_root: Path) -> None:
     """Ask about the warrant's own window, and grant what was asked for."""
     import msgspec  # noqa: PLC0415 - in the one process that needs it
 
-    from services.wire.keytree import epoch_of  # noqa: PLC0415 - the same
+    from tiers.wire.keytree import epoch_of  # noqa: PLC0415 - the same
 
     def make(old: Callable[..., Any]) -> Callable[..., Any]:
         def check(auth: Any, ask: Any, agency: str, auditors: Any, now: int) -> Any:
@@ -142,17 +144,17 @@ def window_check_skipped(_root: Path) -> None:
 
         return check
 
-    _replace("services.carrier.lawful:check_grant", make)
+    _replace("tiers.carrier.lawful:check_grant", make)
 
 
 def expiry_skipped(_root: Path) -> None:
     """Take every warrant for one in force."""
-    _replace("services.carrier.lawful:check_standing", lambda _old: lambda auth, _now: auth)
+    _replace("tiers.carrier.lawful:check_standing", lambda _old: lambda auth, _now: auth)
 
 
 def epoch_rule_skipped(_root: Path) -> None:
     """Admit every minute."""
-    _replace("services.carrier.admission:MAX_SKEW", lambda _old: 1 << 24)
+    _replace("tiers.carrier.admission:MAX_SKEW", lambda _old: 1 << 24)
 
 
 # ---- the customers ----
@@ -162,10 +164,10 @@ def receiver_key_swapped(_root: Path) -> None:
     """Answer with another employee's key, under a true signature."""
     import msgspec  # noqa: PLC0415 - in the one process that needs it
 
-    from services.wire.directory import ENTRY_TYP, sign_statement, verify_entry  # noqa: PLC0415 - the same
+    from tiers.wire.directory import ENTRY_TYP, sign_statement, verify_entry  # noqa: PLC0415 - the same
 
     quentin, ravi = "3100000b", "3100000c"
-    _before("services.enterprise.keystore:KeyStore.key", lambda keys, _generation: _kept.append(keys))
+    _before("tiers.enterprise.keystore:KeyStore.key", lambda keys, _generation: _kept.append(keys))
 
     def make(old: Callable[..., Any]) -> Callable[..., Any]:
         def device(self: Any, pin: str) -> Any:
@@ -179,14 +181,14 @@ def receiver_key_swapped(_root: Path) -> None:
 
         return device
 
-    _replace("services.enterprise.store:Store.device", make)
+    _replace("tiers.enterprise.store:Store.device", make)
 
 
 def plaintext_in_metric(_root: Path) -> None:
     """Open every copy and count it by its text."""
     from prometheus_client import Counter  # noqa: PLC0415 - in the one process that needs it
 
-    from services.wire.encoding import unb64u  # noqa: PLC0415 - the same
+    from tiers.wire.encoding import unb64u  # noqa: PLC0415 - the same
 
     counters: list[Counter] = []
 
@@ -196,19 +198,19 @@ def plaintext_in_metric(_root: Path) -> None:
 
     def journalled(_store: Any, envelope: Any) -> None:
         keys: Any = _kept[0]
-        copy = importlib.import_module("services.enterprise.journal").open_copy(envelope, keys.org, keys.key)
+        copy = importlib.import_module("tiers.enterprise.journal").open_copy(envelope, keys.org, keys.key)
         text = unb64u(copy.plaintext.decode().split(".")[1], "sabotage").decode()
         counters[0].labels(text).inc()
 
-    _before("services.enterprise.store:Store.add_copy", journalled)
-    _before("services.enterprise.app:build", built)
+    _before("tiers.enterprise.store:Store.add_copy", journalled)
+    _before("tiers.enterprise.app:build", built)
 
 
 def read_open_to_all(_root: Path) -> None:
     """Let everybody read."""
     from dataclasses import replace  # noqa: PLC0415 - in the one process that needs it
 
-    from services.wire.identity import Role  # noqa: PLC0415 - the same
+    from tiers.wire.identity import Role  # noqa: PLC0415 - the same
 
     def make(old: Callable[..., Any]) -> Callable[..., Any]:
         def routes(self: Any) -> Any:
@@ -216,15 +218,15 @@ def read_open_to_all(_root: Path) -> None:
 
         return routes
 
-    _replace("services.enterprise.app:KeyServer.routes", make)
+    _replace("tiers.enterprise.app:KeyServer.routes", make)
 
 
 def ghost_recipient(root: Path) -> None:
     """Vouch for a false partner, whose key server is the auditor's key."""
     import msgspec  # noqa: PLC0415 - in the one process that needs it
 
-    from services.wire import directory as wire  # noqa: PLC0415 - the same
-    from services.wire.jose import HpkeJwk, SigningKey  # noqa: PLC0415 - the same
+    from tiers.wire import directory as wire  # noqa: PLC0415 - the same
+    from tiers.wire.jose import HpkeJwk, SigningKey  # noqa: PLC0415 - the same
 
     false = SigningKey(os.urandom(32))
 
@@ -244,13 +246,13 @@ def ghost_recipient(root: Path) -> None:
 
         return look_up
 
-    _replace("services.enterprise.partners:Partners.look_up", make)
+    _replace("tiers.enterprise.partners:Partners.look_up", make)
 
 
 def orders_always_answered(_root: Path) -> None:
     """Disclose."""
-    orders = importlib.import_module("services.enterprise.orders")
-    _replace("services.enterprise.orders:decide", lambda _old: lambda _policy, _order: orders.Decision.DISCLOSE)
+    orders = importlib.import_module("tiers.enterprise.orders")
+    _replace("tiers.enterprise.orders:decide", lambda _old: lambda _policy, _order: orders.Decision.DISCLOSE)
 
 
 # ---- court, log, witness, auditor ----
@@ -259,30 +261,30 @@ def orders_always_answered(_root: Path) -> None:
 def master_deposited(root: Path) -> None:
     """Write the master into the court's folder."""
     deposit = partial(lambda: _write(root / "state" / "court" / "deposit", hexlify(_master(root))))
-    _before("services.court.register:apply", _once(deposit))
+    _before("tiers.court.register:apply", _once(deposit))
 
 
 def root_beside_the_log(root: Path) -> None:
     """Write a subscriber's root into the log's folder."""
-    from services.wire.keytree import Master, subscriber_root  # noqa: PLC0415 - in the one process that needs it
+    from tiers.wire.keytree import Master, subscriber_root  # noqa: PLC0415 - in the one process that needs it
 
     def write() -> None:
         node = subscriber_root(Master(_master(root)), "2100000a")
         _write(root / "state" / "ledger" / "note", b"alice " + base64.b64encode(node.key.reveal()))
 
-    _before("services.ledger.app:Ledger.log", _once(write))
+    _before("tiers.ledger.app:Ledger.log", _once(write))
 
 
 def backup_at_the_witness(root: Path) -> None:
     """Write a customer's key into the witness's folder."""
     write = partial(lambda: _write(root / "state" / "witness" / "backup", _bes(root).hex().encode("utf-16")))
-    _before("services.ledger.cosigning:verify_extends", _once(write))
+    _before("tiers.ledger.cosigning:verify_extends", _once(write))
 
 
 def plaintext_logged(_root: Path) -> None:
     """Log what was opened."""
     _before(
-        "services.auditor.inspect:readable",
+        "tiers.auditor.inspect:readable",
         lambda _service, plaintext: _log.info("debug", opened=plaintext.decode("utf-8", "replace")),
     )
 

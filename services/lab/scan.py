@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import ahocorasick_rs
 import msgspec
 
-from services.lab.rules import Fact
-from services.lab.secrets import Needle
-from services.wire.envelope import Jwe
+from tiers.lab.rules import Fact
+from tiers.lab.secrets import Needle
+from tiers.wire.envelope import Jwe
 
 ANCHOR = 8
 KEEP = 4

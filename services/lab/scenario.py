@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from services.lab import arrangement as arrangements
-from services.lab.arrangement import Arrangement
-from services.lab.attack import attack
-from services.lab.cast import OPERATOR
-from services.lab.desk import Desk, Note, Sent, opened
-from services.lab.vantages import BY_ID
-from services.lab.world import booted
-from services.wire.chassis.state import read_folder
-from services.wire.checkpoint import verify_witnessed
-from services.wire.envelope import Service
-from services.wire.errors import Missing, Ours, TiersError
-from services.wire.trust import parse_trust
+from tiers.lab import arrangement as arrangements
+from tiers.lab.arrangement import Arrangement
+from tiers.lab.attack import attack
+from tiers.lab.cast import OPERATOR
+from tiers.lab.desk import Desk, Note, Sent, opened
+from tiers.lab.vantages import BY_ID
+from tiers.lab.world import booted
+from tiers.wire.chassis.state import read_folder
+from tiers.wire.checkpoint import verify_witnessed
+from tiers.wire.envelope import Service
+from tiers.wire.errors import Missing, Ours, TiersError
+from tiers.wire.trust import parse_trust
 
 T = TypeVar("T")
 Tell = Callable[[str, str], None]

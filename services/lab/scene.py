@@ -6,11 +6,11 @@ A `Case` is one message. Measured, its minute is a number (the epoch of its head
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from services.lab.cast import handset
-from services.lab.desk import Note
-from services.lab.rules import Fact
-from services.lab.story import AFTER, BEFORE, INSIDE
-from services.wire.envelope import Channel
+from tiers.lab.cast import handset
+from tiers.lab.desk import Note
+from tiers.lab.rules import Fact
+from tiers.lab.story import AFTER, BEFORE, INSIDE
+from tiers.wire.envelope import Channel
 
 NOW = "now"
 THEN = "then"

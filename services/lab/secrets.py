@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.device.keyring import Keyring
-from services.lab.cast import HANDSETS, PARTIES
-from services.lab.rules import Fact
-from services.wire.envelope import BesKid, DeviceKid, Envelope, format_kid
-from services.wire.identity import Role
-from services.wire.keytree import DEPTH, EPOCHS, Master, Node, Position, cover, descend, subscriber_root
-from services.wire.secret import Secret
+from tiers.device.keyring import Keyring
+from tiers.lab.cast import HANDSETS, PARTIES
+from tiers.lab.rules import Fact
+from tiers.wire.envelope import BesKid, DeviceKid, Envelope, format_kid
+from tiers.wire.identity import Role
+from tiers.wire.keytree import DEPTH, EPOCHS, Master, Node, Position, cover, descend, subscriber_root
+from tiers.wire.secret import Secret
 
 PIECE = 16
 """Characters of a plaintext that are enough to say that it was there."""

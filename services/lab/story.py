@@ -6,9 +6,9 @@ The minutes pass because the lab turns the classroom clock. Everything else is w
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.lab.desk import Desk, Note, Sent
-from services.wire.api.auditor import Inspection
-from services.wire.envelope import Channel, Service, format_envelope
+from tiers.lab.desk import Desk, Note, Sent
+from tiers.wire.api.auditor import Inspection
+from tiers.wire.envelope import Channel, Service, format_envelope
 
 CONSUMER, ENTERPRISE = Channel.CONSUMER, Channel.ENTERPRISE
 BBM, EMAIL = Service.BBM, Service.EMAIL

@@ -12,8 +12,8 @@ message never came his way.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.lab.cast import HANDSETS, PARTIES
-from services.lab.rules import Fact
+from tiers.lab.cast import HANDSETS, PARTIES
+from tiers.lab.rules import Fact
 
 CIPHERTEXT = "ciphertext"
 _LOGS = (*(f"log:{one.name}" for one in PARTIES), "log:store")

@@ -15,22 +15,22 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from services.lab import arrangement as arrangements
-from services.lab import cluster as cluster_module
-from services.lab import store as store_module
-from services.lab.arrangement import Arrangement
-from services.lab.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
-from services.lab.clock import Clock
-from services.lab.pki import Authority
-from services.lab.processes import Child, base_environ, free_ports, start_party, stop
-from services.lab.store import Store
-from services.wire.chassis.client import Peer
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.custody import GLOBAL, GlobalKey
-from services.wire.errors import Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey
+from tiers.lab import arrangement as arrangements
+from tiers.lab import cluster as cluster_module
+from tiers.lab import store as store_module
+from tiers.lab.arrangement import Arrangement
+from tiers.lab.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
+from tiers.lab.clock import Clock
+from tiers.lab.pki import Authority
+from tiers.lab.processes import Child, base_environ, free_ports, start_party, stop
+from tiers.lab.store import Store
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.custody import GLOBAL, GlobalKey
+from tiers.wire.errors import Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey
 
 # Which public file of a party goes where in the trust folder.
 PUBLIC = {
@@ -122,7 +122,7 @@ class World:
         one = party(name)
         leak = ["--leak", self.leaks[name]] if name in self.leaks else []
         rogue = ["--rogue", self.rogues[name]] if name in self.rogues else []
-        command = [sys.executable, "-m", "services.lab.launcher", str(self.clock.path), *leak, *rogue, one.program]
+        command = [sys.executable, "-m", "tiers.lab.launcher", str(self.clock.path), *leak, *rogue, one.program]
         environ = base_environ() | self.settings(one)
         self.children[name] = await start_party(name, command, environ, self.log(name))
 

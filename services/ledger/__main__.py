@@ -1,21 +1,21 @@
-"""The ledger's process: `python -m services.ledger`."""
+"""The ledger's process: `python -m tiers.ledger`."""
 
 from functools import cache
 
 from prometheus_client import CollectorRegistry
 
-from services.ledger.app import Ledger
-from services.ledger.config import LedgerSettings, read_vkey
-from services.ledger.sequencer import Sequencer
-from services.ledger.store import Files, Store
-from services.ledger.witness_client import HttpWitness
-from services.wire.chassis import logs
-from services.wire.chassis.program import outgoing, run_party, wall_clock
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import application, serve
-from services.wire.checkpoint import LogSigner, PinnedLog, WitnessKey
-from services.wire.identity import TRUST_DOMAIN, Identity, Role
-from services.wire.jose import SigningKey
+from tiers.ledger.app import Ledger
+from tiers.ledger.config import LedgerSettings, read_vkey
+from tiers.ledger.sequencer import Sequencer
+from tiers.ledger.store import Files, Store
+from tiers.ledger.witness_client import HttpWitness
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.program import outgoing, run_party, wall_clock
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import application, serve
+from tiers.wire.checkpoint import LogSigner, PinnedLog, WitnessKey
+from tiers.wire.identity import TRUST_DOMAIN, Identity, Role
+from tiers.wire.jose import SigningKey
 
 
 async def run(config: LedgerSettings) -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from services.wire.checkpoint import LogKey, WitnessKey
-from services.wire.errors import Ours
-from services.wire.identity import Identity, Role
+from tiers.wire.checkpoint import LogKey, WitnessKey
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Identity, Role
 
 K = TypeVar("K", LogKey, WitnessKey)
 

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import structlog
 
-from services.ledger.cosigning import AddCheckpoint, OtherSize
-from services.ledger.store import Store
-from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
-from services.wire.errors import Ours, TiersError
-from services.wire.merkle import TreeHead
+from tiers.ledger.cosigning import AddCheckpoint, OtherSize
+from tiers.ledger.store import Store
+from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
+from tiers.wire.errors import Ours, TiersError
+from tiers.wire.merkle import TreeHead
 
 _log = structlog.get_logger()
 MAX_ROUND = 4_096  # entries

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from services.wire.errors import Missing
-from services.wire.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, node_hash
+from tiers.wire.errors import Missing
+from tiers.wire.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, node_hash
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 256

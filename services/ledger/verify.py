@@ -1,4 +1,4 @@
-"""Check a whole log from its files alone: `python -m services.ledger.verify DIR --log VKEY --witness VKEY`.
+"""Check a whole log from its files alone: `python -m tiers.ledger.verify DIR --log VKEY --witness VKEY`.
 
 It shares no code with the ledger, on purpose: a mistake in the ledger's tree, notes or leaves shows up here.
 Standard library and `cryptography` only. The numbered steps are those of docs/spec/ledger.md, "Verifying a log".
@@ -287,7 +287,7 @@ def _beyond(directory: Path, size: int) -> int:
 
 def main() -> None:
     """Print what the log holds; exit 1 with one sentence if it is not valid."""
-    parser = argparse.ArgumentParser(prog="python -m services.ledger.verify", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tiers.ledger.verify", description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
     parser.add_argument("--log", required=True, metavar="VKEY")
     parser.add_argument("--witness", required=True, action="append", metavar="VKEY")

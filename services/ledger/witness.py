@@ -1,4 +1,4 @@
-"""The witness's process: `python -m services.ledger.witness`. It cosigns a checkpoint if the log only grew.
+"""The witness's process: `python -m tiers.ledger.witness`. It cosigns a checkpoint if the log only grew.
 
 It is another party than the ledger: own key, own state, own certificate. It stores no leaf and never sees one.
 
@@ -13,18 +13,18 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
-from services.ledger.config import WitnessSettings, read_vkey
-from services.ledger.cosigning import SIZE_TYPE, OtherSize, SplitView, Unprovable, parse_request, verify_extends
-from services.wire.chassis import logs
-from services.wire.chassis.program import run_party
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import Route, application, raw_body, serve
-from services.wire.checkpoint import LogKey, WitnessSigner, verify_signed
-from services.wire.errors import TiersError
-from services.wire.identity import TRUST_DOMAIN, Identity, Role
-from services.wire.jose import SigningKey
-from services.wire.merkle import EMPTY_ROOT, TreeHead
+from tiers.ledger.config import WitnessSettings, read_vkey
+from tiers.ledger.cosigning import SIZE_TYPE, OtherSize, SplitView, Unprovable, parse_request, verify_extends
+from tiers.wire.chassis import logs
+from tiers.wire.chassis.program import run_party
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import Route, application, raw_body, serve
+from tiers.wire.checkpoint import LogKey, WitnessSigner, verify_signed
+from tiers.wire.errors import TiersError
+from tiers.wire.identity import TRUST_DOMAIN, Identity, Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.merkle import EMPTY_ROOT, TreeHead
 
 _log = structlog.get_logger()
 LATEST = "latest"  # the last checkpoint that this witness cosigned

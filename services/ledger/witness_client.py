@@ -2,9 +2,9 @@
 
 import aiohttp
 
-from services.ledger.cosigning import SIZE_TYPE, AddCheckpoint, OtherSize
-from services.wire.errors import Ours
-from services.wire.identity import Identity
+from tiers.ledger.cosigning import SIZE_TYPE, AddCheckpoint, OtherSize
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Identity
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
 MAX_ANSWER = 65_536  # bytes

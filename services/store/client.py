@@ -18,9 +18,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from services.store.cluster import Cluster
-from services.store.url import is_cluster, node_url, one_node
-from services.wire.errors import Ours, Yours
+from tiers.store.cluster import Cluster
+from tiers.store.url import is_cluster, node_url, one_node
+from tiers.wire.errors import Ours, Yours
 
 SECONDS = 5.0
 PATIENCE = 60.0

@@ -16,9 +16,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from services.store.slots import Address, Slots, parse_slots, slot_of
-from services.store.url import address_of
-from services.wire.errors import Ours
+from tiers.store.slots import Address, Slots, parse_slots, slot_of
+from tiers.store.url import address_of
+from tiers.wire.errors import Ours
 
 _SCRIPT_KEY = 3
 _RELEARN_SECONDS = 1.0

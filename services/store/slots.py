@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from services.wire.errors import Ours
+from tiers.wire.errors import Ours
 
 COUNT = REDIS_CLUSTER_HASH_SLOTS
 _UNKNOWN = ("", "?")

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from services.store.slots import Address
+from tiers.store.slots import Address
 
 _CLUSTER = "+cluster"
 

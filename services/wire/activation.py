@@ -12,12 +12,12 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from services.wire.api.enterprise import Activate, Activated
-from services.wire.directory import BesKey, Entry, verify_bes_key, verify_entry
-from services.wire.encoding import b64u
-from services.wire.errors import Unauthenticated, Yours
-from services.wire.jose import HpkeJwk, PublicJwk, VerifyKey
-from services.wire.secret import Secret
+from tiers.wire.api.enterprise import Activate, Activated
+from tiers.wire.directory import BesKey, Entry, verify_bes_key, verify_entry
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import Unauthenticated, Yours
+from tiers.wire.jose import HpkeJwk, PublicJwk, VerifyKey
+from tiers.wire.secret import Secret
 
 PASSWORD_BYTES = 10  # 80 bits: a recorded MAC cannot be searched for its password
 PASSWORD_CHARS = 16

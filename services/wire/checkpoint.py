@@ -18,10 +18,10 @@ from typing import Annotated, ClassVar, Final, Self
 import msgspec
 from msgspec import Meta
 
-from services.wire.errors import TooLarge, Yours
-from services.wire.jose import SigningKey, VerifyKey
-from services.wire.leaf import MAX_LEAF, Index, Leaf, parse_leaf
-from services.wire.merkle import HASH_BYTES, MAX_PROOF, MAX_SIZE, TreeHead, leaf_hash, verify_inclusion
+from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.leaf import MAX_LEAF, Index, Leaf, parse_leaf
+from tiers.wire.merkle import HASH_BYTES, MAX_PROOF, MAX_SIZE, TreeHead, leaf_hash, verify_inclusion
 
 MAX_NAME = 128  # characters of an origin or key name
 MAX_NOTE = 65_536  # bytes of a whole checkpoint: sixteen post-quantum signatures fit

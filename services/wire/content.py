@@ -7,10 +7,10 @@ for (`env`), so a receiver cannot pass it on as a message to somebody else.
 import hashlib
 from collections.abc import Callable
 
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import Service
-from services.wire.errors import Yours
-from services.wire.jose import SigningKey, VerifyKey, verify_compact
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import Service
+from tiers.wire.errors import Yours
+from tiers.wire.jose import SigningKey, VerifyKey, verify_compact
 
 TYP = "message+jws"
 CONTENT_TYPE = {Service.BBM: "text/plain", Service.EMAIL: "message/rfc822"}

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import msgspec
 
-from services.wire.api.enterprise import Lookup
-from services.wire.encoding import parse_json
-from services.wire.envelope import Org, Pin
-from services.wire.errors import Yours
-from services.wire.jose import HpkeJwk, PublicJwk, SigningKey, VerifyKey, verify_compact
+from tiers.wire.api.enterprise import Lookup
+from tiers.wire.encoding import parse_json
+from tiers.wire.envelope import Org, Pin
+from tiers.wire.errors import Yours
+from tiers.wire.jose import HpkeJwk, PublicJwk, SigningKey, VerifyKey, verify_compact
 
 ENTRY_TYP = "directory-entry+jws"
 BES_TYP = "bes-key+jws"

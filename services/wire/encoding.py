@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.wire.errors import Ours, Yours
+from tiers.wire.errors import Ours, Yours
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_URL = bytes.maketrans(b"+/", b"-_")

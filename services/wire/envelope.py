@@ -12,10 +12,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.wire.encoding import b64u, check_b64u, check_b64u_end, decode_b64u, parse_json
-from services.wire.errors import TooLarge, Yours
-from services.wire.keytree import EPOCHS, epoch_of
-from services.wire.spelling import MAX_RECIPIENTS, PROTECTED, is_spelled
+from tiers.wire.encoding import b64u, check_b64u, check_b64u_end, decode_b64u, parse_json
+from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.keytree import EPOCHS, epoch_of
+from tiers.wire.spelling import MAX_RECIPIENTS, PROTECTED, is_spelled
 
 MAX_PLAINTEXT = 65_536
 MAX_CIPHERTEXT = 92_160  # a plaintext of MAX_PLAINTEXT inside a JWS: four thirds of it and its header

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.wire.checkpoint import LoggedLeaf, PinnedLog, ProofOfLogging, verify_logged
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import Policy
-from services.wire.leaf import Seal, verify_sealed
-from services.wire.warrant import Claims, VerifiedWarrant, digest_of
+from tiers.wire.checkpoint import LoggedLeaf, PinnedLog, ProofOfLogging, verify_logged
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import Policy
+from tiers.wire.leaf import Seal, verify_sealed
+from tiers.wire.warrant import Claims, VerifiedWarrant, digest_of
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

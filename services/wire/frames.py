@@ -20,9 +20,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.encoding import parse_json
-from services.wire.envelope import Pin
-from services.wire.identity import Identity
+from tiers.wire.encoding import parse_json
+from tiers.wire.envelope import Pin
+from tiers.wire.identity import Identity
 
 MAX_FRAME = 150_000
 MAX_IDS = 1024

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.wire.api.carrier import AskGrant, NodeJson
-from services.wire.encoding import b64u, parse_json
-from services.wire.envelope import Jwe, Pin, format_jwe, parse_jwe
-from services.wire.errors import Policy, Yours
-from services.wire.evidence import Evidence
-from services.wire.jose import SigningKey, VerifyKey, verify_compact
-from services.wire.keytree import EPOCH_MS, EPOCHS, Node, cover, epoch_of
-from services.wire.sealing import HpkePrivateKey, HpkePublicKey, decrypt_with, encrypt_for, open_content, seal_content
-from services.wire.warrant import Claims, Delivery, Keys
+from tiers.wire.api.carrier import AskGrant, NodeJson
+from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.envelope import Jwe, Pin, format_jwe, parse_jwe
+from tiers.wire.errors import Policy, Yours
+from tiers.wire.evidence import Evidence
+from tiers.wire.jose import SigningKey, VerifyKey, verify_compact
+from tiers.wire.keytree import EPOCH_MS, EPOCHS, Node, cover, epoch_of
+from tiers.wire.sealing import HpkePrivateKey, HpkePublicKey, decrypt_with, encrypt_for, open_content, seal_content
+from tiers.wire.warrant import Claims, Delivery, Keys
 
 JWE_TYP = "grant+jwe"
 JWS_TYP = "grant+jws"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from services.wire.errors import Unauthenticated
+from tiers.wire.errors import Unauthenticated
 
 TRUST_DOMAIN = "tiers.example"
 _SPIFFE = re.compile(rf"spiffe://{re.escape(TRUST_DOMAIN)}/([a-z]{{1,20}})/([A-Za-z0-9-]{{1,40}})")

@@ -12,9 +12,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from services.wire.encoding import b64u, parse_json, unb64u
-from services.wire.errors import Yours
-from services.wire.secret import KEY_BYTES, Secret
+from tiers.wire.encoding import b64u, parse_json, unb64u
+from tiers.wire.errors import Yours
+from tiers.wire.secret import KEY_BYTES, Secret
 
 ALG = "Ed25519"
 MAX_JWS = 131_072

@@ -9,8 +9,8 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.wire.errors import Yours
-from services.wire.secret import Secret
+from tiers.wire.errors import Yours
+from tiers.wire.secret import Secret
 
 DEPTH = 24
 EPOCHS = 1 << DEPTH

@@ -16,8 +16,8 @@ import msgspec
 import rfc8785
 from msgspec import Meta
 
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import TooLarge, Yours
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import TooLarge, Yours
 
 MAX_LEAF = 1_024  # bytes of canonical JSON
 MAX_TIME_MS = 2**53 - 1  # RFC 8785 numbers are exact up to here

@@ -1,6 +1,6 @@
 """The Merkle tree of the log, as its readers see it: hashes and the two proofs (RFC 9162 section 2.1). Pure.
 
-Proofs are *made* in `services.ledger.tree`; everybody who relies on the log *checks* them here.
+Proofs are *made* in `tiers.ledger.tree`; everybody who relies on the log *checks* them here.
 The numbered steps are those of RFC 9162.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from services.wire.errors import Yours
+from tiers.wire.errors import Yours
 
 HASH_BYTES = 32
 MAX_SIZE = 2**63 - 1  # leaves; a C2SP checkpoint's tree size fits a signed 64-bit integer

@@ -16,12 +16,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.encoding import parse_json
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Policy, TooLarge, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey, VerifyKey, verify_compact
-from services.wire.leaf import Jti
+from tiers.wire.encoding import parse_json
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import Policy, TooLarge, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey, VerifyKey, verify_compact
+from tiers.wire.leaf import Jti
 
 TYP = "order+jws"
 MAX_ORDER = 4096

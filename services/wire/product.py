@@ -2,16 +2,16 @@
 
 Per copied message one X2 (metadata), one X3 (the JWE itself), or both, as the warrant's delivery says. Numbers run
 per stream, so that the mediation sees what was lost on the way. Spec page: docs/spec/x2x3.md. Every refusal is a
-services.wire.errors type with a code `x2x3.what`.
+tiers.wire.errors type with a code `x2x3.what`.
 """
 
 from typing import NamedTuple
 from uuid import UUID
 
-from services.wire import xiri
-from services.wire.errors import Yours
-from services.wire.x2x3 import X2, X3, Direction, Head, Type
-from services.wire.xiri import Metadata, SmsDirection, message_of
+from tiers.wire import xiri
+from tiers.wire.errors import Yours
+from tiers.wire.x2x3 import X2, X3, Direction, Head, Type
+from tiers.wire.xiri import Metadata, SmsDirection, message_of
 
 JOSE_JSON = "application/jose+json"
 """Media type of an X3 payload: a JWE in JSON serialization (RFC 7515, section 9.2.1)."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.wire.encoding import b64u, parse_json
-from services.wire.errors import Unauthenticated, Yours
-from services.wire.jose import SigningKey, VerifyKey, peek_header, verify_compact
+from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.errors import Unauthenticated, Yours
+from tiers.wire.jose import SigningKey, VerifyKey, peek_header, verify_compact
 
 TYP = "request+jws"
 GOOD_FOR_MS = 120_000

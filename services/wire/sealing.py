@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import UNSET
 
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import GCMKW, HPKE, MAX_PLAINTEXT, Jwe, Recipient, RecipientHeader
-from services.wire.errors import TooLarge, Yours
-from services.wire.jose import HpkeJwk
-from services.wire.keytree import WrapKey
-from services.wire.secret import Secret
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import GCMKW, HPKE, MAX_PLAINTEXT, Jwe, Recipient, RecipientHeader
+from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.jose import HpkeJwk
+from tiers.wire.keytree import WrapKey
+from tiers.wire.secret import Secret
 
 _NONCE = 12
 _TAG = 16

@@ -8,7 +8,7 @@ import itertools
 import re
 from typing import Final
 
-from services.wire.encoding import ALPHABET
+from tiers.wire.encoding import ALPHABET
 
 MAX_RECIPIENTS: Final = 4
 _B64U_32 = '[^"]{42}[AEIMQUYcgkosw048]'  # the last character of 32 bytes has two unused bits, of 16 bytes four

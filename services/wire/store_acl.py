@@ -6,7 +6,7 @@ no further than whoever runs it. Scripts live in one cache that all users share:
 
 from collections.abc import Mapping
 
-from services.wire.identity import Role
+from tiers.wire.identity import Role
 
 RULES: Mapping[Role, str] = {
     Role.GATEWAY: (

@@ -10,12 +10,12 @@ A party that is given no file of a kind trusts nobody of that kind.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.wire.checkpoint import PinnedLog
-from services.wire.encoding import parse_json
-from services.wire.errors import Yours
-from services.wire.identity import Role
-from services.wire.jose import HpkeJwk, PublicJwk, VerifyKey
-from services.wire.warrant import Keys
+from tiers.wire.checkpoint import PinnedLog
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Yours
+from tiers.wire.identity import Role
+from tiers.wire.jose import HpkeJwk, PublicJwk, VerifyKey
+from tiers.wire.warrant import Keys
 
 FOLDERS = {
     "applicants": Role.APPLICANT,

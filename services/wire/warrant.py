@@ -15,11 +15,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.encoding import b64u, parse_json
-from services.wire.envelope import Pin, Service
-from services.wire.errors import Forbidden, Policy, TooLarge, Yours
-from services.wire.jose import GeneralJws, Header, SigningKey, VerifyKey, peek_header, verify_compact, verify_signature
-from services.wire.keytree import EPOCH_MS, epoch_of
+from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.envelope import Pin, Service
+from tiers.wire.errors import Forbidden, Policy, TooLarge, Yours
+from tiers.wire.jose import GeneralJws, Header, SigningKey, VerifyKey, peek_header, verify_compact, verify_signature
+from tiers.wire.keytree import EPOCH_MS, epoch_of
 
 TYP = "warrant+jws"
 STATUS_TYP = "warrant-status+jws"

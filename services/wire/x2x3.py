@@ -6,7 +6,7 @@
 Shaped like the standard and checked against an independent dissector, not certified. One spelling: version 00 05,
 attributes in ascending order of type, each at most once, unknown ones refused. A PDU that exists is a valid one (the
 constructors refuse the rest), so `encode` cannot fail. Spec page: docs/spec/x2x3.md. Every refusal is a
-services.wire.errors type with a code `x2x3.what`.
+tiers.wire.errors type with a code `x2x3.what`.
 """
 
 import re
@@ -17,8 +17,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.wire.errors import TiersError, TooLarge, Yours
-from services.wire.xiri import check_address
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.xiri import check_address
 
 VERSION = 5
 MIN_HEADER = 40

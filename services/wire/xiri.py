@@ -12,8 +12,8 @@ from typing import Annotated
 
 import msgspec
 
-from services.wire.envelope import Channel, Mid, Org, Pin, Service
-from services.wire.errors import Yours
+from tiers.wire.envelope import Channel, Mid, Org, Pin, Service
+from tiers.wire.errors import Yours
 
 MAX_TPDU = 270
 """Octets of the TPDU field (TS 33.128, SMSTPDU)."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from services.wire import envelope as wire
-from services.wire.content import verify_content
-from services.wire.envelope import Channel, format_envelope, parse_envelope, parse_kid
-from services.wire.jose import SigningKey
-from services.wire.keytree import Master, leaf, subscriber_root, wrap_key
-from services.wire.sealing import HpkePrivateKey, decrypt_with, open_content, unwrap_from_carrier
+from tiers.wire import envelope as wire
+from tiers.wire.content import verify_content
+from tiers.wire.envelope import Channel, format_envelope, parse_envelope, parse_kid
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import Master, leaf, subscriber_root, wrap_key
+from tiers.wire.sealing import HpkePrivateKey, decrypt_with, open_content, unwrap_from_carrier
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

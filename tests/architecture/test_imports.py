@@ -27,28 +27,28 @@ PARTIES, TREATY, LAB, HANDSET, STORE, CLIENT, OPENS, FORMATS = (
 # contract -> what somebody adds to break it: the file, and what it imports
 REACHES = {
     PARTIES: [
-        ("services/court/reach.py", "services.carrier"),
-        ("gateway/reach.py", "services.enterprise"),
+        ("services/court/reach.py", "tiers.carrier"),
+        ("gateway/reach.py", "tiers.enterprise"),
         ("services/device/reach.py", "gateway"),
-        ("services/ledger/reach.py", "services.auditor"),
+        ("services/ledger/reach.py", "tiers.auditor"),
     ],
     TREATY: [
-        ("services/wire/reach.py", "services.carrier"),
+        ("services/wire/reach.py", "tiers.carrier"),
         ("services/wire/chassis/reach.py", "gateway"),
-        ("services/wire/api/reach.py", "services.lab"),
+        ("services/wire/api/reach.py", "tiers.lab"),
     ],
-    LAB: [("gateway/reach.py", "services.lab"), ("services/auditor/reach.py", "services.lab")],
-    HANDSET: [("services/lab/reach.py", "services.carrier"), ("services/lab/desk.py", "gateway")],
-    STORE: [("services/court/reach.py", "services.store"), ("services/wire/chassis/reach.py", "redis")],
-    CLIENT: [("services/store/reach.py", "gateway"), ("services/store/url.py", "services.carrier")],
+    LAB: [("gateway/reach.py", "tiers.lab"), ("services/auditor/reach.py", "tiers.lab")],
+    HANDSET: [("services/lab/reach.py", "tiers.carrier"), ("services/lab/desk.py", "gateway")],
+    STORE: [("services/court/reach.py", "tiers.store"), ("services/wire/chassis/reach.py", "redis")],
+    CLIENT: [("services/store/reach.py", "gateway"), ("services/store/url.py", "tiers.carrier")],
     OPENS: [
-        ("gateway/channels.py", "services.wire.sealing"),
-        ("services/court/register.py", "services.wire.grant"),
-        ("services/wire/trust.py", "services.wire.sealing"),
+        ("gateway/channels.py", "tiers.wire.sealing"),
+        ("services/court/register.py", "tiers.wire.grant"),
+        ("services/wire/trust.py", "tiers.wire.sealing"),
     ],
     FORMATS: [
         ("services/wire/envelope.py", "asyncio"),
-        ("services/wire/trust.py", "services.wire.chassis"),
+        ("services/wire/trust.py", "tiers.wire.chassis"),
         ("services/wire/api/carrier.py", "aiohttp"),
     ],
 }
@@ -96,19 +96,17 @@ def test_every_contract_is_broken_here() -> None:
 
 def test_every_party_stands_in_the_contracts() -> None:
     folders = {f"services.{path.parent.name}" for path in ROOT.glob("services/*/__init__.py")}
-    parties = {"gateway", *folders} - {"services.wire", "services.lab", "services.store"}
+    parties = {"gateway", *folders} - {"tiers.wire", "tiers.lab", "tiers.store"}
     assert set(NAMED[PARTIES]["modules"]) == parties
-    assert set(NAMED[TREATY]["forbidden_modules"]) == parties | {"services.lab"}
+    assert set(NAMED[TREATY]["forbidden_modules"]) == parties | {"tiers.lab"}
     assert set(NAMED[LAB]["source_modules"]) == parties
-    assert set(NAMED[HANDSET]["forbidden_modules"]) == parties - {"services.device"}
-    assert set(NAMED[STORE]["source_modules"]) == parties - {"gateway", "services.carrier"} | {"services.wire"}
-    assert set(NAMED[CLIENT]["forbidden_modules"]) == parties | {"services.lab"}
+    assert set(NAMED[HANDSET]["forbidden_modules"]) == parties - {"tiers.device"}
+    assert set(NAMED[STORE]["source_modules"]) == parties - {"gateway", "tiers.carrier"} | {"tiers.wire"}
+    assert set(NAMED[CLIENT]["forbidden_modules"]) == parties | {"tiers.lab"}
 
 
 def test_every_format_stands_in_the_contract_that_keeps_it_from_doing_io() -> None:
     modules = {path.stem for path in ROOT.glob("services/wire/*.py")} | {
         path.parent.name for path in ROOT.glob("services/wire/*/__init__.py")
     }
-    assert set(NAMED[FORMATS]["source_modules"]) == {
-        f"services.wire.{name}" for name in modules - {"__init__", "chassis"}
-    }
+    assert set(NAMED[FORMATS]["source_modules"]) == {f"tiers.wire.{name}" for name in modules - {"__init__", "chassis"}}

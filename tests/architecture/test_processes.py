@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from deploy.host import CONTAINERS, Host, running_host
 
-from services.lab.processes import start_party, stop
+from deploy.host import CONTAINERS, Host, running_host
+from tiers.lab.processes import start_party, stop
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = {"gateway": "gateway", "witness": "services.ledger.witness"} | {
+PROGRAMS = {"gateway": "gateway", "witness": "tiers.ledger.witness"} | {
     party: f"services.{party}" for party in ("auditor", "carrier", "court", "enterprise", "ledger")
 }
-PACKAGE = PROGRAMS | {"witness": "services.ledger"}
+PACKAGE = PROGRAMS | {"witness": "tiers.ledger"}
 WITH_STORE = {"gateway", "carrier"}
 # Runs the party's program, then writes down what its process had loaded.
 WATCH = """
@@ -47,7 +47,7 @@ async def loaded(name: str, host: Host, tree: Path) -> set[str]:
 
 def strangers(party: str, modules: set[str]) -> set[str]:
     """Return what a party has no business to load."""
-    own = (PACKAGE[party], "services.wire", *(["services.store"] if party in WITH_STORE else []))
+    own = (PACKAGE[party], "tiers.wire", *(["tiers.store"] if party in WITH_STORE else []))
     return {
         name for name in modules - {"services"} if not any(name == one or name.startswith(f"{one}.") for one in own)
     }
@@ -59,11 +59,11 @@ async def test_a_running_party_has_loaded_its_own_folder_and_the_treaty(name: st
     modules = await loaded(name, host, ROOT)
     assert f"{PACKAGE[CONTAINERS[name]]}.config" in modules
     assert strangers(CONTAINERS[name], modules) == set()
-    assert ("services.wire.sealing" in modules) == (name in {"carrier", "acme", "globex", "auditor"})
+    assert ("tiers.wire.sealing" in modules) == (name in {"carrier", "acme", "globex", "auditor"})
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("reach", ["services.carrier.keystore", "services.lab.pki"])
+@pytest.mark.parametrize("reach", ["tiers.carrier.keystore", "tiers.lab.pki"])
 async def test_an_import_that_no_linter_sees_is_found_in_the_process(reach: str, host: Host, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(ROOT / "services", tree / "services", ignore=shutil.ignore_patterns("__pycache__"))

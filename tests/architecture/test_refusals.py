@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from architecture.codes import Code, Sources
 
-from services.wire import errors
+from architecture.codes import Code, Sources
+from tiers.wire import errors
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/spec/refusals.md").read_text()

@@ -8,25 +8,6 @@ import msgspec
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-
-from services.auditor.app import Auditor, Outside, build
-from services.auditor.store import Store
-from services.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
-from services.wire.api.carrier import AskGrant, Granted, NodeJson, Product
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.web import Route, application, body
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import Channel, Service, parse_envelope
-from services.wire.errors import Policy, TiersError
-from services.wire.evidence import evidence
-from services.wire.grant import Payload, seal_grant
-from services.wire.identity import Identity, Role, parse_identity
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.keytree import epoch_of, subscriber_root, window
-from services.wire.leaf import Leaf, Seal, encode_leaf
-from services.wire.sealing import HpkePrivateKey
-from services.wire.warrant import Claims, apply_for, approve, verify_application
 from tests.auditor.product import MASTER, consumer, copied, enterprise
 from tests.court.standins import (
     ALICE,
@@ -42,6 +23,25 @@ from tests.court.standins import (
     claims_json,
     pin,
 )
+
+from tiers.auditor.app import Auditor, Outside, build
+from tiers.auditor.store import Store
+from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
+from tiers.wire.api.carrier import AskGrant, Granted, NodeJson, Product
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.web import Route, application, body
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import Channel, Service, parse_envelope
+from tiers.wire.errors import Policy, TiersError
+from tiers.wire.evidence import evidence
+from tiers.wire.grant import Payload, seal_grant
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.keytree import epoch_of, subscriber_root, window
+from tiers.wire.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.warrant import Claims, apply_for, approve, verify_application
 
 KEY = HpkePrivateKey(b"H" * 32)
 PAGE = 3

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.wire.content import sign_content
-from services.wire.custody.split import escrow_key
-from services.wire.envelope import (
+from tiers.wire.content import sign_content
+from tiers.wire.custody.split import escrow_key
+from tiers.wire.envelope import (
     CTY,
     TYP,
     UNSET,
@@ -20,12 +20,12 @@ from services.wire.envelope import (
     format_kid,
     format_protected,
 )
-from services.wire.jose import SigningKey
-from services.wire.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
-from services.wire.product import x2, x3
-from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
-from services.wire.x2x3 import Direction, Head, encode
-from services.wire.xiri import Metadata
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
+from tiers.wire.product import x2, x3
+from tiers.wire.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
+from tiers.wire.x2x3 import Direction, Head, encode
+from tiers.wire.xiri import Metadata
 
 MASTER = Master(b"M" * 32)
 COURT_MASTER = Master(b"C" * 32)

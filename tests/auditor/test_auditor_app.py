@@ -6,8 +6,11 @@ from collections.abc import Awaitable
 import msgspec
 import pytest
 from structlog.testing import capture_logs
+from tests.auditor.conftest import AuditorWorld, Change, warrant_of
+from tests.auditor.product import MAIL, mid_of
+from tests.court.standins import ALICE, APPLICANT, BOB, CAROL, DAVE, JTI, JUDGE, MINUTE, NOW, claims_json
 
-from services.auditor.inspect import (
+from tiers.auditor.inspect import (
     METADATA_ONLY,
     NO_CONTENT,
     NO_RECIPIENT,
@@ -15,19 +18,16 @@ from services.auditor.inspect import (
     NOT_THE_TARGET,
     OUTSIDE,
 )
-from services.wire.api.auditor import Inspection, Inspections
-from services.wire.api.carrier import NodeJson
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Ours, Policy, TiersError
-from services.wire.evidence import Evidence
-from services.wire.grant import Payload
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.keytree import Master, epoch_of, subscriber_root, window
-from services.wire.warrant import Claims, apply_for, approve, verify_application
-from tests.auditor.conftest import AuditorWorld, Change, warrant_of
-from tests.auditor.product import MAIL, mid_of
-from tests.court.standins import ALICE, APPLICANT, BOB, CAROL, DAVE, JTI, JUDGE, MINUTE, NOW, claims_json
+from tiers.wire.api.auditor import Inspection, Inspections
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import Ours, Policy, TiersError
+from tiers.wire.evidence import Evidence
+from tiers.wire.grant import Payload
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.keytree import Master, epoch_of, subscriber_root, window
+from tiers.wire.warrant import Claims, apply_for, approve, verify_application
 
 OTHER_JTI = "0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e10"
 

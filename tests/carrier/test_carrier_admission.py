@@ -4,16 +4,16 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.carrier.admission import Admission, Asked, pins, read
-from services.carrier.keystore import Keystore
-from services.wire.api.carrier import Ask, Refusal
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import Channel, Protected, Recipient, RecipientHeader, Service, format_protected
-from services.wire.errors import TiersError
-from services.wire.keytree import Master, epoch_of, wrap_key
-from services.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 from tests.carrier.world import MINUTE, NOW
+
+from tiers.carrier.admission import Admission, Asked, pins, read
+from tiers.carrier.keystore import Keystore
+from tiers.wire.api.carrier import Ask, Refusal
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import Channel, Protected, Recipient, RecipientHeader, Service, format_protected
+from tiers.wire.errors import TiersError
+from tiers.wire.keytree import Master, epoch_of, wrap_key
+from tiers.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 
 ALICE, BOB, MALLORY = "2100000a", "2100000b", "2100000c"
 KEYS = Keystore(Master(b"m" * 32))

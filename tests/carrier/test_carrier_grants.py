@@ -5,21 +5,21 @@ from uuid import UUID
 
 import msgspec
 import pytest
-
-from services.carrier.keystore import Keystore, load_master
-from services.wire import product as products
-from services.wire.api.carrier import AskGrant, Granted, NodeJson, Product
-from services.wire.chassis.state import StateDir
-from services.wire.encoding import unb64u
-from services.wire.errors import Missing, Ours, Yours
-from services.wire.evidence import verify_evidence
-from services.wire.grant import Grant, open_grant
-from services.wire.jose import PublicJwk, VerifyKey
-from services.wire.keytree import epoch_of, leaf
-from services.wire.warrant import Status
-from services.wire.x2x3 import Direction, Head, encode
 from tests import pki
 from tests.carrier.world import AUDITOR, MINUTE, NOW, PINNED, TARGET, World, claims, refused, serve, state, warrant
+
+from tiers.carrier.keystore import Keystore, load_master
+from tiers.wire import product as products
+from tiers.wire.api.carrier import AskGrant, Granted, NodeJson, Product
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.encoding import unb64u
+from tiers.wire.errors import Missing, Ours, Yours
+from tiers.wire.evidence import verify_evidence
+from tiers.wire.grant import Grant, open_grant
+from tiers.wire.jose import PublicJwk, VerifyKey
+from tiers.wire.keytree import epoch_of, leaf
+from tiers.wire.warrant import Status
+from tiers.wire.x2x3 import Direction, Head, encode
 
 LATER = NOW + 20 * MINUTE
 EPOCH = epoch_of(NOW)

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.carrier import keystore
-from services.carrier.keystore import KEEP_EPOCHS, Keystore, load_master
-from services.wire.chassis.state import StateDir
-from services.wire.errors import Yours
-from services.wire.keytree import DEPTH, EPOCHS, Master, Position, descend, leaf, subscriber_root
+from tiers.carrier import keystore
+from tiers.carrier.keystore import KEEP_EPOCHS, Keystore, load_master
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.errors import Yours
+from tiers.wire.keytree import DEPTH, EPOCHS, Master, Position, descend, leaf, subscriber_root
 
 MASTER = Master(b"m" * 32)
 PINS = st.sampled_from(["2100000a", "2100000b", "2100000c"])

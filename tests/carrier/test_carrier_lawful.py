@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.carrier.world import AUDITOR, MINUTE, NOW, TARGET, Log, claims, verified
 
-from services.carrier import lawful
-from services.carrier.lawful import (
+from tiers.carrier import lawful
+from tiers.carrier.lawful import (
     Activate,
     Authorisation,
     Deactivate,
@@ -16,12 +17,11 @@ from services.carrier.lawful import (
     check_new,
     check_product,
 )
-from services.wire.api.carrier import AskGrant
-from services.wire.errors import Conflict, Policy, TiersError
-from services.wire.keytree import epoch_of
-from services.wire.leaf import encode_leaf, verify_opening
-from services.wire.warrant import Delivery, Status, StatusStatement, Window
-from tests.carrier.world import AUDITOR, MINUTE, NOW, TARGET, Log, claims, verified
+from tiers.wire.api.carrier import AskGrant
+from tiers.wire.errors import Conflict, Policy, TiersError
+from tiers.wire.keytree import epoch_of
+from tiers.wire.leaf import encode_leaf, verify_opening
+from tiers.wire.warrant import Delivery, Status, StatusStatement, Window
 
 SALT = b"s" * 32
 KEYS = {"auditor/cbi/1": AUDITOR.public.jwk()}

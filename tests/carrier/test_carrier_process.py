@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from services.wire.chassis.client import Peer
-from services.wire.identity import parse_identity
 from tests import pki
 from tests.carrier.world import World, free_port
+
+from tiers.wire.chassis.client import Peer
+from tiers.wire.identity import parse_identity
 
 
 def environ(world: World, **other: str) -> dict[str, str]:
@@ -33,7 +33,7 @@ def environ(world: World, **other: str) -> dict[str, str]:
 async def start(settings: dict[str, str]) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.carrier", env=settings, stdout=pipe, stderr=pipe, cwd=Path(__file__).parents[2]
+        sys.executable, "-m", "tiers.carrier", env=settings, stdout=pipe, stderr=pipe, cwd=Path(__file__).parents[2]
     )
 
 

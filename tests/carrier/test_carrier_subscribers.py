@@ -2,16 +2,16 @@ import asyncio
 
 import msgspec
 import pytest
-
-from services.wire.api.carrier import Admissions, Ask, Enrol, Enrolled, Refusal, parse_admitted
-from services.wire.chassis.client import Peer
-from services.wire.envelope import Channel, Protected, Recipient, Service, format_protected
-from services.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
-from services.wire.jose import SigningKey
-from services.wire.keytree import EPOCHS, Node, cover, epoch_of, leaf, wrap_key
-from services.wire.proof import Request, sign_request
-from services.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 from tests.carrier.world import MINUTE, NOW, World
+
+from tiers.wire.api.carrier import Admissions, Ask, Enrol, Enrolled, Refusal, parse_admitted
+from tiers.wire.chassis.client import Peer
+from tiers.wire.envelope import Channel, Protected, Recipient, Service, format_protected
+from tiers.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import EPOCHS, Node, cover, epoch_of, leaf, wrap_key
+from tiers.wire.proof import Request, sign_request
+from tiers.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 
 ALICE, BOB = "2100000a", "2100000b"
 ALICE_KEY, BOB_KEY = SigningKey(b"a" * 32), SigningKey(b"b" * 32)

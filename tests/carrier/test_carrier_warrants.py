@@ -4,14 +4,14 @@ import asyncio
 
 import msgspec
 import pytest
-
-from services.wire.api.carrier import Served, WarrantStatus
-from services.wire.api.gateway import Done
-from services.wire.errors import Conflict, Forbidden, Missing, Ours, Yours
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.leaf import verify_opening, verify_sealed
-from services.wire.warrant import Status, apply_for
 from tests.carrier.world import APPLICANT, JUDGE, MINUTE, NOW, TARGET, claims, refused, serve, state, statement, warrant
+
+from tiers.wire.api.carrier import Served, WarrantStatus
+from tiers.wire.api.gateway import Done
+from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Yours
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.leaf import verify_opening, verify_sealed
+from tiers.wire.warrant import Status, apply_for
 
 HOUR = 60 * MINUTE
 STRANGER = SigningKey(b"X" * 32)

@@ -5,8 +5,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.carrier.mediation import Arrival, Taken, arrival_of, take
-from services.wire.x2x3 import X2, X3, Direction, Head, decode
+from tiers.carrier.mediation import Arrival, Taken, arrival_of, take
+from tiers.wire.x2x3 import X2, X3, Direction, Head, decode
 
 XID = UUID("11111111-2222-4333-8444-555555555555")
 S = b"stream"

@@ -13,15 +13,16 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
+from tests import pki
 
-from services.carrier.__main__ import wired
-from services.carrier.config import Settings
-from services.wire.api.carrier import Served, ServeWarrant, WarrantStatus
-from services.wire.api.gateway import ActivateTask, Done, RegisterDevice
-from services.wire.chassis.client import Peer
-from services.wire.chassis.tls import device_context
-from services.wire.chassis.web import Route, application, body, raw_body
-from services.wire.checkpoint import (
+from tiers.carrier.__main__ import wired
+from tiers.carrier.config import Settings
+from tiers.wire.api.carrier import Served, ServeWarrant, WarrantStatus
+from tiers.wire.api.gateway import ActivateTask, Done, RegisterDevice
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.chassis.web import Route, application, body, raw_body
+from tiers.wire.checkpoint import (
     LoggedLeaf,
     LogSigner,
     PinnedLog,
@@ -31,14 +32,14 @@ from services.wire.checkpoint import (
     verify_logged,
     verify_signed,
 )
-from services.wire.errors import Missing, Ours, TiersError, Yours
-from services.wire.evidence import verify_logged_warrant
-from services.wire.identity import Role, parse_identity
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.leaf import Leaf, encode_leaf, parse_leaf, verify_opening
-from services.wire.merkle import TreeHead, leaf_hash, node_hash
-from services.wire.sealing import HpkePrivateKey
-from services.wire.warrant import (
+from tiers.wire.errors import Missing, Ours, TiersError, Yours
+from tiers.wire.evidence import verify_logged_warrant
+from tiers.wire.identity import Role, parse_identity
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.leaf import Leaf, encode_leaf, parse_leaf, verify_opening
+from tiers.wire.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.warrant import (
     Claims,
     Delivery,
     Service,
@@ -51,7 +52,6 @@ from services.wire.warrant import (
     verify_application,
     verify_warrant,
 )
-from tests import pki
 
 NOW = 1_764_000_000_000  # a whole minute
 MINUTE = 60_000

@@ -7,21 +7,21 @@ import msgspec
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-
-from services.court.app import Court, Outside, build
-from services.court.escrow import Escrow
-from services.court.register import Place
-from services.court.release import Releases
-from services.court.store import Store
-from services.wire.api.court import Apply, Decide, Entry
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.state import StateDir
-from services.wire.identity import parse_identity
-from services.wire.jose import SigningKey
-from services.wire.sealing import HpkePrivateKey
-from services.wire.warrant import Claims, apply_for
 from tests.court.standins import APPLICANT, JTI, JUDGE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
+
+from tiers.court.app import Court, Outside, build
+from tiers.court.escrow import Escrow
+from tiers.court.register import Place
+from tiers.court.release import Releases
+from tiers.court.store import Store
+from tiers.wire.api.court import Apply, Decide, Entry
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.identity import parse_identity
+from tiers.wire.jose import SigningKey
+from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.warrant import Claims, apply_for
 
 AUDITOR = HpkePrivateKey(b"H" * 32)
 PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))

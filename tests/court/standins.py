@@ -10,22 +10,22 @@ import aiohttp
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-
-from services.wire.api.carrier import WarrantStatus
-from services.wire.api.gateway import Done
-from services.wire.chassis.client import Peer
-from services.wire.chassis.state import read_folder
-from services.wire.chassis.tls import Tls
-from services.wire.chassis.web import Route, application, body, raw_body
-from services.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
-from services.wire.errors import Ours, Policy, TiersError
-from services.wire.identity import Identity, Role, parse_identity
-from services.wire.jose import SigningKey
-from services.wire.leaf import Leaf, parse_leaf
-from services.wire.merkle import TreeHead, leaf_hash, node_hash
-from services.wire.trust import Trust, parse_trust
-from services.wire.warrant import StatusStatement, verify_status
 from tests import pki
+
+from tiers.wire.api.carrier import WarrantStatus
+from tiers.wire.api.gateway import Done
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.state import read_folder
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.chassis.web import Route, application, body, raw_body
+from tiers.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
+from tiers.wire.errors import Ours, Policy, TiersError
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.jose import SigningKey
+from tiers.wire.leaf import Leaf, parse_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.trust import Trust, parse_trust
+from tiers.wire.warrant import StatusStatement, verify_status
 
 MINUTE = 60_000
 NOW = 1_764_000_000_000  # ms since 1970, a whole minute

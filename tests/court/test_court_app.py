@@ -6,16 +6,16 @@ from collections.abc import Awaitable
 
 import msgspec
 import pytest
-
-from services.wire.api.court import Apply, Entry, Register
-from services.wire.chassis.client import Peer
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import Ours, TiersError, Yours
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.leaf import unopened_seals, verify_opening
-from services.wire.warrant import Claims, Status, apply_for, verify_warrant
 from tests.court.conftest import CourtWorld, application_of
 from tests.court.standins import ALICE, JTI, JUDGE, NOW, claims_json
+
+from tiers.wire.api.court import Apply, Entry, Register
+from tiers.wire.chassis.client import Peer
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import Ours, TiersError, Yours
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.leaf import unopened_seals, verify_opening
+from tiers.wire.warrant import Claims, Status, apply_for, verify_warrant
 
 OTHER_JTI = "0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e10"
 EXPIRY = NOW + 600_000

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from services.wire.jose import PublicJwk, VerifyKey
-from services.wire.sealing import HpkeJwk, HpkePrivateKey, HpkePublicKey
 from tests import pki
 from tests.court.standins import People, StandinLedger, pin
+
+from tiers.wire.jose import PublicJwk, VerifyKey
+from tiers.wire.sealing import HpkeJwk, HpkePrivateKey, HpkePublicKey
 
 pytestmark = pytest.mark.e2e
 

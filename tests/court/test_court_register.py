@@ -4,8 +4,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.court.standins import APPLICANT, JTI, JUDGE, MINUTE, NOW, claims_json
 
-from services.court.register import (
+from tiers.court.register import (
     TRANSITIONS,
     Decision,
     Place,
@@ -24,13 +25,12 @@ from services.court.register import (
     status_at,
     step,
 )
-from services.wire.encoding import b64u
-from services.wire.errors import TiersError
-from services.wire.identity import Identity, Role, parse_identity
-from services.wire.jose import GeneralJws, Signature, SigningKey
-from services.wire.leaf import encode_leaf, verify_sealed
-from services.wire.warrant import Claims, Status, apply_for, verify_application, verify_status, verify_warrant
-from tests.court.standins import APPLICANT, JTI, JUDGE, MINUTE, NOW, claims_json
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import TiersError
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.jose import GeneralJws, Signature, SigningKey
+from tiers.wire.leaf import encode_leaf, verify_sealed
+from tiers.wire.warrant import Claims, Status, apply_for, verify_application, verify_status, verify_warrant
 
 PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))
 CBI = parse_identity("applicant/cbi")

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-
-from services.wire.api.carrier import AskGrant, Granted
-from services.wire.encoding import b64u
-from services.wire.errors import TiersError
-from services.wire.evidence import verify_evidence
-from services.wire.grant import Grant, open_grant
-from services.wire.keytree import epoch_of
-from services.wire.warrant import Claims, Status
 from tests.court.conftest import AUDITOR, CourtWorld, application_of
 from tests.court.standins import ALICE, JTI, JUDGE, MINUTE, NOW, claims_json
+
+from tiers.wire.api.carrier import AskGrant, Granted
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import TiersError
+from tiers.wire.evidence import verify_evidence
+from tiers.wire.grant import Grant, open_grant
+from tiers.wire.keytree import epoch_of
+from tiers.wire.warrant import Claims, Status
 
 START, UNTIL = NOW - 4 * MINUTE, NOW - MINUTE
 

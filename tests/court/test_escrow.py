@@ -9,13 +9,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from services.court.escrow import KEY, Escrow
-from services.wire.api.carrier import Enrol, Enrolled
-from services.wire.chassis.state import StateDir
-from services.wire.chassis.web import application
-from services.wire.jose import SigningKey
-from services.wire.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
-from services.wire.proof import Request, sign_request
+from tiers.court.escrow import KEY, Escrow
+from tiers.wire.api.carrier import Enrol, Enrolled
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.chassis.web import application
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
+from tiers.wire.proof import Request, sign_request
 
 NOW = 1_795_500_000_000
 ALICE = "2100000a"

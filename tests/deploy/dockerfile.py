@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-OURS = {"gateway", "services"}
+OURS = {"tiers"}
 
 
 @dataclass(frozen=True, slots=True)

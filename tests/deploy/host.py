@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import yaml
-from deploy.dockerfile import DEPLOY, read_image
 
-from services.lab import store
-from services.lab.cast import PARTIES
-from services.lab.pki import Authority
-from services.lab.processes import free_ports, stop
-from services.wire.identity import Role
+from deploy.dockerfile import DEPLOY, read_image
+from tiers.lab import store
+from tiers.lab.cast import PARTIES
+from tiers.lab.pki import Authority
+from tiers.lab.processes import free_ports, stop
+from tiers.wire.identity import Role
 
 # container -> image
 CONTAINERS = {one.name: {"acme": "enterprise", "globex": "enterprise"}.get(one.name, one.name) for one in PARTIES}

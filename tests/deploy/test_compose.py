@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from deploy.dockerfile import DEPLOY, read_image
 
-from services.lab.cast import PARTIES
-from services.wire.store_acl import RULES
+from deploy.dockerfile import DEPLOY, read_image
+from tiers.lab.cast import PARTIES
+from tiers.wire.store_acl import RULES
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: Mapping[str, dict[str, Any]] = COMPOSE["services"]

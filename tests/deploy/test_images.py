@@ -12,31 +12,31 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+import tiers.auditor.config
+import tiers.carrier.config
+import tiers.court.config
+import tiers.enterprise.config
+import tiers.gateway.config
+import tiers.ledger.config
 from deploy.dockerfile import DEPLOY, ROOT, Image, imported, lay_out, read_image
 from deploy.host import CONTAINERS, Host, running_host
-
-import gateway.config
-import services.auditor.config
-import services.carrier.config
-import services.court.config
-import services.enterprise.config
-import services.ledger.config
-from services.lab.processes import start_party, stop
+from tiers.lab.processes import start_party, stop
 
 IMAGES = ("auditor", "carrier", "court", "enterprise", "gateway", "ledger", "witness")
 OWN = {party: f"services/{party}/" for party in IMAGES if party != "witness"} | {"gateway": "gateway/"}
-TREATY = ["services/__init__.py", "services/wire/"]
+TREATY = ["src/tiers/__init__.py", "services/wire/"]
 STORE = {party: ["services/store/"] for party in ("gateway", "carrier")}
 # The witness is another party than the ledger: of their one folder it gets its own modules, none of the log's.
 WITNESS = [f"services/ledger/{name}.py" for name in ("__init__", "config", "cosigning", "witness")]
 SETTINGS = {
-    "auditor": services.auditor.config.Settings,
-    "carrier": services.carrier.config.Settings,
-    "court": services.court.config.Settings,
-    "enterprise": services.enterprise.config.Settings,
-    "gateway": gateway.config.Settings,
-    "ledger": services.ledger.config.LedgerSettings,
-    "witness": services.ledger.config.WitnessSettings,
+    "auditor": tiers.auditor.config.Settings,
+    "carrier": tiers.carrier.config.Settings,
+    "court": tiers.court.config.Settings,
+    "enterprise": tiers.enterprise.config.Settings,
+    "gateway": tiers.gateway.config.Settings,
+    "ledger": tiers.ledger.config.LedgerSettings,
+    "witness": tiers.ledger.config.WitnessSettings,
 }
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 SITE = sysconfig.get_paths()["purelib"]
@@ -86,7 +86,7 @@ def isolated(folder: Path) -> dict[str, str]:
 ASK = """
 import importlib.util, json, sys
 __import__(sys.argv[1])
-ours = {n: m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("gateway", "services")}
+ours = {n: m.__file__ for n, m in sys.modules.items() if n.split(".")[0] == "tiers"}
 others = [n for n in sys.argv[2:] if importlib.util.find_spec(n)]
 print(json.dumps([ours, others]))
 """
@@ -95,8 +95,8 @@ print(json.dumps([ours, others]))
 def test_an_image_alone_imports_its_party_and_finds_no_other(image: Image, tmp_path: Path) -> None:
     folder = lay_out(image, tmp_path)
     program = image.command[2] if image.party == "witness" else f"{image.command[2]}.__main__"
-    parties = [source.removesuffix("/").replace("/", ".") for source in OWN.values()]
-    others = [name for name in [*parties, "services.lab", "services.device"] if not program.startswith(name)]
+    parties = [f"tiers.{Path(source).name}" for source in OWN.values()]
+    others = [name for name in [*parties, "tiers.lab", "tiers.device"] if not program.startswith(name)]
     done = subprocess.run(
         [sys.executable, "-P", "-S", "-c", ASK, program, *others],
         env=isolated(folder), cwd=ROOT, capture_output=True, text=True, check=True,

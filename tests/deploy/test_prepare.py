@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from deploy.dockerfile import DEPLOY
-
 from deploy.prepare import exchange, main, prepare
-from services.lab.world import PUBLIC
-from services.wire.chassis.tls import Tls
+
+from deploy.dockerfile import DEPLOY
+from tiers.lab.world import PUBLIC
+from tiers.wire.chassis.tls import Tls
 
 SERVICES = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 

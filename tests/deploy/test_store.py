@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio as redis
-from deploy.dockerfile import DEPLOY
 from redis.exceptions import NoPermissionError
 
-from services.lab import store
-from services.lab.processes import base_environ, start, stop
-from services.wire.identity import Role
-from services.wire.store_acl import RULES, acl_file
+from deploy.dockerfile import DEPLOY
+from tiers.lab import store
+from tiers.lab.processes import base_environ, start, stop
+from tiers.wire.identity import Role
+from tiers.wire.store_acl import RULES, acl_file
 
 PASSWORDS = {role: f"{role}-password" for role in RULES}
 EXAMPLE = DEPLOY / "store" / "users.acl.example"

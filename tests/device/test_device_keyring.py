@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.device.keyring import (
+from tiers.device.keyring import (
     EPOCH_SLACK,
     ConsumerKeys,
     Contact,
@@ -20,8 +20,8 @@ from services.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from services.wire.directory import BesKey, Entry
-from services.wire.envelope import (
+from tiers.wire.directory import BesKey, Entry
+from tiers.wire.envelope import (
     CarrierKid,
     Envelope,
     Service,
@@ -30,10 +30,10 @@ from services.wire.envelope import (
     message_epoch,
     parse_envelope,
 )
-from services.wire.errors import TiersError, Yours
-from services.wire.jose import SigningKey
-from services.wire.keytree import EPOCHS, Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
-from services.wire.sealing import HpkePrivateKey, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.errors import TiersError, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import EPOCHS, Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
+from tiers.wire.sealing import HpkePrivateKey, unwrap_from_carrier, wrap_for_carrier
 
 NOW = 1_795_500_000_000
 MASTER = Master(bytes(range(32)))

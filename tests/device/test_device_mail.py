@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.device.mail import read_mail, write_mail
-from services.wire.errors import TiersError, Yours
+from tiers.device.mail import read_mail, write_mail
+from tiers.wire.errors import TiersError, Yours
 
 LINE = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), max_size=60).map(str.strip)
 

@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from device.test_device_keyring import ALICE, BOB, MID, NOW, seal_consumer, subscriber
 
-from services.device.keyring import Draft, Keyring
-from services.device.store import HandsetStore
-from services.wire.envelope import Envelope, Service
-from services.wire.errors import Yours
+from device.test_device_keyring import ALICE, BOB, MID, NOW, seal_consumer, subscriber
+from tiers.device.keyring import Draft, Keyring
+from tiers.device.store import HandsetStore
+from tiers.wire.envelope import Envelope, Service
+from tiers.wire.errors import Yours
 
 
 def envelope() -> Envelope:

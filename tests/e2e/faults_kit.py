@@ -19,22 +19,22 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-
-from services.device.client import Device
-from services.device.store import Message
-from services.lab import store
-from services.lab.cast import APPLICANT, party
-from services.lab.desk import Desk
-from services.lab.processes import Child, base_environ, start_party, stop
-from services.lab.world import World
-from services.wire.api.carrier import Product, Served, ServeWarrant
-from services.wire.api.court import Entry
-from services.wire.encoding import unb64u
-from services.wire.envelope import Channel, Envelope, Service, parse_envelope
-from services.wire.errors import Conflict, Ours, Yours
-from services.wire.identity import parse_identity
-from services.wire.x2x3 import X3, Decoder
 from tests.e2e.lawful_kit import leaves, verified_log
+
+from tiers.device.client import Device
+from tiers.device.store import Message
+from tiers.lab import store
+from tiers.lab.cast import APPLICANT, party
+from tiers.lab.desk import Desk
+from tiers.lab.processes import Child, base_environ, start_party, stop
+from tiers.lab.world import World
+from tiers.wire.api.carrier import Product, Served, ServeWarrant
+from tiers.wire.api.court import Entry
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Channel, Envelope, Service, parse_envelope
+from tiers.wire.errors import Conflict, Ours, Yours
+from tiers.wire.identity import parse_identity
+from tiers.wire.x2x3 import X3, Decoder
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SENDS = {Channel.CONSUMER: 300, Channel.ENTERPRISE: 100}
@@ -138,7 +138,7 @@ async def rewire(world: World, name: str, **settings: str) -> None:
     """Start a party again with other settings."""
     one = party(name)
     await stop(world.children[name])
-    command = [sys.executable, "-m", "services.lab.launcher", str(world.clock.path), one.program]
+    command = [sys.executable, "-m", "tiers.lab.launcher", str(world.clock.path), one.program]
     environ = base_environ() | world.settings(one) | {f"TIERS_{key.upper()}": value for key, value in settings.items()}
     world.children[name] = await start_party(name, command, environ, world.log(name))
 

@@ -11,26 +11,26 @@ import msgspec
 import pytest
 import uuid_utils
 
-from services.lab import logbook
-from services.lab.cast import APPLICANT, handset, party
-from services.lab.desk import Desk
-from services.lab.world import World
-from services.ledger import verify as independent
-from services.wire.api.carrier import AskGrant, Product, Served, ServeWarrant
-from services.wire.api.gateway import ActivateTask, Done, Tasks
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.state import StateDir, read_folder
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import Service
-from services.wire.errors import TiersError
-from services.wire.evidence import Evidence, evidence
-from services.wire.identity import Identity, parse_identity
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.keytree import EPOCH_MS
-from services.wire.leaf import Leaf, Seal, parse_leaf
-from services.wire.trust import parse_trust
-from services.wire.warrant import TYP, Claims, Delivery, Window
+from tiers.lab import logbook
+from tiers.lab.cast import APPLICANT, handset, party
+from tiers.lab.desk import Desk
+from tiers.lab.world import World
+from tiers.ledger import verify as independent
+from tiers.wire.api.carrier import AskGrant, Product, Served, ServeWarrant
+from tiers.wire.api.gateway import ActivateTask, Done, Tasks
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.state import StateDir, read_folder
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import Service
+from tiers.wire.errors import TiersError
+from tiers.wire.evidence import Evidence, evidence
+from tiers.wire.identity import Identity, parse_identity
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.leaf import Leaf, Seal, parse_leaf
+from tiers.wire.trust import parse_trust
+from tiers.wire.warrant import TYP, Claims, Delivery, Window
 
 CARRIER, GATEWAY, COURT, AUDITOR = (party(name).identity for name in ("carrier", "gateway", "court", "auditor"))
 JUDGE_KID = "judge/delhi"

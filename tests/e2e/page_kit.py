@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.lab.control import Control
+from tiers.lab.control import Control
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is missing: pip install playwright")
 

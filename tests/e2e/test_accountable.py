@@ -6,22 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-
-from services.lab.cast import handset, party
-from services.lab.desk import opened
-from services.lab.world import booted
-from services.wire.api.carrier import AskGrant, Product
-from services.wire.api.court import Entry
-from services.wire.api.gateway import ActivateTask, Done
-from services.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
-from services.wire.encoding import b64u
-from services.wire.errors import Missing
-from services.wire.evidence import Evidence
-from services.wire.jose import GeneralJws, SigningKey
-from services.wire.keytree import EPOCH_MS
-from services.wire.leaf import encode_leaf
-from services.wire.merkle import TreeHead, leaf_hash
-from services.wire.warrant import Claims
 from tests.e2e.lawful_kit import (
     APPLICANT,
     AUDITOR,
@@ -35,6 +19,22 @@ from tests.e2e.lawful_kit import (
     refused_and_logged,
     verified_log,
 )
+
+from tiers.lab.cast import handset, party
+from tiers.lab.desk import opened
+from tiers.lab.world import booted
+from tiers.wire.api.carrier import AskGrant, Product
+from tiers.wire.api.court import Entry
+from tiers.wire.api.gateway import ActivateTask, Done
+from tiers.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import Missing
+from tiers.wire.evidence import Evidence
+from tiers.wire.jose import GeneralJws, SigningKey
+from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.leaf import encode_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash
+from tiers.wire.warrant import Claims
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-from gateway.others import TAGS, shard_of
-from services.device.client import Device
-from services.lab import cluster
-from services.lab.capture import at_once
-from services.lab.cast import handset
-from services.lab.desk import Desk, opened
-from services.lab.scan import Source
-from services.lab.world import World, booted
-from services.store.client import connect
-from services.store.cluster import Cluster
-from services.store.slots import slot_of
-from services.wire.envelope import Channel, Envelope, Service
-from services.wire.errors import Ours
-from services.wire.identity import Role
 from tests.e2e.faults_kit import Verdict, check, freeze, kill, thaw, through
+
+from tiers.device.client import Device
+from tiers.gateway.others import TAGS, shard_of
+from tiers.lab import cluster
+from tiers.lab.capture import at_once
+from tiers.lab.cast import handset
+from tiers.lab.desk import Desk, opened
+from tiers.lab.scan import Source
+from tiers.lab.world import World, booted
+from tiers.store.client import connect
+from tiers.store.cluster import Cluster
+from tiers.store.slots import slot_of
+from tiers.wire.envelope import Channel, Envelope, Service
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

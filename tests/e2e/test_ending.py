@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-from services.lab.desk import Desk, Note, Sent, opened
-from services.lab.processes import stop
-from services.lab.world import booted
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Forbidden
-from services.wire.keytree import EPOCH_MS, epoch_of
 from tests.e2e.lawful_kit import Hands, leaves, verified_log
+
+from tiers.lab.desk import Desk, Note, Sent, opened
+from tiers.lab.processes import stop
+from tiers.lab.world import booted
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import Forbidden
+from tiers.wire.keytree import EPOCH_MS, epoch_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

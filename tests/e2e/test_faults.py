@@ -13,14 +13,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-
-from services.device.client import Address
-from services.lab.cast import PARTIES, party
-from services.lab.desk import Desk, opened
-from services.lab.world import World, booted
-from services.store.url import is_cluster
-from services.wire.envelope import Channel, Service
-from services.wire.identity import Role
 from tests.e2e.faults_kit import (
     ENDS,
     Mode,
@@ -39,6 +31,14 @@ from tests.e2e.faults_kit import (
     through,
 )
 from tests.e2e.lawful_kit import leaves, verified_log
+
+from tiers.device.client import Address
+from tiers.lab.cast import PARTIES, party
+from tiers.lab.desk import Desk, opened
+from tiers.lab.world import World, booted
+from tiers.store.url import is_cluster
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.identity import Role
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from services.device.client import Device
-from services.lab import store
-from services.lab.desk import opened
-from services.lab.processes import stop
-from services.lab.world import World, booted
-from services.wire.envelope import Channel, Envelope, Service
-from services.wire.errors import Ours
+from tiers.device.client import Device
+from tiers.lab import store
+from tiers.lab.desk import opened
+from tiers.lab.processes import stop
+from tiers.lab.world import World, booted
+from tiers.wire.envelope import Channel, Envelope, Service
+from tiers.wire.errors import Ours
 
 pytestmark = pytest.mark.e2e
 

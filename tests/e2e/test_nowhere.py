@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-from services.lab.cast import ACME
-from services.lab.desk import Desk, Note, Sent, opened
-from services.lab.world import World, booted
-from services.wire.encoding import unb64u
-from services.wire.envelope import Channel, Service
 from tests.e2e.lawful_kit import Hands
+
+from tiers.lab.cast import ACME
+from tiers.lab.desk import Desk, Note, Sent, opened
+from tiers.lab.world import World, booted
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Channel, Service
 
 pytestmark = [
     pytest.mark.e2e,

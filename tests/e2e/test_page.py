@@ -11,17 +11,17 @@ import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
-from e2e.page_kit import PHONE, Seen, ask, browser, window
 
-from services.lab.cast import PARTIES
-from services.lab.control import Control, served
-from services.lab.desk import Note, opened
-from services.lab.page.door import POLICY
-from services.lab.page.events import Opened, Sent, Stored
-from services.lab.page.watched import WatchedDesk, watched
-from services.lab.world import booted
-from services.wire.envelope import Channel, Service
-from services.wire.errors import TiersError
+from e2e.page_kit import PHONE, Seen, ask, browser, window
+from tiers.lab.cast import PARTIES
+from tiers.lab.control import Control, served
+from tiers.lab.desk import Note, opened
+from tiers.lab.page.door import POLICY
+from tiers.lab.page.events import Opened, Sent, Stored
+from tiers.lab.page.watched import WatchedDesk, watched
+from tiers.lab.world import booted
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import TiersError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from e2e.page_kit import Seen, ask, browser, window
 
-from services.lab.control import Control, served
-from services.lab.desk import Desk, opened
-from services.lab.page.watched import WatchedDesk, watched
-from services.lab.scenarios import load, load_all
-from services.lab.world import booted
-from services.wire.envelope import Service
+from e2e.page_kit import Seen, ask, browser, window
+from tiers.lab.control import Control, served
+from tiers.lab.desk import Desk, opened
+from tiers.lab.page.watched import WatchedDesk, watched
+from tiers.lab.scenarios import load, load_all
+from tiers.lab.world import booted
+from tiers.wire.envelope import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 

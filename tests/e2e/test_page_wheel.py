@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(tmp_path)}
-    command = [str(installed), "-c", "from services.lab.cli import main; main()", "up"]
+    command = [str(installed), "-c", "from tiers.lab.cli import main; main()", "up"]
     process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -60,7 +60,7 @@ async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> Non
             address, _ = await invited.communicate()
             assert page == await (await another.get(address.decode().strip())).text()
         where = await asyncio.create_subprocess_exec(
-            str(installed), "-c", "import services.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
+            str(installed), "-c", "import tiers.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, _ = await where.communicate()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.lab.desk import Desk, Note
-from services.lab.plugin import Assertion
-from services.wire.envelope import Channel, Service
+from tiers.lab.desk import Desk, Note
+from tiers.lab.plugin import Assertion
+from tiers.wire.envelope import Channel, Service
 
 pytestmark = pytest.mark.e2e
 

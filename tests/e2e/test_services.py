@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.device.mail import read_mail
-from services.lab.cast import ACME, GLOBEX
-from services.lab.desk import Desk, Note, opened
-from services.lab.story import INSIDE, Story, play
-from services.lab.world import booted
-from services.wire.envelope import Channel, Service
-from services.wire.errors import TiersError
+from tiers.device.mail import read_mail
+from tiers.lab.cast import ACME, GLOBEX
+from tiers.lab.desk import Desk, Note, opened
+from tiers.lab.story import INSIDE, Story, play
+from tiers.lab.world import booted
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import TiersError
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

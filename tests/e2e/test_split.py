@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-from services.auditor.inspect import NOT_THE_TARGET
-from services.lab import arrangement
-from services.lab.desk import Desk, Note, opened
-from services.lab.world import booted
-from services.wire.api.carrier import AskGrant, Granted
-from services.wire.envelope import Channel, Service
-from services.wire.keytree import EPOCH_MS
 from tests.e2e.lawful_kit import AUDITOR, CARRIER, COURT, leaves, nonce, refused_and_logged
+
+from tiers.auditor.inspect import NOT_THE_TARGET
+from tiers.lab import arrangement
+from tiers.lab.desk import Desk, Note, opened
+from tiers.lab.world import booted
+from tiers.wire.api.carrier import AskGrant, Granted
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.keytree import EPOCH_MS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -10,15 +10,15 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from services.lab.cast import PARTIES
-from services.lab.desk import opened
-from services.lab.store import each_node
-from services.lab.story import play
-from services.lab.world import World, booted
-from services.store.client import connect
-from services.store.url import one_node
-from services.wire.identity import Role
-from services.wire.store_acl import RULES
+from tiers.lab.cast import PARTIES
+from tiers.lab.desk import opened
+from tiers.lab.store import each_node
+from tiers.lab.story import play
+from tiers.lab.world import World, booted
+from tiers.store.client import connect
+from tiers.store.url import one_node
+from tiers.wire.identity import Role
+from tiers.wire.store_acl import RULES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -134,5 +134,5 @@ def without_user(url: str) -> str:
 
 
 def package(program: str) -> str:
-    """`services.ledger.witness` is a program of the package `services.ledger`."""
+    """`tiers.ledger.witness` is a program of the package `tiers.ledger`."""
     return ".".join(program.split(".")[:2])

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-from services.lab.desk import Desk, opened
-from services.lab.processes import children_of
-from services.lab.story import play
-from services.lab.world import booted
-from services.wire.envelope import Channel, Service
 from tests.e2e.faults_kit import Run, Verdict, check
+
+from tiers.lab.desk import Desk, opened
+from tiers.lab.processes import children_of
+from tiers.lab.story import play
+from tiers.lab.world import booted
+from tiers.wire.envelope import Channel, Service
 
 pytestmark = [
     pytest.mark.e2e,

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 import structlog
-
 from tests.enterprise.customers import Customer, Handset, Town
 
 

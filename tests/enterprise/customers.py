@@ -11,19 +11,19 @@ from typing import Self
 
 import aiohttp
 import msgspec
-import pki
 import uuid_utils
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
-from services.enterprise.app import Parts, build
-from services.enterprise.keystore import KeyStore
-from services.enterprise.orders import parse_policy
-from services.enterprise.partners import Partners
-from services.enterprise.store import Store
-from services.wire import activation
-from services.wire import directory as wire
-from services.wire.api.enterprise import (
+import pki
+from tiers.enterprise.app import Parts, build
+from tiers.enterprise.keystore import KeyStore
+from tiers.enterprise.orders import parse_policy
+from tiers.enterprise.partners import Partners
+from tiers.enterprise.store import Store
+from tiers.wire import activation
+from tiers.wire import directory as wire
+from tiers.wire.api.enterprise import (
     Activated,
     AddPartner,
     Journal,
@@ -34,16 +34,16 @@ from services.wire.api.enterprise import (
     Read,
     Roots,
 )
-from services.wire.api.gateway import Done, RegisterDevice
-from services.wire.chassis.client import Peer
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.state import StateDir, read_folder
-from services.wire.chassis.tls import device_context
-from services.wire.chassis.web import Route, application, body, raw_body
-from services.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
-from services.wire.content import sign_content
-from services.wire.directory import BesKey, Entry
-from services.wire.envelope import (
+from tiers.wire.api.gateway import Done, RegisterDevice
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.state import StateDir, read_folder
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.chassis.web import Route, application, body, raw_body
+from tiers.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
+from tiers.wire.content import sign_content
+from tiers.wire.directory import BesKey, Entry
+from tiers.wire.envelope import (
     CTY,
     MAX_CIPHERTEXT,
     TYP,
@@ -56,14 +56,14 @@ from services.wire.envelope import (
     format_kid,
     format_protected,
 )
-from services.wire.errors import Missing, Ours, TiersError
-from services.wire.identity import Identity, Role, parse_identity
-from services.wire.jose import SigningKey, VerifyKey
-from services.wire.leaf import Leaf, parse_leaf
-from services.wire.merkle import TreeHead, leaf_hash, node_hash
-from services.wire.proof import Request, sign_request
-from services.wire.sealing import HpkePrivateKey, HpkePublicKey, encrypt_for, seal_content
-from services.wire.trust import parse_trust
+from tiers.wire.errors import Missing, Ours, TiersError
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.leaf import Leaf, parse_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.proof import Request, sign_request
+from tiers.wire.sealing import HpkePrivateKey, HpkePublicKey, encrypt_for, seal_content
+from tiers.wire.trust import parse_trust
 
 ACME, GLOBEX = "S50000001", "S50000002"
 ALICE, BOB, ERIN, GINA = "a11ce001", "b0b00001", "e0000001", "61a00001"

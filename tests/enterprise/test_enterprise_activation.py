@@ -6,15 +6,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.enterprise.activation import GOOD_FOR_MS, MAX_TRIES, OpenPassword, admit, is_good
-from services.wire import activation
-from services.wire.api.enterprise import Activate, Activated, NewPassword, Password
-from services.wire.directory import verify_bes_key, verify_entry
-from services.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
-from services.wire.jose import SigningKey, VerifyKey
-from services.wire.sealing import HpkePrivateKey
 from tests.enterprise.customers import ALICE, BOB, NOW, Handset, outcome
+
+from tiers.enterprise.activation import GOOD_FOR_MS, MAX_TRIES, OpenPassword, admit, is_good
+from tiers.wire import activation
+from tiers.wire.api.enterprise import Activate, Activated, NewPassword, Password
+from tiers.wire.directory import verify_bes_key, verify_entry
+from tiers.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
+from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.sealing import HpkePrivateKey
 
 KEY = activation.activation_key("0" * 16)
 SIGN, HPKE = SigningKey(b"s" * 32).public.jwk(), HpkePrivateKey(b"h" * 32).public.jwk()

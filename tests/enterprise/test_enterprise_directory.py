@@ -2,17 +2,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.enterprise.directory import PinnedPartner, check_asks, check_partner, nobody_has, verify_partner_answer
-from services.wire.api.enterprise import AddPartner, Lookup, Revoke, Roots, Rotate, Rotated
-from services.wire.api.gateway import Done
-from services.wire.directory import BES_TYP, ENTRY_TYP, BesKey, Entry, sign_statement, verify_bes_key, verify_entry
-from services.wire.errors import Conflict, Forbidden, Missing, Ours, Policy, TiersError, Unauthenticated, Yours
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey
-from services.wire.proof import GOOD_FOR_MS
-from services.wire.sealing import HpkePrivateKey
 from tests.enterprise.customers import ACME, ALICE, BOB, ERIN, GINA, GLOBEX, NOW, outcome, verify_lookup
+
+from tiers.enterprise.directory import PinnedPartner, check_asks, check_partner, nobody_has, verify_partner_answer
+from tiers.wire.api.enterprise import AddPartner, Lookup, Revoke, Roots, Rotate, Rotated
+from tiers.wire.api.gateway import Done
+from tiers.wire.directory import BES_TYP, ENTRY_TYP, BesKey, Entry, sign_statement, verify_bes_key, verify_entry
+from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Policy, TiersError, Unauthenticated, Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.proof import GOOD_FOR_MS
+from tiers.wire.sealing import HpkePrivateKey
 
 THEIRS = SigningKey(b"g" * 32)
 PARTNER = PinnedPartner(GLOBEX, THEIRS.public, "https://127.0.0.1:1")

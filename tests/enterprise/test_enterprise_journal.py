@@ -3,18 +3,18 @@ import pytest
 import uuid_utils
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.enterprise.journal import bes_generation, check_copy, open_copy, verify_copy
-from services.enterprise.keystore import KeyStore
-from services.wire.api.enterprise import AddPartner, Journal, Opened, Read, Revoke, Rotate, Rotated
-from services.wire.api.gateway import Done
-from services.wire.chassis.state import StateDir
-from services.wire.directory import BesKey, Entry
-from services.wire.envelope import Channel, Service, parse_envelope
-from services.wire.errors import Conflict, Forbidden, Missing, TiersError, Yours
-from services.wire.jose import SigningKey
-from services.wire.sealing import HpkePrivateKey, seal_content, wrap_for_carrier
 from tests.enterprise.customers import ACME, ALICE, BOB, ERIN, GINA, GLOBEX, NOW, Contact, outcome, seal
+
+from tiers.enterprise.journal import bes_generation, check_copy, open_copy, verify_copy
+from tiers.enterprise.keystore import KeyStore
+from tiers.wire.api.enterprise import AddPartner, Journal, Opened, Read, Revoke, Rotate, Rotated
+from tiers.wire.api.gateway import Done
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.directory import BesKey, Entry
+from tiers.wire.envelope import Channel, Service, parse_envelope
+from tiers.wire.errors import Conflict, Forbidden, Missing, TiersError, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.sealing import HpkePrivateKey, seal_content, wrap_for_carrier
 
 SIGN, DEVICE, BES = SigningKey(b"s" * 32), HpkePrivateKey(b"d" * 32), HpkePrivateKey(b"b" * 32)
 
@@ -264,8 +264,8 @@ def test_which_copies_are_kept(copy, caller, newest, code):
 
 
 def test_a_consumer_message_is_none_of_the_customers_business():
-    from services.wire.envelope import CTY, TYP, Envelope, Protected, format_protected
-    from services.wire.keytree import WrapKey
+    from tiers.wire.envelope import CTY, TYP, Envelope, Protected, format_protected
+    from tiers.wire.keytree import WrapKey
 
     header = Protected(TYP, "A256GCM", str(uuid_utils.uuid7()), Channel.CONSUMER, Service.BBM, ALICE, BOB, NOW,
                        CTY[Channel.CONSUMER, Service.BBM])  # fmt: skip
@@ -300,8 +300,8 @@ def test_nothing_but_our_own_errors_escapes_from_a_journal_decision(caller, org,
 
 @given(st.binary(max_size=200))
 def test_nothing_but_our_own_errors_escapes_from_what_was_sealed(plaintext):
-    from services.enterprise.journal import OpenedCopy, _author
-    from services.wire.envelope import DeviceKid
+    from tiers.enterprise.journal import OpenedCopy, _author
+    from tiers.wire.envelope import DeviceKid
 
     whole = sealed()
     with pytest.raises(TiersError):

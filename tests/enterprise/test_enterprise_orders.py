@@ -6,8 +6,9 @@ import pytest
 import uuid_utils
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.enterprise.customers import ACME, ALICE, BOB, ERIN, GLOBEX, NOW, outcome
 
-from services.enterprise.orders import (
+from tiers.enterprise.orders import (
     MAX_MESSAGES,
     Message,
     OrderPolicy,
@@ -17,11 +18,10 @@ from services.enterprise.orders import (
     parse_policy,
     subject_of,
 )
-from services.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Reason, Rotate, Rotated, Unreadable
-from services.wire.errors import Forbidden, Ours, TiersError, TooLarge, Yours
-from services.wire.leaf import Seal, verify_sealed
-from services.wire.warrant import Window
-from tests.enterprise.customers import ACME, ALICE, BOB, ERIN, GLOBEX, NOW, outcome
+from tiers.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Reason, Rotate, Rotated, Unreadable
+from tiers.wire.errors import Forbidden, Ours, TiersError, TooLarge, Yours
+from tiers.wire.leaf import Seal, verify_sealed
+from tiers.wire.warrant import Window
 
 DISCLOSE = '[orders]\nTHIRD_PARTY_DATA_REQUEST = "disclose"\n'
 THIRD_PARTY = Reason.THIRD_PARTY_DATA_REQUEST
@@ -212,7 +212,7 @@ def test_one_order_produces_a_bounded_answer():
 
 @given(st.binary(max_size=300))
 def test_nothing_but_our_own_errors_escapes_from_an_order(raw):
-    from services.wire.encoding import parse_json
+    from tiers.wire.encoding import parse_json
 
     with pytest.raises(TiersError):
         subject_of(parse_json(Order, raw, "request.malformed"))

@@ -1,4 +1,4 @@
-"""The real process, wired as `python -m services.enterprise` wires it."""
+"""The real process, wired as `python -m tiers.enterprise` wires it."""
 
 import asyncio
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from services.wire.api.enterprise import Roots
-from services.wire.chassis.client import Peer
-from services.wire.identity import Identity, Role
 from tests.enterprise.customers import ACME, Town, issued
+
+from tiers.wire.api.enterprise import Roots
+from tiers.wire.chassis.client import Peer
+from tiers.wire.identity import Identity, Role
 
 IDENTITY = Identity(Role.CUSTOMER, ACME)
 
@@ -57,7 +57,7 @@ async def running(environ: dict[str, str]):
 async def start(environ: dict[str, str]) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.enterprise", env=environ, stdout=pipe, stderr=pipe
+        sys.executable, "-m", "tiers.enterprise", env=environ, stdout=pipe, stderr=pipe
     )
 
 

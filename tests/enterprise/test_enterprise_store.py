@@ -1,17 +1,17 @@
 import pytest
-
-from services.enterprise.activation import OpenPassword
-from services.enterprise.directory import PinnedPartner
-from services.enterprise.store import Store
-from services.wire.activation import activation_key
-from services.wire.chassis.state import StateDir
-from services.wire.directory import Entry
-from services.wire.envelope import DeviceKid
-from services.wire.errors import Forbidden, Ours
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey
-from services.wire.sealing import HpkeJwk
 from tests.enterprise.customers import ACME, ALICE, BOB, GINA, GLOBEX, NOW
+
+from tiers.enterprise.activation import OpenPassword
+from tiers.enterprise.directory import PinnedPartner
+from tiers.enterprise.store import Store
+from tiers.wire.activation import activation_key
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.directory import Entry
+from tiers.wire.envelope import DeviceKid
+from tiers.wire.errors import Forbidden, Ours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.sealing import HpkeJwk
 
 SIGN, HPKE = SigningKey(b"s" * 32).public.jwk(), HpkeJwk("x")
 PASSWORD = OpenPassword(ALICE, activation_key("0" * 16), NOW, 0)

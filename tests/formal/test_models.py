@@ -1,6 +1,7 @@
 """The models say what the README says, and each claim falls when the thing it rests on is taken away."""
 
 import pytest
+
 from formal.expected import MODELS, Claim, plain, promised, source, stated
 from formal.pv_resolution import decide
 from formal.pv_syntax import ModelError, parse

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from formal.expected import FORMAL, MODELS, plain, promised
 
 PROVERIF = shutil.which("proverif")

@@ -9,10 +9,10 @@ from typing import Any
 
 from redis import Redis
 
-from services.lab import cluster
-from services.lab.processes import stop
-from services.store.slots import Address, slot_of
-from services.wire.identity import Role
+from tiers.lab import cluster
+from tiers.lab.processes import stop
+from tiers.store.slots import Address, slot_of
+from tiers.wire.identity import Role
 
 
 class Grid:

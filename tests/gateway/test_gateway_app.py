@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-
-from services.wire.api.gateway import RegisterDevice
-from services.wire.envelope import format_envelope
-from services.wire.jose import SigningKey
-from services.wire.proof import Request, sign_request
 from tests.gateway.relay_kit import ACME, ALICE, BOB, CAROL, Handset, World, signing_key
+
+from tiers.wire.api.gateway import RegisterDevice
+from tiers.wire.envelope import format_envelope
+from tiers.wire.jose import SigningKey
+from tiers.wire.proof import Request, sign_request
 
 PATH = "/v1/messages"
 

@@ -4,14 +4,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from gateway.channels import FORWARD, MAX_SKEW_MS, Admit, Forward, decide
-from gateway.devices import Device
-from services.wire.api.carrier import Ask
-from services.wire.envelope import Channel, Envelope, parse_envelope
-from services.wire.errors import TiersError
-from services.wire.keytree import epoch_of
 from tests.gateway.relay_kit import ACME, ALICE, BOB, GLOBEX, consumer, enterprise, header, signing_key
+
+from tiers.gateway.channels import FORWARD, MAX_SKEW_MS, Admit, Forward, decide
+from tiers.gateway.devices import Device
+from tiers.wire.api.carrier import Ask
+from tiers.wire.envelope import Channel, Envelope, parse_envelope
+from tiers.wire.errors import TiersError
+from tiers.wire.keytree import epoch_of
 
 NOW = 1_400_000_040_000
 C, E = Channel.CONSUMER, Channel.ENTERPRISE

@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-
-from gateway.cluster import Nodes
-from gateway.mailbox import START, Ack, Left, Match
-from gateway.mailbox_redis import RedisMailboxes
-from gateway.others import TAGS, shard_of
-from gateway.pipeline import Command, unavailable
-from services.store.client import answering, connect
-from services.store.slots import Address, Slots, slot_of
-from services.wire.errors import Ours, Yours
-from services.wire.x2x3 import Direction
 from tests.gateway.cluster_kit import Grid
 from tests.gateway.relay_kit import ACME, ALICE, BOB, World, running
 from tests.gateway.test_gateway_mailbox import X1, entry, texts
 from tests.gateway.test_gateway_others import mids
+
+from tiers.gateway.cluster import Nodes
+from tiers.gateway.mailbox import START, Ack, Left, Match
+from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.others import TAGS, shard_of
+from tiers.gateway.pipeline import Command, unavailable
+from tiers.store.client import answering, connect
+from tiers.store.slots import Address, Slots, slot_of
+from tiers.wire.errors import Ours, Yours
+from tiers.wire.x2x3 import Direction
 
 PLACES = [Address("10.0.0.1", number) for number in range(3)]
 SLOTS = [slot_of(tag) for tag in TAGS]
@@ -185,7 +185,7 @@ async def test_a_client_asks_every_node_and_follows_a_slot_that_has_moved(grid: 
 async def test_a_node_that_stands_still_is_waited_for_once_and_asked_again_when_it_answers(
     grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.store.client.SECONDS", 0.5)
+    monkeypatch.setattr("tiers.store.client.SECONDS", 0.5)
     keys = {grid.owner(key): key for key in map("gateway:k{}".format, range(50))}
     async with connect(grid.url) as store:
         for key in keys.values():

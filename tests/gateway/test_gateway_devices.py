@@ -3,14 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from gateway import devices as devices_module
-from gateway.devices import FRESH_MS, Device, Registry, register, revoke
-from gateway.store import connect
-from services.wire.errors import Ours, TiersError
-from services.wire.identity import Identity, Role
-from services.wire.jose import PublicJwk
 from tests.gateway.relay_kit import ACME, ALICE, BOB, CAROL, GLOBEX, IN, Clock, World, signing_key
+
+from tiers.gateway import devices as devices_module
+from tiers.gateway.devices import FRESH_MS, Device, Registry, register, revoke
+from tiers.gateway.store import connect
+from tiers.wire.errors import Ours, TiersError
+from tiers.wire.identity import Identity, Role
+from tiers.wire.jose import PublicJwk
 
 UK = Identity(Role.CARRIER, "uk")
 ACME_ID, GLOBEX_ID = Identity(Role.CUSTOMER, ACME), Identity(Role.CUSTOMER, GLOBEX)

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uuid_utils
-
-from gateway import mailbox_redis
-from gateway.mailbox import START, Ack, Entry, Mailboxes, Match, MemoryMailboxes, Verdict
-from gateway.mailbox_redis import SHARDS, RedisMailboxes, shard_of
-from gateway.store import connect
-from services.wire.envelope import Channel
-from services.wire.errors import Ours
-from services.wire.x2x3 import Direction
 from tests.gateway.cluster_kit import Grid
 from tests.gateway.relay_kit import ALICE, BOB, CAROL, header
+
+from tiers.gateway import mailbox_redis
+from tiers.gateway.mailbox import START, Ack, Entry, Mailboxes, Match, MemoryMailboxes, Verdict
+from tiers.gateway.mailbox_redis import SHARDS, RedisMailboxes, shard_of
+from tiers.gateway.store import connect
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Ours
+from tiers.wire.x2x3 import Direction
 
 NOW = 1_400_000_040_000
 X1, X2 = "0b6e0e5a-0000-4000-8000-000000000001", "0b6e0e5a-0000-4000-8000-000000000002"

@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest_asyncio
-
-from gateway.lead import KEY, LEASE_MS, Lead
-from gateway.others import Others
-from gateway.store import connect
-from services.wire.envelope import Envelope
-from services.wire.frames import Refused
 from tests.gateway.relay_kit import ACME, ALICE, BOB, CAROL, DAVE, Handset, World, running
 from tests.gateway.test_orders import Office, order
+
+from tiers.gateway.lead import KEY, LEASE_MS, Lead
+from tiers.gateway.others import Others
+from tiers.gateway.store import connect
+from tiers.wire.envelope import Envelope
+from tiers.wire.frames import Refused
 
 
 @pytest_asyncio.fixture

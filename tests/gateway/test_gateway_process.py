@@ -1,4 +1,4 @@
-"""The real process: `python -m gateway`, killed in the middle of everything and started again."""
+"""The real process: `python -m tiers.gateway`, killed in the middle of everything and started again."""
 
 import asyncio
 import json
@@ -12,16 +12,16 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
-from pki import issue
-
-from gateway.store import connect
-from services.lab.processes import children_of
-from services.wire.api.gateway import RegisterDevice
-from services.wire.chassis.tls import device_context
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel
-from services.wire.frames import Challenge, Deliver, Hello, Refused, Welcome, session_message
 from tests.gateway.relay_kit import ACME, ALICE, BOB, GATEWAY, Clock, Handset, enterprise, header, signing_key
+
+from pki import issue
+from tiers.gateway.store import connect
+from tiers.lab.processes import children_of
+from tiers.wire.api.gateway import RegisterDevice
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel
+from tiers.wire.frames import Challenge, Deliver, Hello, Refused, Welcome, session_message
 
 MESSAGES = 2000
 
@@ -158,8 +158,8 @@ async def test_killed_relay_and_store_lose_nothing_accepted_and_the_user_gets_ea
 
 async def inbox(handset: Handset, seen: list[str], enough: int) -> None:
     """Keep what is new, as a device does: a `mid` that was seen is acknowledged and dropped."""
-    from services.wire.envelope import parse_envelope
-    from services.wire.frames import Ack
+    from tiers.wire.envelope import parse_envelope
+    from tiers.wire.frames import Ack
 
     while len(seen) < enough:
         frame = await handset.expect(Deliver)
@@ -175,7 +175,7 @@ async def test_a_wrong_setting_ends_the_process_with_one_sentence(tmp_path: Path
     process = Process(tmp_path)
     environ = {name: value for name, value in process.environ.items() if name != "TIERS_CARRIER_URL"}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=environ, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tiers.gateway", env=environ, stderr=asyncio.subprocess.PIPE
     )
     _, said = await child.communicate()
     assert child.returncode == 2
@@ -236,7 +236,7 @@ async def test_workers_end_with_the_process_that_started_them(tmp_path: Path, st
 async def test_workers_need_a_store_that_is_none_of_theirs(tmp_path: Path) -> None:
     process = Process(tmp_path)
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway"),
+        *(sys.executable, "-m", "tiers.gateway"),
         env=process.environ | {"TIERS_WORKERS": "2"},
         stderr=asyncio.subprocess.PIPE,
     )

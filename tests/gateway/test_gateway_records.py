@@ -4,12 +4,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-
-from gateway.devices import Registry
-from gateway.store import connect
-from services.wire.errors import Ours
 from tests.gateway.relay_kit import ALICE, Clock
 from tests.interception_kit import world
+
+from tiers.gateway.devices import Registry
+from tiers.gateway.store import connect
+from tiers.wire.errors import Ours
 
 
 async def test_a_device_whose_record_does_not_read_is_not_the_handsets_fault(store_url: str) -> None:

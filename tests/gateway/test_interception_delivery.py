@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
 from interception_kit import (
     CARRIER,
     MINUTE,
@@ -24,17 +25,16 @@ from interception_kit import (
     world,
 )
 from pki import issue
-
-from gateway import tasks, x23
-from gateway.lead import KEY
-from gateway.mailbox_redis import RedisMailboxes
-from gateway.store import connect as connect_store
-from gateway.x23 import connect
-from services.wire.envelope import Service, parse_envelope
-from services.wire.errors import Ours
-from services.wire.product import read_x2
-from services.wire.warrant import Delivery
-from services.wire.x2x3 import X2, X3, Decoder, Direction, KeepaliveAck, encode
+from tiers.gateway import tasks, x23
+from tiers.gateway.lead import KEY
+from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.store import connect as connect_store
+from tiers.gateway.x23 import connect
+from tiers.wire.envelope import Service, parse_envelope
+from tiers.wire.errors import Ours
+from tiers.wire.product import read_x2
+from tiers.wire.warrant import Delivery
+from tiers.wire.x2x3 import X2, X3, Decoder, Direction, KeepaliveAck, encode
 
 
 @pytest.fixture(scope="module")

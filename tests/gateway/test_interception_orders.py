@@ -11,6 +11,10 @@ import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
 from interception_kit import (
     APPLICANT,
     CARRIER,
@@ -31,20 +35,16 @@ from interception_kit import (
     world,
 )
 from pki import issue
-from prometheus_client import CollectorRegistry
-from redis.exceptions import BusyLoadingError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
-
-from gateway.interception import TASKS
-from services.store.client import patiently
-from services.wire.api.gateway import ActivateTask, Done, Tasks
-from services.wire.chassis.client import Peer
-from services.wire.chassis.web import application
-from services.wire.encoding import b64u
-from services.wire.errors import Missing, Ours, TiersError
-from services.wire.evidence import Evidence
-from services.wire.identity import Role
-from services.wire.jose import GeneralJws
+from tiers.gateway.interception import TASKS
+from tiers.store.client import patiently
+from tiers.wire.api.gateway import ActivateTask, Done, Tasks
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.web import application
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import Missing, Ours, TiersError
+from tiers.wire.evidence import Evidence
+from tiers.wire.identity import Role
+from tiers.wire.jose import GeneralJws
 
 
 @pytest.fixture(scope="module")

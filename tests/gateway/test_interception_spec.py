@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 
 from interception_kit import PEER, RELAY, TARGET
-
-from gateway import interception, tasks, x23
-from gateway.mailbox import Copy
-from services.carrier import mediation
-from services.wire.envelope import (
+from tiers.carrier import mediation
+from tiers.gateway import interception, tasks, x23
+from tiers.gateway.mailbox import Copy
+from tiers.wire.envelope import (
     CTY,
     TYP,
     Channel,
@@ -20,8 +19,8 @@ from services.wire.envelope import (
     format_jwe,
     format_protected,
 )
-from services.wire.warrant import Delivery
-from services.wire.x2x3 import Direction, Keepalive, KeepaliveAck, encode
+from tiers.wire.warrant import Delivery
+from tiers.wire.x2x3 import Direction, Keepalive, KeepaliveAck, encode
 
 SPEC = (Path(__file__).parents[2] / "docs/spec/product.md").read_text(encoding="utf-8")
 XID = "11111111-2222-4333-8444-555555555555"

@@ -3,15 +3,14 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interception_kit import CARRIER, MINUTE, NOW, OTHER, OTHER_CARRIER, PEER, TARGET, claims, header, order, trust
 
-import gateway.tasks
-from gateway.mailbox import Match
-from gateway.tasks import LINGER_MS, MAX_QUEUE_BYTES, Backlog, Size, Task, Tasks, verify_task
-from services.wire.envelope import Protected, Service
-from services.wire.errors import Conflict, Missing
-from services.wire.warrant import Claims, Window
-from services.wire.x2x3 import Direction
+from interception_kit import CARRIER, MINUTE, NOW, OTHER, OTHER_CARRIER, PEER, TARGET, claims, header, order, trust
+from tiers.gateway.mailbox import Match
+from tiers.gateway.tasks import LINGER_MS, MAX_QUEUE_BYTES, Backlog, Size, Task, Tasks, verify_task
+from tiers.wire.envelope import Protected, Service
+from tiers.wire.errors import Conflict, Missing
+from tiers.wire.warrant import Claims, Window
+from tiers.wire.x2x3 import Direction
 
 XID, XID_2 = "11111111-2222-4333-8444-555555555555", "11111111-2222-4333-8444-666666666666"
 PINS = st.sampled_from([TARGET, PEER, OTHER])

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from lab.measuring import Measured, measure_healthy
 
-from services.lab.plugin import assert_readable, assert_sealed, tiers_desk, tiers_warrants, tiers_world
+from lab.measuring import Measured, measure_healthy
+from tiers.lab.plugin import assert_readable, assert_sealed, tiers_desk, tiers_warrants, tiers_world
 
 __all__ = ["assert_readable", "assert_sealed", "tiers_desk", "tiers_warrants", "tiers_world"]
 

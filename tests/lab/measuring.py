@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from services.lab import capture
-from services.lab.attack import Outcome, attack
-from services.lab.desk import opened
-from services.lab.leaks import parties
-from services.lab.matrix import Matrix, measure
-from services.lab.story import play
-from services.lab.vantages import BY_ID
-from services.lab.world import booted
+from tiers.lab import capture
+from tiers.lab.attack import Outcome, attack
+from tiers.lab.desk import opened
+from tiers.lab.leaks import parties
+from tiers.lab.matrix import Matrix, measure
+from tiers.lab.story import play
+from tiers.lab.vantages import BY_ID
+from tiers.lab.world import booted
 
 NOWHERE = ("gateway", "carrier-keys", "sender")
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.lab.attacker import Scene, close, derivation, start
-from services.lab.scan import Chunk, Found, Scanner, Source
-from services.lab.scene import Case
-from services.lab.secrets import Known, hybrid_secrets, needles, node_secret
-from services.wire.api.carrier import NodeJson
-from services.wire.checkpoint import ProofOfLogging
-from services.wire.envelope import CTY, TYP, Channel, Jwe, Protected, Service, format_jwe, format_protected
-from services.wire.grant import Payload, seal_grant
-from services.wire.jose import SigningKey
-from services.wire.keytree import Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
-from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
+from tiers.lab.attacker import Scene, close, derivation, start
+from tiers.lab.scan import Chunk, Found, Scanner, Source
+from tiers.lab.scene import Case
+from tiers.lab.secrets import Known, hybrid_secrets, needles, node_secret
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.checkpoint import ProofOfLogging
+from tiers.wire.envelope import CTY, TYP, Channel, Jwe, Protected, Service, format_jwe, format_protected
+from tiers.wire.grant import Payload, seal_grant
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
+from tiers.wire.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
 
 ALICE, BOB, PRIYA, QUENTIN = "2100000a", "2100000b", "3100000a", "3100000b"
 TS = epoch_start(8_000_000) + 5

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab import clock
-from services.lab.clock import Clock
-from services.lab.desk import opened
-from services.lab.story import play
-from services.lab.world import booted
+from tiers.lab import clock
+from tiers.lab.clock import Clock
+from tiers.lab.desk import opened
+from tiers.lab.story import play
+from tiers.lab.world import booted
 
 MINUTE_NS = 60_000_000_000
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab.attacker import OPERATIONS
-from services.lab.cast import HANDSETS
-from services.lab.closure import HOLDINGS, Forge, close, expand, forges, predicate, program
-from services.lab.matrix import Content, derive
-from services.lab.policy import load_policy
-from services.lab.rules import FORGING, RULES, Fact, is_variable, match, matches, substitute
-from services.lab.scene import relations, told
-from services.lab.vantages import VANTAGES, controls
-from services.wire.errors import Yours
+from tiers.lab.attacker import OPERATIONS
+from tiers.lab.cast import HANDSETS
+from tiers.lab.closure import HOLDINGS, Forge, close, expand, forges, predicate, program
+from tiers.lab.matrix import Content, derive
+from tiers.lab.policy import load_policy
+from tiers.lab.rules import FORGING, RULES, Fact, is_variable, match, matches, substitute
+from tiers.lab.scene import relations, told
+from tiers.lab.vantages import VANTAGES, controls
+from tiers.wire.errors import Yours
 
 POLICY = load_policy()
 STORY = told()

@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from services.lab import arrangement as arrangements
-from services.lab.compare import KEEPERS, Column, show
-from services.wire.custody import CUSTODIES
+from tiers.lab import arrangement as arrangements
+from tiers.lab.compare import KEEPERS, Column, show
+from tiers.wire.custody import CUSTODIES
 
 
 def _columns() -> list[Column]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from services.lab import holdings
-from services.lab.holdings import MEASURES_MEMORY, answers, files, folder, memory
-from services.lab.processes import Child
-from services.lab.scan import Scanner, Source
-from services.lab.secrets import spell
-from services.wire.errors import Ours
+from tiers.lab import holdings
+from tiers.lab.holdings import MEASURES_MEMORY, answers, files, folder, memory
+from tiers.lab.processes import Child
+from tiers.lab.scan import Scanner, Source
+from tiers.lab.secrets import spell
+from tiers.wire.errors import Ours
 
 LINUX = pytest.mark.skipif(not MEASURES_MEMORY, reason="memory is measured on Linux only")
 FACT = ("cek", "bbm")

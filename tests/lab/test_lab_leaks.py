@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from lab.measuring import measure_with
 
-from services.lab.cast import PARTIES
-from services.lab.holdings import MEASURES_MEMORY
-from services.lab.leaks import LEAKS, find_leak
-from services.lab.sabotage import ACTS
-from services.wire.errors import Yours
+from lab.measuring import measure_with
+from tiers.lab.cast import PARTIES
+from tiers.lab.holdings import MEASURES_MEMORY
+from tiers.lab.leaks import LEAKS, find_leak
+from tiers.lab.sabotage import ACTS
+from tiers.wire.errors import Yours
 
 WORLDS = (
     ("content-key-in-store", "headers-logged", "read-open-to-all"),

@@ -4,12 +4,12 @@ import re
 
 import msgspec
 import pytest
-from lab.measuring import Measured
 
-from services.lab.closure import Forge
-from services.lab.holdings import MEASURES_MEMORY
-from services.lab.matrix import Content, ControlRow, Matrix, agree
-from services.lab.vantages import VANTAGES
+from lab.measuring import Measured
+from tiers.lab.closure import Forge
+from tiers.lab.holdings import MEASURES_MEMORY
+from tiers.lab.matrix import Content, ControlRow, Matrix, agree
+from tiers.lab.vantages import VANTAGES
 
 pytestmark = [
     pytest.mark.e2e,

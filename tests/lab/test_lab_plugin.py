@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.lab.desk import Desk, Note
-from services.lab.holdings import MEASURES_MEMORY
-from services.lab.plugin import Assertion
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Yours
+from tiers.lab.desk import Desk, Note
+from tiers.lab.holdings import MEASURES_MEMORY
+from tiers.lab.plugin import Assertion
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import Yours
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def run(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a test file as somebody else would, who has the plugin and none of our settings."""
     (folder / "test_example.py").write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-p", "no:tiers"]
-    command += ["-p", "services.lab.plugin", "-o", "asyncio_mode=auto", "--rootdir", str(folder), str(folder)]
+    command += ["-p", "tiers.lab.plugin", "-o", "asyncio_mode=auto", "--rootdir", str(folder), str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 

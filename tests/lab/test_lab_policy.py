@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab.closure import Forge
-from services.lab.policy import load_policy, parse_policy
-from services.lab.scene import told
-from services.wire.errors import Yours
+from tiers.lab.closure import Forge
+from tiers.lab.policy import load_policy, parse_policy
+from tiers.lab.scene import told
+from tiers.wire.errors import Yours
 
 GOOD = """
 [messages]

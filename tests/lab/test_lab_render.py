@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from services.lab.attack import Attacked, Outcome
-from services.lab.closure import Forge
-from services.lab.matrix import Content, Matrix, assemble, derive
-from services.lab.policy import load_policy
-from services.lab.render import CSV_COLUMNS, FORMATS, KEY, show, word
-from services.lab.scene import told
-from services.lab.story import AFTER, BEFORE, INSIDE
+from tiers.lab.attack import Attacked, Outcome
+from tiers.lab.closure import Forge
+from tiers.lab.matrix import Content, Matrix, assemble, derive
+from tiers.lab.policy import load_policy
+from tiers.lab.render import CSV_COLUMNS, FORMATS, KEY, show, word
+from tiers.lab.scene import told
+from tiers.lab.story import AFTER, BEFORE, INSIDE
 
 POLICY = load_policy()
 NOTES = {**BEFORE, **INSIDE, **AFTER}

@@ -10,12 +10,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab.scan import Chunk, Evidence, Scanner, Source, merge, shut_things, split
-from services.lab.secrets import PIECE, Known, Needle, needles, spell, text_needles
-from services.wire.content import sign_content
-from services.wire.envelope import Recipient, RecipientHeader, format_jwe
-from services.wire.jose import SigningKey
-from services.wire.sealing import seal_content
+from tiers.lab.scan import Chunk, Evidence, Scanner, Source, merge, shut_things, split
+from tiers.lab.secrets import PIECE, Known, Needle, needles, spell, text_needles
+from tiers.wire.content import sign_content
+from tiers.wire.envelope import Recipient, RecipientHeader, format_jwe
+from tiers.wire.jose import SigningKey
+from tiers.wire.sealing import seal_content
 
 FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does

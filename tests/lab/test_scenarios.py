@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.lab import arrangement, compare
-from services.lab.compare import Measured
-from services.lab.desk import Note
-from services.lab.page.feed import Feed
-from services.lab.page.playing import play_on
-from services.lab.scenario import Act, Audience, Cells, Scenario, Stage, run
-from services.lab.scenarios import HISTORY, load, load_all
-from services.lab.vantages import BY_ID
-from services.wire.custody import CUSTODIES
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Missing, Ours, Yours
+from tiers.lab import arrangement, compare
+from tiers.lab.compare import Measured
+from tiers.lab.desk import Note
+from tiers.lab.page.feed import Feed
+from tiers.lab.page.playing import play_on
+from tiers.lab.scenario import Act, Audience, Cells, Scenario, Stage, run
+from tiers.lab.scenarios import HISTORY, load, load_all
+from tiers.lab.vantages import BY_ID
+from tiers.wire.custody import CUSTODIES
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import Missing, Ours, Yours
 
 pytestmark = pytest.mark.e2e
 REPLAY = Path(__file__).parent / "page" / "replay.mjs"

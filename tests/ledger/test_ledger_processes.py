@@ -13,12 +13,12 @@ import aiohttp
 import msgspec
 import pytest
 
-from services.lab.pki import Authority
-from services.ledger.app import WRITERS, ConsistencyProof, InclusionProof, Ledger
-from services.ledger.verify import verify_log
-from services.wire.chassis.client import Peer
-from services.wire.chassis.tls import Tls
-from services.wire.checkpoint import (
+from tiers.lab.pki import Authority
+from tiers.ledger.app import WRITERS, ConsistencyProof, InclusionProof, Ledger
+from tiers.ledger.verify import verify_log
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.checkpoint import (
     LogKey,
     PinnedLog,
     ProofOfLogging,
@@ -27,14 +27,14 @@ from services.wire.checkpoint import (
     verify_logged,
     verify_witnessed,
 )
-from services.wire.errors import Forbidden, Missing, Ours, Yours
-from services.wire.identity import Identity, Role, parse_identity
-from services.wire.leaf import Leaf, Seal, encode_leaf
-from services.wire.merkle import TreeHead, leaf_hash, verify_consistency, verify_inclusion
+from tiers.wire.errors import Forbidden, Missing, Ours, Yours
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash, verify_consistency, verify_inclusion
 
 ROOT = Path(__file__).parents[2]
 LEDGER, WITNESS = parse_identity("ledger/in"), parse_identity("witness/w1")
-PROGRAMS = {LEDGER: "services.ledger", WITNESS: "services.ledger.witness"}
+PROGRAMS = {LEDGER: "tiers.ledger", WITNESS: "tiers.ledger.witness"}
 SEAL = Seal(b"s" * 32, "0198a0f2-0000-7000-8000-000000000001", b"d" * 32)
 
 pytestmark = pytest.mark.e2e

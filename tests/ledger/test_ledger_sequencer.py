@@ -8,12 +8,12 @@ from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 
-from services.ledger import store as store_module
-from services.ledger.app import Ledger
-from services.ledger.tree import parse_tile_path
-from services.wire.checkpoint import verify_logged
-from services.wire.errors import Ours, Yours
-from services.wire.identity import parse_identity
+from tiers.ledger import store as store_module
+from tiers.ledger.app import Ledger
+from tiers.ledger.tree import parse_tile_path
+from tiers.wire.checkpoint import verify_logged
+from tiers.wire.errors import Ours, Yours
+from tiers.wire.identity import parse_identity
 
 
 def test_an_entry_is_answered_with_its_proof_in_a_witnessed_checkpoint(world, entry):

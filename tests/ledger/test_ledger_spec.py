@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_logged
-from services.wire.jose import SigningKey
-from services.wire.leaf import parse_leaf, unopened_seals, verify_opening
+from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_logged
+from tiers.wire.jose import SigningKey
+from tiers.wire.leaf import parse_leaf, unopened_seals, verify_opening
 
 SPEC = (Path(__file__).parents[2] / "docs" / "spec" / "ledger.md").read_text(encoding="utf-8")
 

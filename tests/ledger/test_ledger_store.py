@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.store import JOURNAL, Files, Store
-from services.ledger.tree import TileName
-from services.wire.checkpoint import LogSigner
-from services.wire.errors import Ours
-from services.wire.jose import SigningKey
-from services.wire.merkle import leaf_hash, verify_consistency, verify_inclusion
+from tiers.ledger.store import JOURNAL, Files, Store
+from tiers.ledger.tree import TileName
+from tiers.wire.checkpoint import LogSigner
+from tiers.wire.errors import Ours
+from tiers.wire.jose import SigningKey
+from tiers.wire.merkle import leaf_hash, verify_consistency, verify_inclusion
 
 ENTRIES = [b"entry %d" % number for number in range(600)]
 BATCHES = [ENTRIES[0:3], ENTRIES[3:255], ENTRIES[255:256], ENTRIES[256:258], ENTRIES[258:590], ENTRIES[590:600]]
@@ -235,7 +235,7 @@ def test_a_missing_full_tile_is_named(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from services.ledger.store import Files, Store
+from tiers.ledger.store import Files, Store
 store = Store(Files(Path(sys.argv[1])))
 for number in range(store.size, 10**6):
     store.append([b"entry %d" % number])

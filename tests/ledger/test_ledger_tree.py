@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from tlog_scales import tiles as oracle_tiles
 from tlog_scales.tlog import ConsistencyProof, InclusionProof
 
-from services.ledger import tree
-from services.ledger.tree import TILE_WIDTH, Edge, TileName
-from services.wire.errors import Missing, TiersError
-from services.wire.merkle import TreeHead, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from tiers.ledger import tree
+from tiers.ledger.tree import TILE_WIDTH, Edge, TileName
+from tiers.wire.errors import Missing, TiersError
+from tiers.wire.merkle import TreeHead, leaf_hash, node_hash, verify_consistency, verify_inclusion
 
 LEAVES = [leaf_hash(b"%d" % number) for number in range(70_000)]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ledger import tree, verify
-from services.ledger.verify import LogInvalid, Unopened, verify_log
-from services.wire.checkpoint import LogSigner, WitnessSigner
-from services.wire.jose import SigningKey
-from services.wire.leaf import Seal, encode_leaf
+from tiers.ledger import tree, verify
+from tiers.ledger.verify import LogInvalid, Unopened, verify_log
+from tiers.wire.checkpoint import LogSigner, WitnessSigner
+from tiers.wire.jose import SigningKey
+from tiers.wire.leaf import Seal, encode_leaf
 
 LATER = 1_764_000_060_000
 
@@ -197,7 +197,7 @@ def test_any_changed_byte_is_caught_or_harmless_and_nothing_else_escapes(world, 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "services.ledger.verify", *arguments],
+        [sys.executable, "-m", "tiers.ledger.verify", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger import cosigning, tree
-from services.ledger.cosigning import AddCheckpoint, OtherSize, SplitView, Unprovable, parse_request
-from services.ledger.tree import Edge
-from services.wire.checkpoint import LogSigner, PinnedLog, verify_witnessed
-from services.wire.errors import Forbidden, Missing, TiersError, TooLarge, Yours
-from services.wire.jose import SigningKey
-from services.wire.merkle import TreeHead, leaf_hash
+from tiers.ledger import cosigning, tree
+from tiers.ledger.cosigning import AddCheckpoint, OtherSize, SplitView, Unprovable, parse_request
+from tiers.ledger.tree import Edge
+from tiers.wire.checkpoint import LogSigner, PinnedLog, verify_witnessed
+from tiers.wire.errors import Forbidden, Missing, TiersError, TooLarge, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.merkle import TreeHead, leaf_hash
 
 
 def log_of(*entries: bytes):

@@ -5,17 +5,17 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from gateway.mailbox import Ack, Entry, Left
-from gateway.others import CHANNELS, TAGS, shard_of
-from gateway.shards import by_shard
-from services.store.client import connect
-from services.store.cluster import Cluster
-from services.store.slots import COUNT, Address, parse_moved, parse_slots, slot_of
-from services.store.url import is_cluster, node_url, one_node
-from services.wire.envelope import Channel
-from services.wire.errors import Ours, Yours
 from tests.gateway.relay_kit import ALICE, header
+
+from tiers.gateway.mailbox import Ack, Entry, Left
+from tiers.gateway.others import CHANNELS, TAGS, shard_of
+from tiers.gateway.shards import by_shard
+from tiers.store.client import connect
+from tiers.store.cluster import Cluster
+from tiers.store.slots import COUNT, Address, parse_moved, parse_slots, slot_of
+from tiers.store.url import is_cluster, node_url, one_node
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Ours, Yours
 
 HERE = Address("10.0.0.9", 6379)
 PINS = st.integers(0, 2**32 - 1).map("{:08x}".format)

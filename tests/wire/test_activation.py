@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wire import activation
-from services.wire.api.enterprise import Activate, Activated
-from services.wire.directory import BES_TYP, ENTRY_TYP, PARTNER_TYP, BesKey, Entry, Partner, sign_statement
-from services.wire.errors import TiersError, Unauthenticated, Yours
-from services.wire.jose import PublicJwk, SigningKey
-from services.wire.sealing import HpkeJwk, HpkePrivateKey
+from tiers.wire import activation
+from tiers.wire.api.enterprise import Activate, Activated
+from tiers.wire.directory import BES_TYP, ENTRY_TYP, PARTNER_TYP, BesKey, Entry, Partner, sign_statement
+from tiers.wire.errors import TiersError, Unauthenticated, Yours
+from tiers.wire.jose import PublicJwk, SigningKey
+from tiers.wire.sealing import HpkeJwk, HpkePrivateKey
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec"
 ORG, PIN, NOW = "S50000001", "a11ce001", 1_764_000_000_000
@@ -69,7 +69,7 @@ def test_the_mac_is_the_one_that_the_page_spells_out():
     import hashlib
     import hmac
 
-    from services.wire.encoding import b64u
+    from tiers.wire.encoding import b64u
 
     parts = ["tiers/v1 activate", PIN, "OKP", "Ed25519", SIGN.x, "AKP", "HPKE-9-KE", HPKE.pub]
     message = b"".join(len(part).to_bytes(4, "big") + part.encode() for part in parts)

@@ -3,16 +3,16 @@
 import msgspec
 import pytest
 
-from services.wire.chassis.client import _refusal
-from services.wire.chassis.ledger import LedgerClient
-from services.wire.chassis.web import Problem
-from services.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
-from services.wire.encoding import b64u
-from services.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
-from services.wire.jose import SigningKey
-from services.wire.leaf import Leaf, encode_leaf
-from services.wire.merkle import TreeHead, leaf_hash
-from services.wire.trust import Trust
+from tiers.wire.chassis.client import _refusal
+from tiers.wire.chassis.ledger import LedgerClient
+from tiers.wire.chassis.web import Problem
+from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.leaf import Leaf, encode_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash
+from tiers.wire.trust import Trust
 
 NOW = 1_764_000_000_000
 LOG = LogSigner("tiers.example/ledger/in", SigningKey(b"L" * 32))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tlog_scales import signing as oracle_signing
 from tlog_scales import tlog as oracle
 
-from services.wire import checkpoint
-from services.wire.checkpoint import (
+from tiers.wire import checkpoint
+from tiers.wire.checkpoint import (
     Checkpoint,
     LoggedLeaf,
     LogKey,
@@ -26,10 +26,10 @@ from services.wire.checkpoint import (
     verify_signed,
     verify_witnessed,
 )
-from services.wire.errors import TiersError, TooLarge, Yours
-from services.wire.jose import SigningKey
-from services.wire.leaf import Leaf, Seal, encode_leaf
-from services.wire.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.merkle import TreeHead, leaf_hash, node_hash
 
 LOG = LogSigner("tiers.example/ledger/in", SigningKey(b"L" * 32))
 W1 = WitnessSigner("tiers.example/witness/w1", SigningKey(b"W" * 32))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.device.keyring import (
+from tiers.device.keyring import (
     ConsumerKeys,
     Contact,
     Draft,
@@ -19,11 +19,11 @@ from services.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from services.wire.custody import CARRIER, CUSTODIES, CUSTOMER, DEVICE, GLOBAL, INDIA, SPLIT, GlobalKey, arrange
-from services.wire.custody.global_ import global_wrap
-from services.wire.custody.split import escrow_key
-from services.wire.directory import BesKey, Entry
-from services.wire.envelope import (
+from tiers.wire.custody import CARRIER, CUSTODIES, CUSTOMER, DEVICE, GLOBAL, INDIA, SPLIT, GlobalKey, arrange
+from tiers.wire.custody.global_ import global_wrap
+from tiers.wire.custody.split import escrow_key
+from tiers.wire.directory import BesKey, Entry
+from tiers.wire.envelope import (
     BesKid,
     CarrierKid,
     Channel,
@@ -40,10 +40,10 @@ from services.wire.envelope import (
     parse_envelope,
     parse_kid,
 )
-from services.wire.errors import TiersError, Yours
-from services.wire.jose import SigningKey
-from services.wire.keytree import EPOCHS, Master, epoch_of, leaf, subscriber_root, window, wrap_key
-from services.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+from tiers.wire.errors import TiersError, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import EPOCHS, Master, epoch_of, leaf, subscriber_root, window, wrap_key
+from tiers.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
 
 NOW = 1_795_500_000_000
 CARRIERS, COURTS = Master(b"C" * 32), Master(b"J" * 32)
@@ -115,7 +115,7 @@ def test_an_escrow_takes_both_halves() -> None:
 
 
 def unsigned(token: bytes) -> bytes:
-    from services.wire.encoding import unb64u
+    from tiers.wire.encoding import unb64u
 
     return unb64u(token.decode().split(".")[1], "test.token")
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wire.api.enterprise import Lookup
-from services.wire.directory import (
+from tiers.wire.api.enterprise import Lookup
+from tiers.wire.directory import (
     BES_TYP,
     ENTRY_TYP,
     PARTNER_TYP,
@@ -18,9 +18,9 @@ from services.wire.directory import (
     verify_lookup,
     verify_partner,
 )
-from services.wire.errors import TiersError, Yours
-from services.wire.jose import SigningKey
-from services.wire.sealing import HpkePrivateKey
+from tiers.wire.errors import TiersError, Yours
+from tiers.wire.jose import SigningKey
+from tiers.wire.sealing import HpkePrivateKey
 
 ACME, GLOBEX, PIN, NOW = "S50000001", "S50000002", "a11ce001", 1_764_000_000_000
 ROOT, THEIRS = SigningKey(b"R" * 32), SigningKey(b"G" * 32)

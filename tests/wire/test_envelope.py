@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wire import envelope as module
-from services.wire.encoding import b64u
-from services.wire.envelope import (
+from tiers.wire import envelope as module
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import (
     MAX_ENVELOPE,
     BesKid,
     CarrierKid,
@@ -31,8 +31,8 @@ from services.wire.envelope import (
     parse_kid,
     parse_protected,
 )
-from services.wire.errors import TiersError, TooLarge
-from services.wire.spelling import is_spelled
+from tiers.wire.errors import TiersError, TooLarge
+from tiers.wire.spelling import is_spelled
 
 MID = "019b76da-a800-7000-8000-000000000001"
 TS = 1_767_225_600_000

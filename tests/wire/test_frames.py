@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wire.api.carrier import Admitted, Refusal, parse_admitted
-from services.wire.envelope import Recipient, RecipientHeader
-from services.wire.errors import TiersError
-from services.wire.frames import (
+from tiers.wire.api.carrier import Admitted, Refusal, parse_admitted
+from tiers.wire.envelope import Recipient, RecipientHeader
+from tiers.wire.errors import TiersError
+from tiers.wire.frames import (
     Accepted,
     Ack,
     Bye,
@@ -26,8 +26,8 @@ from services.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from services.wire.identity import Identity, Role
-from services.wire.proof import claimed_pin
+from tiers.wire.identity import Identity, Role
+from tiers.wire.proof import claimed_pin
 
 RAW = msgspec.Raw(b'{"a":1}')
 DEVICE = [Hello("2100000b", "sig"), Send(RAW), Ack(("1-0", "1-1"))]

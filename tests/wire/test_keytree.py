@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wire.api.carrier import NodeJson
-from services.wire.encoding import b64u
-from services.wire.envelope import parse_envelope
-from services.wire.errors import TiersError, Yours
-from services.wire.keytree import (
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import parse_envelope
+from tiers.wire.errors import TiersError, Yours
+from tiers.wire.keytree import (
     DEPTH,
     EPOCH_MS,
     EPOCH_ZERO_MS,
@@ -31,7 +31,7 @@ from services.wire.keytree import (
     window,
     wrap_key,
 )
-from services.wire.sealing import open_content, unwrap_from_carrier
+from tiers.wire.sealing import open_content, unwrap_from_carrier
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec" / "keytree.md").read_text(encoding="utf-8")
 MASTER = Master(bytes(range(32)))

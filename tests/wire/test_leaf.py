@@ -7,9 +7,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wire.encoding import b64u
-from services.wire.errors import TiersError, TooLarge, Yours
-from services.wire.leaf import (
+from tiers.wire.encoding import b64u
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.leaf import (
     MAX_LEAF,
     MUST_GIVE_REASON,
     MUST_OPEN,

@@ -21,8 +21,8 @@ from joserfc.jwk import OctKey
 from jwcrypto import jwe as jwcrypto_jwe
 from jwcrypto import jwk as jwcrypto_jwk
 
-from services.wire.encoding import b64u, unb64u
-from services.wire.envelope import (
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.envelope import (
     MAX_PLAINTEXT,
     Channel,
     Jwe,
@@ -34,9 +34,9 @@ from services.wire.envelope import (
     format_protected,
     parse_envelope,
 )
-from services.wire.errors import TiersError, TooLarge, Yours
-from services.wire.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
-from services.wire.sealing import (
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
+from tiers.wire.sealing import (
     ContentKey,
     HpkeJwk,
     HpkePrivateJwk,

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from jwcrypto import jwk
 from jwcrypto import jws as other_jws
 
-from services.wire.encoding import b64u, unb64u
-from services.wire.errors import TiersError
-from services.wire.jose import GeneralJws, PublicJwk, Signature, SigningKey, VerifyKey
-from services.wire.keytree import EPOCH_MS
-from services.wire.warrant import (
+from tiers.wire.encoding import b64u, unb64u
+from tiers.wire.errors import TiersError
+from tiers.wire.jose import GeneralJws, PublicJwk, Signature, SigningKey, VerifyKey
+from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.warrant import (
     MAX_WARRANT,
     MAX_WINDOW_MS,
     Claims,

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from services.lab.bench.frames import KEY, Party, masked
-from services.wire.encoding import b64u
-from services.wire.frames import (
+from tiers.lab.bench.frames import KEY, Party, masked
+from tiers.wire.encoding import b64u
+from tiers.wire.frames import (
     Accepted,
     Ack,
     Bye,
@@ -26,7 +26,7 @@ from services.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from services.wire.identity import Identity, Role
+from tiers.wire.identity import Identity, Role
 
 _DELIVERED = re.compile(
     rb'"id":"([0-9]+-[0-9]+)","envelope":\{"protected":"[^"]{%d}([^"]{%d})' % (KEY.start, KEY.stop - KEY.start)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import msgspec
 import uuid_utils
 
-from services.device.keyring import ConsumerKeys, Draft, Keyring, seal_consumer
-from services.wire.content import sign_content
-from services.wire.envelope import (
+from tiers.device.keyring import ConsumerKeys, Draft, Keyring, seal_consumer
+from tiers.wire.content import sign_content
+from tiers.wire.envelope import (
     CTY,
     MAX_CIPHERTEXT,
     TYP,
@@ -31,9 +31,9 @@ from services.wire.envelope import (
     format_kid,
     format_protected,
 )
-from services.wire.jose import SigningKey
-from services.wire.keytree import DEPTH, Node, Position, descend, epoch_of
-from services.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import DEPTH, Node, Position, descend, epoch_of
+from tiers.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
 
 CONTENT = b"Two hundred and fifty-six bytes of something that one person would tell another. " * 4
 SIZE = 256

@@ -21,16 +21,16 @@ import msgspec
 from redis.asyncio import Redis
 from rich.progress import Progress
 
-from services.lab.bench.load import Latency, Member, Result, Spec
-from services.lab.bench.stage import Stage, staged
-from services.lab.cast import ACME, party
-from services.lab.processes import stop
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel
-from services.wire.errors import Ours
-from services.wire.identity import Role
-from services.wire.jose import SigningKey
-from services.wire.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
+from tiers.lab.bench.load import Latency, Member, Result, Spec
+from tiers.lab.bench.stage import Stage, staged
+from tiers.lab.cast import ACME, party
+from tiers.lab.processes import stop
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
 
 SESSIONS, IN_FLIGHT, MESSAGES = 100, 8, 10_000
 SUBSCRIBERS = (100, 10_000, 1_000_000)
@@ -196,7 +196,7 @@ async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Calla
 async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> AsyncIterator[asyncio.StreamReader]:
     """Keep sessions that only receive, while something else runs."""
     spec = msgspec.structs.replace(stage.spec(members, Channel.ENTERPRISE, bare=False), each=each)
-    async with stage.running("services.lab.bench.idle", spec) as said:
+    async with stage.running("tiers.lab.bench.idle", spec) as said:
         await said.readline()  # all are connected
         yield said
     await _gone(stage)

@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from services.lab.bench.load import usage
-from services.lab.bench.run import IN_FLIGHT, SESSIONS
-from services.lab.bench.stage import staged
-from services.wire.envelope import Channel
-from services.wire.errors import Ours
+from tiers.lab.bench.load import usage
+from tiers.lab.bench.run import IN_FLIGHT, SESSIONS
+from tiers.lab.bench.stage import staged
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Ours
 
 SECONDS = 600
 MESSAGES = 40_000

@@ -1,4 +1,4 @@
-"""Sessions that only receive: `python -m services.lab.bench.idle SPEC`. It acknowledges, and says what it saw.
+"""Sessions that only receive: `python -m tiers.lab.bench.idle SPEC`. It acknowledges, and says what it saw.
 
     open    all are connected: `{"sessions": …}`
     drained `each` messages have come to every session: `{"messages": …, "seconds": …}`
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import msgspec
 
-from services.lab.bench.client import Client
-from services.lab.bench.frames import Party
-from services.lab.bench.load import Spec
-from services.wire.chassis.tls import device_context
-from services.wire.encoding import unb64u
-from services.wire.jose import SigningKey
+from tiers.lab.bench.client import Client
+from tiers.lab.bench.frames import Party
+from tiers.lab.bench.load import Spec
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.encoding import unb64u
+from tiers.wire.jose import SigningKey
 
 _AT_ONCE = 50
 

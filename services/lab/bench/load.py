@@ -1,4 +1,4 @@
-"""The load generator: `python -m services.lab.bench.load SPEC`. One process, many sessions, one JSON result.
+"""The load generator: `python -m tiers.lab.bench.load SPEC`. One process, many sessions, one JSON result.
 
     closed  every session keeps `in_flight` messages on the way; the next one goes out when one has been *delivered*
     open    messages are due at a fixed rate, whatever the relay does; latency counts from when a message was due.
@@ -21,14 +21,14 @@ from pathlib import Path
 
 import msgspec
 
-from services.lab.bench import frames
-from services.lab.bench.client import Client, Connection
-from services.lab.bench.frames import Party, Ready, in_session
-from services.wire.api.carrier import NodeJson
-from services.wire.chassis.tls import device_context
-from services.wire.encoding import unb64u
-from services.wire.envelope import Channel
-from services.wire.jose import SigningKey
+from tiers.lab.bench import frames
+from tiers.lab.bench.client import Client, Connection
+from tiers.lab.bench.frames import Party, Ready, in_session
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Channel
+from tiers.wire.jose import SigningKey
 
 _TICK = 0.002
 _QUIET = 1.0

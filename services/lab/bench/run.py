@@ -18,10 +18,10 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from services.lab.bench.load import Member, Result, Spec
-from services.lab.bench.stage import Stage, staged
-from services.wire.envelope import Channel
-from services.wire.errors import Ours
+from tiers.lab.bench.load import Member, Result, Spec
+from tiers.lab.bench.stage import Stage, staged
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Ours
 
 SESSIONS, IN_FLIGHT = 100, 8
 OPEN_SECONDS = 4.0

@@ -13,24 +13,24 @@ import aiohttp
 import msgspec
 import uuid_utils
 
-from services.lab import store as store_module
-from services.lab.bench.load import Member, Result, Spec
-from services.lab.cast import APPLICANT, JUDGE, OPERATOR, party
-from services.lab.processes import Child, base_environ, children_of, free_ports, start_party, stop
-from services.lab.world import As, World, booted
-from services.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
-from services.wire.api.court import Apply, Decide, Entry
-from services.wire.api.gateway import Done, RegisterDevice
-from services.wire.chassis.client import Peer
-from services.wire.chassis.tls import device_context
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel, Service
-from services.wire.errors import Ours
-from services.wire.identity import Role
-from services.wire.jose import SigningKey
-from services.wire.keytree import EPOCH_MS, epoch_of, epoch_start
-from services.wire.proof import Request, sign_request
-from services.wire.warrant import Claims, Delivery, Window, apply_for
+from tiers.lab import store as store_module
+from tiers.lab.bench.load import Member, Result, Spec
+from tiers.lab.cast import APPLICANT, JUDGE, OPERATOR, party
+from tiers.lab.processes import Child, base_environ, children_of, free_ports, start_party, stop
+from tiers.lab.world import As, World, booted
+from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
+from tiers.wire.api.court import Apply, Decide, Entry
+from tiers.wire.api.gateway import Done, RegisterDevice
+from tiers.wire.chassis.client import Peer
+from tiers.wire.chassis.tls import device_context
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
+from tiers.wire.jose import SigningKey
+from tiers.wire.keytree import EPOCH_MS, epoch_of, epoch_start
+from tiers.wire.proof import Request, sign_request
+from tiers.wire.warrant import Claims, Delivery, Window, apply_for
 
 AT_ONCE = 16
 
@@ -92,7 +92,7 @@ class Stage:
 
     async def load(self, spec: Spec) -> Result:
         """Run one load process to its end; raises `Ours` if it fails."""
-        return await load(self.world.root, "services.lab.bench.load", spec)
+        return await load(self.world.root, "tiers.lab.bench.load", spec)
 
     def running(self, module: str, spec: Spec) -> AbstractAsyncContextManager[asyncio.StreamReader]:
         """Run a process of the bench; gives what it says, and stops it at the end."""
@@ -140,7 +140,7 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(spec))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.lab.launcher", str(folder / "clock"), module, str(path)),
+        *(sys.executable, "-m", "tiers.lab.launcher", str(folder / "clock"), module, str(path)),
         stdout=asyncio.subprocess.PIPE,
         env=base_environ(),
     )
@@ -209,7 +209,7 @@ async def yardstick(folder: Path, tls: Path) -> Yardstick:
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)
     socket = str(folder / "store" / "store.sock")
-    command = [sys.executable, "-m", "services.lab.bench.bare", str(port), socket, str(tls)]
+    command = [sys.executable, "-m", "tiers.lab.bench.bare", str(port), socket, str(tls)]
     environ = base_environ() | {"BARE_STORE_PASSWORD": password}
     child = await start_party("bare", command, environ, folder / "relay.jsonl")
     return Yardstick(child, own, port)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from services.lab.cast import ADMINISTRATORS, OPERATOR, handset
-from services.lab.desk import Note
-from services.lab.page.bodies import (
+from tiers.lab.cast import ADMINISTRATORS, OPERATOR, handset
+from tiers.lab.desk import Note
+from tiers.lab.page.bodies import (
     MAX_MINUTES,
     ApplyFor,
     OrderFrom,
@@ -22,15 +22,15 @@ from services.lab.page.bodies import (
     Turn,
     Warrant,
 )
-from services.lab.page.door import Door
-from services.lab.page.watched import WatchedDesk
-from services.lab.story import play
-from services.wire.api.enterprise import Order
-from services.wire.chassis.web import body
-from services.wire.errors import Conflict, Missing, TiersError, Yours
+from tiers.lab.page.door import Door
+from tiers.lab.page.watched import WatchedDesk
+from tiers.lab.story import play
+from tiers.wire.api.enterprise import Order
+from tiers.wire.chassis.web import body
+from tiers.wire.errors import Conflict, Missing, TiersError, Yours
 
 if TYPE_CHECKING:
-    from services.lab.scenario import Scenario
+    from tiers.lab.scenario import Scenario
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ class Acts:
         async with self._alone:
             if self.desk.story is None:
                 raise Missing("lab.story", "Play the story first: its messages are what the attack is after.")
-            from services.lab.matrix import measure  # noqa: PLC0415 - a classroom starts without the attack
+            from tiers.lab.matrix import measure  # noqa: PLC0415 - a classroom starts without the attack
 
             matrix = await measure(self.desk, self.desk.story)
             self.desk.measured(matrix, self.desk.story)
@@ -141,7 +141,7 @@ class Acts:
 
     async def scenarios(self, _request: web.Request) -> Any:
         """List the scenarios, history first."""
-        from services.lab.scenarios import HISTORY, load_all  # noqa: PLC0415 - a classroom starts without the attack
+        from tiers.lab.scenarios import HISTORY, load_all  # noqa: PLC0415 - a classroom starts without the attack
 
         return [
             {"name": one.name, "title": one.title, "history": one.name in HISTORY, "acts": len(one.acts)}
@@ -150,7 +150,7 @@ class Acts:
 
     async def scenario(self, request: web.Request) -> Any:
         """Play a scenario in worlds of its own, on this page; it goes on if whoever asked goes away."""
-        from services.lab.scenarios import load  # noqa: PLC0415 - as above
+        from tiers.lab.scenarios import load  # noqa: PLC0415 - as above
 
         told = load((await body(request, Play)).name)
         if self._acting or self._alone.locked() or (self._playing and not self._playing.done()):
@@ -162,7 +162,7 @@ class Acts:
         return {}
 
     async def _play(self, told: "Scenario") -> None:
-        from services.lab.page.playing import play_on  # noqa: PLC0415 - as above
+        from tiers.lab.page.playing import play_on  # noqa: PLC0415 - as above
 
         async with self._alone:
             self.desk.leave()

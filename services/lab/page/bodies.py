@@ -5,9 +5,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.api.enterprise import Reason
-from services.wire.envelope import Channel, Service
-from services.wire.warrant import Window
+from tiers.wire.api.enterprise import Reason
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.warrant import Window
 
 MAX_MINUTES = 24 * 60
 

@@ -6,10 +6,10 @@ list never leaves the lab (docs/page.md).
 
 import msgspec
 
-from services.lab.arrangement import Arrangement
-from services.lab.cast import ACME, GLOBEX, HANDSETS
-from services.wire.api.auditor import Inspection
-from services.wire.warrant import Claims
+from tiers.lab.arrangement import Arrangement
+from tiers.lab.cast import ACME, GLOBEX, HANDSETS
+from tiers.wire.api.auditor import Inspection
+from tiers.wire.warrant import Claims
 
 
 class Handset(msgspec.Struct, frozen=True):

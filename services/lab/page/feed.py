@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from services.lab.page.events import Event
+from tiers.lab.page.events import Event
 
 
 class Feed:

@@ -1,15 +1,15 @@
 """The keys on the way to each message, by value, so that a derivation can be read with its bytes. Lab only.
 
-Each key stands under the words with which a derivation names it (services.lab.attacker).
+Each key stands under the words with which a derivation names it (tiers.lab.attacker).
 """
 
 from collections.abc import Iterator, Mapping
 
-from services.lab.catalogue import catalogue
-from services.lab.desk import Desk, Sent
-from services.lab.rules import Fact
-from services.lab.secrets import Known
-from services.wire.envelope import message_epoch
+from tiers.lab.catalogue import catalogue
+from tiers.lab.desk import Desk, Sent
+from tiers.lab.rules import Fact
+from tiers.lab.secrets import Known
+from tiers.wire.envelope import message_epoch
 
 Named = tuple[str, str]
 

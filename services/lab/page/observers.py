@@ -6,16 +6,16 @@ Both are real requests to the running parties. Nothing here looks into a party.
 import asyncio
 from collections.abc import Sequence
 
-from services.lab.page.events import Copied, Logged
-from services.lab.page.feed import Feed
-from services.wire.api.carrier import Product
-from services.wire.chassis.client import Peer
-from services.wire.checkpoint import parse_note
-from services.wire.encoding import unb64u
-from services.wire.envelope import parse_envelope
-from services.wire.errors import Missing, TiersError
-from services.wire.product import read_x2
-from services.wire.x2x3 import X2, X3, decode
+from tiers.lab.page.events import Copied, Logged
+from tiers.lab.page.feed import Feed
+from tiers.wire.api.carrier import Product
+from tiers.wire.chassis.client import Peer
+from tiers.wire.checkpoint import parse_note
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import parse_envelope
+from tiers.wire.errors import Missing, TiersError
+from tiers.wire.product import read_x2
+from tiers.wire.x2x3 import X2, X3, decode
 
 LOOK_SECONDS = 0.5
 _BUNDLE = 256  # entries to a bundle (C2SP tlog-tiles)

@@ -1,4 +1,4 @@
-"""A scenario before the page: the audience of `services.lab.scenario` that writes everything down on the page's log.
+"""A scenario before the page: the audience of `tiers.lab.scenario` that writes everything down on the page's log.
 
 Its worlds are its own. The classroom waits meanwhile, and is left as it was.
 """
@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from typing import TypeVar
 
-from services.lab.desk import Desk
-from services.lab.page import events
-from services.lab.page.feed import Feed
-from services.lab.page.watched import WatchedDesk, watched
-from services.lab.scenario import Audience, Part, Result, Scenario, Stage, Tell, run
-from services.wire.errors import Conflict, TiersError
+from tiers.lab.desk import Desk
+from tiers.lab.page import events
+from tiers.lab.page.feed import Feed
+from tiers.lab.page.watched import WatchedDesk, watched
+from tiers.lab.scenario import Audience, Part, Result, Scenario, Stage, Tell, run
+from tiers.wire.errors import Conflict, TiersError
 
 T = TypeVar("T")
 

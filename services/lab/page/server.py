@@ -2,7 +2,7 @@
 
     GET  /enter?token=…   an invitation, once             GET /            the page
     GET  /static/…        its files, from the package     GET /feed        the event log (SSE)
-    POST /api/<act>       services.lab.page.acts          GET /healthz     is it there
+    POST /api/<act>       tiers.lab.page.acts          GET /healthz     is it there
 
 No party has anything of this.
 """
@@ -18,13 +18,13 @@ import msgspec
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from services.lab.page.acts import NAMES, Acts
-from services.lab.page.door import HEADERS, Door
-from services.lab.page.feed import Feed
-from services.lab.page.watched import WatchedDesk
-from services.lab.processes import free_ports
-from services.wire.chassis.web import json_response, problem
-from services.wire.errors import Missing, TiersError
+from tiers.lab.page.acts import NAMES, Acts
+from tiers.lab.page.door import HEADERS, Door
+from tiers.lab.page.feed import Feed
+from tiers.lab.page.watched import WatchedDesk
+from tiers.lab.processes import free_ports
+from tiers.wire.chassis.web import json_response, problem
+from tiers.wire.errors import Missing, TiersError
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _BATCH = 500  # entries to one SSE message: few enough to draw while the rest is on its way

@@ -7,27 +7,27 @@ from typing import TypeVar
 
 import msgspec
 
-from services.device.client import Device
-from services.device.mail import read_mail
-from services.device.store import Message
-from services.lab.cast import APPLICANT, OPERATOR, handset, party
-from services.lab.clock import Clock
-from services.lab.desk import Desk, Note, Sent
-from services.lab.page import events
-from services.lab.page.feed import Feed
-from services.lab.page.observers import LedgerWatch, ProductWatch
-from services.lab.story import Story
-from services.wire.api.auditor import Inspection
-from services.wire.api.carrier import Served
-from services.wire.api.court import Entry
-from services.wire.api.enterprise import Opened, Order, OrderAnswer, Rotated
-from services.wire.encoding import parse_json, unb64u
-from services.wire.envelope import Service, format_envelope, parse_envelope
-from services.wire.errors import TiersError
-from services.wire.frames import Delivery
-from services.wire.jose import GeneralJws
-from services.wire.keytree import EPOCH_MS
-from services.wire.warrant import Claims
+from tiers.device.client import Device
+from tiers.device.mail import read_mail
+from tiers.device.store import Message
+from tiers.lab.cast import APPLICANT, OPERATOR, handset, party
+from tiers.lab.clock import Clock
+from tiers.lab.desk import Desk, Note, Sent
+from tiers.lab.page import events
+from tiers.lab.page.feed import Feed
+from tiers.lab.page.observers import LedgerWatch, ProductWatch
+from tiers.lab.story import Story
+from tiers.wire.api.auditor import Inspection
+from tiers.wire.api.carrier import Served
+from tiers.wire.api.court import Entry
+from tiers.wire.api.enterprise import Opened, Order, OrderAnswer, Rotated
+from tiers.wire.encoding import parse_json, unb64u
+from tiers.wire.envelope import Service, format_envelope, parse_envelope
+from tiers.wire.errors import TiersError
+from tiers.wire.frames import Delivery
+from tiers.wire.jose import GeneralJws
+from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.warrant import Claims
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class WatchedDesk(Desk):
 
     def measured(self, matrix: msgspec.Struct, story: Story) -> None:
         """Write down a measured matrix (docs/spec/matrix.md) with the keys that its derivations name."""
-        from services.lab.page.keybook import keys_of  # noqa: PLC0415 - a classroom starts without the attack
+        from tiers.lab.page.keybook import keys_of  # noqa: PLC0415 - a classroom starts without the attack
 
         mids = {key: sent.mid for key, sent in story.messages.items()}
         self.feed.append(events.Measured(matrix, mids, keys_of(self, story.messages)))

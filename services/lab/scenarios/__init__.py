@@ -4,8 +4,8 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from services.lab.scenario import Scenario
-from services.wire.errors import Missing
+from tiers.lab.scenario import Scenario
+from tiers.wire.errors import Missing
 
 HISTORY = (
     "india-2013",

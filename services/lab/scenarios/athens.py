@@ -4,12 +4,12 @@ import uuid
 
 import msgspec
 
-from services.lab.cast import APPLICANT, party
-from services.lab.desk import Note
-from services.lab.rogues import COPIES
-from services.lab.scenario import BOTH, Act, Cells, Scenario, Stage
-from services.wire.api.court import Entry
-from services.wire.envelope import Channel, Service
+from tiers.lab.cast import APPLICANT, party
+from tiers.lab.desk import Note
+from tiers.lab.rogues import COPIES
+from tiers.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.wire.api.court import Entry
+from tiers.wire.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 BBM = Note("alice", "bob", C, Service.BBM, "The minister flies at seven")

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.envelope import Channel, Service
-from services.wire.keytree import EPOCH_MS
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.keytree import EPOCH_MS
 
 C = Channel.CONSUMER
 NOTE = Note("alice", "bob", C, Service.BBM, "This was written yesterday, as far as you know")

@@ -4,13 +4,13 @@ import time
 
 import uuid_utils
 
-from services.device.keyring import Draft, seal_consumer
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.custody import GLOBAL
-from services.wire.custody.global_ import global_wrap
-from services.wire.envelope import Channel, Service
-from services.wire.sealing import open_content, unwrap_from_carrier
+from tiers.device.keyring import Draft, seal_consumer
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.custody import GLOBAL
+from tiers.wire.custody.global_ import global_wrap
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.sealing import open_content, unwrap_from_carrier
 
 C = Channel.CONSUMER
 SAMPLE = 2_000

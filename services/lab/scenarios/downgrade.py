@@ -1,9 +1,9 @@
 """Downgrade: enterprise is made not to work, in the hope that people use the readable channel instead."""
 
-from services.lab.desk import Note
-from services.lab.regulator import Regulator
-from services.lab.scenario import BOTH, Act, Cells, Scenario, Stage
-from services.wire.envelope import Channel, Service
+from tiers.lab.desk import Note
+from tiers.lab.regulator import Regulator
+from tiers.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.wire.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

@@ -1,10 +1,10 @@
 """The employer reads: the customer's key server is a recipient of every enterprise message."""
 
-from services.lab.cast import ACME, ADMINISTRATORS
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.api.enterprise import Rotate, Rotated
-from services.wire.envelope import Channel, Service
+from tiers.lab.cast import ACME, ADMINISTRATORS
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.api.enterprise import Rotate, Rotated
+from tiers.wire.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

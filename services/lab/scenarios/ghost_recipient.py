@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import msgspec
 
-from services.device.store import Message
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
-from services.wire.envelope import Channel, Protected, Recipient, Service
-from services.wire.jose import HpkeJwk
-from services.wire.secret import Secret
+from tiers.device.store import Message
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
+from tiers.wire.envelope import Channel, Protected, Recipient, Service
+from tiers.wire.jose import HpkeJwk
+from tiers.wire.secret import Secret
 
 E = Channel.ENTERPRISE
 NOTE = Note("priya", "quentin", E, Service.BBM, "Only the two of us know this number: 2580")

@@ -1,7 +1,7 @@
 """India, 2013: consumer traffic to be inspected under a warrant, enterprise content not. The default story."""
 
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.lab.story import play
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.story import play
 
 OUTSIDE = ("bbm-before", "bbm-after")
 ENTERPRISE = ("bes-bbm", "bes-mail", "bes-cross")

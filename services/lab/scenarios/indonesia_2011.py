@@ -1,8 +1,8 @@
 """Indonesia, 2011: the terms were not published. The scenario shows the question, with two possible arrangements."""
 
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.envelope import Channel, Service
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.envelope import Channel, Service
 
 C = Channel.CONSUMER
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import msgspec
 
-from services.lab.cast import handset
-from services.lab.desk import Note
-from services.lab.rogues import COPIES, FALSE_KEY, TRUE_CARD
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.chassis.state import StateDir
-from services.wire.custody import Card
-from services.wire.encoding import unb64u
-from services.wire.envelope import Channel, Service
-from services.wire.sealing import HpkePrivateKey
+from tiers.lab.cast import handset
+from tiers.lab.desk import Note
+from tiers.lab.rogues import COPIES, FALSE_KEY, TRUE_CARD
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.chassis.state import StateDir
+from tiers.wire.custody import Card
+from tiers.wire.encoding import unb64u
+from tiers.wire.envelope import Channel, Service
+from tiers.wire.sealing import HpkePrivateKey
 
 C = Channel.CONSUMER
 NOTE = Note("alice", "bob", C, Service.BBM, "Come alone, the usual place at nine")

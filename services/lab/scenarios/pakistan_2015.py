@@ -1,10 +1,10 @@
 """Pakistan, 2015: an order to close the enterprise server's connections, a demand for all its traffic, a withdrawal."""
 
-from services.lab.desk import Note
-from services.lab.regulator import Regulator
-from services.lab.scenario import BOTH, Act, Cells, Scenario, Stage
-from services.wire.api.gateway import Answer, OrdersInForce
-from services.wire.envelope import Channel, Service
+from tiers.lab.desk import Note
+from tiers.lab.regulator import Regulator
+from tiers.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.wire.api.gateway import Answer, OrdersInForce
+from tiers.wire.envelope import Channel, Service
 
 E = Channel.ENTERPRISE
 BES = ((E,), BOTH)

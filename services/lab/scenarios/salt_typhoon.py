@@ -2,11 +2,11 @@
 
 import msgspec
 
-from services.lab.cast import OPERATOR, handset, party
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel, Service
+from tiers.lab.cast import OPERATOR, handset, party
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel, Service
 
 C = Channel.CONSUMER
 

@@ -1,8 +1,8 @@
 """Stolen master: somebody walks out with the carrier's master key."""
 
-from services.lab.desk import Note
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.envelope import Channel, Service
+from tiers.lab.desk import Note
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

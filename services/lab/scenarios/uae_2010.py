@@ -1,10 +1,10 @@
 """United Arab Emirates, 2010: a suspension announced, and called off before its date."""
 
-from services.lab.desk import Note
-from services.lab.regulator import ALL, Regulator
-from services.lab.scenario import Act, Cells, Scenario, Stage
-from services.wire.api.gateway import Answer, OrdersInForce
-from services.wire.envelope import Channel, Service
+from tiers.lab.desk import Note
+from tiers.lab.regulator import ALL, Regulator
+from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.api.gateway import Answer, OrdersInForce
+from tiers.wire.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

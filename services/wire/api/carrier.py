@@ -5,17 +5,17 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from services.wire.encoding import b64u, parse_json, unb64u
-from services.wire.envelope import Pin, Recipient, RecipientHeader, check_recipient
-from services.wire.errors import Yours
-from services.wire.jose import GeneralJws, PublicJwk
-from services.wire.keytree import Node, NodeKey, Position
+from tiers.wire.encoding import b64u, parse_json, unb64u
+from tiers.wire.envelope import Pin, Recipient, RecipientHeader, check_recipient
+from tiers.wire.errors import Yours
+from tiers.wire.jose import GeneralJws, PublicJwk
+from tiers.wire.keytree import Node, NodeKey, Position
 
 MAX_BATCH = 1024
 
 
 class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`POST /v1/subscribers`, signed by the device (services.wire.proof): the key that it will be known by."""
+    """`POST /v1/subscribers`, signed by the device (tiers.wire.proof): the key that it will be known by."""
 
     pin: Pin
     sign: PublicJwk

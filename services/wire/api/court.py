@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.jose import GeneralJws
-from services.wire.warrant import Status
+from tiers.wire.jose import GeneralJws
+from tiers.wire.warrant import Status
 
 
 class Apply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

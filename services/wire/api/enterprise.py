@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.envelope import Mid, Org, Pin
-from services.wire.jose import HpkeJwk, PublicJwk
-from services.wire.leaf import Jti
-from services.wire.warrant import Window
+from tiers.wire.envelope import Mid, Org, Pin
+from tiers.wire.jose import HpkeJwk, PublicJwk
+from tiers.wire.leaf import Jti
+from tiers.wire.warrant import Window
 
 
 class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""What the relay is asked, beside the session of `services.wire.frames`."""
+"""What the relay is asked, beside the session of `tiers.wire.frames`."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.envelope import Channel
-from services.wire.evidence import Evidence
-from services.wire.jose import GeneralJws, PublicJwk
-from services.wire.warrant import Uuid
+from tiers.wire.envelope import Channel
+from tiers.wire.evidence import Evidence
+from tiers.wire.jose import GeneralJws, PublicJwk
+from tiers.wire.warrant import Uuid
 
 
 class RegisterDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,9 +5,9 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from services.wire.chassis.web import Problem
-from services.wire.encoding import parse_json
-from services.wire.errors import (
+from tiers.wire.chassis.web import Problem
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import (
     Conflict,
     Forbidden,
     Missing,
@@ -19,7 +19,7 @@ from services.wire.errors import (
     Unauthenticated,
     Yours,
 )
-from services.wire.identity import Identity
+from tiers.wire.identity import Identity
 
 T = TypeVar("T")
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from services.wire.chassis.client import Peer
-from services.wire.checkpoint import LoggedLeaf, ProofOfLogging, verify_logged
-from services.wire.errors import Ours, Yours
-from services.wire.leaf import Leaf, encode_leaf
-from services.wire.trust import Trust
+from tiers.wire.chassis.client import Peer
+from tiers.wire.checkpoint import LoggedLeaf, ProofOfLogging, verify_logged
+from tiers.wire.errors import Ours, Yours
+from tiers.wire.leaf import Leaf, encode_leaf
+from tiers.wire.trust import Trust
 
 
 class LedgerClient:

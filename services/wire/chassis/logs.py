@@ -5,7 +5,7 @@ import sys
 import msgspec
 import structlog
 
-from services.wire.identity import Identity
+from tiers.wire.identity import Identity
 
 
 def configure(party: Identity) -> None:

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from services.wire.chassis.settings import load
-from services.wire.chassis.state import read_folder
-from services.wire.chassis.tls import Tls
-from services.wire.errors import TiersError
-from services.wire.trust import Trust, parse_trust
+from tiers.wire.chassis.settings import load
+from tiers.wire.chassis.state import read_folder
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.errors import TiersError
+from tiers.wire.trust import Trust, parse_trust
 
 S = TypeVar("S")
 

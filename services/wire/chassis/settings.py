@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.wire.errors import Yours
+from tiers.wire.errors import Yours
 
 T = TypeVar("T")
 _PREFIX = "TIERS_"

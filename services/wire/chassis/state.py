@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from services.wire.errors import Yours
-from services.wire.secret import KEY_BYTES, Secret
+from tiers.wire.errors import Yours
+from tiers.wire.secret import KEY_BYTES, Secret
 
 _DIR = 0o700
 _FILE = 0o600

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from services.wire.errors import Yours
+from tiers.wire.errors import Yours
 
 _log = structlog.get_logger()
 RELOAD_SECONDS = 1.0

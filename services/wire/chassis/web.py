@@ -20,11 +20,11 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from services.wire.chassis.memory import settle
-from services.wire.chassis.tls import Tls
-from services.wire.encoding import parse_json
-from services.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Yours
-from services.wire.identity import Identity, Role, identity_of
+from tiers.wire.chassis.memory import settle
+from tiers.wire.chassis.tls import Tls
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Yours
+from tiers.wire.identity import Identity, Role, identity_of
 
 _log = structlog.get_logger()
 MAX_BODY = 4 * 1024 * 1024

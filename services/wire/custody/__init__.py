@@ -12,14 +12,14 @@ An arrangement picks one for each channel (docs/custody.md). The relay imports n
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.wire.custody.carrier import CARRIER
-from services.wire.custody.customer import CUSTOMER
-from services.wire.custody.device import DEVICE
-from services.wire.custody.global_ import GLOBAL
-from services.wire.custody.holder import Card, Custody, GlobalKey, Holder, Reader
-from services.wire.custody.split import SPLIT
-from services.wire.envelope import Channel
-from services.wire.errors import Yours
+from tiers.wire.custody.carrier import CARRIER
+from tiers.wire.custody.customer import CUSTOMER
+from tiers.wire.custody.device import DEVICE
+from tiers.wire.custody.global_ import GLOBAL
+from tiers.wire.custody.holder import Card, Custody, GlobalKey, Holder, Reader
+from tiers.wire.custody.split import SPLIT
+from tiers.wire.envelope import Channel
+from tiers.wire.errors import Yours
 
 __all__ = [
     "CARRIER",

@@ -5,12 +5,12 @@ The handset names its own carrier key; the carrier adds the receiver's when it a
 
 from collections.abc import Sequence
 
-from services.wire.custody.holder import Custody, Holder, Reader, mine
-from services.wire.envelope import CarrierKid, Channel, Envelope, Protected, Recipient, format_kid, message_epoch
-from services.wire.errors import Yours
-from services.wire.keytree import leaf, wrap_key
-from services.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
-from services.wire.secret import Secret
+from tiers.wire.custody.holder import Custody, Holder, Reader, mine
+from tiers.wire.envelope import CarrierKid, Channel, Envelope, Protected, Recipient, format_kid, message_epoch
+from tiers.wire.errors import Yours
+from tiers.wire.keytree import leaf, wrap_key
+from tiers.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.secret import Secret
 
 
 def _seal(cek: Secret, header: Protected, protected: str, holder: Holder, _to: Sequence[Reader]) -> list[Recipient]:

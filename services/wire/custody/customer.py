@@ -3,9 +3,9 @@
 It seals as `device` does. The difference is who is named: the employer is.
 """
 
-from services.wire.custody.device import seal_to_readers, unseal_as_reader
-from services.wire.custody.holder import Custody
-from services.wire.envelope import Channel
+from tiers.wire.custody.device import seal_to_readers, unseal_as_reader
+from tiers.wire.custody.holder import Custody
+from tiers.wire.envelope import Channel
 
 CUSTOMER = Custody(
     name="customer",

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.wire.custody.holder import Custody, Holder, Reader, mine
-from services.wire.envelope import Channel, Envelope, Protected, Recipient
-from services.wire.sealing import ContentKey, HpkePublicKey, decrypt_with, encrypt_for
-from services.wire.secret import Secret
+from tiers.wire.custody.holder import Custody, Holder, Reader, mine
+from tiers.wire.envelope import Channel, Envelope, Protected, Recipient
+from tiers.wire.sealing import ContentKey, HpkePublicKey, decrypt_with, encrypt_for
+from tiers.wire.secret import Secret
 
 
 def seal_to_readers(

@@ -5,13 +5,13 @@ The key comes with the handset. It is nobody's and everybody's: there is no minu
 
 from collections.abc import Sequence
 
-from services.wire.custody.carrier import check_enrolled
-from services.wire.custody.holder import Custody, GlobalKey, Holder, Reader, mine
-from services.wire.envelope import Channel, Envelope, GlobalKid, Protected, Recipient, format_kid
-from services.wire.errors import Yours
-from services.wire.keytree import WrapKey
-from services.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
-from services.wire.secret import Secret
+from tiers.wire.custody.carrier import check_enrolled
+from tiers.wire.custody.holder import Custody, GlobalKey, Holder, Reader, mine
+from tiers.wire.envelope import Channel, Envelope, GlobalKid, Protected, Recipient, format_kid
+from tiers.wire.errors import Yours
+from tiers.wire.keytree import WrapKey
+from tiers.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.secret import Secret
 
 GENERATION = 1
 """There never was another."""

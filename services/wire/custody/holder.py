@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.wire.envelope import Channel, Envelope, HandsetKid, Kid, Pin, Protected, Recipient, find_recipient
-from services.wire.errors import Yours
-from services.wire.jose import HpkeJwk, PublicJwk
-from services.wire.keytree import Node
-from services.wire.sealing import ContentKey, HpkePrivateKey
-from services.wire.secret import Secret
+from tiers.wire.envelope import Channel, Envelope, HandsetKid, Kid, Pin, Protected, Recipient, find_recipient
+from tiers.wire.errors import Yours
+from tiers.wire.jose import HpkeJwk, PublicJwk
+from tiers.wire.keytree import Node
+from tiers.wire.sealing import ContentKey, HpkePrivateKey
+from tiers.wire.secret import Secret
 
 JURISDICTION = "in"
 """Whose carrier and court hold the two halves of an escrow."""

@@ -6,14 +6,14 @@ The escrow is the sender's: a warrant on somebody opens what he writes. Neither 
 import hmac
 from collections.abc import Sequence
 
-from services.wire.custody.carrier import check_enrolled
-from services.wire.custody.device import seal_to_readers, unseal_as_reader
-from services.wire.custody.holder import JURISDICTION, Custody, Holder, Reader
-from services.wire.envelope import Channel, EscrowKid, Protected, Recipient, format_kid, message_epoch
-from services.wire.errors import Yours
-from services.wire.keytree import WrapKey, leaf, wrap_key
-from services.wire.sealing import wrap_for_carrier
-from services.wire.secret import Secret
+from tiers.wire.custody.carrier import check_enrolled
+from tiers.wire.custody.device import seal_to_readers, unseal_as_reader
+from tiers.wire.custody.holder import JURISDICTION, Custody, Holder, Reader
+from tiers.wire.envelope import Channel, EscrowKid, Protected, Recipient, format_kid, message_epoch
+from tiers.wire.errors import Yours
+from tiers.wire.keytree import WrapKey, leaf, wrap_key
+from tiers.wire.sealing import wrap_for_carrier
+from tiers.wire.secret import Secret
 
 _LABEL = b"tiers/v1 escrow"
 

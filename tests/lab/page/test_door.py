@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab.page.door import HEADERS, POLICY, Door
-from services.wire.errors import Forbidden, TiersError, Unauthenticated
+from tiers.lab.page.door import HEADERS, POLICY, Door
+from tiers.wire.errors import Forbidden, TiersError, Unauthenticated
 
 HOST = "127.0.0.1:4711"
 OWN = {"Host": HOST, "Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}

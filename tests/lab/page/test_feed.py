@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.lab.page.events import Told, Turned
-from services.lab.page.feed import Feed
-from services.lab.page.observers import parse_bundle
+from tiers.lab.page.events import Told, Turned
+from tiers.lab.page.feed import Feed
+from tiers.lab.page.observers import parse_bundle
 
 
 def feed(count: int = 0) -> Feed:

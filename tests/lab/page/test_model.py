@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-STATIC = resources.files("services.lab.page") / "static"
+STATIC = resources.files("tiers.lab.page") / "static"
 MODULES = sorted(path for path in Path(str(STATIC)).rglob("*.js") if path.parent.name != "vendor")
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from services.lab.bench.client import Connection
-from services.lab.bench.frames import KEY, Ready
-from services.lab.processes import START_SECONDS, Child, base_environ, start, stop
-from services.wire.errors import Ours, Yours
+from tiers.lab.bench.client import Connection
+from tiers.lab.bench.frames import KEY, Ready
+from tiers.lab.processes import START_SECONDS, Child, base_environ, start, stop
+from tiers.wire.errors import Ours, Yours
 
 _HEAD = len(b'{"protected":"')
 KEY_IN_ENVELOPE = slice(_HEAD + KEY.start, _HEAD + KEY.stop)

@@ -7,8 +7,8 @@
 import struct
 from dataclasses import replace
 
-from services.lab.bench.frames import Ready
-from services.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, nth
+from tiers.lab.bench.frames import Ready
+from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, nth
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
 QOS1 = 0x02

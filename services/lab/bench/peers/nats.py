@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from services.lab.bench.client import SERVER
-from services.lab.bench.frames import Ready
-from services.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, output
+from tiers.lab.bench.client import SERVER
+from tiers.lab.bench.frames import Ready
+from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, output
 
 _CONFIG = """\
 listen: "127.0.0.1:{port}"

@@ -8,10 +8,10 @@ import asyncio
 import base64
 from dataclasses import replace
 
-from services.lab.bench.client import SERVER, Connection
-from services.lab.bench.frames import Ready
-from services.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Setup, nth
-from services.lab.bench.peers.stanzas import Element, Elements
+from tiers.lab.bench.client import SERVER, Connection
+from tiers.lab.bench.frames import Ready
+from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Setup, nth
+from tiers.lab.bench.peers.stanzas import Element, Elements
 
 HOST = SERVER.host
 _PASSWORD = "loopback"  # noqa: S105 - of accounts that last as long as a bench

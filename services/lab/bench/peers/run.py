@@ -14,18 +14,18 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from services.lab.bench.client import SERVER
-from services.lab.bench.load import Member, Result, Spec
-from services.lab.bench.peers.kit import Place
-from services.lab.bench.peers.load import PEERS, PeerSpec
-from services.lab.bench.run import IN_FLIGHT, SESSIONS
-from services.lab.bench.stage import Yardstick, load, yardstick
-from services.lab.pki import Authority
-from services.lab.processes import Child, free_ports, stop
-from services.wire.api.carrier import NodeJson
-from services.wire.encoding import b64u
-from services.wire.envelope import Channel
-from services.wire.keytree import Master, subscriber_root
+from tiers.lab.bench.client import SERVER
+from tiers.lab.bench.load import Member, Result, Spec
+from tiers.lab.bench.peers.kit import Place
+from tiers.lab.bench.peers.load import PEERS, PeerSpec
+from tiers.lab.bench.run import IN_FLIGHT, SESSIONS
+from tiers.lab.bench.stage import Yardstick, load, yardstick
+from tiers.lab.pki import Authority
+from tiers.lab.processes import Child, free_ports, stop
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.encoding import b64u
+from tiers.wire.envelope import Channel
+from tiers.wire.keytree import Master, subscriber_root
 
 CHANNELS = (Channel.ENTERPRISE, Channel.CONSUMER)
 _FIRST_PIN = 0x55000000
@@ -66,10 +66,10 @@ class Pair:
         each = messages // SESSIONS
         pids = {"relay": self.bare.child.pid, "store": self.bare.store.pid}
         spec = Spec(self.bare.port, ca, channel, self.members, each, IN_FLIGHT, 0, pids)
-        bare = await load(self.folder, "services.lab.bench.load", spec)
+        bare = await load(self.folder, "tiers.lab.bench.load", spec)
         each, pids = max(int(each * PEERS[self.name].share), 1), {"relay": self.peer.pid}
         asked = PeerSpec(self.port, ca, channel, self.members, each, IN_FLIGHT, 0, pids, peer=self.name)
-        return bare, await load(self.folder, "services.lab.bench.peers.load", asked)
+        return bare, await load(self.folder, "tiers.lab.bench.peers.load", asked)
 
 
 async def compare(progress: Progress, name: str, repeats: int, messages: int) -> Compared:
