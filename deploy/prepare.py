@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside the images, not a package
 """What the containers are given: certificates, store users, folders. It stands in for a real CA (deploy/README.md).
 
     python deploy/prepare.py             before the first start, and again before the certificates expire
@@ -14,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from tiers.lab.cast import APPLICANT, PARTIES, PEOPLE
-from tiers.lab.pki import Authority
-from tiers.lab.world import PUBLIC
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.jose import SigningKey
-from tiers.wire.store_acl import RULES, acl_file
+from tiers.chassis.state import StateDir
+from tiers.lab.world.cast import APPLICANT, PARTIES, PEOPLE
+from tiers.lab.world.pki import Authority
+from tiers.lab.world.world import PUBLIC
+from tiers.store.acl import RULES, acl_file
+from tiers.wire.keys.jose import SigningKey
 
 RUN = Path(__file__).parent / "run"
 

@@ -11,31 +11,31 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from tiers.gateway import x23
+from tiers.chassis import logs
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import serve
 from tiers.gateway.app import Desk
 from tiers.gateway.config import Settings
-from tiers.gateway.delivery import CarrierAdmission, Delivery
 from tiers.gateway.devices import Registry
-from tiers.gateway.intake import Intake
-from tiers.gateway.interception import Interception
-from tiers.gateway.lead import Lead
-from tiers.gateway.mailbox_redis import RedisMailboxes
+from tiers.gateway.interception import copy_sender as x23
+from tiers.gateway.interception.administration import Interception
+from tiers.gateway.mailbox.streams import RedisMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket
 from tiers.gateway.orders import Relay as Ordered
-from tiers.gateway.others import Others
-from tiers.gateway.session import Relay, Session
-from tiers.gateway.sessions import Sessions
+from tiers.gateway.path.delivery import CarrierAdmission, Delivery
+from tiers.gateway.path.intake import Intake
+from tiers.gateway.path.session import Relay, Session
+from tiers.gateway.path.sessions import Sessions
+from tiers.gateway.processes.bus import Others
+from tiers.gateway.processes.lease import Lead
+from tiers.gateway.processes.workers import UNDER_WAY_MS, spread
 from tiers.gateway.store import embedded
-from tiers.gateway.workers import UNDER_WAY_MS, spread
 from tiers.store.client import answering, connect, patiently
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import serve
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role, parse_identity
 

@@ -1,11 +1,11 @@
 """What the relay may be asked: its request table.
 
-    -> GET    /v1/session          a device      the conversation of gateway/session.py
+    -> GET    /v1/session          a device      the conversation of gateway/path/session.py
     -> POST   /v1/messages         a device      one envelope with a proof: the same as `send`, for curl
     -> PUT    /v1/devices/{pin}    carrier: it is my subscriber; customer: it is my employee's device
     -> DELETE /v1/devices/{pin}    customer: it is not any more
 
-Interception and regulators' orders add their own rows (gateway/interception.py, gateway/orders.py).
+Interception and regulators' orders add their own rows (gateway/interception/administration.py, gateway/orders.py).
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from tiers.gateway.delivery import Submission
-from tiers.gateway.session import Relay
-from tiers.gateway.sessions import Sessions
+from tiers.chassis.web import Route, application, body, problem, raw_body
+from tiers.gateway.path.delivery import Submission
+from tiers.gateway.path.session import Relay
+from tiers.gateway.path.sessions import Sessions
 from tiers.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
-from tiers.wire.chassis.web import Route, application, body, problem, raw_body
-from tiers.wire.envelope import Pin
 from tiers.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import VerifyKey
-from tiers.wire.proof import Request, claimed_pin, verify_request
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.message.envelope import Pin
+from tiers.wire.message.proof import Request, claimed_pin, verify_request
 
 _DEVICES = frozenset({Role.ANYONE})
 

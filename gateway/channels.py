@@ -15,8 +15,8 @@ import msgspec
 
 from tiers.gateway.devices import Device
 from tiers.wire.api.carrier import Ask
-from tiers.wire.envelope import GCMKW, HPKE, SIGNED_CTY, Channel, Envelope, Protected, message_epoch, parse_kid
 from tiers.wire.errors import Forbidden, Policy, Yours
+from tiers.wire.message.envelope import GCMKW, HPKE, SIGNED_CTY, Channel, Envelope, Protected, message_epoch, parse_kid
 
 MAX_SKEW_MS = 120_000
 CONSUMER_READERS = "carrier/{carrier}/{from}/{epoch}"

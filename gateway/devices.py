@@ -12,13 +12,13 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tiers.gateway.pipeline import unavailable
 from tiers.gateway.store import wanted
+from tiers.store.pipeline import unavailable
 from tiers.wire.encoding import parse_own
-from tiers.wire.envelope import Org, Pin
 from tiers.wire.errors import Conflict, Missing, Ours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import PublicJwk, VerifyKey
+from tiers.wire.keys.jose import PublicJwk, VerifyKey
+from tiers.wire.message.envelope import Org, Pin
 
 FRESH_MS = 5_000
 """How long another process's change may go unseen."""

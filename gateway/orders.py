@@ -20,20 +20,20 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.web import Route, body
 from tiers.gateway.channels import Arrangement
-from tiers.gateway.others import Others
-from tiers.gateway.pipeline import unavailable
+from tiers.gateway.processes.bus import Others
 from tiers.gateway.store import wanted
+from tiers.store.pipeline import unavailable
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
-from tiers.wire.chassis.web import Route, body
-from tiers.wire.checkpoint import LoggedLeaf
 from tiers.wire.encoding import b64u, parse_own
-from tiers.wire.envelope import Channel, Envelope, Protected, parse_envelope
 from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Suspended
 from tiers.wire.identity import Identity, Role
-from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
-from tiers.wire.order import Kind, Order, VerifiedOrder, verify_order
-from tiers.wire.trust import Trust
+from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, verify_order
+from tiers.wire.lawful.trust import Trust
+from tiers.wire.log.checkpoint import LoggedLeaf
+from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.message.envelope import Channel, Envelope, Protected, parse_envelope
 
 _log = structlog.get_logger()
 ORDERS = "gateway:orders"
@@ -73,7 +73,7 @@ class Relay:
 
 
 class Ledger(Protocol):
-    """The public log (tiers.wire.chassis.ledger.LedgerClient)."""
+    """The public log (tiers.chassis.ledger_client.LedgerClient)."""
 
     async def append(self, leaf: Leaf) -> LoggedLeaf:
         """Append a leaf; raises `Ours` while that cannot be had."""

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have every world start a cluster where it would start its own store."""
     if config.getoption("--cluster"):
-        from tiers.lab import cluster, store
+        from tiers.lab.world import cluster, store
 
         store.embedded = cluster.started
 

@@ -6,15 +6,15 @@ from prometheus_client import CollectorRegistry
 from tiers.auditor.app import Auditor, Outside, build
 from tiers.auditor.config import Settings
 from tiers.auditor.store import Store
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import serve
+from tiers.chassis import logs
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import serve
 from tiers.wire.identity import Identity, Role
-from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.message.sealing import HpkePrivateKey
 
 
 async def run(config: Settings) -> None:

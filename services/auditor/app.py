@@ -20,20 +20,20 @@ from prometheus_client import CollectorRegistry, Counter
 
 from tiers.auditor.inspect import Expected, Halves, NoGrant, check_grant, epochs_of, inspect, window_to_ask
 from tiers.auditor.store import Store
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
 from tiers.wire.api.carrier import AskGrant, Granted, Product
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.web import Route, application, body
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
-from tiers.wire.grant import Grant
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import GeneralJws, VerifyKey
-from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
-from tiers.wire.sealing import HpkePrivateKey
-from tiers.wire.trust import Trust
-from tiers.wire.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
+from tiers.wire.keys.jose import GeneralJws, VerifyKey
+from tiers.wire.lawful.grant import Grant
+from tiers.wire.lawful.trust import Trust
+from tiers.wire.lawful.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
+from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.message.sealing import HpkePrivateKey
 
 _log = structlog.get_logger()
 _NONCE_BYTES = 16

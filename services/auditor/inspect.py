@@ -14,11 +14,20 @@ from typing import Final, NamedTuple
 
 from tiers.auditor.readable import readable
 from tiers.wire.api.auditor import Finding, Inspect, Inspection
-from tiers.wire.checkpoint import PinnedLog
-from tiers.wire.content import content_of
 from tiers.wire.custody.split import escrow_key
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import (
+from tiers.wire.errors import Policy, TiersError, Yours
+from tiers.wire.identity import Identity
+from tiers.wire.keys.keytree import EPOCH_MS, WrapKey, epoch_of, leaf, wrap_key
+from tiers.wire.lawful.evidence import verify_evidence
+from tiers.wire.lawful.grant import Grant, open_grant
+from tiers.wire.lawful.product import Stream, following, missing, read_x2, stream_of
+from tiers.wire.lawful.warrant import Claims, Delivery, Keys
+from tiers.wire.lawful.x2x3 import X2, X3, decode
+from tiers.wire.lawful.xiri import Metadata
+from tiers.wire.log.checkpoint import PinnedLog
+from tiers.wire.message.content import content_of
+from tiers.wire.message.envelope import (
     CarrierKid,
     Envelope,
     EscrowKid,
@@ -26,16 +35,7 @@ from tiers.wire.envelope import (
     parse_envelope,
     parse_kid,
 )
-from tiers.wire.errors import Policy, TiersError, Yours
-from tiers.wire.evidence import verify_evidence
-from tiers.wire.grant import Grant, open_grant
-from tiers.wire.identity import Identity
-from tiers.wire.keytree import EPOCH_MS, WrapKey, epoch_of, leaf, wrap_key
-from tiers.wire.product import Stream, following, missing, read_x2, stream_of
-from tiers.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
-from tiers.wire.warrant import Claims, Delivery, Keys
-from tiers.wire.x2x3 import X2, X3, decode
-from tiers.wire.xiri import Metadata
+from tiers.wire.message.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
 
 MAX_PROOF_AGE_MS: Final = 600_000
 """How old the leaf of a fresh grant may be: the log takes a leaf within five minutes of its own clock."""

@@ -6,7 +6,7 @@ import re
 from email.errors import MessageError
 from typing import Final
 
-from tiers.wire.envelope import Service
+from tiers.wire.message.envelope import Service
 
 MAX_MAIL_LINE: Final = 2_000
 """Octets of a mail's line with its folding (RFC 5322 allows 998 without). A mail with a longer one is shown raw."""

@@ -15,9 +15,9 @@ from tiers.auditor.inspect import Product
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import Conflict, Missing, Ours, Yours
-from tiers.wire.jose import GeneralJws
-from tiers.wire.leaf import Seal
-from tiers.wire.warrant import Claims, VerifiedWarrant
+from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.lawful.warrant import Claims, VerifiedWarrant
+from tiers.wire.log.leaf import Seal
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS warrants (

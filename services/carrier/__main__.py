@@ -20,14 +20,14 @@ from tiers.carrier.refusals import Refusals
 from tiers.carrier.register import Register, load_register_key
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
+from tiers.chassis import logs
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import serve
 from tiers.store.client import answering, connect
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import serve
 from tiers.wire.identity import parse_identity
 
 

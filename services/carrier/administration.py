@@ -21,11 +21,11 @@ from tiers.carrier.register import Register
 from tiers.wire.api.carrier import Served
 from tiers.wire.api.gateway import Done
 from tiers.wire.errors import Missing, Ours, TiersError, Yours
-from tiers.wire.evidence import Evidence, LoggedWarrant, verify_logged_warrant
 from tiers.wire.identity import Identity
-from tiers.wire.jose import GeneralJws
-from tiers.wire.leaf import Leaf
-from tiers.wire.warrant import VerifiedWarrant, verify_status, verify_warrant
+from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.lawful.evidence import Evidence, LoggedWarrant, verify_logged_warrant
+from tiers.wire.lawful.warrant import VerifiedWarrant, verify_status, verify_warrant
+from tiers.wire.log.leaf import Leaf
 
 _log = structlog.get_logger()
 SWEEP_SECONDS = 1.0

@@ -24,7 +24,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tiers.carrier.keystore import KEEP_EPOCHS, Keystore
 from tiers.wire.api.carrier import Ask, Refusal
 from tiers.wire.encoding import b64u, decode_b64u
-from tiers.wire.envelope import (
+from tiers.wire.errors import Policy, TiersError, Yours
+from tiers.wire.keys.keytree import bound_key, epoch_of, header_digest
+from tiers.wire.message.envelope import (
     GCMKW,
     Channel,
     Protected,
@@ -33,8 +35,6 @@ from tiers.wire.envelope import (
     check_recipient,
     parse_protected,
 )
-from tiers.wire.errors import Policy, TiersError, Yours
-from tiers.wire.keytree import bound_key, epoch_of, header_digest
 
 MAX_SKEW = 1  # epochs
 _NONCE = 12

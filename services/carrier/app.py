@@ -21,6 +21,7 @@ from tiers.carrier.outside import Outside, unavailable
 from tiers.carrier.refusals import Refusals
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers, verify_enrolment
+from tiers.chassis.web import Route, application, raw_body
 from tiers.wire.api.carrier import (
     Admissions,
     Admitted,
@@ -35,12 +36,11 @@ from tiers.wire.api.carrier import (
     WarrantStatus,
 )
 from tiers.wire.api.gateway import Done
-from tiers.wire.chassis.web import Route, application, raw_body
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Policy, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.keytree import epoch_of
-from tiers.wire.proof import Request
+from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.message.proof import Request
 
 _CERTIFIED = frozenset(Role) - {Role.ANYONE}
 

@@ -6,9 +6,9 @@ kept. Leaves of minutes that no message may name any more are forgotten at the t
 
 from collections import OrderedDict
 
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import DEPTH, EPOCHS, Master, Node, Position, descend, subscriber_root, window
+from tiers.chassis.state import StateDir
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import DEPTH, EPOCHS, Master, Node, Position, descend, subscriber_root, window
 
 MAX_PATHS = 8192  # subscribers whose path is kept: about 7 KB each
 KEEP_EPOCHS = 2  # leaves of this many minutes back are kept: admission looks one back

@@ -15,16 +15,16 @@ import msgspec
 
 from tiers.wire.api.carrier import AskGrant
 from tiers.wire.api.gateway import ActivateTask
-from tiers.wire.checkpoint import LoggedLeaf
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Conflict, Forbidden, Missing, Policy
-from tiers.wire.evidence import Evidence, LoggedWarrant
-from tiers.wire.grant import granted_epochs
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import GeneralJws, HpkeJwk
-from tiers.wire.leaf import Leaf, LeafType, Opening, Seal
-from tiers.wire.sealing import HpkePublicKey
-from tiers.wire.warrant import Claims, Status, StatusStatement, VerifiedWarrant, check_in_force
+from tiers.wire.keys.jose import GeneralJws, HpkeJwk
+from tiers.wire.lawful.evidence import Evidence, LoggedWarrant
+from tiers.wire.lawful.grant import granted_epochs
+from tiers.wire.lawful.warrant import Claims, Status, StatusStatement, VerifiedWarrant, check_in_force
+from tiers.wire.log.checkpoint import LoggedLeaf
+from tiers.wire.log.leaf import Leaf, LeafType, Opening, Seal
+from tiers.wire.message.sealing import HpkePublicKey
 
 JURISDICTION = "IN"
 _MAY_BECOME = {

@@ -19,14 +19,14 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import parse_listen
 from tiers.wire.api.carrier import Product
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import parse_listen
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Forbidden, Ours, TiersError, Yours
 from tiers.wire.identity import Identity, Role, identity_of
-from tiers.wire.product import Stream, following, missing, stream_of
-from tiers.wire.x2x3 import X2, X3, Decoder, Keepalive, KeepaliveAck, Pdu, encode
+from tiers.wire.lawful.product import Stream, following, missing, stream_of
+from tiers.wire.lawful.x2x3 import X2, X3, Decoder, Keepalive, KeepaliveAck, Pdu, encode
 
 _log = structlog.get_logger()
 READ_BYTES = 256 * 1024

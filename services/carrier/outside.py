@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import structlog
 from redis.exceptions import RedisError
 
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
 from tiers.wire.errors import Ours
-from tiers.wire.trust import Trust
+from tiers.wire.lawful.trust import Trust
 
 _log = structlog.get_logger()
 PATIENCE = 30.0  # seconds that the store may take to start beside us

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry, Counter
 from tiers.carrier.lawful import JURISDICTION
 from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
-from tiers.wire.chassis.web import Knocked
+from tiers.chassis.web import Knocked
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity
-from tiers.wire.leaf import MAX_JTI, Leaf, Seal
+from tiers.wire.log.leaf import MAX_JTI, Leaf, Seal
 
 _log = structlog.get_logger()
 _AGENCY = re.compile(r"[a-z][a-z0-9-]{0,31}")

@@ -15,13 +15,13 @@ import msgspec
 from redis.asyncio import Redis
 
 from tiers.carrier.lawful import Authorisation
-from tiers.wire.chassis.state import StateDir
+from tiers.chassis.state import StateDir
 from tiers.wire.encoding import b64u, parse_json
-from tiers.wire.envelope import format_jwe, parse_jwe
 from tiers.wire.errors import Conflict, Yours
-from tiers.wire.keytree import WrapKey
-from tiers.wire.sealing import open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
-from tiers.wire.warrant import StatusStatement
+from tiers.wire.keys.keytree import WrapKey
+from tiers.wire.lawful.warrant import StatusStatement
+from tiers.wire.message.envelope import format_jwe, parse_jwe
+from tiers.wire.message.sealing import open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
 
 WARRANTS = "carrier:warrants"
 STATEMENTS = "carrier:statements"

@@ -13,13 +13,13 @@ from tiers.carrier.keystore import Keystore
 from tiers.carrier.lawful import GrantOrder
 from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
-from tiers.wire import grant as grants
 from tiers.wire.api.carrier import AskGrant, Granted, NodeJson
-from tiers.wire.checkpoint import LoggedLeaf
 from tiers.wire.errors import Conflict, TiersError, Yours
-from tiers.wire.evidence import evidence
 from tiers.wire.identity import Identity
-from tiers.wire.jose import SigningKey
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.lawful import grant as grants
+from tiers.wire.lawful.evidence import evidence
+from tiers.wire.log.checkpoint import LoggedLeaf
 
 _log = structlog.get_logger()
 

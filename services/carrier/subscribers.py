@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable
 from redis.asyncio import Redis
 
 from tiers.carrier.keystore import Keystore
+from tiers.chassis.client import Peer
 from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
 from tiers.wire.api.gateway import Done, RegisterDevice
-from tiers.wire.chassis.client import Peer
 from tiers.wire.errors import Conflict, Ours, TiersError
-from tiers.wire.jose import VerifyKey
-from tiers.wire.keytree import epoch_of
-from tiers.wire.proof import Request, claimed_pin, verify_request
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.message.proof import Request, claimed_pin, verify_request
 
 KEY = "carrier:subscribers"
 
@@ -26,7 +26,7 @@ KEY = "carrier:subscribers"
 def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, now: int) -> VerifyKey:
     """Check that whoever enrols a PIN holds the key that it will be known by; raises `Yours`.
 
-    1. The request claims the PIN of the body. 2. It is signed by the key of the body, now (tiers.wire.proof).
+    1. The request claims the PIN of the body. 2. It is signed by the key of the body, now (tiers.wire.message.proof).
     """
     key = VerifyKey.from_jwk(enrol.sign)
     if claimed_pin(authorization) != enrol.pin:  # 1

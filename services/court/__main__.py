@@ -3,20 +3,20 @@
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from tiers.chassis import logs
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import Route, serve
 from tiers.court.app import Court, Outside, build
 from tiers.court.config import Settings
 from tiers.court.escrow import Escrow
 from tiers.court.register import Place
 from tiers.court.store import Store
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import Route, serve
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import SigningKey
+from tiers.wire.keys.jose import SigningKey
 
 
 async def run(config: Settings) -> None:

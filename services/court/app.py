@@ -18,21 +18,21 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.web import Handler, Route, application, body, raw_body
 from tiers.court import register
 from tiers.court.register import Decision, Place, Record, Transition, Verb
 from tiers.court.store import Store, Untold, unknown
 from tiers.wire.api.carrier import WarrantStatus
 from tiers.wire.api.court import Apply, Decide, Entry, Register
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.web import Handler, Route, application, body, raw_body
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import GeneralJws, SigningKey
-from tiers.wire.leaf import SALT_BYTES, Leaf
-from tiers.wire.trust import Trust
-from tiers.wire.warrant import Status
+from tiers.wire.keys.jose import GeneralJws, SigningKey
+from tiers.wire.lawful.trust import Trust
+from tiers.wire.lawful.warrant import Status
+from tiers.wire.log.leaf import SALT_BYTES, Leaf
 
 _log = structlog.get_logger()
 LOOK_SECONDS = 0.5

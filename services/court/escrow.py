@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from tiers.chassis.state import StateDir
+from tiers.chassis.web import Route, raw_body
 from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.web import Route, raw_body
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Conflict
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import VerifyKey
-from tiers.wire.keytree import EPOCHS, Master, Node, epoch_of, subscriber_root, window
-from tiers.wire.proof import Request, claimed_pin, verify_request
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.keys.keytree import EPOCHS, Master, Node, epoch_of, subscriber_root, window
+from tiers.wire.message.proof import Request, claimed_pin, verify_request
 
 KEY = "escrow.key"
 

@@ -14,9 +14,8 @@ import msgspec
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Conflict, Forbidden, Policy, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import GeneralJws, SigningKey, peek_header
-from tiers.wire.leaf import Leaf, LeafType, Seal
-from tiers.wire.warrant import (
+from tiers.wire.keys.jose import GeneralJws, SigningKey, peek_header
+from tiers.wire.lawful.warrant import (
     Application,
     Claims,
     Keys,
@@ -26,6 +25,7 @@ from tiers.wire.warrant import (
     sign_status,
     verify_application,
 )
+from tiers.wire.log.leaf import Leaf, LeafType, Seal
 
 REASON_ON_FILE: Final = "judge.reason_on_file"
 """A leaf's `detail` for a judge's words: the log says that there is a reason, the register holds it."""

@@ -17,21 +17,21 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from tiers.chassis.web import Route, body
 from tiers.court.app import Outside
 from tiers.court.escrow import Escrow
 from tiers.court.register import Place, Record, leaf_for, refusal_for, status_at
 from tiers.court.store import Store
 from tiers.wire.api.carrier import AskGrant, Granted, NodeJson
-from tiers.wire.chassis.web import Route, body
-from tiers.wire.checkpoint import LoggedLeaf
 from tiers.wire.errors import Forbidden, Missing, Ours, Policy, TiersError
-from tiers.wire.evidence import evidence
-from tiers.wire.grant import Payload, granted_epochs, seal_grant
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import HpkeJwk, SigningKey
-from tiers.wire.leaf import SALT_BYTES, Leaf, Seal
-from tiers.wire.sealing import HpkePublicKey
-from tiers.wire.warrant import Status, check_in_force
+from tiers.wire.keys.jose import HpkeJwk, SigningKey
+from tiers.wire.lawful.evidence import evidence
+from tiers.wire.lawful.grant import Payload, granted_epochs, seal_grant
+from tiers.wire.lawful.warrant import Status, check_in_force
+from tiers.wire.log.checkpoint import LoggedLeaf
+from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.message.sealing import HpkePublicKey
 
 _log = structlog.get_logger()
 _SHUT: Mapping[Status, tuple[str, str]] = {

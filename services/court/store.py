@@ -14,9 +14,9 @@ import msgspec
 from tiers.court.register import Record
 from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import Conflict, Missing, Ours, Yours
-from tiers.wire.jose import GeneralJws
-from tiers.wire.leaf import Seal
-from tiers.wire.warrant import Claims, Status
+from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.lawful.warrant import Claims, Status
+from tiers.wire.log.leaf import Seal
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS warrants (

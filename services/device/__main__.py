@@ -11,16 +11,16 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from tiers.chassis.settings import load
+from tiers.chassis.tls import device_context
 from tiers.device.client import Address, Device, Network
 from tiers.device.config import Settings
 from tiers.device.mail import read_mail, write_mail
 from tiers.device.store import HandsetStore, Message
-from tiers.wire.chassis.settings import load
-from tiers.wire.chassis.tls import device_context
 from tiers.wire.custody import arrange
-from tiers.wire.envelope import Channel, Service
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.identity import Identity, Role
+from tiers.wire.message.envelope import Channel, Service
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One handset.")
 

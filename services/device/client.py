@@ -15,6 +15,7 @@ import msgspec
 import structlog
 import uuid_utils
 
+from tiers.chassis.client import Peer
 from tiers.device.keyring import (
     ConsumerKeys,
     Contact,
@@ -30,18 +31,17 @@ from tiers.device.keyring import (
 )
 from tiers.device.session import Session, open_session, refusal
 from tiers.device.store import HandsetStore, Message
-from tiers.wire import activation
 from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.enterprise import Activated, Journal, Lookup
 from tiers.wire.api.gateway import Done
-from tiers.wire.chassis.client import Peer
 from tiers.wire.custody import INDIA, Arrangement, Card
-from tiers.wire.directory import verify_lookup
-from tiers.wire.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
+from tiers.wire.enterprise import activation
+from tiers.wire.enterprise.directory import verify_lookup
 from tiers.wire.errors import Ours, TiersError, Yours
-from tiers.wire.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
 from tiers.wire.identity import Identity
-from tiers.wire.proof import Request, sign_request
+from tiers.wire.message.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
+from tiers.wire.message.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
+from tiers.wire.message.proof import Request, sign_request
 
 _log = structlog.get_logger()
 _RETRY = 0.2

@@ -14,10 +14,13 @@ from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
-from tiers.wire.content import sign_content, verify_content
 from tiers.wire.custody import CARRIER, CUSTOMER, Card, Custody, GlobalKey, Holder, Reader
-from tiers.wire.directory import BesKey, Entry
-from tiers.wire.envelope import (
+from tiers.wire.enterprise.directory import BesKey, Entry
+from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.keys.jose import SigningKey, VerifyKey
+from tiers.wire.keys.keytree import Node, epoch_of, forget_before
+from tiers.wire.message.content import sign_content, verify_content
+from tiers.wire.message.envelope import (
     CTY,
     MAX_CIPHERTEXT,
     MAX_PLAINTEXT,
@@ -33,10 +36,7 @@ from tiers.wire.envelope import (
     format_kid,
     format_protected,
 )
-from tiers.wire.errors import TooLarge, Yours
-from tiers.wire.jose import SigningKey, VerifyKey
-from tiers.wire.keytree import Node, epoch_of, forget_before
-from tiers.wire.sealing import HpkePrivateKey, open_content, seal_content
+from tiers.wire.message.sealing import HpkePrivateKey, open_content, seal_content
 
 # The relay takes messages that are dated up to two minutes before its own time, and no older ones.
 EPOCH_SLACK = 2

@@ -1,4 +1,4 @@
-"""One session with the relay, as a device holds it: the other end of tiers.wire.frames. Thin I/O."""
+"""One session with the relay, as a device holds it: the other end of tiers.wire.message.frames. Thin I/O."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,8 @@ import msgspec
 from tiers.device.keyring import Keyring
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, Yours
-from tiers.wire.frames import (
+from tiers.wire.identity import Identity
+from tiers.wire.message.frames import (
     MAX_FRAME,
     Bye,
     Challenge,
@@ -21,7 +22,6 @@ from tiers.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from tiers.wire.identity import Identity
 
 F = TypeVar("F")
 _MAX_DELIVER = 32 * MAX_FRAME

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 
+from tiers.chassis.state import StateDir
 from tiers.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
 from tiers.wire.api.carrier import NodeJson
-from tiers.wire.chassis.state import StateDir
 from tiers.wire.custody import Card, GlobalKey
 from tiers.wire.encoding import parse_json
-from tiers.wire.envelope import Envelope, Pin
 from tiers.wire.errors import Yours
-from tiers.wire.jose import PublicJwk, SigningKey, VerifyKey
-from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.keys.jose import PublicJwk, SigningKey, VerifyKey
+from tiers.wire.message.envelope import Envelope, Pin
+from tiers.wire.message.sealing import HpkePrivateKey
 
 _KEYRING = "keyring.json"
 _FACTORY = "factory.key"

@@ -2,19 +2,19 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
+from tiers.chassis import logs
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import serve
 from tiers.enterprise.app import Parts, build
 from tiers.enterprise.config import Settings
 from tiers.enterprise.keystore import KeyStore
 from tiers.enterprise.orders import OrderPolicy, parse_policy
 from tiers.enterprise.partners import Partners
 from tiers.enterprise.store import Store
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.program import outgoing, pinned, run_party, wall_clock
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import serve
 from tiers.wire.identity import parse_identity
 
 

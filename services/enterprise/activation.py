@@ -1,16 +1,16 @@
 """What decides an activation: is this password still good, and what does the device become? Pure.
 
 A password is good for one device, for 24 hours, for one activation, and for five tries; a wrong one learns nothing
-else (tiers.wire.activation.refusal).
+else (tiers.wire.enterprise.activation.refusal).
 """
 
 from dataclasses import dataclass
 
-from tiers.wire.activation import ActivationKey, refusal, verify_request
 from tiers.wire.api.enterprise import Activate
-from tiers.wire.directory import Entry
-from tiers.wire.jose import VerifyKey
-from tiers.wire.sealing import HpkePublicKey
+from tiers.wire.enterprise.activation import ActivationKey, refusal, verify_request
+from tiers.wire.enterprise.directory import Entry
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.message.sealing import HpkePublicKey
 
 MAX_TRIES = 5
 GOOD_FOR_MS = 24 * 3600 * 1000

@@ -21,6 +21,9 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.web import Handler, Route, application, body, raw_body
 from tiers.enterprise import activation, directory, journal
 from tiers.enterprise.clerk import Clerk
 from tiers.enterprise.keystore import KeyStore
@@ -28,7 +31,6 @@ from tiers.enterprise.orders import OrderPolicy
 from tiers.enterprise.partners import Partners
 from tiers.enterprise.reader import Reader
 from tiers.enterprise.store import Store
-from tiers.wire.activation import PASSWORD_BYTES, activation_key, answer, format_password
 from tiers.wire.api.enterprise import (
     Activate,
     Activated,
@@ -46,16 +48,14 @@ from tiers.wire.api.enterprise import (
     Rotated,
 )
 from tiers.wire.api.gateway import Done, RegisterDevice
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.web import Handler, Route, application, body, raw_body
-from tiers.wire.directory import ENTRY_TYP, sign_statement, verify_entry
 from tiers.wire.encoding import parse_json
-from tiers.wire.envelope import Org, Pin, format_envelope, parse_envelope
+from tiers.wire.enterprise.activation import PASSWORD_BYTES, activation_key, answer, format_password
+from tiers.wire.enterprise.directory import ENTRY_TYP, sign_statement, verify_entry
 from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import VerifyKey
-from tiers.wire.proof import Request, claimed_pin, verify_request
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.message.envelope import Org, Pin, format_envelope, parse_envelope
+from tiers.wire.message.proof import Request, claimed_pin, verify_request
 
 _log = structlog.get_logger()
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from tiers.chassis.ledger_client import LedgerClient
 from tiers.enterprise.orders import (
     MAX_MESSAGES,
     Message,
@@ -20,12 +21,11 @@ from tiers.enterprise.orders import (
 from tiers.enterprise.reader import Reader
 from tiers.enterprise.store import Store
 from tiers.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Unreadable
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.checkpoint import LoggedLeaf
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.identity import Identity
-from tiers.wire.leaf import SALT_BYTES
+from tiers.wire.log.checkpoint import LoggedLeaf
+from tiers.wire.log.leaf import SALT_BYTES
 
 _log = structlog.get_logger()
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiers.wire.envelope import Org
 from tiers.wire.identity import Identity, Role
+from tiers.wire.message.envelope import Org
 
 
 @dataclass(frozen=True, slots=True)

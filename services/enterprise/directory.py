@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tiers.wire.api.enterprise import Lookup
-from tiers.wire.directory import PARTNER_TYP, Entry, Partner, sign_statement, verify_lookup
+from tiers.wire.enterprise.directory import PARTNER_TYP, Entry, Partner, sign_statement, verify_lookup
 from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Policy, TiersError, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.keys.jose import SigningKey, VerifyKey
 
 
 @dataclass(frozen=True, slots=True)

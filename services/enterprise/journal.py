@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tiers.wire.api.enterprise import Opened
-from tiers.wire.content import verify_content
-from tiers.wire.envelope import (
+from tiers.wire.errors import Forbidden, Missing, Yours
+from tiers.wire.keys.jose import VerifyKey, peek_header
+from tiers.wire.message.content import verify_content
+from tiers.wire.message.envelope import (
     BesKid,
     Channel,
     DeviceKid,
@@ -18,9 +20,7 @@ from tiers.wire.envelope import (
     format_kid,
     parse_kid,
 )
-from tiers.wire.errors import Forbidden, Missing, Yours
-from tiers.wire.jose import VerifyKey, peek_header
-from tiers.wire.sealing import HpkePrivateKey, decrypt_with, open_content
+from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_content
 
 FindKey = Callable[[int], HpkePrivateKey]
 

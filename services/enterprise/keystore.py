@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.directory import BES_TYP, BesKey, sign_statement
-from tiers.wire.envelope import BesKid, format_kid
+from tiers.chassis.state import StateDir
+from tiers.wire.enterprise.directory import BES_TYP, BesKey, sign_statement
 from tiers.wire.errors import Policy
-from tiers.wire.jose import SigningKey
-from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.message.envelope import BesKid, format_kid
+from tiers.wire.message.sealing import HpkePrivateKey
 
 _BES_KEY = re.compile(r"bes-([1-9][0-9]{0,8})\.key")
 

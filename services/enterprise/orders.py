@@ -17,7 +17,7 @@ import msgspec
 from tiers.wire.api.enterprise import Decision, Order, Reason
 from tiers.wire.errors import TooLarge, Yours
 from tiers.wire.identity import Identity
-from tiers.wire.leaf import Leaf, Seal
+from tiers.wire.log.leaf import Leaf, Seal
 
 MAX_MESSAGES = 200
 JURISDICTION = "IN"

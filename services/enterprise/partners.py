@@ -4,11 +4,11 @@ import aiohttp
 import structlog
 from prometheus_client import Counter
 
+from tiers.chassis.client import Peer
 from tiers.enterprise.directory import PartnerEntry, PinnedPartner, nobody_has, verify_partner_answer, vouch
 from tiers.enterprise.keystore import KeyStore
 from tiers.enterprise.store import Store
 from tiers.wire.api.enterprise import Lookup
-from tiers.wire.chassis.client import Peer
 from tiers.wire.errors import Missing, TiersError
 
 _log = structlog.get_logger()

@@ -5,10 +5,10 @@ from tiers.enterprise.keystore import KeyStore
 from tiers.enterprise.partners import Partners
 from tiers.enterprise.store import Store
 from tiers.wire.api.enterprise import Opened
-from tiers.wire.directory import Entry, verify_entry
-from tiers.wire.envelope import DeviceKid, parse_envelope
+from tiers.wire.enterprise.directory import Entry, verify_entry
 from tiers.wire.errors import Missing
-from tiers.wire.jose import VerifyKey
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.message.envelope import DeviceKid, parse_envelope
 
 
 class Reader:

@@ -12,16 +12,16 @@ from typing import Any
 
 import structlog
 
+from tiers.chassis.state import StateDir
 from tiers.enterprise.activation import OpenPassword
 from tiers.enterprise.directory import PinnedPartner
 from tiers.enterprise.orders import Traffic
-from tiers.wire.activation import ActivationKey
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.directory import Entry
-from tiers.wire.envelope import DeviceKid, Envelope, format_envelope
+from tiers.wire.enterprise.activation import ActivationKey
+from tiers.wire.enterprise.directory import Entry
 from tiers.wire.errors import Ours
-from tiers.wire.jose import VerifyKey
-from tiers.wire.leaf import Seal
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.log.leaf import Seal
+from tiers.wire.message.envelope import DeviceKid, Envelope, format_envelope
 
 _log = structlog.get_logger()
 _NAME = "enterprise.db"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tiers.lab.attack import Outcome, attack
-from tiers.lab.desk import Desk, Sent, opened
-from tiers.lab.vantages import BY_ID, Vantage
-from tiers.lab.world import World, booted
+from tiers.lab.attack.attack import Outcome, attack
+from tiers.lab.attack.vantages import BY_ID, Vantage
+from tiers.lab.classroom.desk import Desk, Sent, opened
+from tiers.lab.world.world import World, booted
 from tiers.wire.errors import Yours
 
 Assertion = Callable[..., Awaitable[None]]

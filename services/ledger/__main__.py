@@ -4,18 +4,18 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry
 
+from tiers.chassis import logs
+from tiers.chassis.program import outgoing, run_party, wall_clock
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import application, serve
 from tiers.ledger.app import Ledger
 from tiers.ledger.config import LedgerSettings, read_vkey
 from tiers.ledger.sequencer import Sequencer
 from tiers.ledger.store import Files, Store
 from tiers.ledger.witness_client import HttpWitness
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.program import outgoing, run_party, wall_clock
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import application, serve
-from tiers.wire.checkpoint import LogSigner, PinnedLog, WitnessKey
 from tiers.wire.identity import TRUST_DOMAIN, Identity, Role
-from tiers.wire.jose import SigningKey
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.checkpoint import LogSigner, PinnedLog, WitnessKey
 
 
 async def run(config: LedgerSettings) -> None:

@@ -15,14 +15,14 @@ from aiohttp import web
 from msgspec import Meta
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from tiers.chassis.web import Route, raw_body
 from tiers.ledger.sequencer import Sequencer
 from tiers.ledger.store import Store
 from tiers.ledger.tree import parse_tile_path
-from tiers.wire.chassis.web import Route, raw_body
-from tiers.wire.checkpoint import ProofOfLogging, b64
 from tiers.wire.errors import Forbidden, Missing, Yours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.leaf import Leaf, parse_leaf, verify_opening
+from tiers.wire.log.checkpoint import ProofOfLogging, b64
+from tiers.wire.log.leaf import Leaf, parse_leaf, verify_opening
 
 MAX_SKEW_MS = 300_000  # how far a leaf's time may be from the ledger's clock
 WRITERS = frozenset({Role.CARRIER, Role.GATEWAY, Role.COURT, Role.CUSTOMER, Role.AUDITOR})

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tiers.wire.checkpoint import LogKey, WitnessKey
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Identity, Role
+from tiers.wire.log.checkpoint import LogKey, WitnessKey
 
 K = TypeVar("K", LogKey, WitnessKey)
 

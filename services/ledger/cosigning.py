@@ -9,9 +9,9 @@ The numbers of the steps below are those of the status codes' table in docs/spec
 import re
 from dataclasses import dataclass
 
-from tiers.wire.checkpoint import MAX_NOTE, LogKey, SignedCheckpoint, b64, parse_note, unb64, verify_signed
 from tiers.wire.errors import Conflict, Forbidden, Missing, TooLarge, Yours
-from tiers.wire.merkle import MAX_PROOF, MAX_SIZE, TreeHead, verify_consistency
+from tiers.wire.log.checkpoint import MAX_NOTE, LogKey, SignedCheckpoint, b64, parse_note, unb64, verify_signed
+from tiers.wire.log.merkle import MAX_PROOF, MAX_SIZE, TreeHead, verify_consistency
 
 MAX_REQUEST = MAX_NOTE + (MAX_PROOF + 1) * 64  # bytes
 SIZE_TYPE = "text/x.tlog.size"

@@ -12,9 +12,9 @@ import structlog
 
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize
 from tiers.ledger.store import Store
-from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
 from tiers.wire.errors import Ours, TiersError
-from tiers.wire.merkle import TreeHead
+from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
+from tiers.wire.log.merkle import TreeHead
 
 _log = structlog.get_logger()
 MAX_ROUND = 4_096  # entries

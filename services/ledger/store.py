@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
+from tiers.chassis.state import StateDir
 from tiers.ledger import tree
 from tiers.ledger.tree import TILE_BYTES, TILE_WIDTH, Edge, TileName
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.checkpoint import parse_note
 from tiers.wire.errors import Missing, Ours
-from tiers.wire.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, leaf_hash
+from tiers.wire.log.checkpoint import parse_note
+from tiers.wire.log.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, leaf_hash
 
 JOURNAL = "journal"
 CHECKPOINT = "checkpoint"

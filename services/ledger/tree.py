@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tiers.wire.errors import Missing
-from tiers.wire.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, node_hash
+from tiers.wire.log.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, node_hash
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 256

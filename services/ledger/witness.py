@@ -13,18 +13,18 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
+from tiers.chassis import logs
+from tiers.chassis.program import run_party
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import Route, application, raw_body, serve
 from tiers.ledger.config import WitnessSettings, read_vkey
 from tiers.ledger.cosigning import SIZE_TYPE, OtherSize, SplitView, Unprovable, parse_request, verify_extends
-from tiers.wire.chassis import logs
-from tiers.wire.chassis.program import run_party
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.tls import Tls
-from tiers.wire.chassis.web import Route, application, raw_body, serve
-from tiers.wire.checkpoint import LogKey, WitnessSigner, verify_signed
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import TRUST_DOMAIN, Identity, Role
-from tiers.wire.jose import SigningKey
-from tiers.wire.merkle import EMPTY_ROOT, TreeHead
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.checkpoint import LogKey, WitnessSigner, verify_signed
+from tiers.wire.log.merkle import EMPTY_ROOT, TreeHead
 
 _log = structlog.get_logger()
 LATEST = "latest"  # the last checkpoint that this witness cosigned

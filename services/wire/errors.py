@@ -2,7 +2,7 @@
 
 `Yours` (the caller must change something), `Ours` (try again, nothing was lost) and `Policy` (a rule says no).
 Every error carries a stable `code` for programs and a `detail` for people that says what to do next.
-Only the edge (`tiers.wire.chassis.web`, the gateway's session) turns one into HTTP or a frame.
+Only the edge (`tiers.chassis.web`, the gateway's session) turns one into HTTP or a frame.
 """
 
 from typing import ClassVar

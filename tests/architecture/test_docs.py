@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tiers.wire import envelope as wire
-from tiers.wire.content import verify_content
-from tiers.wire.envelope import Channel, format_envelope, parse_envelope, parse_kid
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import Master, leaf, subscriber_root, wrap_key
-from tiers.wire.sealing import HpkePrivateKey, decrypt_with, open_content, unwrap_from_carrier
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import Master, leaf, subscriber_root, wrap_key
+from tiers.wire.message import envelope as wire
+from tiers.wire.message.content import verify_content
+from tiers.wire.message.envelope import Channel, format_envelope, parse_envelope, parse_kid
+from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_content, unwrap_from_carrier
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

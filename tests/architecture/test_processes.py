@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.host import CONTAINERS, Host, running_host
-from tiers.lab.processes import start_party, stop
+from kits.host import CONTAINERS, Host, running_host
+from tiers.lab.world.processes import start_party, stop
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = {"gateway": "gateway", "witness": "tiers.ledger.witness"} | {
-    party: f"services.{party}" for party in ("auditor", "carrier", "court", "enterprise", "ledger")
+PROGRAMS = {"gateway": "tiers.gateway", "witness": "tiers.ledger.witness"} | {
+    party: f"tiers.{party}" for party in ("auditor", "carrier", "court", "enterprise", "ledger")
 }
 PACKAGE = PROGRAMS | {"witness": "tiers.ledger"}
 WITH_STORE = {"gateway", "carrier"}
@@ -36,21 +36,19 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
 
 async def loaded(name: str, host: Host, tree: Path) -> set[str]:
     """Run a party from `tree` until it listens, stop it, and return the modules of ours that it had loaded."""
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tree)} | host.environ(name)
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tree / "src")} | host.environ(name)
     written = host.root / "modules"
     command = [sys.executable, "-P", "-c", WATCH, PROGRAMS[CONTAINERS[name]], str(written)]
     child = await start_party(name, command, environ, host.root / "log")
     await stop(child)
     assert child.process.returncode == 0
-    return {module for module in written.read_text().split() if module.partition(".")[0] in {"gateway", "services"}}
+    return {module for module in written.read_text().split() if module.partition(".")[0] == "tiers"}
 
 
 def strangers(party: str, modules: set[str]) -> set[str]:
     """Return what a party has no business to load."""
-    own = (PACKAGE[party], "tiers.wire", *(["tiers.store"] if party in WITH_STORE else []))
-    return {
-        name for name in modules - {"services"} if not any(name == one or name.startswith(f"{one}.") for one in own)
-    }
+    own = (PACKAGE[party], "tiers.wire", "tiers.chassis", *(["tiers.store"] if party in WITH_STORE else []))
+    return {name for name in modules - {"tiers"} if not any(name == one or name.startswith(f"{one}.") for one in own)}
 
 
 @pytest.mark.e2e
@@ -59,14 +57,15 @@ async def test_a_running_party_has_loaded_its_own_folder_and_the_treaty(name: st
     modules = await loaded(name, host, ROOT)
     assert f"{PACKAGE[CONTAINERS[name]]}.config" in modules
     assert strangers(CONTAINERS[name], modules) == set()
-    assert ("tiers.wire.sealing" in modules) == (name in {"carrier", "acme", "globex", "auditor"})
+    assert ("tiers.wire.message.sealing" in modules) == (name in {"carrier", "acme", "globex", "auditor"})
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("reach", ["tiers.carrier.keystore", "tiers.lab.pki"])
+@pytest.mark.parametrize("reach", ["tiers.carrier.keystore", "tiers.lab.world.pki"])
 async def test_an_import_that_no_linter_sees_is_found_in_the_process(reach: str, host: Host, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
-    shutil.copytree(ROOT / "services", tree / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("src", "services"):
+        shutil.copytree(ROOT / folder, tree / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     with (tree / "services/court/app.py").open("a") as source:
         source.write(f'\n__import__("importlib").import_module("{reach}")\n')
     assert reach in strangers("court", await loaded("court", host, tree))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from architecture.codes import Code, Sources
+from kits.codes import Code, Sources
 from tiers.wire import errors
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from tests.auditor.product import MASTER, consumer, copied, enterprise
-from tests.court.standins import (
+
+from kits.court import (
     ALICE,
     APPLICANT,
     BOB,
@@ -23,25 +23,25 @@ from tests.court.standins import (
     claims_json,
     pin,
 )
-
+from kits.product import MASTER, consumer, copied, enterprise
 from tiers.auditor.app import Auditor, Outside, build
 from tiers.auditor.store import Store
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
 from tiers.wire.api.carrier import AskGrant, Granted, NodeJson, Product
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.web import Route, application, body
 from tiers.wire.encoding import b64u, unb64u
-from tiers.wire.envelope import Channel, Service, parse_envelope
 from tiers.wire.errors import Policy, TiersError
-from tiers.wire.evidence import evidence
-from tiers.wire.grant import Payload, seal_grant
 from tiers.wire.identity import Identity, Role, parse_identity
-from tiers.wire.jose import GeneralJws, SigningKey
-from tiers.wire.keytree import epoch_of, subscriber_root, window
-from tiers.wire.leaf import Leaf, Seal, encode_leaf
-from tiers.wire.sealing import HpkePrivateKey
-from tiers.wire.warrant import Claims, apply_for, approve, verify_application
+from tiers.wire.keys.jose import GeneralJws, SigningKey
+from tiers.wire.keys.keytree import epoch_of, subscriber_root, window
+from tiers.wire.lawful.evidence import evidence
+from tiers.wire.lawful.grant import Payload, seal_grant
+from tiers.wire.lawful.warrant import Claims, apply_for, approve, verify_application
+from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.message.envelope import Channel, Service, parse_envelope
+from tiers.wire.message.sealing import HpkePrivateKey
 
 KEY = HpkePrivateKey(b"H" * 32)
 PAGE = 3

@@ -14,13 +14,13 @@ from tiers.lab.bench import frames
 from tiers.lab.bench.frames import KEY, Party, interleaved
 from tiers.lab.bench.load import Latency, Load, Member, Result, Spec, Usage, prepare
 from tiers.lab.bench.run import LANES, ratios
-from tiers.lab.processes import base_environ, free_ports, start_party, stop
+from tiers.lab.world.processes import base_environ, free_ports, start_party, stop
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import Channel, format_protected, parse_envelope
-from tiers.wire.frames import envelope_in
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
-from tiers.wire.sealing import open_content, unwrap_from_carrier
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
+from tiers.wire.message.envelope import Channel, format_protected, parse_envelope
+from tiers.wire.message.frames import envelope_in
+from tiers.wire.message.sealing import open_content, unwrap_from_carrier
 
 NOW = 1_767_225_600_000
 MASTER = Master(b"m" * 32)

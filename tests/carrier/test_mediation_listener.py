@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from interception_kit import CARRIER, Known, eventually, valkey
-from pki import issue
+from kits.interception import CARRIER, Known, eventually, valkey
+from kits.pki import issue
 from tiers.carrier.mediation import Mediation
-from tiers.wire.chassis.tls import Tls, device_context
+from tiers.chassis.tls import Tls, device_context
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Ours, Yours
-from tiers.wire.x2x3 import MAX_PAYLOAD, X3, Direction, Head, Keepalive, KeepaliveAck, decode, encode
+from tiers.wire.lawful.x2x3 import MAX_PAYLOAD, X3, Direction, Head, Keepalive, KeepaliveAck, decode, encode
 
 XID, STRANGE = UUID("11111111-2222-4333-8444-555555555555"), UUID("99999999-2222-4333-8444-555555555555")
 LIID = "IN-{2013}-%42"  # what TS 103 120 allows, and a hash tag would not

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.carrier.mediation import Arrival, Taken, arrival_of, take
-from tiers.wire.x2x3 import X2, X3, Direction, Head, decode
+from tiers.wire.lawful.x2x3 import X2, X3, Direction, Head, decode
 
 XID = UUID("11111111-2222-4333-8444-555555555555")
 S = b"stream"

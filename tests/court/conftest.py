@@ -7,21 +7,21 @@ import msgspec
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from tests.court.standins import APPLICANT, JTI, JUDGE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
 
+from kits.court import APPLICANT, JTI, JUDGE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
+from tiers.chassis.client import Peer
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.state import StateDir
 from tiers.court.app import Court, Outside, build
 from tiers.court.escrow import Escrow
 from tiers.court.register import Place
 from tiers.court.release import Releases
 from tiers.court.store import Store
 from tiers.wire.api.court import Apply, Decide, Entry
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.ledger import LedgerClient
-from tiers.wire.chassis.state import StateDir
 from tiers.wire.identity import parse_identity
-from tiers.wire.jose import SigningKey
-from tiers.wire.sealing import HpkePrivateKey
-from tiers.wire.warrant import Claims, apply_for
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.lawful.warrant import Claims, apply_for
+from tiers.wire.message.sealing import HpkePrivateKey
 
 AUDITOR = HpkePrivateKey(b"H" * 32)
 PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))

@@ -9,13 +9,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from tiers.chassis.state import StateDir
+from tiers.chassis.web import application
 from tiers.court.escrow import KEY, Escrow
 from tiers.wire.api.carrier import Enrol, Enrolled
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.chassis.web import application
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
-from tiers.wire.proof import Request, sign_request
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import EPOCHS, Master, epoch_of, subscriber_root, window
+from tiers.wire.message.proof import Request, sign_request
 
 NOW = 1_795_500_000_000
 ALICE = "2100000a"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.dockerfile import DEPLOY, read_image
-from tiers.lab.cast import PARTIES
-from tiers.wire.store_acl import RULES
+from kits.dockerfile import DEPLOY, read_image
+from tiers.lab.world.cast import PARTIES
+from tiers.store.acl import RULES
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: Mapping[str, dict[str, Any]] = COMPOSE["services"]

@@ -19,13 +19,13 @@ import tiers.court.config
 import tiers.enterprise.config
 import tiers.gateway.config
 import tiers.ledger.config
-from deploy.dockerfile import DEPLOY, ROOT, Image, imported, lay_out, read_image
-from deploy.host import CONTAINERS, Host, running_host
-from tiers.lab.processes import start_party, stop
+from kits.dockerfile import DEPLOY, ROOT, Image, imported, lay_out, read_image
+from kits.host import CONTAINERS, Host, running_host
+from tiers.lab.world.processes import start_party, stop
 
 IMAGES = ("auditor", "carrier", "court", "enterprise", "gateway", "ledger", "witness")
 OWN = {party: f"services/{party}/" for party in IMAGES if party != "witness"} | {"gateway": "gateway/"}
-TREATY = ["src/tiers/__init__.py", "services/wire/"]
+TREATY = ["src/tiers/__init__.py", "services/wire/", "services/chassis/"]
 STORE = {party: ["services/store/"] for party in ("gateway", "carrier")}
 # The witness is another party than the ledger: of their one folder it gets its own modules, none of the log's.
 WITNESS = [f"services/ledger/{name}.py" for name in ("__init__", "config", "cosigning", "witness")]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from deploy.prepare import exchange, main, prepare
 
-from deploy.dockerfile import DEPLOY
-from tiers.lab.world import PUBLIC
-from tiers.wire.chassis.tls import Tls
+from kits.dockerfile import DEPLOY
+from prepare import exchange, main, prepare
+from tiers.chassis.tls import Tls
+from tiers.lab.world.world import PUBLIC
 
 SERVICES = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 

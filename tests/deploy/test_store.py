@@ -9,11 +9,11 @@ import pytest
 import redis.asyncio as redis
 from redis.exceptions import NoPermissionError
 
-from deploy.dockerfile import DEPLOY
-from tiers.lab import store
-from tiers.lab.processes import base_environ, start, stop
+from kits.dockerfile import DEPLOY
+from tiers.lab.world import store
+from tiers.lab.world.processes import base_environ, start, stop
+from tiers.store.acl import RULES, acl_file
 from tiers.wire.identity import Role
-from tiers.wire.store_acl import RULES, acl_file
 
 PASSWORDS = {role: f"{role}-password" for role in RULES}
 EXAMPLE = DEPLOY / "store" / "users.acl.example"

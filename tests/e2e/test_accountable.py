@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-from tests.e2e.lawful_kit import (
+
+from kits.lawful import (
     APPLICANT,
     AUDITOR,
     CARRIER,
@@ -19,22 +20,21 @@ from tests.e2e.lawful_kit import (
     refused_and_logged,
     verified_log,
 )
-
-from tiers.lab.cast import handset, party
-from tiers.lab.desk import opened
-from tiers.lab.world import booted
+from tiers.lab.classroom.desk import opened
+from tiers.lab.world.cast import handset, party
+from tiers.lab.world.world import booted
 from tiers.wire.api.carrier import AskGrant, Product
 from tiers.wire.api.court import Entry
 from tiers.wire.api.gateway import ActivateTask, Done
-from tiers.wire.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Missing
-from tiers.wire.evidence import Evidence
-from tiers.wire.jose import GeneralJws, SigningKey
-from tiers.wire.keytree import EPOCH_MS
-from tiers.wire.leaf import encode_leaf
-from tiers.wire.merkle import TreeHead, leaf_hash
-from tiers.wire.warrant import Claims
+from tiers.wire.keys.jose import GeneralJws, SigningKey
+from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.evidence import Evidence
+from tiers.wire.lawful.warrant import Claims
+from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
+from tiers.wire.log.leaf import encode_leaf
+from tiers.wire.log.merkle import TreeHead, leaf_hash
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -13,17 +13,17 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from tests.e2e.lawful_kit import GATEWAY, Hands
 
-from tiers.lab.cast import handset
-from tiers.lab.desk import Desk, opened
-from tiers.lab.processes import start_party, stop
-from tiers.lab.story import INSIDE, Story, play
-from tiers.lab.tap import Tap, _copy
-from tiers.lab.world import World, booted
+from kits.lawful import GATEWAY, Hands
+from tiers.lab.classroom.desk import Desk, opened
+from tiers.lab.classroom.story import INSIDE, Story, play
+from tiers.lab.classroom.tap import Tap, _copy
+from tiers.lab.world.cast import handset
+from tiers.lab.world.processes import start_party, stop
+from tiers.lab.world.world import World, booted
 from tiers.wire.encoding import unb64u
-from tiers.wire.envelope import Channel, parse_envelope
-from tiers.wire.x2x3 import X2, X3, Direction, Type, decode, target_xml
+from tiers.wire.lawful.x2x3 import X2, X3, Direction, Type, decode, target_xml
+from tiers.wire.message.envelope import Channel, parse_envelope
 
 pytestmark = [
     pytest.mark.e2e,

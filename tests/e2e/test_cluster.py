@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.faults_kit import Verdict, check, freeze, kill, thaw, through
 
+from kits.faults import Verdict, check, freeze, kill, thaw, through
 from tiers.device.client import Device
-from tiers.gateway.others import TAGS, shard_of
-from tiers.lab import cluster
-from tiers.lab.capture import at_once
-from tiers.lab.cast import handset
-from tiers.lab.desk import Desk, opened
-from tiers.lab.scan import Source
-from tiers.lab.world import World, booted
+from tiers.gateway.processes.bus import TAGS, shard_of
+from tiers.lab.attack.capture.take import at_once
+from tiers.lab.attack.search.scan import Source
+from tiers.lab.classroom.desk import Desk, opened
+from tiers.lab.world import cluster
+from tiers.lab.world.cast import handset
+from tiers.lab.world.world import World, booted
 from tiers.store.client import connect
 from tiers.store.cluster import Cluster
 from tiers.store.slots import slot_of
-from tiers.wire.envelope import Channel, Envelope, Service
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
+from tiers.wire.message.envelope import Channel, Envelope, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

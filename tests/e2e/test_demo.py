@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-TIERS = [sys.executable, "-c", "from tiers.lab.cli import main; main()"]
+TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()"]
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.lawful_kit import Hands, leaves, verified_log
 
-from tiers.lab.desk import Desk, Note, Sent, opened
-from tiers.lab.processes import stop
-from tiers.lab.world import booted
-from tiers.wire.envelope import Channel, Service
+from kits.lawful import Hands, leaves, verified_log
+from tiers.lab.classroom.desk import Desk, Note, Sent, opened
+from tiers.lab.world.processes import stop
+from tiers.lab.world.world import booted
 from tiers.wire.errors import Forbidden
-from tiers.wire.keytree import EPOCH_MS, epoch_of
+from tiers.wire.keys.keytree import EPOCH_MS, epoch_of
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from tests.e2e.faults_kit import (
+
+from kits.faults import (
     ENDS,
     Mode,
     Verdict,
@@ -30,15 +31,14 @@ from tests.e2e.faults_kit import (
     thaw,
     through,
 )
-from tests.e2e.lawful_kit import leaves, verified_log
-
+from kits.lawful import leaves, verified_log
 from tiers.device.client import Address
-from tiers.lab.cast import PARTIES, party
-from tiers.lab.desk import Desk, opened
-from tiers.lab.world import World, booted
+from tiers.lab.classroom.desk import Desk, opened
+from tiers.lab.world.cast import PARTIES, party
+from tiers.lab.world.world import World, booted
 from tiers.store.url import is_cluster
-from tiers.wire.envelope import Channel, Service
 from tiers.wire.identity import Role
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

@@ -5,16 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.lawful_kit import GATEWAY, Hands, leaves, verified_log
 
-from tiers.lab.desk import Desk, Note, opened
-from tiers.lab.processes import start_party, stop
-from tiers.lab.world import World, booted
+from kits.lawful import GATEWAY, Hands, leaves, verified_log
+from tiers.lab.classroom.desk import Desk, Note, opened
+from tiers.lab.world.processes import start_party, stop
+from tiers.lab.world.world import World, booted
 from tiers.wire.encoding import unb64u
-from tiers.wire.envelope import Channel, Service
 from tiers.wire.errors import Ours
-from tiers.wire.product import read_x2
-from tiers.wire.x2x3 import X2, decode
+from tiers.wire.lawful.product import read_x2
+from tiers.wire.lawful.x2x3 import X2, decode
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = pytest.mark.e2e
 
@@ -74,7 +74,7 @@ async def with_a_small_queue(world: World) -> None:
     await stop(child)
     code = (
         f"from gateway import tasks; tasks.MAX_QUEUE = {QUEUE}\n"
-        "from tiers.lab.launcher import main; main()"
+        "from tiers.lab.world.launcher import main; main()"
     )  # fmt: skip
     command = [sys.executable, "-c", code, *child.command[3:]]
     world.children["gateway"] = await start_party("gateway", command, child.environ, child.log)

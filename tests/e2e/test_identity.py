@@ -10,22 +10,22 @@ import msgspec
 import pytest
 import pytest_asyncio
 from cryptography import x509
-from tests.e2e.lawful_kit import AUDITOR, CARRIER, Hands, leaves
 
+from kits.lawful import AUDITOR, CARRIER, Hands, leaves
+from tiers.chassis.tls import Tls, device_context
 from tiers.device.client import Address
-from tiers.lab import requests
-from tiers.lab.cast import ACME, ADMINISTRATORS, APPLICANT, GLOBEX, INVESTIGATOR, PARTIES, party
-from tiers.lab.desk import opened
-from tiers.lab.pki import Authority
-from tiers.lab.requests import Row
-from tiers.lab.world import As, booted
+from tiers.lab.classroom.desk import opened
+from tiers.lab.world import requests
+from tiers.lab.world.cast import ACME, ADMINISTRATORS, APPLICANT, GLOBEX, INVESTIGATOR, PARTIES, party
+from tiers.lab.world.pki import Authority
+from tiers.lab.world.requests import Row
+from tiers.lab.world.world import As, booted
 from tiers.wire.api.auditor import Inspect
 from tiers.wire.api.court import Decide
 from tiers.wire.api.enterprise import NewPassword
-from tiers.wire.chassis.tls import Tls, device_context
-from tiers.wire.envelope import Service
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.message.envelope import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tiers.device.client import Device
-from tiers.lab import store
-from tiers.lab.desk import opened
-from tiers.lab.processes import stop
-from tiers.lab.world import World, booted
-from tiers.wire.envelope import Channel, Envelope, Service
+from tiers.lab.classroom.desk import opened
+from tiers.lab.world import store
+from tiers.lab.world.processes import stop
+from tiers.lab.world.world import World, booted
 from tiers.wire.errors import Ours
+from tiers.wire.message.envelope import Channel, Envelope, Service
 
 pytestmark = pytest.mark.e2e
 

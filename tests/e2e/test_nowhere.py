@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.lawful_kit import Hands
 
-from tiers.lab.cast import ACME
-from tiers.lab.desk import Desk, Note, Sent, opened
-from tiers.lab.world import World, booted
+from kits.lawful import Hands
+from tiers.lab.classroom.desk import Desk, Note, Sent, opened
+from tiers.lab.world.cast import ACME
+from tiers.lab.world.world import World, booted
 from tiers.wire.encoding import unb64u
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [
     pytest.mark.e2e,

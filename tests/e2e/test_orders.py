@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.lawful_kit import Hands, leaves, verified_log
 
-from tiers.lab.cast import ACME, ADMINISTRATORS, GLOBEX, handset, party
-from tiers.lab.desk import Desk, Note, Sent, opened
-from tiers.lab.world import booted
+from kits.lawful import Hands, leaves, verified_log
+from tiers.lab.classroom.desk import Desk, Note, Sent, opened
+from tiers.lab.world.cast import ACME, ADMINISTRATORS, GLOBEX, handset, party
+from tiers.lab.world.world import booted
 from tiers.wire.api.enterprise import Decision, NewPassword, Order, Password, Reason
-from tiers.wire.envelope import BesKid, Channel, DeviceKid, Service, parse_kid
 from tiers.wire.errors import Forbidden, Missing, TiersError
-from tiers.wire.warrant import Window
+from tiers.wire.lawful.warrant import Window
+from tiers.wire.message.envelope import BesKid, Channel, DeviceKid, Service, parse_kid
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

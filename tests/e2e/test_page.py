@@ -12,16 +12,16 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from e2e.page_kit import PHONE, Seen, ask, browser, window
-from tiers.lab.cast import PARTIES
-from tiers.lab.control import Control, served
-from tiers.lab.desk import Note, opened
+from kits.page import PHONE, Seen, ask, browser, window
+from tiers.lab.classroom.desk import Note, opened
+from tiers.lab.page.control import Control, served
 from tiers.lab.page.door import POLICY
 from tiers.lab.page.events import Opened, Sent, Stored
 from tiers.lab.page.watched import WatchedDesk, watched
-from tiers.lab.world import booted
-from tiers.wire.envelope import Channel, Service
+from tiers.lab.world.cast import PARTIES
+from tiers.lab.world.world import booted
 from tiers.wire.errors import TiersError
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from e2e.page_kit import Seen, ask, browser, window
-from tiers.lab.control import Control, served
-from tiers.lab.desk import Desk, opened
+from kits.page import Seen, ask, browser, window
+from tiers.lab.classroom.desk import Desk, opened
+from tiers.lab.page.control import Control, served
 from tiers.lab.page.watched import WatchedDesk, watched
 from tiers.lab.scenarios import load, load_all
-from tiers.lab.world import booted
-from tiers.wire.envelope import Service
+from tiers.lab.world.world import booted
+from tiers.wire.message.envelope import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 

@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(tmp_path)}
-    command = [str(installed), "-c", "from tiers.lab.cli import main; main()", "up"]
+    command = [str(installed), "-c", "from tiers.lab.cli.main import main; main()", "up"]
     process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tiers.lab.desk import Desk, Note
+from tiers.lab.classroom.desk import Desk, Note
 from tiers.lab.plugin import Assertion
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = pytest.mark.e2e
 

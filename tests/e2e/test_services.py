@@ -7,12 +7,12 @@ import pytest
 import pytest_asyncio
 
 from tiers.device.mail import read_mail
-from tiers.lab.cast import ACME, GLOBEX
-from tiers.lab.desk import Desk, Note, opened
-from tiers.lab.story import INSIDE, Story, play
-from tiers.lab.world import booted
-from tiers.wire.envelope import Channel, Service
+from tiers.lab.classroom.desk import Desk, Note, opened
+from tiers.lab.classroom.story import INSIDE, Story, play
+from tiers.lab.world.cast import ACME, GLOBEX
+from tiers.lab.world.world import booted
 from tiers.wire.errors import TiersError
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

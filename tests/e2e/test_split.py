@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.lawful_kit import AUDITOR, CARRIER, COURT, leaves, nonce, refused_and_logged
 
+from kits.lawful import AUDITOR, CARRIER, COURT, leaves, nonce, refused_and_logged
 from tiers.auditor.inspect import NOT_THE_TARGET
-from tiers.lab import arrangement
-from tiers.lab.desk import Desk, Note, opened
-from tiers.lab.world import booted
+from tiers.lab.classroom.desk import Desk, Note, opened
+from tiers.lab.world import arrangement
+from tiers.lab.world.world import booted
 from tiers.wire.api.carrier import AskGrant, Granted
-from tiers.wire.envelope import Channel, Service
-from tiers.wire.keytree import EPOCH_MS
+from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -10,15 +10,15 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from tiers.lab.cast import PARTIES
-from tiers.lab.desk import opened
-from tiers.lab.store import each_node
-from tiers.lab.story import play
-from tiers.lab.world import World, booted
+from tiers.lab.classroom.desk import opened
+from tiers.lab.classroom.story import play
+from tiers.lab.world.cast import PARTIES
+from tiers.lab.world.store import each_node
+from tiers.lab.world.world import World, booted
+from tiers.store.acl import RULES
 from tiers.store.client import connect
 from tiers.store.url import one_node
 from tiers.wire.identity import Role
-from tiers.wire.store_acl import RULES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tiers.lab.cast import party
-from tiers.lab.desk import Desk, Note, opened
-from tiers.lab.world import booted
-from tiers.wire.chassis.tls import device_context
-from tiers.wire.envelope import Channel, Service, format_envelope
-from tiers.wire.proof import Request, sign_request
+from tiers.chassis.tls import device_context
+from tiers.lab.classroom.desk import Desk, Note, opened
+from tiers.lab.world.cast import party
+from tiers.lab.world.world import booted
+from tiers.wire.message.envelope import Channel, Service, format_envelope
+from tiers.wire.message.proof import Request, sign_request
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

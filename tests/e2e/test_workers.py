@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.e2e.faults_kit import Run, Verdict, check
 
-from tiers.lab.desk import Desk, opened
-from tiers.lab.processes import children_of
-from tiers.lab.story import play
-from tiers.lab.world import booted
-from tiers.wire.envelope import Channel, Service
+from kits.faults import Run, Verdict, check
+from tiers.lab.classroom.desk import Desk, opened
+from tiers.lab.classroom.story import play
+from tiers.lab.world.processes import children_of
+from tiers.lab.world.world import booted
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = [
     pytest.mark.e2e,

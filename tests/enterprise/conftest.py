@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.enterprise.customers import Customer, Handset, Town
+
+from kits.enterprise import Customer, Handset, Town
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from formal.expected import MODELS, Claim, plain, promised, source, stated
-from formal.pv_resolution import decide
-from formal.pv_syntax import ModelError, parse
+from kits.proverif.expected import MODELS, Claim, plain, promised, source, stated
+from kits.proverif.resolution import decide
+from kits.proverif.syntax import ModelError, parse
 
 
 def verdicts(text: str) -> dict[str, bool]:

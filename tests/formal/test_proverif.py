@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from formal.expected import FORMAL, MODELS, plain, promised
+from kits.proverif.expected import FORMAL, MODELS, plain, promised
 
 PROVERIF = shutil.which("proverif")
 RESULT = re.compile(r"^RESULT (?!\()(?P<query>.*) (?P<verdict>is true|is false|cannot be proved)\.", re.MULTILINE)

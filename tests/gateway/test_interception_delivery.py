@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from interception_kit import (
+from kits.interception import (
     CARRIER,
     MINUTE,
     NOW,
@@ -24,17 +24,18 @@ from interception_kit import (
     valkey,
     world,
 )
-from pki import issue
-from tiers.gateway import tasks, x23
-from tiers.gateway.lead import KEY
-from tiers.gateway.mailbox_redis import RedisMailboxes
+from kits.pki import issue
+from tiers.gateway.interception import copy_sender as x23
+from tiers.gateway.interception import tasks
+from tiers.gateway.interception.copy_sender import connect
+from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.processes.lease import KEY
 from tiers.gateway.store import connect as connect_store
-from tiers.gateway.x23 import connect
-from tiers.wire.envelope import Service, parse_envelope
 from tiers.wire.errors import Ours
-from tiers.wire.product import read_x2
-from tiers.wire.warrant import Delivery
-from tiers.wire.x2x3 import X2, X3, Decoder, Direction, KeepaliveAck, encode
+from tiers.wire.lawful.product import read_x2
+from tiers.wire.lawful.warrant import Delivery
+from tiers.wire.lawful.x2x3 import X2, X3, Decoder, Direction, KeepaliveAck, encode
+from tiers.wire.message.envelope import Service, parse_envelope
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from interception_kit import (
+from kits.interception import (
     APPLICANT,
     CARRIER,
     FORGER,
@@ -34,17 +34,17 @@ from interception_kit import (
     valkey,
     world,
 )
-from pki import issue
-from tiers.gateway.interception import TASKS
+from kits.pki import issue
+from tiers.chassis.client import Peer
+from tiers.chassis.web import application
+from tiers.gateway.interception.administration import TASKS
 from tiers.store.client import patiently
 from tiers.wire.api.gateway import ActivateTask, Done, Tasks
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.web import application
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Missing, Ours, TiersError
-from tiers.wire.evidence import Evidence
 from tiers.wire.identity import Role
-from tiers.wire.jose import GeneralJws
+from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.lawful.evidence import Evidence
 
 
 @pytest.fixture(scope="module")

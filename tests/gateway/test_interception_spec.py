@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 
-from interception_kit import PEER, RELAY, TARGET
+from kits.interception import PEER, RELAY, TARGET
 from tiers.carrier import mediation
-from tiers.gateway import interception, tasks, x23
-from tiers.gateway.mailbox import Copy
-from tiers.wire.envelope import (
+from tiers.gateway.interception import administration as interception
+from tiers.gateway.interception import copy_sender as x23
+from tiers.gateway.interception import tasks
+from tiers.gateway.mailbox.promises import Copy
+from tiers.wire.lawful.warrant import Delivery
+from tiers.wire.lawful.x2x3 import Direction, Keepalive, KeepaliveAck, encode
+from tiers.wire.message.envelope import (
     CTY,
     TYP,
     Channel,
@@ -19,8 +23,6 @@ from tiers.wire.envelope import (
     format_jwe,
     format_protected,
 )
-from tiers.wire.warrant import Delivery
-from tiers.wire.x2x3 import Direction, Keepalive, KeepaliveAck, encode
 
 SPEC = (Path(__file__).parents[2] / "docs/spec/product.md").read_text(encoding="utf-8")
 XID = "11111111-2222-4333-8444-555555555555"

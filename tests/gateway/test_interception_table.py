@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interception_kit import CARRIER, MINUTE, NOW, OTHER, OTHER_CARRIER, PEER, TARGET, claims, header, order, trust
-from tiers.gateway.mailbox import Match
-from tiers.gateway.tasks import LINGER_MS, MAX_QUEUE_BYTES, Backlog, Size, Task, Tasks, verify_task
-from tiers.wire.envelope import Protected, Service
+from kits.interception import CARRIER, MINUTE, NOW, OTHER, OTHER_CARRIER, PEER, TARGET, claims, header, order, trust
+from tiers.gateway.interception.tasks import LINGER_MS, MAX_QUEUE_BYTES, Backlog, Size, Task, Tasks, verify_task
+from tiers.gateway.mailbox.promises import Match
 from tiers.wire.errors import Conflict, Missing
-from tiers.wire.warrant import Claims, Window
-from tiers.wire.x2x3 import Direction
+from tiers.wire.lawful.warrant import Claims, Window
+from tiers.wire.lawful.x2x3 import Direction
+from tiers.wire.message.envelope import Protected, Service
 
 XID, XID_2 = "11111111-2222-4333-8444-555555555555", "11111111-2222-4333-8444-666666666666"
 PINS = st.sampled_from([TARGET, PEER, OTHER])
@@ -175,7 +175,7 @@ STEPS = ("told", "copy", "reach the disk", "committed", "ask the disk", "hear it
 def test_a_queue_never_holds_more_than_it_may_whenever_the_disk_is_counted(steps: list[str]) -> None:
     """The disk's count is old when it is heard, and a commit reaches the disk before the relay hears of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gateway.tasks, "MAX_QUEUE", 3)
+        patch.setattr("tiers.gateway.interception.tasks.MAX_QUEUE", 3)
         backlog, copied, under_way, on_disk = Backlog(), 0, 0, 0
         asked: list[tuple[int, Size]] = []
         for step in steps:

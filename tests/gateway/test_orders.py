@@ -10,22 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
-from tests.gateway.relay_kit import ACME, ALICE, BOB, GATEWAY, Clock, World, running, signing_key
 
-from interception_kit import PINNED, MemoryLedger
-from pki import issue
+from kits.interception import PINNED, MemoryLedger
+from kits.pki import issue
+from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, running, signing_key
+from tiers.chassis.client import Peer
 from tiers.gateway.channels import INDIA, Arrangement, parse_readers
 from tiers.gateway.orders import Docket, Relay, answer_to
-from tiers.gateway.others import Others
+from tiers.gateway.processes.bus import Others
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
-from tiers.wire.chassis.client import Peer
-from tiers.wire.envelope import Channel, Service, format_envelope, parse_envelope
 from tiers.wire.errors import TiersError, Yours
-from tiers.wire.frames import Bye, Deliver, Drained, Refused
-from tiers.wire.jose import SigningKey
-from tiers.wire.order import Kind, Order, VerifiedOrder, sign_order, verify_order
-from tiers.wire.proof import Request, sign_request
-from tiers.wire.trust import Trust
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, sign_order, verify_order
+from tiers.wire.lawful.trust import Trust
+from tiers.wire.message.envelope import Channel, Service, format_envelope, parse_envelope
+from tiers.wire.message.frames import Bye, Deliver, Drained, Refused
+from tiers.wire.message.proof import Request, sign_request
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 PTA, TRA = SigningKey(b"p" * 32), SigningKey(b"t" * 32)

@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from tiers.lab import arrangement, compare
-from tiers.lab.compare import Measured
-from tiers.lab.desk import Note
+from tiers.lab.attack.vantages import BY_ID
+from tiers.lab.classroom.desk import Note
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.playing import play_on
-from tiers.lab.scenario import Act, Audience, Cells, Scenario, Stage, run
-from tiers.lab.scenarios import HISTORY, load, load_all
-from tiers.lab.vantages import BY_ID
+from tiers.lab.scenarios import HISTORY, compare, load, load_all
+from tiers.lab.scenarios.compare import Measured
+from tiers.lab.scenarios.scenario import Act, Audience, Cells, Scenario, Stage, run
+from tiers.lab.world import arrangement
 from tiers.wire.custody import CUSTODIES
-from tiers.wire.envelope import Channel, Service
 from tiers.wire.errors import Missing, Ours, Yours
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = pytest.mark.e2e
 REPLAY = Path(__file__).parent / "page" / "replay.mjs"

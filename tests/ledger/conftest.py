@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tiers.chassis.state import StateDir
 from tiers.ledger.cosigning import AddCheckpoint
 from tiers.ledger.sequencer import Sequencer
 from tiers.ledger.store import Files, Store
 from tiers.ledger.witness import Witness
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.errors import Ours
-from tiers.wire.jose import SigningKey
-from tiers.wire.leaf import Leaf, Seal, encode_leaf
-from tiers.wire.merkle import TreeHead
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
+from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.log.merkle import TreeHead
 
 NOW = 1_764_000_000_000  # milliseconds
 CARRIER = "spiffe://tiers.example/carrier/in"

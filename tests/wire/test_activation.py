@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire import activation
 from tiers.wire.api.enterprise import Activate, Activated
-from tiers.wire.directory import BES_TYP, ENTRY_TYP, PARTNER_TYP, BesKey, Entry, Partner, sign_statement
+from tiers.wire.enterprise import activation
+from tiers.wire.enterprise.directory import BES_TYP, ENTRY_TYP, PARTNER_TYP, BesKey, Entry, Partner, sign_statement
 from tiers.wire.errors import TiersError, Unauthenticated, Yours
-from tiers.wire.jose import PublicJwk, SigningKey
-from tiers.wire.sealing import HpkeJwk, HpkePrivateKey
+from tiers.wire.keys.jose import PublicJwk, SigningKey
+from tiers.wire.message.sealing import HpkeJwk, HpkePrivateKey
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec"
 ORG, PIN, NOW = "S50000001", "a11ce001", 1_764_000_000_000

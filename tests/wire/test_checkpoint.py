@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from tlog_scales import signing as oracle_signing
 from tlog_scales import tlog as oracle
 
-from tiers.wire import checkpoint
-from tiers.wire.checkpoint import (
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log import checkpoint
+from tiers.wire.log.checkpoint import (
     Checkpoint,
     LoggedLeaf,
     LogKey,
@@ -26,10 +28,8 @@ from tiers.wire.checkpoint import (
     verify_signed,
     verify_witnessed,
 )
-from tiers.wire.errors import TiersError, TooLarge, Yours
-from tiers.wire.jose import SigningKey
-from tiers.wire.leaf import Leaf, Seal, encode_leaf
-from tiers.wire.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
 
 LOG = LogSigner("tiers.example/ledger/in", SigningKey(b"L" * 32))
 W1 = WitnessSigner("tiers.example/witness/w1", SigningKey(b"W" * 32))

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire.content import CONTENT_TYPE, TYP, sign_content, verify_content
-from tiers.wire.envelope import Service
 from tiers.wire.errors import TiersError, Yours
-from tiers.wire.jose import SigningKey, VerifyKey
+from tiers.wire.keys.jose import SigningKey, VerifyKey
+from tiers.wire.message.content import CONTENT_TYPE, TYP, sign_content, verify_content
+from tiers.wire.message.envelope import Service
 
 ALICE, MALLORY = SigningKey(b"a" * 32), SigningKey(b"m" * 32)
 KID, OTHER_KID = "org/S50000001/a11ce001/1", "org/S50000001/b0b00001/1"

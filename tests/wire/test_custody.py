@@ -22,8 +22,11 @@ from tiers.device.keyring import (
 from tiers.wire.custody import CARRIER, CUSTODIES, CUSTOMER, DEVICE, GLOBAL, INDIA, SPLIT, GlobalKey, arrange
 from tiers.wire.custody.global_ import global_wrap
 from tiers.wire.custody.split import escrow_key
-from tiers.wire.directory import BesKey, Entry
-from tiers.wire.envelope import (
+from tiers.wire.enterprise.directory import BesKey, Entry
+from tiers.wire.errors import TiersError, Yours
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import EPOCHS, Master, epoch_of, leaf, subscriber_root, window, wrap_key
+from tiers.wire.message.envelope import (
     BesKid,
     CarrierKid,
     Channel,
@@ -40,10 +43,7 @@ from tiers.wire.envelope import (
     parse_envelope,
     parse_kid,
 )
-from tiers.wire.errors import TiersError, Yours
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import EPOCHS, Master, epoch_of, leaf, subscriber_root, window, wrap_key
-from tiers.wire.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+from tiers.wire.message.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
 
 NOW = 1_795_500_000_000
 CARRIERS, COURTS = Master(b"C" * 32), Master(b"J" * 32)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.wire.api.enterprise import Lookup
-from tiers.wire.directory import (
+from tiers.wire.enterprise.directory import (
     BES_TYP,
     ENTRY_TYP,
     PARTNER_TYP,
@@ -19,8 +19,8 @@ from tiers.wire.directory import (
     verify_partner,
 )
 from tiers.wire.errors import TiersError, Yours
-from tiers.wire.jose import SigningKey
-from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.message.sealing import HpkePrivateKey
 
 ACME, GLOBEX, PIN, NOW = "S50000001", "S50000002", "a11ce001", 1_764_000_000_000
 ROOT, THEIRS = SigningKey(b"R" * 32), SigningKey(b"G" * 32)

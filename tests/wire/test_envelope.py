@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire import envelope as module
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import (
+from tiers.wire.errors import TiersError, TooLarge
+from tiers.wire.message import envelope as module
+from tiers.wire.message.envelope import (
     MAX_ENVELOPE,
     BesKid,
     CarrierKid,
@@ -31,8 +32,7 @@ from tiers.wire.envelope import (
     parse_kid,
     parse_protected,
 )
-from tiers.wire.errors import TiersError, TooLarge
-from tiers.wire.spelling import is_spelled
+from tiers.wire.message.spelling import is_spelled
 
 MID = "019b76da-a800-7000-8000-000000000001"
 TS = 1_767_225_600_000

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, b64, verify_signed
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError
-from tiers.wire.evidence import Evidence, evidence, verify_logged_warrant
-from tiers.wire.jose import SigningKey
-from tiers.wire.leaf import Leaf, Seal, encode_leaf
-from tiers.wire.merkle import TreeHead, leaf_hash, node_hash
-from tiers.wire.warrant import Claims, VerifiedWarrant, apply_for, approve, verify_application, verify_warrant
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.lawful.evidence import Evidence, evidence, verify_logged_warrant
+from tiers.wire.lawful.warrant import Claims, VerifiedWarrant, apply_for, approve, verify_application, verify_warrant
+from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, b64, verify_signed
+from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
 
 NOW = 1_764_000_000_000
 APPLICANT, JUDGE = SigningKey(b"A" * 32), SigningKey(b"J" * 32)

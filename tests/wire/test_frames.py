@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.wire.api.carrier import Admitted, Refusal, parse_admitted
-from tiers.wire.envelope import Recipient, RecipientHeader
 from tiers.wire.errors import TiersError
-from tiers.wire.frames import (
+from tiers.wire.identity import Identity, Role
+from tiers.wire.message.envelope import Recipient, RecipientHeader
+from tiers.wire.message.frames import (
     Accepted,
     Ack,
     Bye,
@@ -26,8 +27,7 @@ from tiers.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from tiers.wire.identity import Identity, Role
-from tiers.wire.proof import claimed_pin
+from tiers.wire.message.proof import claimed_pin
 
 RAW = msgspec.Raw(b'{"a":1}')
 DEVICE = [Hello("2100000b", "sig"), Send(RAW), Ack(("1-0", "1-1"))]

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.wire.api.carrier import NodeJson
-from tiers.wire.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TiersError
-from tiers.wire.evidence import Evidence, evidence, verify_evidence
-from tiers.wire.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import EPOCHS, Master, leaf, subscriber_root, window
-from tiers.wire.leaf import Leaf, Seal, encode_leaf
-from tiers.wire.merkle import TreeHead, leaf_hash
-from tiers.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
-from tiers.wire.warrant import Claims, digest_of
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import EPOCHS, Master, leaf, subscriber_root, window
+from tiers.wire.lawful.evidence import Evidence, evidence, verify_evidence
+from tiers.wire.lawful.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant
+from tiers.wire.lawful.warrant import Claims, digest_of
+from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
+from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.log.merkle import TreeHead, leaf_hash
+from tiers.wire.message.sealing import HpkePrivateKey, encrypt_for, seal_content
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec"
 PAGE = (SPEC / "grant.md").read_text(encoding="utf-8")

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import parse_envelope
 from tiers.wire.errors import TiersError, Yours
-from tiers.wire.keytree import (
+from tiers.wire.keys.keytree import (
     DEPTH,
     EPOCH_MS,
     EPOCH_ZERO_MS,
@@ -31,7 +30,8 @@ from tiers.wire.keytree import (
     window,
     wrap_key,
 )
-from tiers.wire.sealing import open_content, unwrap_from_carrier
+from tiers.wire.message.envelope import parse_envelope
+from tiers.wire.message.sealing import open_content, unwrap_from_carrier
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec" / "keytree.md").read_text(encoding="utf-8")
 MASTER = Master(bytes(range(32)))

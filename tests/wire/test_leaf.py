@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError, TooLarge, Yours
-from tiers.wire.leaf import (
+from tiers.wire.log.leaf import (
     MAX_LEAF,
     MUST_GIVE_REASON,
     MUST_OPEN,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.wire.errors import TiersError, Yours
-from tiers.wire.merkle import MAX_PROOF, TreeHead, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from tiers.wire.log.merkle import MAX_PROOF, TreeHead, leaf_hash, node_hash, verify_consistency, verify_inclusion
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "merkle"
 MISSING = "the public Merkle vectors are missing: ../shared/vectors/merkle"

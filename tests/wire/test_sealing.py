@@ -22,7 +22,9 @@ from jwcrypto import jwe as jwcrypto_jwe
 from jwcrypto import jwk as jwcrypto_jwk
 
 from tiers.wire.encoding import b64u, unb64u
-from tiers.wire.envelope import (
+from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.keys.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
+from tiers.wire.message.envelope import (
     MAX_PLAINTEXT,
     Channel,
     Jwe,
@@ -34,9 +36,7 @@ from tiers.wire.envelope import (
     format_protected,
     parse_envelope,
 )
-from tiers.wire.errors import TiersError, TooLarge, Yours
-from tiers.wire.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
-from tiers.wire.sealing import (
+from tiers.wire.message.sealing import (
     ContentKey,
     HpkeJwk,
     HpkePrivateJwk,

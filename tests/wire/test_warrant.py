@@ -13,9 +13,9 @@ from jwcrypto import jws as other_jws
 
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TiersError
-from tiers.wire.jose import GeneralJws, PublicJwk, Signature, SigningKey, VerifyKey
-from tiers.wire.keytree import EPOCH_MS
-from tiers.wire.warrant import (
+from tiers.wire.keys.jose import GeneralJws, PublicJwk, Signature, SigningKey, VerifyKey
+from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.warrant import (
     MAX_WARRANT,
     MAX_WINDOW_MS,
     Claims,

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tiers.wire import product, x2x3, xiri
-from tiers.wire.envelope import Channel, Service
 from tiers.wire.errors import TiersError
-from tiers.wire.x2x3 import X2, X3, Decoder, Direction, Head, Keepalive, KeepaliveAck, Pdu
+from tiers.wire.lawful import product, x2x3, xiri
+from tiers.wire.lawful.x2x3 import X2, X3, Decoder, Direction, Head, Keepalive, KeepaliveAck, Pdu
+from tiers.wire.message.envelope import Channel, Service
 
 # Byte for byte what an independent encoder wrote and Wireshark 4.0 dissects.
 XIRI = bytes.fromhex(

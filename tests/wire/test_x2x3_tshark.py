@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from tiers.wire import product, x2x3, xiri
-from tiers.wire.envelope import Channel, Service
-from tiers.wire.x2x3 import Direction, Head, Keepalive, KeepaliveAck, Pdu
+from tiers.wire.lawful import product, x2x3, xiri
+from tiers.wire.lawful.x2x3 import Direction, Head, Keepalive, KeepaliveAck, Pdu
+from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tshark") is None or shutil.which("text2pcap") is None,

@@ -3,7 +3,7 @@
     send -> one XADD in the next batch -> fsync -> accepted, and pushed to the receiver's session
     ack  -> one XDEL in that batch
 
-It speaks the frames of `tiers.wire.frames` and looks into an envelope only for `mid` and `to`. It checks nothing:
+It speaks the frames of `tiers.wire.message.frames` and looks into one only for `mid` and `to`. It checks nothing:
 no signature, no grammar, no repetition, no carrier, no task. It keeps what a relay may not drop: an append-only file
 with fsync before the answer, a bound on what one session has under way in either direction, and a read back for
 whoever was behind or away. As fast as we can write it in the same language, because a slow yardstick flatters.
@@ -24,10 +24,10 @@ import hiredis
 import msgspec
 from aiohttp import WSMsgType, web
 
+from tiers.chassis.memory import settle
+from tiers.chassis.web import notify_ready
 from tiers.lab.bench.frames import PREFIX
-from tiers.wire.chassis.memory import settle
-from tiers.wire.chassis.web import notify_ready
-from tiers.wire.frames import Ack, Challenge, Hello, Welcome, parse_from_device
+from tiers.wire.message.frames import Ack, Challenge, Hello, Welcome, parse_from_device
 
 MAX_UNDECIDED, MAX_OUT, CHUNK = 64, 128, 32
 BATCH = 1024

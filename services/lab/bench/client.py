@@ -13,7 +13,8 @@ import msgspec
 
 from tiers.lab.bench.frames import KEY, Party, masked
 from tiers.wire.encoding import b64u
-from tiers.wire.frames import (
+from tiers.wire.identity import Identity, Role
+from tiers.wire.message.frames import (
     Accepted,
     Ack,
     Bye,
@@ -26,7 +27,6 @@ from tiers.wire.frames import (
     parse_from_relay,
     session_message,
 )
-from tiers.wire.identity import Identity, Role
 
 _DELIVERED = re.compile(
     rb'"id":"([0-9]+-[0-9]+)","envelope":\{"protected":"[^"]{%d}([^"]{%d})' % (KEY.start, KEY.stop - KEY.start)

@@ -15,8 +15,10 @@ import msgspec
 import uuid_utils
 
 from tiers.device.keyring import ConsumerKeys, Draft, Keyring, seal_consumer
-from tiers.wire.content import sign_content
-from tiers.wire.envelope import (
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import DEPTH, Node, Position, descend, epoch_of
+from tiers.wire.message.content import sign_content
+from tiers.wire.message.envelope import (
     CTY,
     MAX_CIPHERTEXT,
     TYP,
@@ -31,9 +33,7 @@ from tiers.wire.envelope import (
     format_kid,
     format_protected,
 )
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import DEPTH, Node, Position, descend, epoch_of
-from tiers.wire.sealing import HpkePrivateKey, encrypt_for, seal_content
+from tiers.wire.message.sealing import HpkePrivateKey, encrypt_for, seal_content
 
 CONTENT = b"Two hundred and fifty-six bytes of something that one person would tell another. " * 4
 SIZE = 256

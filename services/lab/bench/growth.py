@@ -23,14 +23,14 @@ from rich.progress import Progress
 
 from tiers.lab.bench.load import Latency, Member, Result, Spec
 from tiers.lab.bench.stage import Stage, staged
-from tiers.lab.cast import ACME, party
-from tiers.lab.processes import stop
+from tiers.lab.world.cast import ACME, party
+from tiers.lab.world.processes import stop
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import Channel
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
-from tiers.wire.jose import SigningKey
-from tiers.wire.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
+from tiers.wire.message.envelope import Channel
 
 SESSIONS, IN_FLIGHT, MESSAGES = 100, 8, 10_000
 SUBSCRIBERS = (100, 10_000, 1_000_000)

@@ -15,8 +15,8 @@ from rich.progress import Progress
 from tiers.lab.bench.load import usage
 from tiers.lab.bench.run import IN_FLIGHT, SESSIONS
 from tiers.lab.bench.stage import staged
-from tiers.wire.envelope import Channel
 from tiers.wire.errors import Ours
+from tiers.wire.message.envelope import Channel
 
 SECONDS = 600
 MESSAGES = 40_000

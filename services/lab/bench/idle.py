@@ -16,12 +16,12 @@ from pathlib import Path
 
 import msgspec
 
+from tiers.chassis.tls import device_context
 from tiers.lab.bench.client import Client
 from tiers.lab.bench.frames import Party
 from tiers.lab.bench.load import Spec
-from tiers.wire.chassis.tls import device_context
 from tiers.wire.encoding import unb64u
-from tiers.wire.jose import SigningKey
+from tiers.wire.keys.jose import SigningKey
 
 _AT_ONCE = 50
 

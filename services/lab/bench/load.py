@@ -21,14 +21,14 @@ from pathlib import Path
 
 import msgspec
 
+from tiers.chassis.tls import device_context
 from tiers.lab.bench import frames
 from tiers.lab.bench.client import Client, Connection
 from tiers.lab.bench.frames import Party, Ready, in_session
 from tiers.wire.api.carrier import NodeJson
-from tiers.wire.chassis.tls import device_context
 from tiers.wire.encoding import unb64u
-from tiers.wire.envelope import Channel
-from tiers.wire.jose import SigningKey
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.message.envelope import Channel
 
 _TICK = 0.002
 _QUIET = 1.0

@@ -20,8 +20,8 @@ from rich.progress import Progress
 
 from tiers.lab.bench.load import Member, Result, Spec
 from tiers.lab.bench.stage import Stage, staged
-from tiers.wire.envelope import Channel
 from tiers.wire.errors import Ours
+from tiers.wire.message.envelope import Channel
 
 SESSIONS, IN_FLIGHT = 100, 8
 OPEN_SECONDS = 4.0

@@ -13,24 +13,24 @@ import aiohttp
 import msgspec
 import uuid_utils
 
-from tiers.lab import store as store_module
+from tiers.chassis.client import Peer
+from tiers.chassis.tls import device_context
 from tiers.lab.bench.load import Member, Result, Spec
-from tiers.lab.cast import APPLICANT, JUDGE, OPERATOR, party
-from tiers.lab.processes import Child, base_environ, children_of, free_ports, start_party, stop
-from tiers.lab.world import As, World, booted
+from tiers.lab.world import store as store_module
+from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
+from tiers.lab.world.processes import Child, base_environ, children_of, free_ports, start_party, stop
+from tiers.lab.world.world import As, World, booted
 from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
 from tiers.wire.api.court import Apply, Decide, Entry
 from tiers.wire.api.gateway import Done, RegisterDevice
-from tiers.wire.chassis.client import Peer
-from tiers.wire.chassis.tls import device_context
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import Channel, Service
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
-from tiers.wire.jose import SigningKey
-from tiers.wire.keytree import EPOCH_MS, epoch_of, epoch_start
-from tiers.wire.proof import Request, sign_request
-from tiers.wire.warrant import Claims, Delivery, Window, apply_for
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
+from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
+from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.proof import Request, sign_request
 
 AT_ONCE = 16
 
@@ -140,7 +140,7 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(spec))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tiers.lab.launcher", str(folder / "clock"), module, str(path)),
+        *(sys.executable, "-m", "tiers.lab.world.launcher", str(folder / "clock"), module, str(path)),
         stdout=asyncio.subprocess.PIPE,
         env=base_environ(),
     )

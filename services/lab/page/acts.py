@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from tiers.lab.cast import ADMINISTRATORS, OPERATOR, handset
-from tiers.lab.desk import Note
+from tiers.chassis.web import body
+from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.story import play
 from tiers.lab.page.bodies import (
     MAX_MINUTES,
     ApplyFor,
@@ -24,13 +25,12 @@ from tiers.lab.page.bodies import (
 )
 from tiers.lab.page.door import Door
 from tiers.lab.page.watched import WatchedDesk
-from tiers.lab.story import play
+from tiers.lab.world.cast import ADMINISTRATORS, OPERATOR, handset
 from tiers.wire.api.enterprise import Order
-from tiers.wire.chassis.web import body
 from tiers.wire.errors import Conflict, Missing, TiersError, Yours
 
 if TYPE_CHECKING:
-    from tiers.lab.scenario import Scenario
+    from tiers.lab.scenarios.scenario import Scenario
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ class Acts:
         async with self._alone:
             if self.desk.story is None:
                 raise Missing("lab.story", "Play the story first: its messages are what the attack is after.")
-            from tiers.lab.matrix import measure  # noqa: PLC0415 - a classroom starts without the attack
+            from tiers.lab.matrix.matrix import measure  # noqa: PLC0415 - a classroom starts without the attack
 
             matrix = await measure(self.desk, self.desk.story)
             self.desk.measured(matrix, self.desk.story)

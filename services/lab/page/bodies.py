@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from tiers.wire.api.enterprise import Reason
-from tiers.wire.envelope import Channel, Service
-from tiers.wire.warrant import Window
+from tiers.wire.lawful.warrant import Window
+from tiers.wire.message.envelope import Channel, Service
 
 MAX_MINUTES = 24 * 60
 

@@ -6,10 +6,10 @@ list never leaves the lab (docs/page.md).
 
 import msgspec
 
-from tiers.lab.arrangement import Arrangement
-from tiers.lab.cast import ACME, GLOBEX, HANDSETS
+from tiers.lab.world.arrangement import Arrangement
+from tiers.lab.world.cast import ACME, GLOBEX, HANDSETS
 from tiers.wire.api.auditor import Inspection
-from tiers.wire.warrant import Claims
+from tiers.wire.lawful.warrant import Claims
 
 
 class Handset(msgspec.Struct, frozen=True):

@@ -1,15 +1,15 @@
 """The keys on the way to each message, by value, so that a derivation can be read with its bytes. Lab only.
 
-Each key stands under the words with which a derivation names it (tiers.lab.attacker).
+Each key stands under the words with which a derivation names it (tiers.lab.attack.derive.attacker).
 """
 
 from collections.abc import Iterator, Mapping
 
-from tiers.lab.catalogue import catalogue
-from tiers.lab.desk import Desk, Sent
-from tiers.lab.rules import Fact
-from tiers.lab.secrets import Known
-from tiers.wire.envelope import message_epoch
+from tiers.lab.attack.derive.rules import Fact
+from tiers.lab.attack.search.catalogue import catalogue
+from tiers.lab.attack.search.secrets import Known
+from tiers.lab.classroom.desk import Desk, Sent
+from tiers.wire.message.envelope import message_epoch
 
 Named = tuple[str, str]
 

@@ -6,16 +6,16 @@ Both are real requests to the running parties. Nothing here looks into a party.
 import asyncio
 from collections.abc import Sequence
 
+from tiers.chassis.client import Peer
 from tiers.lab.page.events import Copied, Logged
 from tiers.lab.page.feed import Feed
 from tiers.wire.api.carrier import Product
-from tiers.wire.chassis.client import Peer
-from tiers.wire.checkpoint import parse_note
 from tiers.wire.encoding import unb64u
-from tiers.wire.envelope import parse_envelope
 from tiers.wire.errors import Missing, TiersError
-from tiers.wire.product import read_x2
-from tiers.wire.x2x3 import X2, X3, decode
+from tiers.wire.lawful.product import read_x2
+from tiers.wire.lawful.x2x3 import X2, X3, decode
+from tiers.wire.log.checkpoint import parse_note
+from tiers.wire.message.envelope import parse_envelope
 
 LOOK_SECONDS = 0.5
 _BUNDLE = 256  # entries to a bundle (C2SP tlog-tiles)

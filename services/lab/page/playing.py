@@ -1,4 +1,4 @@
-"""A scenario before the page: the audience of `tiers.lab.scenario` that writes everything down on the page's log.
+"""A scenario before the page: the audience of `tiers.lab.scenarios` that writes all of it down on the page's log.
 
 Its worlds are its own. The classroom waits meanwhile, and is left as it was.
 """
@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from typing import TypeVar
 
-from tiers.lab.desk import Desk
+from tiers.lab.classroom.desk import Desk
 from tiers.lab.page import events
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.watched import WatchedDesk, watched
-from tiers.lab.scenario import Audience, Part, Result, Scenario, Stage, Tell, run
+from tiers.lab.scenarios.scenario import Audience, Part, Result, Scenario, Stage, Tell, run
 from tiers.wire.errors import Conflict, TiersError
 
 T = TypeVar("T")

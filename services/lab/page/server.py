@@ -18,12 +18,12 @@ import msgspec
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from tiers.chassis.web import json_response, problem
 from tiers.lab.page.acts import NAMES, Acts
 from tiers.lab.page.door import HEADERS, Door
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.watched import WatchedDesk
-from tiers.lab.processes import free_ports
-from tiers.wire.chassis.web import json_response, problem
+from tiers.lab.world.processes import free_ports
 from tiers.wire.errors import Missing, TiersError
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -10,24 +10,24 @@ import msgspec
 from tiers.device.client import Device
 from tiers.device.mail import read_mail
 from tiers.device.store import Message
-from tiers.lab.cast import APPLICANT, OPERATOR, handset, party
-from tiers.lab.clock import Clock
-from tiers.lab.desk import Desk, Note, Sent
+from tiers.lab.classroom.desk import Desk, Note, Sent
+from tiers.lab.classroom.story import Story
 from tiers.lab.page import events
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.observers import LedgerWatch, ProductWatch
-from tiers.lab.story import Story
+from tiers.lab.world.cast import APPLICANT, OPERATOR, handset, party
+from tiers.lab.world.clock import Clock
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.api.carrier import Served
 from tiers.wire.api.court import Entry
 from tiers.wire.api.enterprise import Opened, Order, OrderAnswer, Rotated
 from tiers.wire.encoding import parse_json, unb64u
-from tiers.wire.envelope import Service, format_envelope, parse_envelope
 from tiers.wire.errors import TiersError
-from tiers.wire.frames import Delivery
-from tiers.wire.jose import GeneralJws
-from tiers.wire.keytree import EPOCH_MS
-from tiers.wire.warrant import Claims
+from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.warrant import Claims
+from tiers.wire.message.envelope import Service, format_envelope, parse_envelope
+from tiers.wire.message.frames import Delivery
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from tiers.lab.scenario import Scenario
+from tiers.lab.scenarios.scenario import Scenario
 from tiers.wire.errors import Missing
 
 HISTORY = (
@@ -22,7 +22,8 @@ HISTORY = (
 @cache
 def load_all() -> dict[str, Scenario]:
     """Return every scenario by name: history first, then the attacks."""
-    found = [import_module(f"{__name__}.{one.name}").SCENARIO for one in iter_modules(__path__)]
+    modules = [import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__)]
+    found = [one.SCENARIO for one in modules if hasattr(one, "SCENARIO")]
     ranks = {name: rank for rank, name in enumerate(HISTORY)}
     return {one.name: one for one in sorted(found, key=lambda one: (ranks.get(one.name, len(ranks)), one.name))}
 

@@ -4,12 +4,12 @@ import uuid
 
 import msgspec
 
-from tiers.lab.cast import APPLICANT, party
-from tiers.lab.desk import Note
-from tiers.lab.rogues import COPIES
-from tiers.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.faults.rogues import COPIES
+from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import APPLICANT, party
 from tiers.wire.api.court import Entry
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 BBM = Note("alice", "bob", C, Service.BBM, "The minister flies at seven")

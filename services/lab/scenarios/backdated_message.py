@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.envelope import Channel, Service
-from tiers.wire.keytree import EPOCH_MS
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.message.envelope import Channel, Service
 
 C = Channel.CONSUMER
 NOTE = Note("alice", "bob", C, Service.BBM, "This was written yesterday, as far as you know")

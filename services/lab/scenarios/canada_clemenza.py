@@ -5,12 +5,12 @@ import time
 import uuid_utils
 
 from tiers.device.keyring import Draft, seal_consumer
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
 from tiers.wire.custody import GLOBAL
 from tiers.wire.custody.global_ import global_wrap
-from tiers.wire.envelope import Channel, Service
-from tiers.wire.sealing import open_content, unwrap_from_carrier
+from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.sealing import open_content, unwrap_from_carrier
 
 C = Channel.CONSUMER
 SAMPLE = 2_000

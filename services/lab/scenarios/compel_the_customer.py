@@ -1,11 +1,11 @@
 """Compel the customer: the court turns to the one party that can read."""
 
-from tiers.lab.cast import ACME, ADMINISTRATORS, party
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.chassis.state import StateDir
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import ACME, ADMINISTRATORS, party
 from tiers.wire.api.enterprise import Decision, Order, OrderAnswer, Reason, Rotate, Rotated
-from tiers.wire.chassis.state import StateDir
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 E = Channel.ENTERPRISE
 POLICY = b'[orders]\nTHIRD_PARTY_DATA_REQUEST = "disclose"\n'

@@ -1,9 +1,9 @@
 """Downgrade: enterprise is made not to work, in the hope that people use the readable channel instead."""
 
-from tiers.lab.desk import Note
-from tiers.lab.regulator import Regulator
-from tiers.lab.scenario import BOTH, Act, Cells, Scenario, Stage
-from tiers.wire.envelope import Channel, Service
+from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.regulator import Regulator
+from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.wire.message.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

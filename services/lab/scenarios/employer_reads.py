@@ -1,10 +1,10 @@
 """The employer reads: the customer's key server is a recipient of every enterprise message."""
 
-from tiers.lab.cast import ACME, ADMINISTRATORS
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import ACME, ADMINISTRATORS
 from tiers.wire.api.enterprise import Rotate, Rotated
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

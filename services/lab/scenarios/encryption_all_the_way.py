@@ -1,8 +1,8 @@
 """Encryption all the way: only the receiver's handset holds a key. What the auditor is left with."""
 
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.envelope import Channel, Service
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.message.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import msgspec
 
 from tiers.device.store import Message
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
 from tiers.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
-from tiers.wire.envelope import Channel, Protected, Recipient, Service
-from tiers.wire.jose import HpkeJwk
-from tiers.wire.secret import Secret
+from tiers.wire.keys.jose import HpkeJwk
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Protected, Recipient, Service
 
 E = Channel.ENTERPRISE
 NOTE = Note("priya", "quentin", E, Service.BBM, "Only the two of us know this number: 2580")

@@ -1,7 +1,7 @@
 """India, 2013: consumer traffic to be inspected under a warrant, enterprise content not. The default story."""
 
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
-from tiers.lab.story import play
+from tiers.lab.classroom.story import play
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
 
 OUTSIDE = ("bbm-before", "bbm-after")
 ENTERPRISE = ("bes-bbm", "bes-mail", "bes-cross")

@@ -1,8 +1,8 @@
 """Indonesia, 2011: the terms were not published. The scenario shows the question, with two possible arrangements."""
 
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.envelope import Channel, Service
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.message.envelope import Channel, Service
 
 C = Channel.CONSUMER
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import msgspec
 
-from tiers.lab.cast import handset
-from tiers.lab.desk import Note
-from tiers.lab.rogues import COPIES, FALSE_KEY, TRUE_CARD
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.chassis.state import StateDir
+from tiers.chassis.state import StateDir
+from tiers.lab.classroom.desk import Note
+from tiers.lab.faults.rogues import COPIES, FALSE_KEY, TRUE_CARD
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import handset
 from tiers.wire.custody import Card
 from tiers.wire.encoding import unb64u
-from tiers.wire.envelope import Channel, Service
-from tiers.wire.sealing import HpkePrivateKey
+from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.sealing import HpkePrivateKey
 
 C = Channel.CONSUMER
 NOTE = Note("alice", "bob", C, Service.BBM, "Come alone, the usual place at nine")

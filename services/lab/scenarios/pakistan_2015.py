@@ -1,10 +1,10 @@
 """Pakistan, 2015: an order to close the enterprise server's connections, a demand for all its traffic, a withdrawal."""
 
-from tiers.lab.desk import Note
-from tiers.lab.regulator import Regulator
-from tiers.lab.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.regulator import Regulator
+from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
 from tiers.wire.api.gateway import Answer, OrdersInForce
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 E = Channel.ENTERPRISE
 BES = ((E,), BOTH)

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from tiers.lab.cast import OPERATOR, handset, party
-from tiers.lab.desk import Note
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import OPERATOR, handset, party
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 C = Channel.CONSUMER
 

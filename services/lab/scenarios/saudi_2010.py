@@ -1,9 +1,9 @@
 """Saudi Arabia, 2010: BBM to be suspended, accounts that differ, and a regulator that lets it continue."""
 
-from tiers.lab.desk import Note
-from tiers.lab.regulator import Regulator
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.envelope import Channel, Service
+from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.regulator import Regulator
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.message.envelope import Channel, Service
 
 C = Channel.CONSUMER
 BBM = (tuple(Channel), (Service.BBM,))

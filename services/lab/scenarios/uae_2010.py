@@ -1,10 +1,10 @@
 """United Arab Emirates, 2010: a suspension announced, and called off before its date."""
 
-from tiers.lab.desk import Note
-from tiers.lab.regulator import ALL, Regulator
-from tiers.lab.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.regulator import ALL, Regulator
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
 from tiers.wire.api.gateway import Answer, OrdersInForce
-from tiers.wire.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tiers.wire.jose import GeneralJws
+from tiers.wire.keys.jose import GeneralJws
 
 
 class FileWarrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,16 +6,16 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tiers.wire.encoding import b64u, parse_json, unb64u
-from tiers.wire.envelope import Pin, Recipient, RecipientHeader, check_recipient
 from tiers.wire.errors import Yours
-from tiers.wire.jose import GeneralJws, PublicJwk
-from tiers.wire.keytree import Node, NodeKey, Position
+from tiers.wire.keys.jose import GeneralJws, PublicJwk
+from tiers.wire.keys.keytree import Node, NodeKey, Position
+from tiers.wire.message.envelope import Pin, Recipient, RecipientHeader, check_recipient
 
 MAX_BATCH = 1024
 
 
 class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`POST /v1/subscribers`, signed by the device (tiers.wire.proof): the key that it will be known by."""
+    """`POST /v1/subscribers`, signed by the device (tiers.wire.message.proof): the key that it will be known by."""
 
     pin: Pin
     sign: PublicJwk

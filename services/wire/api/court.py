@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tiers.wire.jose import GeneralJws
-from tiers.wire.warrant import Status
+from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.lawful.warrant import Status
 
 
 class Apply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tiers.wire.envelope import Mid, Org, Pin
-from tiers.wire.jose import HpkeJwk, PublicJwk
-from tiers.wire.leaf import Jti
-from tiers.wire.warrant import Window
+from tiers.wire.keys.jose import HpkeJwk, PublicJwk
+from tiers.wire.lawful.warrant import Window
+from tiers.wire.log.leaf import Jti
+from tiers.wire.message.envelope import Mid, Org, Pin
 
 
 class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

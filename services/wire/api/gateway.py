@@ -1,4 +1,4 @@
-"""What the relay is asked, beside the session of `tiers.wire.frames`."""
+"""What the relay is asked, beside the session of `tiers.wire.message.frames`."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tiers.wire.envelope import Channel
-from tiers.wire.evidence import Evidence
-from tiers.wire.jose import GeneralJws, PublicJwk
-from tiers.wire.warrant import Uuid
+from tiers.wire.keys.jose import GeneralJws, PublicJwk
+from tiers.wire.lawful.evidence import Evidence
+from tiers.wire.lawful.warrant import Uuid
+from tiers.wire.message.envelope import Channel
 
 
 class RegisterDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

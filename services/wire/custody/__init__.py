@@ -18,8 +18,8 @@ from tiers.wire.custody.device import DEVICE
 from tiers.wire.custody.global_ import GLOBAL
 from tiers.wire.custody.holder import Card, Custody, GlobalKey, Holder, Reader
 from tiers.wire.custody.split import SPLIT
-from tiers.wire.envelope import Channel
 from tiers.wire.errors import Yours
+from tiers.wire.message.envelope import Channel
 
 __all__ = [
     "CARRIER",

@@ -6,11 +6,11 @@ The handset names its own carrier key; the carrier adds the receiver's when it a
 from collections.abc import Sequence
 
 from tiers.wire.custody.holder import Custody, Holder, Reader, mine
-from tiers.wire.envelope import CarrierKid, Channel, Envelope, Protected, Recipient, format_kid, message_epoch
 from tiers.wire.errors import Yours
-from tiers.wire.keytree import leaf, wrap_key
-from tiers.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
-from tiers.wire.secret import Secret
+from tiers.wire.keys.keytree import leaf, wrap_key
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import CarrierKid, Channel, Envelope, Protected, Recipient, format_kid, message_epoch
+from tiers.wire.message.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 
 
 def _seal(cek: Secret, header: Protected, protected: str, holder: Holder, _to: Sequence[Reader]) -> list[Recipient]:

@@ -5,7 +5,7 @@ It seals as `device` does. The difference is who is named: the employer is.
 
 from tiers.wire.custody.device import seal_to_readers, unseal_as_reader
 from tiers.wire.custody.holder import Custody
-from tiers.wire.envelope import Channel
+from tiers.wire.message.envelope import Channel
 
 CUSTOMER = Custody(
     name="customer",

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tiers.wire.custody.holder import Custody, Holder, Reader, mine
-from tiers.wire.envelope import Channel, Envelope, Protected, Recipient
-from tiers.wire.sealing import ContentKey, HpkePublicKey, decrypt_with, encrypt_for
-from tiers.wire.secret import Secret
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Envelope, Protected, Recipient
+from tiers.wire.message.sealing import ContentKey, HpkePublicKey, decrypt_with, encrypt_for
 
 
 def seal_to_readers(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from tiers.wire.custody.carrier import check_enrolled
 from tiers.wire.custody.holder import Custody, GlobalKey, Holder, Reader, mine
-from tiers.wire.envelope import Channel, Envelope, GlobalKid, Protected, Recipient, format_kid
 from tiers.wire.errors import Yours
-from tiers.wire.keytree import WrapKey
-from tiers.wire.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
-from tiers.wire.secret import Secret
+from tiers.wire.keys.keytree import WrapKey
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Envelope, GlobalKid, Protected, Recipient, format_kid
+from tiers.wire.message.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 
 GENERATION = 1
 """There never was another."""

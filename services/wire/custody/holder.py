@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tiers.wire.envelope import Channel, Envelope, HandsetKid, Kid, Pin, Protected, Recipient, find_recipient
 from tiers.wire.errors import Yours
-from tiers.wire.jose import HpkeJwk, PublicJwk
-from tiers.wire.keytree import Node
-from tiers.wire.sealing import ContentKey, HpkePrivateKey
-from tiers.wire.secret import Secret
+from tiers.wire.keys.jose import HpkeJwk, PublicJwk
+from tiers.wire.keys.keytree import Node
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Envelope, HandsetKid, Kid, Pin, Protected, Recipient, find_recipient
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey
 
 JURISDICTION = "in"
 """Whose carrier and court hold the two halves of an escrow."""

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from tiers.wire.custody.carrier import check_enrolled
 from tiers.wire.custody.device import seal_to_readers, unseal_as_reader
 from tiers.wire.custody.holder import JURISDICTION, Custody, Holder, Reader
-from tiers.wire.envelope import Channel, EscrowKid, Protected, Recipient, format_kid, message_epoch
 from tiers.wire.errors import Yours
-from tiers.wire.keytree import WrapKey, leaf, wrap_key
-from tiers.wire.sealing import wrap_for_carrier
-from tiers.wire.secret import Secret
+from tiers.wire.keys.keytree import WrapKey, leaf, wrap_key
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, EscrowKid, Protected, Recipient, format_kid, message_epoch
+from tiers.wire.message.sealing import wrap_for_carrier
 
 _LABEL = b"tiers/v1 escrow"
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tiers.lab.bench.client import Connection
 from tiers.lab.bench.frames import KEY, Ready
-from tiers.lab.processes import START_SECONDS, Child, base_environ, start, stop
+from tiers.lab.world.processes import START_SECONDS, Child, base_environ, start, stop
 from tiers.wire.errors import Ours, Yours
 
 _HEAD = len(b'{"protected":"')

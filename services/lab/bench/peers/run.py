@@ -20,12 +20,12 @@ from tiers.lab.bench.peers.kit import Place
 from tiers.lab.bench.peers.load import PEERS, PeerSpec
 from tiers.lab.bench.run import IN_FLIGHT, SESSIONS
 from tiers.lab.bench.stage import Yardstick, load, yardstick
-from tiers.lab.pki import Authority
-from tiers.lab.processes import Child, free_ports, stop
+from tiers.lab.world.pki import Authority
+from tiers.lab.world.processes import Child, free_ports, stop
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u
-from tiers.wire.envelope import Channel
-from tiers.wire.keytree import Master, subscriber_root
+from tiers.wire.keys.keytree import Master, subscriber_root
+from tiers.wire.message.envelope import Channel
 
 CHANNELS = (Channel.ENTERPRISE, Channel.CONSUMER)
 _FIRST_PIN = 0x55000000

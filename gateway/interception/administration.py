@@ -1,0 +1,357 @@
+"""Interception at the relay: what a carrier may ask, what stands on disk, what the ledger is told. Opens nothing.
+
+    carrier -> PUT    /v1/tasks/{xid}   warrant + evidence     verified here, with the relay's own pinned keys
+    carrier -> DELETE /v1/tasks/{xid}                          ends at once; what was copied is still delivered
+    carrier -> GET    /v1/tasks                                the caller's own XIDs and ends, never a target
+
+The accept path asks `tasks.match` and waits for nothing else of this. Spec page: docs/spec/product.md.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import Protocol, cast
+
+import msgspec
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tiers.chassis.web import Route, raw_body
+from tiers.gateway.interception.copy_sender import Copies, Lease, Link, Numbers, Sender
+from tiers.gateway.interception.tasks import Task, Tasks, verify_task
+from tiers.gateway.processes.bus import Others
+from tiers.gateway.store import wanted
+from tiers.wire.api import gateway as api
+from tiers.wire.encoding import b64u, parse_json, parse_own
+from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
+from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.lawful.trust import Trust
+from tiers.wire.lawful.warrant import Uuid
+from tiers.wire.log.checkpoint import LoggedLeaf
+from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
+
+_log = structlog.get_logger()
+TASKS = "gateway:{li}:tasks"
+"""A hash on disk: XID -> `Record`."""
+JURISDICTION = "IN"
+UNKNOWN_AGENCY = "unknown"
+"""What the log says of an order that does not verify: nothing in it may be repeated as a fact."""
+TICK_SECONDS = 1.0
+MAX_UNLOGGED = 1000
+MAX_LATE_MS = 120_000
+_ALL = ""
+CERTIFIED = frozenset(Role) - {Role.ANYONE}
+
+
+class Ledger(Protocol):
+    """The public log (tiers.chassis.ledger_client.LedgerClient)."""
+
+    async def append(self, leaf: Leaf) -> LoggedLeaf:
+        """Append a leaf; raises `Ours` while that cannot be had."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A task on disk: who set it, when (ms), what was shown, when it ended. Verified again at every start."""
+
+    carrier: str
+    activated: int
+    shown: api.ActivateTask
+    ended: int | None = None
+
+
+class Interception:
+    """The interception function of one relay.
+
+    `tasks` goes to the accept path, `wake` to the mailboxes' `on_copies`, `routes()` into the request table.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the relay's collaborators, each once
+        self,
+        store: Redis,
+        copies: Copies,
+        ledger: Ledger,
+        trust: Callable[[], Trust],
+        relay: Identity,
+        clock: Callable[[], int],
+        metrics: CollectorRegistry,
+        others: Others,
+        lead: Lease,
+    ) -> None:
+        self._others = others
+        self._lead = lead
+        self._stale: set[str] = set()
+        self._news = asyncio.Event()
+        self._store = store
+        self._copies = copies
+        self._ledger = ledger
+        self._trust = trust
+        self._relay = relay
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._dropped = asyncio.Event()
+        self._unlogged: list[Leaf] = []
+        self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=metrics)
+        self._numbers = Numbers(store)
+        self.tasks = Tasks(self._dropped.set)
+        self._sender = Sender(copies, self._numbers, self.tasks, relay, lead)
+        others.on("task", self._heard)
+        others.on_missed(self._look_at_all)
+
+    def routes(self) -> list[Route]:
+        """Return the rows of the request table.
+
+        A knock by anybody but a carrier leaves a leaf; who shows no certificate is turned away without one.
+        """
+        only, knocked = frozenset({Role.CARRIER}), self._knocked
+        return [
+            Route("PUT", "/v1/tasks/{xid}", only, self._put, "activate an interception task", knocked),
+            Route("DELETE", "/v1/tasks/{xid}", only, self._delete, "end an interception task", knocked),
+            Route("GET", "/v1/tasks", CERTIFIED, self._list, "list one's own XIDs (carrier); others: refused, logged"),
+        ]
+
+    def wake(self, xids: AbstractSet[str] = frozenset()) -> None:
+        """Hear that copies of these tasks wait, stored here or by another process (the mailboxes' `on_copies`)."""
+        for xid in xids:
+            self.tasks.backlog.told(xid)
+        self._sender.wake()
+
+    async def load(self) -> None:
+        """Read the tasks from disk and verify each again: what does not verify is not active. Raises `Ours`."""
+        with _disk():
+            records = cast("dict[bytes, bytes]", await self._store.hgetall(TASKS))
+        for xid in await self._copies.waiting():
+            await self._sender.count(xid)
+        for name, raw in records.items():
+            xid = name.decode()
+            try:
+                self._restore(xid, raw)
+            except TiersError as error:
+                _log.error("task.not_restored", xid=xid, code=error.code)
+                self._unlogged.append(self._refusal(raw, error))
+
+    def _heard(self, xid: str) -> None:
+        self._stale.add(xid)
+        self._news.set()
+
+    def _look_at_all(self) -> None:
+        self._heard(_ALL)
+        self.wake()
+
+    async def _reread(self) -> None:
+        """Read again what another process put down or ended."""
+        self._news.clear()
+        stale, self._stale = self._stale, set()
+        try:
+            with _disk():
+                if _ALL in stale:
+                    stale = {xid.decode() for xid in cast("list[bytes]", await self._store.hkeys(TASKS))}
+                for xid in stale:
+                    async with self._lock:
+                        await self._refresh(xid)
+        except Ours:
+            self._stale |= stale
+            raise
+
+    async def _refresh(self, xid: str) -> None:
+        """Take a task as it stands on disk; to be called with the lock held, so that no end is overtaken."""
+        raw = cast("bytes | None", await self._store.hget(TASKS, xid))
+        if raw is None:
+            return
+        try:
+            ended = parse_own(Record, raw, "task.record").ended
+            if self.tasks.get(xid) is None or self.tasks.is_active(xid) != (ended is None):
+                self._restore(xid, raw)
+        except TiersError as error:
+            _log.error("task.not_restored", xid=xid, code=error.code)
+
+    async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
+        """Deliver, keep the clock and keep the ledger told, until cancelled. `connect` reaches the mediation."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sender.run(connect))
+            # at once when a copy is dropped: a count that is in memory alone could be lost
+            group.create_task(_often(self.tick, self._dropped))
+            group.create_task(_often(self.tell_ledger, asyncio.Event()))
+            group.create_task(_often(self._reread, self._news))
+
+    async def tick(self) -> None:
+        """Write losses down, end what the clock has ended, forget what is over."""
+        now = self._clock()
+        self._dropped.clear()
+        with _disk():
+            for xid, count in self.tasks.backlog.dropped().items():
+                await self._numbers.lose(xid, count, gap=count)
+                self.tasks.backlog.recorded(xid, count)
+                self._lost.inc(count)
+                _log.warning("task.dropped", xid=xid, count=count)
+            for task in self.tasks.overdue(now):
+                async with self._lock:
+                    await self._end(task, now)
+            if done := self.tasks.done(now):
+                owing = await self._copies.waiting() | (await self._numbers.unlogged()).keys()
+                for xid in set(done) - owing:
+                    if self._lead.held:
+                        await self._numbers.forget(xid)
+                        await self._store.hdel(TASKS, xid)
+                    if not await self._store.hexists(TASKS, xid):
+                        self.tasks.forget(xid)
+            for xid in self.tasks.backlog.waiting():
+                await self._sender.count(xid)
+
+    async def tell_ledger(self) -> None:
+        """Log what could not be logged when it happened: refusals, then losses."""
+        while self._unlogged:
+            leaf, now = self._unlogged[0], self._clock()
+            if now - leaf.ts > MAX_LATE_MS:
+                leaf = msgspec.structs.replace(leaf, ts=now)  # the ledger takes none that is five minutes old
+            await self._ledger.append(leaf)
+            self._unlogged.pop(0)
+        if not self._lead.held:
+            return
+        with _disk():
+            for xid, count in (await self._numbers.unlogged()).items():
+                if task := self.tasks.get(xid):
+                    await self._ledger.append(self._loss(task, count))
+                    await self._numbers.logged(xid, count)
+
+    async def _put(self, caller: Identity, request: web.Request) -> api.Done:
+        xid, raw = request.match_info["xid"], await raw_body(request)
+        try:
+            async with self._lock:
+                with _disk():
+                    await self._activate(xid, raw, caller)
+        except Ours:
+            raise
+        except TiersError as error:
+            await self._log_refusal(raw, error)
+            raise
+        return api.Done()
+
+    async def _activate(self, xid: str, raw: bytes, caller: Identity) -> None:
+        now = self._clock()
+        try:
+            shown = parse_json(api.ActivateTask, raw, "task.no_warrant")
+        except Yours:
+            raise Policy("task.no_warrant", "Show the warrant and the proof that it was logged as served.") from None
+        task = verify_task(_xid(xid), shown, caller, self._trust(), now)
+        await self._refresh(xid)
+        self.tasks.check_new(task)
+        # on disk first: a task that was answered for survives, one that was not is asked for again
+        record = Record(str(caller), now, shown)
+        await self._store.hset(TASKS, xid, msgspec.json.encode(record))
+        self.tasks.activate(task)
+        await self._others.tell("task", xid)
+        _log.info("task.activated", xid=xid, until=task.claims.window.until)
+
+    async def _delete(self, caller: Identity, request: web.Request) -> api.Done:
+        await self.end(request.match_info["xid"], caller)
+        return api.Done()
+
+    async def end(self, xid: str, carrier: Identity) -> None:
+        """End a task that `carrier` set, here at once; raises `Missing` or `Ours`."""
+        now = self._clock()
+        with _disk():
+            if self.tasks.get(xid) is None:
+                async with self._lock:
+                    await self._refresh(xid)
+            task = self.tasks.deactivate(xid, carrier, now)
+            async with self._lock:
+                await self._end(task, now)
+            await self._others.tell("task", xid)
+
+    async def _knocked(self, caller: Identity, request: web.Request, error: TiersError) -> None:
+        _log.warning("task.knocked", caller=str(caller))
+        await self._log_refusal(request.raw_path.encode(), error)
+
+    async def _list(self, caller: Identity, request: web.Request) -> api.Tasks:
+        if caller.role is not Role.CARRIER or request.query_string:
+            error = Forbidden(
+                "task.listing", "Look up targets in the warrants: the relay lists a carrier's own XIDs only."
+            )
+            await self._log_refusal(request.raw_path.encode(), error)
+            raise error
+        return api.Tasks(self.tasks.listed(caller, self._clock()))
+
+    def _restore(self, xid: str, raw: bytes) -> None:
+        record = parse_own(Record, raw, "task.record")
+        task = verify_task(xid, record.shown, parse_identity(record.carrier), self._trust(), record.activated)
+        if record.ended is None:
+            self.tasks.activate(task)
+        else:
+            self.tasks.end(task, record.ended)
+
+    async def _end(self, task: Task, now: int) -> None:
+        """End a task, in memory first; on disk, so that no restart brings it back."""
+        self.tasks.end(task, now)
+        raw = await self._store.hget(TASKS, task.xid)
+        if raw is not None:
+            record = msgspec.structs.replace(parse_own(Record, raw, "task.record"), ended=now)
+            await self._store.hset(TASKS, task.xid, msgspec.json.encode(record))
+        _log.info("task.ended", xid=task.xid)
+
+    async def _log_refusal(self, raw: bytes, error: TiersError) -> None:
+        """Tell the ledger of a refusal; refused it is either way, and what cannot be logged now is logged later."""
+        leaf = self._refusal(raw, error)
+        try:
+            await self._ledger.append(leaf)
+        except TiersError as failure:
+            _log.warning("task.refusal_unlogged", code=error.code, because=failure.code)
+            self._unlogged = [*self._unlogged, leaf][-MAX_UNLOGGED:]
+
+    def _refusal(self, raw: bytes, error: TiersError) -> Leaf:
+        """Write the leaf for a refused order; whoever has our log can show which order it was."""
+        seal = Seal(os.urandom(SALT_BYTES), "order", sha256(raw).digest())
+        _log.info("task.refused", code=error.code, salt=b64u(seal.salt), digest=b64u(seal.digest))
+        return Leaf(
+            type="task.refused",
+            ts=self._clock(),
+            jurisdiction=JURISDICTION,
+            agency=UNKNOWN_AGENCY,
+            party=self._relay.uri,
+            commitment=seal.commit(),
+            detail=error.code,
+        )
+
+    def _loss(self, task: Task, count: int) -> Leaf:
+        return Leaf(
+            type="loss.recorded",
+            ts=self._clock(),
+            jurisdiction=JURISDICTION,
+            agency=task.claims.agency,
+            party=self._relay.uri,
+            commitment=task.commitment,
+            count=count,
+        )
+
+
+async def _often(step: Callable[[], Awaitable[None]], soon: asyncio.Event) -> None:
+    """Do a step every second, or as soon as the event is set."""
+    while wanted():
+        try:
+            await step()
+        except (OSError, TiersError) as error:
+            _log.warning("task.step_failed", error=str(error))
+            await asyncio.sleep(TICK_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS):
+                await soon.wait()
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except RedisError:
+        raise Ours("store.unavailable", "Try again in a second: the relay's store is not answering.") from None
+
+
+def _xid(text: str) -> str:
+    try:
+        return msgspec.convert(text, Uuid)
+    except msgspec.ValidationError:
+        raise Yours("task.xid", "Name a task by a UUID in lower case.") from None

@@ -1,0 +1,307 @@
+"""The relay's end of X2 and X3: sends the copies that wait on disk to the carrier's mediation. It opens nothing.
+
+    gateway -> mediation   X2, X3, X2, X3, …     a batch of each waiting task in turn
+    gateway -> mediation   keepalive n           "is all of that on disk?"
+    gateway <- mediation   keepalive ack n       it is: only now are the copies forgotten
+
+TS 103 221-2 acknowledges keepalives alone; that the ack covers what was sent before it is our rule
+(docs/spec/product.md). Nothing that a user waits for ever waits for this file.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, Protocol, cast
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tiers.chassis.tls import Tls
+from tiers.chassis.web import parse_listen
+from tiers.gateway.interception.tasks import Tasks
+from tiers.gateway.mailbox.promises import Copy
+from tiers.gateway.store import wanted
+from tiers.wire.errors import Ours, TiersError
+from tiers.wire.identity import Identity
+from tiers.wire.lawful.product import x2, x3
+from tiers.wire.lawful.warrant import Delivery
+from tiers.wire.lawful.x2x3 import MAX_PDU, X2, X3, Decoder, Head, Keepalive, KeepaliveAck, Pdu, encode
+from tiers.wire.lawful.xiri import Metadata
+from tiers.wire.message.envelope import parse_protected
+
+_log = structlog.get_logger()
+BATCH = 64
+"""Copies of one task in a round: what a flooding target may put before another's."""
+GATHER_SECONDS = 0.05
+KEEPALIVE_SECONDS = 30.0
+ACK_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
+BACKOFF_SECONDS = (0.1, 5.0)
+POINT = "accept"
+"""Attribute 7: where in the relay a message is copied."""
+_ADVANCE = """
+if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) ~= tonumber(ARGV[2]) then return end
+local gap = redis.call('HGET', KEYS[2], ARGV[1]) or 0
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', ARGV[3] + gap))
+redis.call('HDEL', KEYS[2], ARGV[1])
+"""
+_COUNT = """
+if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then return end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HINCRBY', KEYS[2], ARGV[1], ARGV[4])
+"""
+_U32 = 1 << 32
+
+
+class Copies(Protocol):
+    """What waits on disk for the mediation (the mailbox keeps it)."""
+
+    async def waiting(self) -> AbstractSet[str]:
+        """Name the tasks of which copies wait."""
+
+    async def copies(self, xid: str, count: int) -> Sequence[Copy]:
+        """Read the first copies of a task, in order of `at`."""
+
+    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
+        """Delete these copies of a task."""
+
+    async def queued(self, xid: str) -> int:
+        """Count the copies of a task."""
+
+
+class Lease(Protocol):
+    """Which process sends (gateway/processes/lease.py)."""
+
+    @property
+    def held(self) -> bool:
+        """Whether this one does."""
+
+    async def wait(self) -> None:
+        """Return when it does."""
+
+
+def pdus_of(copy: Copy, xid: str, delivery: Delivery, number: int, relay: Identity) -> tuple[X2 | X3, ...]:
+    """Write one copy as the warrant has it: an X2, an X3, or both under one number. Raises `Yours`.
+
+    The correlation id is the task's own, the low half of its XID: numbers run within one (TS 103 221-2), so one
+    for each message would make every number 0 and hide a loss.
+    """
+    header = parse_protected(copy.header)
+    task = UUID(xid)
+    head = Head(
+        xid=task,
+        correlation=int.from_bytes(task.bytes[8:]),
+        direction=copy.direction,
+        sequence=number % _U32,
+        at_ns=copy.at,
+        function=str(relay),
+        point=POINT,
+    )
+    pdus: tuple[X2 | X3, ...] = ()
+    if delivery is not Delivery.CC:
+        seen = Metadata(
+            from_pin=header.sender,
+            to_pin=header.to,
+            mid=header.mid,
+            service=header.service,
+            channel=header.channel,
+            size=len(copy.envelope),
+            org=header.org or None,
+        )
+        pdus += (x2(head, seen),)
+    return pdus if delivery is Delivery.IRI else (*pdus, x3(head, copy.envelope))
+
+
+class Numbers:
+    """How far each task has been delivered, on disk: hashes by XID at `gateway:{li}:next`, `:gap` and `:unlogged`.
+
+    `next` moves only when the mediation has acknowledged, so what is sent again bears the number that it had.
+    """
+
+    NEXT, GAP, UNLOGGED = "gateway:{li}:next", "gateway:{li}:gap", "gateway:{li}:unlogged"
+    COUNTED = "gateway:{li}:counted"
+    """By XID, the name of the last change of `gap` and `unlogged`: asked for again, it is not made again."""
+
+    def __init__(self, store: Redis) -> None:
+        self._store = store
+
+    async def next(self, xid: str) -> int:
+        """Return the number of the first copy that waits."""
+        return int(await self._store.hget(self.NEXT, xid) or 0)
+
+    async def advance(self, xid: str, number: int, to: int) -> None:
+        """Go on at `to`, leaving out as many numbers as copies were dropped: the mediation sees the gap.
+
+        Changes nothing where another process has gone on from `number` already.
+        """
+        await self._store.eval(_ADVANCE, 2, self.NEXT, self.GAP, xid, number, to)
+
+    async def lose(self, xid: str, count: int, gap: int) -> None:
+        """Note `count` copies that the mediation will never get, to be logged; `gap` of them have no number yet."""
+        await self._count(xid, gap, count)
+
+    async def unlogged(self) -> dict[str, int]:
+        """Return how many lost copies of which task the ledger has not been told of."""
+        fields = cast("dict[bytes, bytes]", await self._store.hgetall(self.UNLOGGED))
+        return {xid.decode(): int(count) for xid, count in fields.items() if int(count)}
+
+    async def logged(self, xid: str, count: int) -> None:
+        """Note that the ledger knows of `count` lost copies."""
+        await self._count(xid, 0, -count)
+
+    async def forget(self, xid: str) -> None:
+        """Drop a task that is over."""
+        for key in (self.NEXT, self.GAP, self.UNLOGGED, self.COUNTED):
+            await self._store.hdel(key, xid)
+
+    async def _count(self, xid: str, gap: int, count: int) -> None:
+        keys = (self.GAP, self.UNLOGGED, self.COUNTED)
+        await self._store.eval(_COUNT, len(keys), *keys, xid, secrets.token_hex(8), gap, count)
+
+
+class Link:
+    """One TLS connection to the mediation."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._decoder = Decoder()
+        self._sequence = 0
+
+    async def send(self, pdus: Sequence[Pdu]) -> None:
+        """Send, and wait while the other side is slow."""
+        for pdu in pdus:
+            self._writer.write(encode(pdu))
+        await self._writer.drain()
+
+    async def confirm(self) -> None:
+        """Return when the mediation has everything sent so far on disk; raises `OSError` or `TiersError` if not."""
+        wanted = KeepaliveAck(self._sequence)
+        self._sequence = (self._sequence + 1) % _U32
+        await self.send([Keepalive(wanted.sequence)])
+        async with asyncio.timeout(ACK_SECONDS):
+            while wanted not in await self._read():
+                pass
+
+    def close(self) -> None:
+        """End it at once."""
+        self._writer.transport.abort()
+
+    async def _read(self) -> list[Pdu]:
+        data = await self._reader.read(MAX_PDU)
+        if not data:
+            raise ConnectionResetError
+        pdus = self._decoder.feed(data)
+        await self.send([KeepaliveAck(pdu.sequence) for pdu in pdus if isinstance(pdu, Keepalive)])
+        return pdus
+
+
+class Batch(NamedTuple):
+    """Copies of one task that were sent under `number` and those after it, but for the `unsendable` ones."""
+
+    xid: str
+    copies: Sequence[Copy]
+    number: int
+    unsendable: int
+
+
+class Sender:
+    """Empties the tasks' queues, a batch of each in turn, for as long as it runs."""
+
+    def __init__(self, copies: Copies, numbers: Numbers, tasks: Tasks, relay: Identity, lead: Lease) -> None:
+        self._copies = copies
+        self._lead = lead
+        self._numbers = numbers
+        self._tasks = tasks
+        self._relay = relay
+        # what is forgotten while the disk is asked would be counted out twice
+        self._counting = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._pause = BACKOFF_SECONDS[0]
+
+    def wake(self) -> None:
+        """Say that copies wait."""
+        self._woken.set()
+
+    async def count(self, xid: str) -> None:
+        """Ask the disk how many copies of a task it holds."""
+        async with self._counting:
+            before = self._tasks.backlog.on_disk(xid)
+            self._tasks.backlog.counted(xid, await self._copies.queued(xid), before)
+
+    async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
+        """Connect, deliver, and connect again after growing pauses, until cancelled. What waits stays on disk."""
+        while wanted():
+            await self._lead.wait()
+            try:
+                link = await connect()
+                try:
+                    await self._deliver(link)
+                finally:
+                    link.close()
+            except (OSError, TimeoutError, RedisError, TiersError) as error:
+                _log.warning("x23.interrupted", error=type(error).__name__)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
+
+    async def _deliver(self, link: Link) -> None:
+        while self._lead.held and wanted():
+            self._woken.clear()
+            waiting = await self._copies.waiting()
+            sent = [batch for xid in sorted(waiting) if (batch := await self._send(link, xid))]
+            await link.confirm()
+            self._pause = BACKOFF_SECONDS[0]
+            for batch in sent:
+                await self._settle(batch)
+            if not sent:
+                await self._idle()
+
+    async def _send(self, link: Link, xid: str) -> Batch | None:
+        task = self._tasks.get(xid)
+        copies = await self._copies.copies(xid, BATCH) if task else ()
+        if task is None or not copies:
+            return None
+        number, unsendable = await self._numbers.next(xid), 0
+        for place, copy in enumerate(copies):
+            try:
+                pdus = pdus_of(copy, xid, task.claims.delivery, number + place, self._relay)
+            except TiersError as error:
+                # its number stays unused: the mediation sees that one is missing
+                _log.error("x23.unsendable", xid=xid, code=error.code)
+                unsendable += 1
+            else:
+                await link.send(pdus)
+        return Batch(xid, copies, number, unsendable)
+
+    async def _settle(self, batch: Batch) -> None:
+        """Forget what the mediation has. Should we die between the two, it sees the copies again and drops them."""
+        if batch.unsendable:
+            await self._numbers.lose(batch.xid, batch.unsendable, gap=0)
+        await self._numbers.advance(batch.xid, batch.number, batch.number + len(batch.copies))
+        async with self._counting:
+            await self._copies.forget_copies(batch.xid, batch.copies)
+            octets = sum(len(copy.envelope) for copy in batch.copies)
+            self._tasks.backlog.release(batch.xid, len(batch.copies), octets)
+
+    async def _idle(self) -> None:
+        try:
+            async with asyncio.timeout(KEEPALIVE_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        # not at once: what follows a copied message must not stand out, and rounds of one copy are dear
+        await asyncio.sleep(GATHER_SECONDS)
+
+
+async def connect(mediation: str, carrier: Identity, tls: Tls) -> Link:
+    """Connect to the mediation at host:port; TLS checks that it is this carrier. Raises `OSError` or `Ours`."""
+    host, port = parse_listen(mediation)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return Link(*await asyncio.open_connection(host, port, ssl=tls.client, server_hostname=carrier.host))
+    except TimeoutError:
+        raise Ours("x23.timeout", "Start the carrier's mediation: it does not answer.") from None

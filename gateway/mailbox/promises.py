@@ -1,0 +1,230 @@
+"""What the relay's store promises, and an in-memory fake of it. It knows bytes and PINs, no key and no socket.
+
+A `Mailboxes` keeps, for each receiver, the messages that its device has not acknowledged, in the order in which they
+were accepted; and, for each interception task, the copies that the mediation has not confirmed.
+
+Durability. Whatever `commit` has answered is on disk: it survives `kill -9` of the relay and of the store.
+Atomicity.  One entry is stored whole or not at all: the record that it was accepted, the message, and every copy.
+Once.       The same `mid` of the same sender to the same receiver, again within `REPEAT_S`, is `ALREADY` accepted.
+Order.      Entries of one `commit` are stored in its order; places in a mailbox only grow.
+Concurrency. Several relays may work on one store. One relay has one `commit` under way at a time.
+Failure.    `Ours` means: perhaps stored, perhaps not. Sending the same `mid` again settles it.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from enum import Enum, auto
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from tiers.wire.lawful.x2x3 import Direction
+from tiers.wire.message.envelope import Protected
+
+REPEAT_S = 900
+"""A repeated `mid` is recognised for at least this long."""
+KEEP_MS = 7 * 24 * 3600 * 1000
+"""A message waits in its mailbox this long at most."""
+MAX_MESSAGES = 10_000
+MAX_BYTES = 64 * 1024 * 1024
+"""Of the store's own memory for one mailbox; 64 more messages may slip in."""
+START = "0-0"
+"""The place before every message."""
+
+
+class Match(NamedTuple):
+    """One task that a message falls under: copy it for `xid`."""
+
+    xid: str
+    direction: Direction
+
+
+class Tasks(Protocol):
+    """Which messages are copied. Asked once for each message, just before it is stored."""
+
+    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:
+        """Say for which tasks a message of `size` bytes is copied at `now` (ms since 1970)."""
+
+    def committed(self) -> None:
+        """Say that the commit of everything matched so far is over, well or not."""
+
+
+class NoTasks:
+    """Nobody is intercepted."""
+
+    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:  # noqa: ARG002 - the Protocol's
+        """Match nothing."""
+        return ()
+
+    def committed(self) -> None:
+        """Count nothing."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One message to store. `at` is when, ns since 1970, growing within one process; used where it is copied.
+
+    `away` says that its receiver has no session with this process: then the others are told (gateway/processes/bus.py).
+    """
+
+    header: Protected
+    envelope: bytes
+    protected: str
+    at: int = 0
+    matches: tuple[Match, ...] = ()
+    away: bool = False
+
+
+class Verdict(Enum):
+    """Why an entry got no new place."""
+
+    ALREADY = auto()
+    FULL = auto()
+    FAILED = auto()
+    """Perhaps stored, perhaps not, as with `Ours`."""
+
+
+Outcome = str | Verdict
+"""The place of a stored entry in its mailbox, or why it has none."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a mailbox: its place `id` and the envelope's bytes."""
+
+    id: str
+    envelope: bytes
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """These places of one mailbox are done with."""
+
+    pin: str
+    places: tuple[str, ...]
+
+
+class Left(msgspec.Struct, frozen=True):
+    """A session of this PIN ended here: what was stored for it may be news to one elsewhere."""
+
+    pin: str
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """One copied message. `at` in ns since 1970, `header` the protected header as sent; `shard` and `id` place it."""
+
+    shard: int
+    id: str
+    at: int
+    header: str
+    envelope: bytes
+    direction: Direction
+
+
+Copied = Callable[[AbstractSet[str]], None]
+
+
+class Mailboxes(Protocol):
+    """The store, with the promises at the head of this module. Every method may raise `Ours`."""
+
+    on_copies: Copied
+    """Called with XIDs after a commit that held copies for them, also after one that failed: look and see."""
+
+    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
+        """Store entries and delete what is acknowledged, in one round trip; one outcome for each entry.
+
+        Other processes are told of sessions that ended after everything that was stored before.
+        """
+
+    async def read(self, pin: str, after: str, count: int) -> list[Message]:
+        """Return up to `count` messages behind the place `after`."""
+
+    async def expire(self, pin: str, keep_ms: int) -> None:
+        """Drop the messages of one mailbox that have waited longer than `keep_ms`, by the store's own clock."""
+
+    async def waiting(self) -> set[str]:
+        """Return the XIDs that have copies waiting, also those that an earlier process stored."""
+
+    async def copies(self, xid: str, count: int) -> list[Copy]:
+        """Return the `count` oldest copies of a task, in order of `at`."""
+
+    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
+        """Drop copies that the mediation has."""
+
+    async def queued(self, xid: str) -> int:
+        """Count the copies of a task."""
+
+    async def check(self) -> None:
+        """Return if the store can be written; raises `Ours`."""
+
+
+def repeat_key(header: Protected) -> bytes:
+    """Name a message for accept-once in 24 bytes: nobody's `mid` can shadow somebody else's."""
+    return bytes.fromhex(header.sender + header.to + header.mid.replace("-", ""))
+
+
+class MemoryMailboxes:
+    """A fake for tests of what stands above a store: it keeps every promise but durability, and never expires."""
+
+    def __init__(self) -> None:
+        self.on_copies: Copied = lambda _xids: None
+        self.boxes: dict[str, dict[str, bytes]] = {}
+        self._seen: set[bytes] = set()
+        self._copies: dict[str, list[Copy]] = {}
+        self._places = itertools.count(1)
+
+    async def commit(
+        self,
+        entries: Sequence[Entry],
+        acks: Sequence[Ack],
+        left: Sequence[Left] = (),  # noqa: ARG002 - there is no other process
+    ) -> list[Outcome]:
+        """Store and delete."""
+        outcomes = [self._store(entry) for entry in entries]
+        for ack in acks:
+            for place in ack.places:
+                self.boxes.get(ack.pin, {}).pop(place, None)
+        if xids := {match.xid for entry in entries for match in entry.matches}:
+            self.on_copies(xids)
+        return outcomes
+
+    def _store(self, entry: Entry) -> Outcome:
+        box = self.boxes.setdefault(entry.header.to, {})
+        if repeat_key(entry.header) in self._seen:
+            return Verdict.ALREADY
+        if len(box) >= MAX_MESSAGES or sum(map(len, box.values())) + len(entry.envelope) > MAX_BYTES:
+            return Verdict.FULL
+        self._seen.add(repeat_key(entry.header))
+        place = f"{next(self._places)}-0"
+        box[place] = entry.envelope
+        for xid, direction in entry.matches:
+            copy = Copy(0, place, entry.at, entry.protected, entry.envelope, direction)
+            self._copies.setdefault(xid, []).append(copy)
+        return place
+
+    async def read(self, pin: str, after: str, count: int) -> list[Message]:
+        """Read."""
+        last = int(after.partition("-")[0])
+        box = self.boxes.get(pin, {})
+        return [Message(place, raw) for place, raw in box.items() if int(place.partition("-")[0]) > last][:count]
+
+    async def expire(self, pin: str, keep_ms: int) -> None:
+        """Keep everything: places are no times here."""
+
+    async def waiting(self) -> set[str]:
+        """List tasks."""
+        return {xid for xid, copies in self._copies.items() if copies}
+
+    async def copies(self, xid: str, count: int) -> list[Copy]:
+        """List copies."""
+        return sorted(self._copies.get(xid, []), key=lambda copy: copy.at)[:count]
+
+    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
+        """Drop copies."""
+        gone = {copy.id for copy in copies}
+        self._copies[xid] = [copy for copy in self._copies.get(xid, []) if copy.id not in gone]
+
+    async def queued(self, xid: str) -> int:
+        """Count copies."""
+        return len(self._copies.get(xid, []))
+
+    async def check(self) -> None:
+        """Be there."""

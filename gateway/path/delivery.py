@@ -1,0 +1,300 @@
+"""The path of a message through the relay, in batches: admitted, stored, answered, handed on. It opens nothing.
+
+    submit -> [consumer: one POST to the carrier under way] -> [one commit to the store under way] -> answers, pushes
+
+What arrives while a batch is under way is the next batch; there is no timer. Two lanes, so that a carrier that is slow
+or down holds up nothing but its own subscribers' messages.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from tiers.chassis.client import Peer
+from tiers.gateway.channels import Admit, Forward
+from tiers.gateway.mailbox.promises import Ack, Entry, Left, Mailboxes, Message, Outcome, Tasks, Verdict
+from tiers.gateway.metrics import Metrics
+from tiers.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
+from tiers.wire.errors import Ours, Policy, TiersError, TooMany, Yours
+from tiers.wire.message.envelope import GCMKW, Envelope, Recipient
+
+_log = structlog.get_logger()
+CARRIER_SECONDS = 5.0
+"""How long a batch may wait for the carrier."""
+MAX_COMMIT = 1024
+"""Messages and acks to a commit: whatever is waiting shares one fsync, one frame to each device and one wake-up."""
+MAX_COMMIT_BYTES = 16 * 1024 * 1024
+"""Of envelopes to a commit, but for its last one: nobody else is served by the store meanwhile."""
+_BEFORE_RECIPIENTS_END = b'],"iv":"'
+
+T = TypeVar("T")
+
+
+class Sender(Protocol):
+    """Who handed a message in, and is told what became of it."""
+
+    def accepted(self, item: "Submission") -> None:
+        """Tell that it is on disk."""
+
+    def refused(self, item: "Submission", error: TiersError) -> None:
+        """Tell that it is not taken."""
+
+
+class Receiver(Protocol):
+    """A session that is open to the receiver."""
+
+    def stored(self, message: Message) -> None:
+        """Tell that a message is in the mailbox."""
+
+    def changed(self) -> None:
+        """Tell that something may be in the mailbox."""
+
+
+class Admission(Protocol):
+    """A carrier that re-wraps content keys (tiers.wire.api.carrier)."""
+
+    async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
+        """Answer the asks in order; raises `TiersError` if there is no answer."""
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A checked message on its way. `at` is when it was checked, ms since 1970; `size` what was sent, in bytes."""
+
+    parsed: Envelope
+    envelope: bytes
+    size: int
+    sender: Sender
+    at: int
+
+
+Work = Submission | Ack | Left
+"""What a commit is made of."""
+
+
+class Lane(Generic[T]):
+    """Works on one batch at a time, and on whatever arrived meanwhile next."""
+
+    def __init__(self, work: Callable[[list[T]], Awaitable[None]], biggest: int) -> None:
+        self._work = work
+        self._biggest = biggest
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.waiting: list[T] = []
+        self.under_way: list[T] = []
+
+    def put(self, item: T) -> None:
+        """Add to the next batch."""
+        if not self.waiting:
+            self._wake.set()
+        self.waiting.append(item)
+
+    async def run(self) -> None:
+        """Work, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._idle.clear()
+            while self.waiting:
+                self.under_way, self.waiting = self.waiting[: self._biggest], self.waiting[self._biggest :]
+                await self._work(self.under_way)
+                self.under_way = []
+            self._wake.clear()
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Wait until nothing is left to do."""
+        while self.waiting or self.under_way:
+            await self._idle.wait()
+            await asyncio.sleep(0)
+
+
+class Delivery:
+    """One relay's path. `receivers` are the open sessions by PIN."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what stands around the path, each once
+        self,
+        mailboxes: Mailboxes,
+        admission: Admission,
+        tasks: Tasks,
+        receivers: Mapping[str, Receiver],
+        clock: Callable[[], int],
+        metrics: Metrics,
+        slack_ms: int = 0,
+    ) -> None:
+        """`slack_ms` is how long a message may be under way in another process (ms)."""
+        self._slack_ms = slack_ms
+        self._mailboxes = mailboxes
+        self._admission = admission
+        self._tasks = tasks
+        self._receivers = receivers
+        self._clock = clock
+        self._metrics = metrics
+        self._last_at = 0
+        self._down: set[str] = set()
+        self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, MAX_BATCH)
+        self._stored: Lane[Work] = Lane(self._commit, MAX_COMMIT)
+
+    def submit(self, item: Submission, way: Admit | Forward) -> None:
+        """Take a message along the way that `channels.decide` found for it."""
+        if isinstance(way, Admit):
+            self._asked.put((item, way.ask))
+        else:
+            self._stored.put(item)
+
+    def acknowledge(self, ack: Ack) -> None:
+        """Delete with the next batch."""
+        self._stored.put(ack)
+
+    def left(self, pin: str) -> None:
+        """Tell other processes, after all that is under way, that a session ended here."""
+        self._stored.put(Left(pin))
+
+    async def run(self) -> None:
+        """Work, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._asked.run())
+            group.create_task(self._stored.run())
+
+    async def idle(self) -> None:
+        """Wait until everything submitted is decided."""
+        await self._asked.idle()
+        await self._stored.idle()
+
+    def depth(self) -> int:
+        """Count what is not decided."""
+        return sum(len(lane.waiting) + len(lane.under_way) for lane in (self._asked, self._stored))
+
+    def horizon(self, now: int) -> int:
+        """Return a time (ms since 1970) before which everything submitted is decided, in other processes as well."""
+        asked = (item for item, _ask in [*self._asked.under_way, *self._asked.waiting])
+        stored = (item for item in [*self._stored.under_way, *self._stored.waiting] if isinstance(item, Submission))
+        return min((item.at for items in (asked, stored) for item in items), default=now) - self._slack_ms
+
+    async def _admit(self, batch: list[tuple[Submission, Ask]]) -> None:
+        try:
+            async with asyncio.timeout(CARRIER_SECONDS):
+                answers = await self._admission.admit([ask for _item, ask in batch])
+        except (TiersError, TimeoutError) as error:
+            self._note("carrier", down=type(error).__name__)
+            down = Ours("carrier.unavailable", "Try again in a second: the carrier is not admitting messages.")
+            self._refuse([item for item, _ask in batch], down)
+            return
+        self._note("carrier")
+        self._metrics.asked(len(batch))
+        for (item, _ask), answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Refusal):
+                self._refuse([item], _as_error(answer))
+            else:
+                self._stored.put(
+                    Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at)
+                )
+
+    async def _commit(self, batch: list[Work]) -> None:
+        for part in within(batch, MAX_COMMIT_BYTES):
+            await self._commit_part(part)
+
+    async def _commit_part(self, batch: list[Work]) -> None:
+        items = [item for item in batch if isinstance(item, Submission)]
+        acks = [item for item in batch if isinstance(item, Ack)]
+        left = [item for item in batch if isinstance(item, Left)]
+        try:
+            now = self._clock()
+            outcomes = await self._mailboxes.commit([self._entry(item, now) for item in items], acks, left)
+        except Ours as error:
+            self._note("store", down=error.code)
+            self._refuse(items, error)
+            for item in items:  # failed, but perhaps persisted
+                if receiver := self._receivers.get(item.parsed.header.to):
+                    receiver.changed()
+            return
+        finally:
+            self._tasks.committed()
+        self._note("store")
+        taken = sum(outcome is Verdict.ALREADY or isinstance(outcome, str) for outcome in outcomes)
+        self._metrics.committed(len(items), taken)
+        for item, outcome in zip(items, outcomes, strict=True):
+            self._settle(item, outcome)
+
+    def _entry(self, item: Submission, now: int) -> Entry:
+        header, protected = item.parsed.header, item.parsed.jwe.protected
+        away = header.to not in self._receivers
+        matches = self._tasks.match(header, now, len(item.envelope))
+        if matches:
+            self._last_at = max(self._last_at + 1, now * 1_000_000)
+        return Entry(header, item.envelope, protected, self._last_at, matches, away)
+
+    def _settle(self, item: Submission, outcome: Outcome) -> None:
+        receiver = self._receivers.get(item.parsed.header.to)
+        if isinstance(outcome, str):
+            item.sender.accepted(item)
+            if receiver is not None:
+                receiver.stored(Message(outcome, item.envelope))
+        elif outcome is Verdict.ALREADY:
+            item.sender.accepted(item)
+            if receiver is not None:
+                receiver.changed()  # the first time it may have been stored without an answer
+        elif outcome is Verdict.FULL:
+            self._refuse([item], TooMany("mailbox.full", "Try again when the receiver has been online: it is full."))
+        else:
+            self._refuse([item], Ours("store.unavailable", "Try again in a second: the relay's store cannot write."))
+            if receiver is not None:
+                receiver.changed()
+
+    def _note(self, what: str, down: str = "") -> None:
+        """Log when something goes down or comes back, not for every batch in between."""
+        if down and what not in self._down:
+            self._down.add(what)
+            _log.warning(f"{what}.down", because=down)
+        elif not down and what in self._down:
+            self._down.discard(what)
+            _log.info(f"{what}.back")
+
+    def _refuse(self, items: Sequence[Submission], error: TiersError) -> None:
+        self._metrics.refused(error.code, len(items))
+        for item in items:
+            item.sender.refused(item, error)
+
+
+def within(batch: Sequence[Work], most: int) -> Iterator[list[Work]]:
+    """Part a batch so that only the last envelope of a part reaches beyond `most` bytes; the order stays."""
+    part: list[Work] = []
+    size = 0
+    for item in batch:
+        part.append(item)
+        if isinstance(item, Submission):
+            size += len(item.envelope)
+        if size >= most:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def add_recipient(envelope: bytes, recipient: Recipient) -> bytes:
+    """Append a recipient to an envelope in its one spelling; not a byte of the rest changes."""
+    head, mark, tail = envelope.partition(_BEFORE_RECIPIENTS_END)
+    return b"".join((head, b",", msgspec.json.encode(recipient), mark, tail))
+
+
+def _as_error(refusal: Refusal) -> TiersError:
+    kind = Yours if refusal.code.startswith("envelope.") else Policy
+    return kind(refusal.code, refusal.detail)
+
+
+class CarrierAdmission:
+    """The carrier, asked over mutual TLS. What it answers is checked before it is stored."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
+        """See the Protocol."""
+        answers = parse_admitted(await self._peer.ask_raw("POST", "/v1/admissions", Admissions(tuple(asks)))).answers
+        if len(answers) != len(asks):
+            raise Ours("carrier.malformed", "Ask the carrier's operator: it answered another number of messages.")
+        if any(isinstance(answer, Recipient) and answer.header.alg != GCMKW for answer in answers):
+            raise Ours("carrier.malformed", f"Ask the carrier's operator: it wrapped a key with something but {GCMKW}.")
+        return answers

@@ -1,0 +1,68 @@
+"""The front of the path: reads an envelope, looks up both ends, and lets `channels.decide` say which way it goes."""
+
+from collections.abc import Callable
+
+from tiers.gateway.channels import INDIA, Arrangement, decide
+from tiers.gateway.devices import Device, Registry
+from tiers.gateway.orders import InForce
+from tiers.gateway.path.delivery import Delivery, Sender, Submission
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import TiersError, Unauthenticated
+from tiers.wire.message.envelope import Envelope, Jwe, parse_envelope, parse_protected
+
+
+class Intake:
+    """Takes messages in for sessions and for `POST /v1/messages` alike."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        delivery: Delivery,
+        clock: Callable[[], int],
+        arrangement: Arrangement = INDIA,
+        orders: InForce | None = None,
+    ) -> None:
+        """`clock` is ms since 1970, `orders` the suspensions in force."""
+        self._arrangement = arrangement
+        self._orders = orders or InForce()
+        self._registry = registry
+        self._delivery = delivery
+        self._clock = clock
+
+    async def take(self, pin: str, raw: bytes, sender: Sender) -> None:
+        """Submit an envelope that the device `pin` sent; `sender` is told the outcome. Raises what refuses it here."""
+        parsed = parse_envelope(raw)
+        now = self._clock()
+        device = self._registry.cached(pin, now) or await self.device(pin)
+        receiver = self._registry.cached(parsed.header.to, now) or await self._registry.find(parsed.header.to)
+        self._submit(Submission(parsed, raw, len(raw), sender, now), device, receiver)
+
+    def take_known(self, pin: str, parsed: Envelope, raw: bytes, sender: Sender) -> bool:
+        """Do as `take` if both ends are known without asking the store; returns whether they were."""
+        now = self._clock()
+        device, receiver = self._registry.cached(pin, now), self._registry.cached(parsed.header.to, now)
+        if device is None or receiver is None:
+            return False
+        self._submit(Submission(parsed, raw, len(raw), sender, now), device, receiver)
+        return True
+
+    def _submit(self, item: Submission, device: Device, receiver: Device | None) -> None:
+        way = decide(item.parsed, device, receiver, item.at, self._arrangement)
+        self._orders.check(item.parsed.header, item.at)
+        self._orders.saw(item.parsed)
+        self._delivery.submit(item, way)
+
+    async def device(self, pin: str) -> Device:
+        """Return the record of a device; raises `Unauthenticated`."""
+        device = await self._registry.find(pin)
+        if device is None:
+            raise Unauthenticated("device.unknown", "Enrol with a carrier or activate with a customer first.")
+        return device
+
+
+def mid_of(raw: bytes) -> str:
+    """Return the `mid` of an envelope that was refused, as far as one can be read; else ''."""
+    try:
+        return parse_protected(parse_json(Jwe, raw, "envelope.malformed").protected).mid
+    except TiersError:
+        return ""

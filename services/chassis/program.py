@@ -1,0 +1,52 @@
+"""What every party's program does alike: settings in, one wiring function, one sentence if it fails."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+from tiers.chassis.settings import load
+from tiers.chassis.state import read_folder
+from tiers.chassis.tls import Tls
+from tiers.wire.errors import TiersError
+from tiers.wire.lawful.trust import Trust, parse_trust
+
+S = TypeVar("S")
+
+
+def run_party(
+    settings: type[S], run: Callable[[S], Coroutine[Any, Any, None]], first: Callable[[S], None] = lambda _found: None
+) -> None:
+    """Read the settings and run until told to stop; a wrong setting or state directory ends it with status 2.
+
+    `first` is called before there is an event loop.
+    """
+    try:
+        found = load(settings, os.environ)
+        first(found)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run(found))
+    except TiersError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+def wall_clock() -> int:
+    """Return the time, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def outgoing(tls: Tls) -> aiohttp.ClientSession:
+    """Return the session that all of a party's peers share: our certificate on every connection."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client))
+
+
+def pinned(folder: Path) -> Callable[[], Trust]:
+    """Return a way to read the trust folder anew: keys are exchanged while parties run."""
+    return lambda: parse_trust(read_folder(folder))

@@ -1,0 +1,71 @@
+"""A party's own state directory: 0700, files 0600, written whole and durably. Refuses one that others can read."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tiers.wire.errors import Yours
+from tiers.wire.keys.secret import KEY_BYTES, Secret
+
+_DIR = 0o700
+_FILE = 0o600
+_OTHERS = 0o077
+S = TypeVar("S", bound=Secret)
+
+
+class StateDir:
+    """The directory of one party. Every write is atomic: after a crash a file is the old one or the new one."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the directory if it is missing; raises `Yours` if others may read it."""
+        path.mkdir(mode=_DIR, parents=True, exist_ok=True)
+        self.path = path
+        _refuse_wider(path)
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes, or `None` if there is none; raises `Yours` if others may read it."""
+        path = self.path / name
+        if not path.exists():
+            return None
+        _refuse_wider(path)
+        return path.read_bytes()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file: on disk, with its name, when this returns."""
+        path = self.path / name
+        path.parent.mkdir(mode=_DIR, parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def key(self, name: str, kind: Callable[[bytes], S]) -> S:
+        """Return the key in `name`, drawn and written at first use: 32 raw bytes, 0600."""
+        raw = self.read(name)
+        if raw is None:
+            raw = os.urandom(KEY_BYTES)
+            self.write(name, raw)
+        if len(raw) != KEY_BYTES:
+            raise Yours("state.key", f"Restore {self.path / name} from its backup: a key is {KEY_BYTES} bytes.")
+        return kind(raw)
+
+
+def _refuse_wider(path: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & _OTHERS:
+        raise Yours("state.permissions", f"Run chmod {mode & _DIR:o} on {path}: others can read it.")
+
+
+def read_folder(path: Path) -> dict[str, bytes]:
+    """Read every file below `path`, by relative name; an absent folder is an empty one."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}

@@ -1,0 +1,191 @@
+"""A party's request table, served: who may ask what is decided here, before a body is read.
+
+    routes = [Route("POST", "/v1/grants", {Role.AUDITOR}, grants, "ask for a key grant"), …]
+
+A handler gets the caller's identity and the request, and returns a struct (sent as JSON) or a response of its own.
+Errors leave as `application/problem+json` (RFC 9457) with our stable `code`.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from tiers.chassis.memory import settle
+from tiers.chassis.tls import Tls
+from tiers.wire.encoding import parse_json
+from tiers.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Yours
+from tiers.wire.identity import Identity, Role, identity_of
+
+_log = structlog.get_logger()
+MAX_BODY = 4 * 1024 * 1024
+
+Handler = Callable[[Identity, web.Request], Awaitable[msgspec.Struct | web.StreamResponse]]
+Knocked = Callable[[Identity, web.Request, TiersError], Awaitable[None]]
+T = TypeVar("T")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An error on the wire (RFC 9457 with `code`)."""
+
+    code: str
+    detail: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of a request table. `knocked` is told when somebody with a certificate asks in a wrong role."""
+
+    method: str
+    path: str
+    roles: AbstractSet[Role]
+    handler: Handler
+    summary: str
+    knocked: Knocked | None = None
+
+
+def application(
+    routes: Sequence[Route], metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]
+) -> web.Application:
+    """Build the application of a party. `ready` raises `Ours` while the party cannot do its work."""
+    app = web.Application(client_max_size=MAX_BODY)
+    for route in [*routes, *common(metrics, ready)]:
+        app.router.add_route(route.method, route.path, _guard(route))
+    app.router.add_route("*", "/{anything:.*}", _guard(Route("*", "", set(Role), _nowhere, "")))
+    return app
+
+
+async def body(request: web.Request, kind: type[T]) -> T:
+    """Read the body into a struct; raises `Yours` or `TooLarge`."""
+    return parse_json(kind, await raw_body(request), "request.malformed")
+
+
+async def raw_body(request: web.Request) -> bytes:
+    """Read the body; raises `TooLarge`."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge("request.too_large", f"Send a body of at most {MAX_BODY} bytes.") from None
+
+
+def json_response(answer: msgspec.Struct | Sequence[msgspec.Struct], status: int = 200) -> web.Response:
+    """Answer a struct as JSON."""
+    return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")
+
+
+def problem(error: TiersError) -> web.Response:
+    """Turn an error into its answer: the one place where status codes come from."""
+    answer = Problem(error.code, error.detail, error.status)
+    response = web.Response(
+        body=msgspec.json.encode(answer), status=error.status, content_type="application/problem+json"
+    )
+    if isinstance(error, Ours):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def caller_of(request: web.Request) -> Identity:
+    """Name who is asking, by the certificate that TLS verified; raises `Unauthenticated`."""
+    return identity_of(request.get_extra_info("peercert"))
+
+
+def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            caller = caller_of(request)
+            if Role.ANYONE not in route.roles and caller.role not in route.roles:
+                allowed = ", ".join(sorted(route.roles))
+                error = Forbidden("request.role", f"This request is for {allowed}; you are {caller}.")
+                if route.knocked is not None and caller.role is not Role.ANYONE:
+                    await route.knocked(caller, request, error)
+                raise error
+            answer = await route.handler(caller, request)
+        except TiersError as error:
+            _log.info("request.refused", path=route.path, code=error.code)
+            return problem(error)
+        except (ConnectionError, OSError, TimeoutError) as error:
+            _log.warning("request.failed", path=route.path, error=type(error).__name__)
+            return problem(Ours("party.unavailable", "Try again in a second: something behind this party is down."))
+        return answer if isinstance(answer, web.StreamResponse) else json_response(answer)
+
+    return handle
+
+
+async def _nowhere(_caller: Identity, request: web.Request) -> web.StreamResponse:
+    raise Missing("request.unknown", f"Ask for a path of this party's request table; it has no {request.method} here.")
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Alive."""
+
+    status: str = "ok"
+
+
+def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> Iterable[Route]:
+    """Yield the rows that stand in every party's table."""
+
+    async def healthz(_caller: Identity, _request: web.Request) -> Health:
+        return Health()
+
+    async def readyz(_caller: Identity, _request: web.Request) -> Health:
+        await ready()
+        return Health()
+
+    async def metrics_page(_caller: Identity, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    yield Route("GET", "/healthz", {Role.ANYONE}, healthz, "is the process alive")
+    yield Route("GET", "/readyz", {Role.ANYONE}, readyz, "can it do its work")
+    yield Route("GET", "/metrics", {Role.OPERATOR}, metrics_page, "Prometheus metrics")
+
+
+def parse_listen(listen: str) -> tuple[str, int]:
+    """Read `host:port`; raises `Yours`."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise Yours("settings.listen", "Set TIERS_LISTEN to host:port, such as 127.0.0.1:8443.")
+    return host, int(port)
+
+
+async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *, shared: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT, then stop cleanly: finish requests, run the application's clean-up.
+
+    A `shared` port is one that several processes of this party listen on; each connection comes to one of them.
+    """
+    host, port = parse_listen(listen)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    fresh = asyncio.create_task(tls.keep_fresh())
+    try:
+        site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True, reuse_port=shared)
+        await site.start()
+        settle()
+        _log.info("party.listening", listen=listen)
+        notify_ready()
+        await stop.wait()
+        _log.info("party.stopping")
+    finally:
+        fresh.cancel()
+        await runner.cleanup()
+    _log.info("party.stopped", name=str(party))
+
+
+def notify_ready() -> None:
+    """Tell whoever started us that we listen: `READY=1` to `NOTIFY_SOCKET`, as sd_notify(3) does."""
+    if path := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(b"READY=1", path)

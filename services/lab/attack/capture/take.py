@@ -1,0 +1,116 @@
+"""Takes the captures that the vantage points are made of, in the order in which a world allows it.
+
+    1  memory, files, logs, taps: at one moment, before anybody asks anything
+    2  the answers to everybody who can ask while the warrants are in force (asks.py)
+    3  two minutes later: handsets whose mailboxes have drained, and whose users have deleted everything
+    4  after the warrants have expired: the answers to the same agency
+
+The classroom clock moves, about an hour in all: a world is captured last.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+from tiers.device.client import Device
+from tiers.device.keyring import EPOCH_SLACK
+from tiers.device.store import HandsetStore
+from tiers.lab.attack.capture.holdings import MEASURES_MEMORY, failed, files, folder, memories
+from tiers.lab.attack.capture.interview import other_agency_folder
+from tiers.lab.attack.search.scan import Chunk, Source, shut_things
+from tiers.lab.attack.vantages import CIPHERTEXT
+from tiers.lab.classroom.desk import Desk, Sent
+from tiers.lab.world.processes import Child
+from tiers.lab.world.world import World
+from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.message.envelope import format_envelope
+
+DRAIN_MINUTES = EPOCH_SLACK + 1
+"""After so many minutes a drained handset has erased the last minute in which something was sent."""
+_DRAIN_SECONDS = 6.0
+_KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.key"), "auditor": ("hpke.key",)}
+
+
+def at_once(desk: Desk, sent: Iterable[Sent], wanted: Iterable[str]) -> Iterator[Source]:
+    """Capture everything that is there without asking (1). What this machine cannot measure is left out."""
+    for name in sorted(set(wanted)):
+        if (source := _take(desk.world, sent, name)) is not None:
+            yield source
+
+
+def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # noqa: PLR0911 - a table
+    kind, _, who = name.partition(":")
+    match kind:
+        case "memory":
+            children = _children(world, who)
+            return memories(name, children) if MEASURES_MEMORY and children else None
+        case "log":
+            return files(name, [world.log(who)]) if who != "store" or world.store.children else None
+        case "state":
+            return folder(name, world.state(who))
+        case "keys":
+            return _keys(world, name, who)
+        case "tap":
+            return files(name, [world.root / "taps" / f"{who}.bin"])
+        case "handset":
+            return folder(name, world.root / "handsets" / who)
+        case "store":
+            return folder(name, world.store.folder) if world.store.folder else None
+        case "ciphertext":
+            return _ciphertext(world, sent)
+    raise ValueError(f"no capture is called {name}")
+
+
+def _children(world: World, name: str) -> tuple[Child, ...]:
+    return world.store.children if name == "store" else (world.children[name],)
+
+
+def _keys(world: World, name: str, who: str) -> Source:
+    if who in _KEY_FILES:
+        paths = (world.state(who) / file for file in _KEY_FILES[who])
+        return files(name, [path for path in paths if path.exists()])
+    return folder(name, other_agency_folder(world))
+
+
+def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:
+    """Take every envelope that the store ever accepted; from a store that is not ours, what left the handsets."""
+    if world.store.folder is None:
+        whole = [Chunk(f"envelope {one.mid}", 0, format_envelope(one.envelope)) for one in sent]
+    else:
+        store = folder(CIPHERTEXT, world.store.folder)
+        whole = [piece for chunk in store.chunks for piece in shut_things(chunk)]
+    if not whole:
+        raise failed("the store holds no envelope")
+    return Source(CIPHERTEXT, tuple(whole))
+
+
+async def drained(desk: Desk, names: Iterable[str], last: int) -> None:
+    """Turn the clock until nothing can arrive for the minute `last`, and wait until these handsets have erased it (3).
+
+    A handset that does not erase it in time is captured as it is: what it still opens shows in the cells.
+    """
+    behind = last + DRAIN_MINUTES - epoch_of(desk.world.clock.now())
+    if behind > 0:
+        desk.world.clock.turn(behind)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while any(_holds(desk.devices[name], last) for name in names):
+                await asyncio.sleep(0.02)
+
+
+def _holds(device: Device, epoch: int) -> bool:
+    keys = device.ring.consumer
+    return keys is not None and any(node.at.covers(epoch) for node in keys.nodes)
+
+
+def seized(desk: Desk, name: str) -> Source:
+    """Seize a handset whose user has deleted all messages: on a copy, for the story's people keep theirs."""
+    root = desk.world.root
+    copy = root / "seized" / name
+    shutil.copytree(root / "handsets" / name, copy)
+    with closing(HandsetStore(copy)) as store:
+        for message in store.messages():
+            store.delete(message.mid)
+    return folder(f"seized:{name}", Path(copy))

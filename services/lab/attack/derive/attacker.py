@@ -1,0 +1,334 @@
+"""The attacker: from what a vantage point holds, everything that follows, by really doing it. Pure.
+
+    Found (scan.py) -> start -> close -> Knowledge -> derivation
+
+Each rule of rules.py has its operation here. It runs on the bytes that were found; what it cannot open does not follow.
+A key is tried on everything of its kind, whatever a `kid` says, because an attacker does not believe labels.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tiers.lab.attack.derive.rules import BY_NAME, FORGING, RULES, Fact, Rule, by_kind, match, matches
+from tiers.lab.attack.derive.scene import Case
+from tiers.lab.attack.search.scan import Evidence, Found
+from tiers.lab.attack.search.secrets import Known, court_of, escrow_of, pin_names, place_of
+from tiers.lab.world.cast import HANDSETS, handset
+from tiers.wire.api.carrier import NodeJson
+from tiers.wire.custody import GlobalKey
+from tiers.wire.custody.global_ import global_wrap
+from tiers.wire.custody.split import escrow_key
+from tiers.wire.encoding import unb64u
+from tiers.wire.errors import TiersError
+from tiers.wire.identity import Role
+from tiers.wire.keys.jose import peek_header
+from tiers.wire.keys.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
+from tiers.wire.lawful.grant import JWE_TYP
+from tiers.wire.message.envelope import Channel, Jwe, Recipient, message_epoch, parse_protected
+from tiers.wire.message.sealing import (
+    ContentKey,
+    HpkePrivateKey,
+    decrypt_with,
+    open_content,
+    unwrap_from_carrier,
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Step:
+    """One thing known: found in the holdings (`evidence`), or derived by `rule` from `premises`."""
+
+    fact: Fact
+    value: object = None
+    evidence: Evidence | None = None
+    rule: Rule | None = None
+    premises: tuple[Fact, ...] = ()
+
+
+Knowledge = dict[Fact, Step]
+Made = tuple[Fact, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the attacker may know of the world: which `mid` is which message, and which minutes matter."""
+
+    messages: Mapping[str, Case]
+    epochs: tuple[int, ...]
+    memo: dict[tuple[str, tuple[Fact, ...], tuple[object, ...]], tuple[Made, ...]] = field(default_factory=dict)
+    """What an operation made of the same values before: 24 vantage points share most of them."""
+
+
+def start(found: Found, known: Mapping[Fact, Known], scene: Scene) -> Knowledge:
+    """Take up what a scan found: secrets by value, and what is shut."""
+    out: Knowledge = {}
+    for fact, places in found.facts.items():
+        out[fact] = Step(fact, value_of(fact, known), places[0])
+    for jwe, evidence in found.jwes.items():
+        for fact, value in shut(jwe, scene):
+            out.setdefault(fact, Step(fact, value, evidence))
+    return out
+
+
+def value_of(fact: Fact, known: Mapping[Fact, Known]) -> object:
+    """Return a secret as what it is: a key of its type, else its bytes; `None` for a trace.
+
+    The library takes a hybrid key as its seed only, so a half of one that was found stands for the key with that half.
+    """
+    of = ("seed", fact[1]) if fact[0] in {"mlkem", "x25519"} else fact
+    return _typed(of, known[of].raw) if of in known else None
+
+
+def _typed(fact: Fact, raw: bytes) -> object:  # noqa: PLR0911 - a table
+    match fact:
+        case ("master",) | ("escrowmaster",):
+            return Master(raw)
+        case ("globalkey",):
+            return GlobalKey(raw)
+        case ("node", _, place):
+            depth, _, index = place.partition("/")
+            return Node(Position(int(depth), int(index)), NodeKey(raw))
+        case ("wrapkey", _, _):
+            return WrapKey(raw)
+        case ("cek", _):
+            return ContentKey(raw)
+        case ("seed", _):
+            return HpkePrivateKey(raw)
+        case _:
+            return raw
+
+
+def shut(jwe: Jwe, scene: Scene) -> Iterator[Made]:
+    """Read a JWE: one of the messages, with its recipients, or a grant."""
+    try:
+        mid = parse_protected(jwe.protected).mid
+    except TiersError:
+        if f'"typ":"{JWE_TYP}"'.encode() in unb64u(jwe.protected, "attacker.jwe"):
+            yield ("grant", hashlib.sha256(jwe.ciphertext.encode()).hexdigest()[:8]), jwe
+        return
+    if (case := scene.messages.get(mid)) is not None:
+        key = case.key
+        yield ("sealed", key), jwe
+        for recipient in jwe.recipients:
+            yield ("recipient", key, f"{recipient.header.kid}~{recipient.encrypted_key[:6]}"), recipient
+
+
+def close(knowledge: Knowledge, scene: Scene) -> Knowledge:
+    """Add everything that follows, until nothing new does."""
+    tried = set[tuple[str, tuple[Fact, ...]]]()
+    growing = True
+    while growing:
+        growing = False
+        facts = by_kind(list(knowledge))
+        for rule in RULES:
+            if rule.name in FORGING:
+                continue
+            for premises, _ in matches(rule.needs, facts):
+                if (rule.name, premises) in tried:
+                    continue
+                tried.add((rule.name, premises))
+                for fact, value in _apply(rule, premises, knowledge, scene):
+                    if fact not in knowledge:
+                        knowledge[fact] = Step(fact, value, None, rule, premises)
+                        growing = True
+    return knowledge
+
+
+def _apply(rule: Rule, premises: tuple[Fact, ...], knowledge: Knowledge, scene: Scene) -> tuple[Made, ...]:
+    values = tuple(knowledge[fact].value for fact in premises)
+    memo = (rule.name, premises, values)
+    if memo not in scene.memo:
+        try:
+            made = tuple(OPERATIONS[rule.name](scene, premises, *values))
+        except TiersError:
+            made = ()
+        for fact, _ in made:
+            if match(rule.gives, fact, {}) is None:
+                raise ValueError(f"the operation {rule.name} made a {fact[0]}")
+        scene.memo[memo] = made
+    return scene.memo[memo]
+
+
+# ---- the operations, one for each rule ----
+
+Operation = Callable[..., Iterable[Made]]
+
+
+def _subscriber_root(_scene: Scene, _facts: Sequence[Fact], master: Master) -> Iterator[Made]:
+    for person in HANDSETS:
+        if person.subscriber:
+            root = subscriber_root(master, person.pin)
+            yield ("node", person.name, place_of(root.at)), root
+
+
+def _descend(scene: Scene, facts: Sequence[Fact], node: Node) -> Iterator[Made]:
+    for epoch in scene.epochs:
+        if node.at.covers(epoch):
+            yield ("leaf", facts[0][1], str(epoch)), descend(node, Position(DEPTH, epoch))
+
+
+def _escrow_root(_scene: Scene, _facts: Sequence[Fact], master: Master) -> Iterator[Made]:
+    for person in HANDSETS:
+        if person.subscriber:
+            root = subscriber_root(master, person.pin)
+            yield ("node", court_of(person.name), place_of(root.at)), root
+
+
+def _join_escrow(_scene: Scene, facts: Sequence[Fact], carrier: WrapKey, court: WrapKey) -> Iterator[Made]:
+    if facts[1][1] == court_of(facts[0][1]):
+        yield ("wrapkey", escrow_of(facts[0][1]), facts[0][2]), escrow_key(carrier, court)
+
+
+def _global_wrap(_scene: Scene, facts: Sequence[Fact], key: GlobalKey, _jwe: Jwe) -> Iterator[Made]:
+    yield ("wrapkey", "everybody", facts[1][1]), global_wrap(key)
+
+
+def _wrap_key(_scene: Scene, facts: Sequence[Fact], leaf: Node, jwe: Jwe) -> Iterator[Made]:
+    header = parse_protected(jwe.protected)
+    if header.channel is Channel.CONSUMER and message_epoch(header) == leaf.at.index:
+        yield ("wrapkey", facts[0][1], facts[1][1]), wrap_key(leaf, jwe.protected)
+
+
+def _unwrap(_scene: Scene, facts: Sequence[Fact], key: WrapKey, recipient: Recipient) -> Iterator[Made]:
+    yield ("cek", facts[1][1]), unwrap_from_carrier(recipient, key)
+
+
+def _hpke_seed(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey) -> Iterator[Made]:
+    yield ("hpke", facts[0][1]), key
+
+
+def _hpke_halves(
+    _scene: Scene, facts: Sequence[Fact], mlkem: HpkePrivateKey, _x25519: HpkePrivateKey
+) -> Iterator[Made]:
+    yield ("hpke", facts[0][1]), mlkem
+
+
+def _hpke_decrypt(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey, recipient: Recipient) -> Iterator[Made]:
+    yield ("cek", facts[1][1]), decrypt_with(recipient, key)
+
+
+def _open_content(_scene: Scene, facts: Sequence[Fact], key: ContentKey, jwe: Jwe) -> Iterator[Made]:
+    yield ("plaintext", facts[0][1]), open_content(jwe, key)
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    """Of a grant's payload, what an attacker wants. He checks no signature and no cover."""
+
+    sub: str
+    nodes: tuple[NodeJson, ...]
+
+
+def _open_grant(_scene: Scene, _facts: Sequence[Fact], key: HpkePrivateKey, jwe: Jwe) -> Iterator[Made]:
+    names = pin_names()
+    for recipient in jwe.recipients:
+        token = open_content(jwe, decrypt_with(recipient, key)).decode("ascii", "replace")
+        header, body, _ = token.split(".")
+        payload = msgspec.json.decode(unb64u(body, "attacker.grant"), type=_Payload)
+        whose = names.get(payload.sub, payload.sub)
+        if peek_header(header, "attacker.grant").kid.startswith(f"{Role.JUDGE}/"):
+            whose = court_of(whose)
+        for one in payload.nodes:
+            node = one.node()
+            yield ("node", whose, place_of(node.at)), node
+
+
+def _relay_delivers(scene: Scene, _facts: Sequence[Fact], _relay: object) -> Iterator[Made]:
+    yield from ((("delivers", case.key), None) for case in scene.messages.values())
+
+
+def _session_delivers(scene: Scene, facts: Sequence[Fact], _key: object) -> Iterator[Made]:
+    ends = (case.key for case in scene.messages.values() if facts[0][1] in {case.sender, case.receiver})
+    yield from ((("delivers", key), None) for key in ends)
+
+
+def _registration_delivers(scene: Scene, facts: Sequence[Fact], _root: object) -> Iterator[Made]:
+    """Name what a customer can send as its employee. Of a carrier's subscriber the relay keeps the key it has."""
+    for case in scene.messages.values():
+        sender = handset(case.sender)
+        if case.channel is Channel.ENTERPRISE and sender.org == facts[0][1] and not sender.subscriber:
+            yield ("delivers", case.key), None
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "subscriber-root": _subscriber_root,
+    "descend": _descend,
+    "escrow-root": _escrow_root,
+    "join-escrow": _join_escrow,
+    "global-wrap": _global_wrap,
+    "wrap-key": _wrap_key,
+    "unwrap": _unwrap,
+    "hpke-seed": _hpke_seed,
+    "hpke-halves": _hpke_halves,
+    "hpke-decrypt": _hpke_decrypt,
+    "open-content": _open_content,
+    "open-grant": _open_grant,
+    "relay-delivers": _relay_delivers,
+    "session-delivers": _session_delivers,
+    "registration-delivers": _registration_delivers,
+}
+
+
+# ---- the derivation ----
+
+
+def derivation(knowledge: Mapping[Fact, Step], goal: Fact) -> tuple[str, ...]:
+    """Tell how `goal` is known, step by step, each with where the bytes lay; nothing if it is not known."""
+    lines: list[str] = []
+    numbers: dict[Fact, int] = {}
+
+    def tell(fact: Fact) -> int:
+        if fact not in numbers:
+            step = knowledge[fact]
+            earlier = [tell(one) for one in step.premises]
+            lines.append(_line(step, earlier))
+            numbers[fact] = len(lines)
+        return numbers[fact]
+
+    if goal in knowledge:
+        tell(goal)
+    return tuple(f"{at}. {line}" for at, line in enumerate(lines, 1))
+
+
+def _line(step: Step, earlier: Sequence[int]) -> str:
+    if step.rule is None:
+        return f"{describe(step.fact)}: found in {step.evidence}" if step.evidence else describe(step.fact)
+    bound: Mapping[str, str] = {}
+    for pattern, fact in [*zip(step.rule.needs, step.premises, strict=True), (step.rule.gives, step.fact)]:
+        bound = match(pattern, fact, bound) or bound
+    said = step.rule.says.format(**{name: value.partition("~")[0] for name, value in bound.items()})
+    return f"{said} (from {', '.join(map(str, earlier))})"
+
+
+_WORDS = {
+    "master": "the carrier's master key",
+    "node": "node {1} of {0}'s key tree",
+    "leaf": "{0}'s key for minute {1}",
+    "wrapkey": "the key that wraps {1} for {0}",
+    "cek": "the content key of {0}",
+    "plaintext": "the text of {0}",
+    "sealed": "{0}, shut",
+    "recipient": "the recipient {1} of {0}",
+    "seed": "the seed of the private key {0}",
+    "mlkem": "the ML-KEM half of the private key {0}",
+    "x25519": "the X25519 half of the private key {0}",
+    "grant": "the grant {0}, shut",
+    "sign": "the signing key of {0}'s handset",
+    "orgroot": "the root key of {0}",
+    "relay": "the relay itself",
+    "escrowmaster": "the court's master key",
+    "globalkey": "the global key",
+    "header": "the header of {0}",
+    "mid": "the mid of {0}",
+    "mark": "{0}",
+}
+
+
+def describe(fact: Fact) -> str:
+    """Put a fact into words."""
+    return _WORDS.get(fact[0], " ".join(fact)).format(*(term.partition("~")[0] for term in fact[1:]))
+
+
+assert set(OPERATIONS) | FORGING == set(BY_NAME)  # noqa: S101 - a rule without an operation would never be measured

@@ -1,0 +1,264 @@
+"""What people do in the classroom: send, apply, approve, serve, inspect, read. Each act is a real request.
+
+A desk stands on a running world. It holds the handsets (they live in the lab's process) and the people's certificates.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+import uuid_utils
+
+from tiers.chassis.tls import device_context
+from tiers.device.client import Address, Device, Network
+from tiers.device.mail import write_mail
+from tiers.device.store import HandsetStore, Message
+from tiers.lab.classroom.tap import Tap
+from tiers.lab.world.cast import (
+    ACME,
+    ADMINISTRATORS,
+    APPLICANT,
+    GLOBEX,
+    HANDSETS,
+    INVESTIGATOR,
+    JUDGE,
+    OPERATOR,
+    Person,
+    handset,
+    party,
+)
+from tiers.lab.world.world import As, World, customer_of
+from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
+from tiers.wire.api.carrier import Served, ServeWarrant
+from tiers.wire.api.court import Apply, Decide, Entry
+from tiers.wire.api.enterprise import (
+    AddPartner,
+    NewPassword,
+    Opened,
+    Order,
+    OrderAnswer,
+    Password,
+    Read,
+    Revoke,
+    Roots,
+    Rotate,
+    Rotated,
+)
+from tiers.wire.identity import Identity
+from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
+from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
+from tiers.wire.message.envelope import Channel, Envelope, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wants to say, to whom and how. `subject` is for mail."""
+
+    sender: str
+    to: str
+    channel: Channel
+    service: Service
+    text: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message that the relay accepted: the note, and the envelope as it left the handset."""
+
+    note: Note
+    envelope: Envelope
+
+    @property
+    def mid(self) -> str:
+        """Its id."""
+        return self.envelope.header.mid
+
+
+class Desk:
+    """The classroom's people at work."""
+
+    def __init__(self, world: World, devices: dict[str, Device], stack: AsyncExitStack) -> None:
+        self.world = world
+        self.devices = devices
+        self.sent: list[Sent] = []
+        self.taps: dict[str, Tap] = {}
+        self.sessions: dict[str, asyncio.Task[None]] = {}
+        self._stack = stack
+        self._people: dict[Identity, As] = {}
+
+    def as_(self, identity: Identity) -> As:
+        """Return the parties as a person or party reaches them."""
+        if identity not in self._people:
+            self._people[identity] = As(self.world, identity)
+            self._stack.push_async_callback(self._people[identity].close)
+        return self._people[identity]
+
+    async def send(self, note: Note) -> Sent:
+        """Send a message between two handsets; returns once it is accepted."""
+        device, receiver = self.devices[note.sender], handset(note.to).pin
+        content = note.text.encode()
+        if note.service is Service.EMAIL:
+            content = write_mail(device.ring.pin, receiver, note.subject, note.text, self.world.clock.now())
+        sent = Sent(note, await device.send(note.channel, note.service, receiver, content))
+        self.sent.append(sent)
+        return sent
+
+    async def offline(self, name: str) -> None:
+        """Switch a handset off: what is sent to it waits in its mailbox."""
+        await _end([self.sessions.pop(name)])
+
+    async def online(self, name: str) -> None:
+        """Switch a handset on again."""
+        self.sessions[name] = asyncio.create_task(self.devices[name].run())
+        await self.devices[name].connected.wait()
+
+    async def received(self, name: str) -> Message:
+        """Return the next message that is new to a handset's user."""
+        return await self.devices[name].received.get()
+
+    async def apply(self, target: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
+        """Apply for a warrant on a handset, for `minutes` whole minutes; returns its `jti`.
+
+        The window starts with the present minute, or `after` minutes later.
+        """
+        now = self.world.clock.now()
+        start = epoch_start(epoch_of(now) + after)
+        window = Window(start, start + minutes * EPOCH_MS)
+        jti = str(uuid_utils.uuid4())
+        claims = Claims(
+            jti=jti,
+            iss=party("court").identity.name,
+            aud=party("carrier").identity.name,
+            sub=handset(target).pin,
+            nbf=epoch_start(epoch_of(now)) // 1000,
+            exp=(window.until + 60 * EPOCH_MS) // 1000,
+            window=window,
+            services=services,
+            delivery=Delivery.BOTH,
+            agency="cbi",
+            legal_basis="Indian Telegraph Act 1885, section 5(2)",
+            liid=f"IN-{jti[:8]}",
+        )
+        application = apply_for(claims, self.world.applicant_key(), str(APPLICANT))
+        await self.as_(APPLICANT).peer("court").ask("POST", "/v1/applications", Entry, Apply(application))
+        return jti
+
+    async def decide(self, jti: str, verb: str, reason: str = "") -> Entry:
+        """Have the judge decide: `approval`, `rejection`, `suspension`, `resumption` or `cancellation`."""
+        path = f"/v1/applications/{jti}/{verb}"
+        return await self.as_(JUDGE).peer("court").ask("POST", path, Entry, Decide(reason))
+
+    async def serve(self, jti: str) -> Served:
+        """Serve an approved warrant on the carrier, and hand it to the auditor."""
+        applicant = self.as_(APPLICANT)
+        entry = await applicant.peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)
+        served = await applicant.peer("carrier").ask("POST", "/v1/warrants", Served, ServeWarrant(entry.warrant))
+        await applicant.peer("auditor").ask("POST", "/v1/warrants", Filed, FileWarrant(entry.warrant))
+        return served
+
+    async def copied(self) -> None:
+        """Wait until the mediation has every copy that the relay made: the product travels behind the messages."""
+        operator = self.as_(OPERATOR).peer("gateway")
+        while b"\ntiers_gateway_copies 0.0\n" not in await operator.ask_raw("GET", "/metrics"):
+            await asyncio.sleep(0.02)
+
+    async def inspect(self, jti: str, start: int | None = None, until: int | None = None) -> Inspection:
+        """Have the auditor inspect the product of a warrant, for [start, until) or all that has elapsed (ms)."""
+        await self.copied()
+        ask = Inspect(jti, start, until)
+        return await self.as_(INVESTIGATOR).peer("auditor").ask("POST", "/v1/inspections", Inspection, ask)
+
+    async def read(self, org: str, mid: str) -> Opened:
+        """Have a customer's administrator read a message of the customer's own."""
+        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
+        return await peer.ask("POST", "/v1/read", Opened, Read(mid))
+
+    async def order(self, org: str, order: Order) -> OrderAnswer:
+        """Have the court serve a production order on a customer, whose policy file answers it."""
+        court = self.as_(party("court").identity)
+        return await court.peer(customer_of(org)).ask("POST", "/v1/orders", OrderAnswer, order)
+
+    async def revoke(self, org: str, name: str) -> None:
+        """Have a customer's administrator shut a device out."""
+        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
+        await peer.ask_raw("POST", "/v1/revocations", Revoke(handset(name).pin))
+
+    async def rotate(self, org: str, *, destroy: bool) -> Rotated:
+        """Have a customer's administrator rotate its key; `destroy` erases the older ones: the kill switch."""
+        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
+        return await peer.ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
+
+
+@asynccontextmanager
+async def opened(world: World) -> AsyncIterator[Desk]:
+    """Open a desk: every handset enrolled and activated, the two customers' roots exchanged, all sessions open."""
+    async with AsyncExitStack() as stack:
+        connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=0)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        desk = Desk(world, {}, stack)
+        await _exchange_roots(desk)
+        for person in HANDSETS:
+            tap = Tap(world.root / "taps" / f"{person.name}.bin", world.ports["gateway"])
+            await tap.start()
+            stack.push_async_callback(tap.stop)
+            desk.taps[person.name] = tap
+        devices = await asyncio.gather(*(_handset(desk, http, person) for person in HANDSETS))
+        desk.devices = {person.name: device for person, device in zip(HANDSETS, devices, strict=True)}
+        if world.arrangement.custody.consumer.signed:
+            _meet(devices)
+        desk.sessions = {name: asyncio.create_task(device.run()) for name, device in desk.devices.items()}
+        stack.push_async_callback(_end_all, desk)
+        await asyncio.gather(*(device.connected.wait() for device in devices))
+        yield desk
+
+
+async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> Device:
+    world = desk.world
+    store = HandsetStore(world.root / "handsets" / person.name)
+    desk._stack.callback(store.close)  # noqa: SLF001 - the desk's own maker
+    gateway = Address(f"https://127.0.0.1:{desk.taps[person.name].port}", party("gateway").identity)
+    bes = None
+    if person.org:
+        customer = party(customer_of(person.org))
+        bes = Address(world.url(customer.name), customer.identity)
+    network = Network(gateway, bes, world.clock.now, world.arrangement.custody)
+    device = Device(store, store.create(person.pin, world.factory_key()), http, network)
+    if person.subscriber:
+        await device.enrol(Address(world.url("carrier"), party("carrier").identity))
+        if world.arrangement.escrow:
+            await device.enrol_escrow(Address(world.url("court"), party("court").identity))
+    if person.org:
+        administrator = desk.as_(ADMINISTRATORS[person.org]).peer(customer_of(person.org))
+        password = await administrator.ask("POST", "/v1/passwords", Password, NewPassword(person.pin))
+        await device.activate(password.password)
+    return device
+
+
+def _meet(devices: Sequence[Device]) -> None:
+    """Let every two subscribers meet and show each other their cards, as where no customer vouches for anybody."""
+    for device in devices:
+        for other in devices:
+            if other is not device:
+                device.meet(other.ring.card())
+
+
+async def _exchange_roots(desk: Desk) -> None:
+    for org, other in ((ACME, GLOBEX), (GLOBEX, ACME)):
+        theirs = await desk.as_(ADMINISTRATORS[other]).peer(customer_of(other)).ask("GET", "/v1/root", Roots)
+        partner = AddPartner(theirs.root, desk.world.url(customer_of(other)))
+        peer = desk.as_(ADMINISTRATORS[org]).peer(customer_of(org))
+        await peer.ask("PUT", f"/v1/partners/{other}", msgspec.Raw, partner)
+
+
+async def _end_all(desk: Desk) -> None:
+    await _end(list(desk.sessions.values()))
+
+
+async def _end(sessions: list[asyncio.Task[None]]) -> None:
+    for session in sessions:
+        session.cancel()
+    await asyncio.gather(*sessions, return_exceptions=True)

@@ -1,0 +1,104 @@
+"""`tiers demo`: boot, tell the story step by step, attack everything, show who can read which message."""
+
+import asyncio
+import time
+import webbrowser
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.padding import Padding
+
+from tiers.lab.classroom.desk import opened
+from tiers.lab.classroom.story import play
+from tiers.lab.faults.leaks import LEAKS
+from tiers.lab.matrix import render
+from tiers.lab.matrix.matrix import Matrix, measure
+from tiers.lab.page.control import served
+from tiers.lab.page.watched import watched
+from tiers.lab.world.world import booted
+from tiers.wire.errors import Yours
+
+
+@dataclass(slots=True)
+class Demo:
+    """A narrated run, as it goes: `steps` are (title, sentence, seconds since the start)."""
+
+    console: Console
+    began: float = field(default_factory=time.monotonic)
+    steps: list[tuple[str, str, float]] = field(default_factory=list)
+    matrix: Matrix | None = None
+
+    def tell(self, title: str, sentence: str) -> None:
+        """Tell one step."""
+        self.steps.append((title, sentence, round(time.monotonic() - self.began, 2)))
+        self.console.print(f"[bold]{len(self.steps):>2}  {title}[/bold]", highlight=False)
+        self.console.print(Padding(sentence, (0, 0, 0, 4)), highlight=False)
+
+    @property
+    def as_declared(self) -> bool:
+        """Whether every cell is as the policy declares and every positive control was found."""
+        return self.matrix is not None and self.matrix.agreement.holds
+
+    def document(self) -> dict[str, Any]:
+        """Return the run as one JSON document; `table` has a row for each message."""
+        matrix: Any = msgspec.to_builtins(self.matrix)
+        rows = [
+            {
+                "message": message["key"],
+                "title": message["title"],
+                "reads": [cell["vantage"] for cell in _of(matrix, message) if cell["content"] == "reads"],
+                "sealed": [cell["vantage"] for cell in _of(matrix, message) if cell["content"] == "sealed"],
+            }
+            for message in matrix["messages"]
+        ]
+        steps = [{"title": title, "sentence": said, "seconds": at} for title, said, at in self.steps]
+        return {"steps": steps, "table": rows, "as_declared": self.as_declared, "agreement": matrix["agreement"]}
+
+
+def _of(matrix: Any, message: Any) -> list[Any]:
+    return [cell for cell in matrix["cells"] if cell["message"] == message["key"]]
+
+
+async def run_demo(root: Path, store_url: str, *, quiet: bool, cluster: bool = False) -> Demo:
+    """Run the demo in a fresh folder; raises `Ours` if a party does not start or a capture is not whole."""
+    demo = Demo(Console(quiet=quiet))
+    async with booted(root, store_url, cluster=cluster) as world:
+        store = "a store of three nodes" if cluster else "a store"
+        demo.tell("Every party is its own process", f"{len(world.children)} parties and {store} run below {root}.")
+        async with opened(world) as desk:
+            demo.tell("Seven handsets", "Consumers enrol with the carrier; employees activate by one-time password.")
+            story = await play(desk, demo.tell)
+            demo.tell("The attack", "Memory, store, links, logs, key files, APIs: what does each party hold?")
+            demo.matrix = await measure(desk, story)
+    render.show(demo.matrix, demo.console)
+    return demo
+
+
+async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False) -> None:
+    """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
+    console = Console()
+    async with (
+        booted(root, store_url, cluster=cluster) as world,
+        opened(world) as desk,
+        watched(desk) as seen,
+        served(seen) as where,
+    ):
+        console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
+        await asyncio.to_thread(webbrowser.open, where.page)
+        seen.story = await play(seen, seen.tell)
+        matrix = await measure(seen, seen.story)
+        seen.measured(matrix, seen.story)
+        render.show(matrix, console)
+        await asyncio.Event().wait()
+
+
+async def measure_once(root: Path, store_url: str, leak: str) -> Matrix:
+    """Boot, play the story in silence and measure; `leak` names a fault to plant. Raises `Yours` for an unknown one."""
+    if leak and leak not in LEAKS:
+        raise Yours("lab.leak", f"Name one of the leaks: {', '.join(sorted(LEAKS))}.")
+    leaks = {LEAKS[leak].party: leak} if leak else {}
+    async with booted(root, store_url, leaks) as world, opened(world) as desk:
+        return await measure(desk, await play(desk, lambda _title, _sentence: None))

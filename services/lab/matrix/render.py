@@ -1,0 +1,204 @@
+"""The matrix, shown: a table for the terminal, and as JSON, CSV, Markdown, HTML and JUnit. Pure but for `show`.
+
+Colour is never alone: a cell says READS or sealed, and how the message could be forged by a mark that the key explains.
+"""
+
+import csv
+import html
+import io
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tiers.lab.attack.derive.closure import Forge
+from tiers.lab.matrix.matrix import Cell, Content, Matrix
+
+MARKS = {Forge.YES: "*", Forge.WITH_RELAY: "+", Forge.BRIEFLY: "~", Forge.NO: ""}
+KEY = """\
+* could forge another like it     + with the relay's help
+~ the same, while that minute is still taken     ! not as declared"""
+CSV_COLUMNS = (
+    *("message", "vantage", "content", "declared", "closure", "forge", "forge_declared", "forge_closure"),
+    *("metadata", "agrees", "because"),
+)
+_NAME = len("auditor-outside-window") + 1  # characters of the first column, and of each other one
+_COLUMN = len("sealed+") + 1
+C = TypeVar("C")
+_WORDS = {Content.READS: "READS", Content.SEALED: "sealed", Content.UNMEASURED: "-"}
+_COLOURS = {Content.READS: "bold red", Content.SEALED: "green", Content.UNMEASURED: "dim"}
+
+
+def word(cell: Cell) -> str:
+    """Return what a cell says, in one word with its marks."""
+    return _WORDS[cell.content] + MARKS[cell.forge] + ("!" if cell.disagreements else "")
+
+
+def show(matrix: Matrix, console: Console) -> None:
+    """Print who can read which message, and the verdict; a narrow terminal gets the table in parts."""
+    console.print("\n[bold]Who can read which message[/]")
+    numbered = list(enumerate(matrix.messages, 1))
+    for columns in _fitting(numbered, (console.width - _NAME) // _COLUMN):
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
+        table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
+        for number, _ in columns:
+            table.add_column(str(number), no_wrap=True, min_width=_COLUMN - 1)
+        for vantage in matrix.vantages:
+            cells = (matrix.cell(vantage.id, message.key) for _, message in columns)
+            table.add_row(vantage.id, *(f"[{_COLOURS[cell.content]}]{word(cell)}[/]" for cell in cells))
+        console.print(table, "")
+    for number, message in numbered:
+        console.print(f"{number}  {message.title}", highlight=False)
+    console.print(f"\n{KEY}\n", highlight=False)
+    for line in verdict(matrix):
+        console.print(line, highlight=False)
+
+
+def _fitting(columns: list[C], most: int) -> list[list[C]]:
+    """Cut columns into as few parts as fit the terminal, of about the same size."""
+    parts = max(1, -(-len(columns) // max(1, most)))
+    size = -(-len(columns) // parts)
+    return [columns[start : start + size] for start in range(0, len(columns), size)]
+
+
+def verdict(matrix: Matrix) -> tuple[str, ...]:
+    """Return the verdict in lines: what is not as declared, and the derivation of each such cell, then the sum."""
+    said = matrix.agreement
+    lines: list[str] = []
+    for wrong in said.disagreements:
+        cell = matrix.cell(wrong.vantage, wrong.message)
+        three = f"declared {wrong.declared}, derived {wrong.closure}, measured {wrong.measured}"
+        lines.append(f"! {wrong.vantage} / {wrong.message}: {wrong.what}: {three}")
+        lines += [f"      {step}" for step in (cell.forged if wrong.what == "forge" else cell.derivation)]
+    lines += [f"! a positive control is missing: {missing}" for missing in said.missing_controls]
+    words = "as declared" if said.holds else "NOT as declared"
+    unmeasured = f"; {said.unmeasured} (-) are not measured here" if said.unmeasured else ""
+    lines.append(f"{said.cells} cells, {words}: policy, closure and measured bytes{unmeasured}.")
+    return tuple(lines)
+
+
+def as_json(matrix: Matrix) -> str:
+    """Return the schema of docs/spec/matrix.md."""
+    return msgspec.json.format(msgspec.json.encode(matrix)).decode() + "\n"
+
+
+def as_csv(matrix: Matrix) -> str:
+    """Return one line for each cell."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for cell in matrix.cells:
+        three = (cell.content, cell.declared, cell.closure, cell.forge, cell.forge_declared, cell.forge_closure)
+        agrees = "no" if cell.disagreements else "yes"
+        row = (cell.message, cell.vantage, *three, " ".join(cell.metadata), agrees, cell.because)
+        writer.writerow(str(value) for value in row)
+    return out.getvalue()
+
+
+def as_markdown(matrix: Matrix) -> str:
+    """Return a table, the key, the verdict, and the sentences that explain."""
+    keys = [message.key for message in matrix.messages]
+    lines = ["# Who can read which message", ""]
+    lines += [f"| vantage point | {' | '.join(keys)} |", "|---" * (len(keys) + 1) + "|"]
+    for vantage in matrix.vantages:
+        cells = (word(matrix.cell(vantage.id, key)).replace("*", r"\*").replace("~", r"\~") for key in keys)
+        lines.append(f"| {vantage.title} | {' | '.join(cells)} |")
+    lines += ["", f"Key: {KEY.replace('*', chr(92) + '*')}", "", *verdict(matrix), "", "## Why", ""]
+    lines += [f"* **{who}** · {what}: {because}" for who, what, because in _reasons(matrix)]
+    return "\n".join(lines) + "\n"
+
+
+def _reasons(matrix: Matrix) -> list[tuple[str, str, str]]:
+    """Return (vantage, messages, sentence), each sentence once."""
+    titles = {vantage.id: vantage.title for vantage in matrix.vantages}
+    said: dict[tuple[str, str], list[str]] = {}
+    for cell in matrix.cells:
+        if cell.because:
+            said.setdefault((cell.vantage, cell.because), []).append(cell.message)
+    return [(titles[who], ", ".join(keys), because) for (who, because), keys in said.items()]
+
+
+_STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #1c1c1c; background: #fff }
+table { border-collapse: collapse }
+th, td { border: 1px solid #bbb; padding: .3rem .5rem; vertical-align: top }
+th { text-align: left; background: #f3f3f3 }
+td.reads { background: #ffd9d4; font-weight: bold }
+td.sealed { background: #dcf2dc }
+td.wrong { outline: 3px solid #b00020 }
+summary { cursor: pointer }
+ol { margin: .3rem 0; padding: 0; list-style: none; font: 12px monospace }
+"""
+
+
+def as_html(matrix: Matrix) -> str:
+    """Return one page that needs nothing else: every cell opens to its derivation."""
+    head = "".join(_html_head("col", one.title, one.key) for one in matrix.messages)
+    rows = "".join(
+        f"<tr>{_html_head('row', vantage.says, vantage.title)}"
+        + "".join(_html_cell(matrix.cell(vantage.id, message.key)) for message in matrix.messages)
+        + "</tr>"
+        for vantage in matrix.vantages
+    )
+    said = "".join(f"<p>{html.escape(line)}</p>" for line in verdict(matrix))
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Who can read which message</title>'
+        f"<style>{_STYLE}</style><h1>Who can read which message</h1><p>{html.escape(KEY)}</p>"
+        f'<table><thead><tr><th scope="col">vantage point</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{said}</html>\n"
+    )
+
+
+def _html_head(scope: str, hint: str, text: str) -> str:
+    return f'<th scope="{scope}" title="{html.escape(hint)}">{html.escape(text)}</th>'
+
+
+def _html_cell(cell: Cell) -> str:
+    kind = " ".join([cell.content.split()[0], *(["wrong"] if cell.disagreements else [])])
+    steps = [cell.because, *cell.derivation, *(f"forging: {step}" for step in cell.forged)]
+    inside = "".join(f"<li>{html.escape(step)}</li>" for step in steps if step)
+    text = html.escape(word(cell))
+    shown = f"<details><summary>{text}</summary><ol>{inside}</ol></details>" if inside else text
+    return f'<td class="{kind}">{shown}</td>'
+
+
+def as_junit(matrix: Matrix) -> str:
+    """Return JUnit XML: a suite for each vantage point, a case for each cell, and a suite for the controls."""
+    root = ET.Element("testsuites", name="intercept-tiers matrix")
+    for vantage in matrix.vantages:
+        cells = [cell for cell in matrix.cells if cell.vantage == vantage.id]
+        failed = sum(bool(cell.disagreements) for cell in cells)
+        skipped = sum(cell.content is Content.UNMEASURED for cell in cells)
+        suite = _suite(root, vantage.id, len(cells), failed, skipped)
+        for cell in cells:
+            case = ET.SubElement(suite, "testcase", classname=f"matrix.{vantage.id}", name=cell.message)
+            if cell.disagreements:
+                steps = "\n".join([*cell.derivation, *cell.forged])
+                said = f"{', '.join(cell.disagreements)}: declared {cell.declared}, measured {cell.content}"
+                ET.SubElement(case, "failure", message=said).text = steps
+            elif cell.content is Content.UNMEASURED:
+                ET.SubElement(case, "skipped", message=str(cell.content))
+    suite = _suite(root, "controls", len(matrix.controls), len(matrix.agreement.missing_controls), 0)
+    for control in matrix.controls:
+        case = ET.SubElement(suite, "testcase", classname="matrix.controls", name=f"{control.source}: {control.says}")
+        if control.found is None:
+            ET.SubElement(case, "failure", message="a capture lacks what must be there")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: ET.Element, name: str, tests: int, failures: int, skipped: int) -> ET.Element:
+    return ET.SubElement(root, "testsuite", name=name, tests=str(tests), failures=str(failures), skipped=str(skipped))
+
+
+FORMATS: Mapping[str, Callable[[Matrix], str]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "markdown": as_markdown,
+    "html": as_html,
+    "junit": as_junit,
+}
+"""What `tiers matrix --format` takes beside the table for the terminal."""

@@ -1,0 +1,44 @@
+"""The classroom's own door: what the command line and the page ask of a running `tiers up`. Loopback, one token.
+
+It exists in the lab only. No party has such a door.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from tiers.lab.classroom.desk import Desk
+from tiers.lab.page.server import listening
+from tiers.lab.page.watched import WatchedDesk, watched
+
+CONTROL = "control.json"
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a running world is steered: the file that `tiers up` leaves in its folder (0600).
+
+    `page` is the address that lets one browser in, once; `POST <url>/api/invite` makes another.
+    """
+
+    url: str
+    token: str
+    page: str
+
+
+@asynccontextmanager
+async def served(desk: Desk) -> AsyncIterator[Control]:
+    """Serve the page and its acts on a free port of the loopback address; a desk that is not watched yet will be."""
+    async with AsyncExitStack() as stack:
+        seen = desk if isinstance(desk, WatchedDesk) else await stack.enter_async_context(watched(desk))
+        door = await stack.enter_async_context(listening(seen))
+        yield Control(f"http://{door.host}", door.token, door.invite())
+
+
+def leave_control(root: Path, control: Control) -> None:
+    """Leave the address where the command line finds it."""
+    path = root / CONTROL
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(msgspec.to_builtins(control)), encoding="utf-8")

@@ -1,0 +1,213 @@
+"""Plays a scenario: a world booted for each act, a sentence for each step, cells that are measured at the end.
+
+    Scenario -> acts -> (booted world, desk) -> Audience -> Stage -> play -> attack -> cells as told, or it fails
+
+A step that does not go as told raises `Ours("scenario.not_as_told")`: a scenario that passes has happened. Terminal and
+page are two audiences of this one `run`.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from tiers.chassis.state import read_folder
+from tiers.lab.attack.attack import attack
+from tiers.lab.attack.vantages import BY_ID
+from tiers.lab.classroom.desk import Desk, Note, Sent, opened
+from tiers.lab.world import arrangement as arrangements
+from tiers.lab.world.arrangement import Arrangement
+from tiers.lab.world.cast import OPERATOR
+from tiers.lab.world.world import booted
+from tiers.wire.errors import Missing, Ours, TiersError
+from tiers.wire.lawful.trust import parse_trust
+from tiers.wire.log.checkpoint import verify_witnessed
+from tiers.wire.message.envelope import Service
+
+T = TypeVar("T")
+Tell = Callable[[str, str], None]
+READS, SEALED = "reads", "sealed"
+ACT_SECONDS = 60
+BOTH = (Service.BBM, Service.EMAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What one vantage point ends with: the messages that it reads, and those that stay sealed to it."""
+
+    vantage: str
+    reads: tuple[str, ...] = ()
+    sealed: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Stage:
+    """What an act plays on: the desk, what was sent and served by name, what was shown beside the measured cells."""
+
+    desk: Desk
+    tell: Tell
+    messages: dict[str, Sent] = field(default_factory=dict)
+    warrants: dict[str, str] = field(default_factory=dict)
+    shown: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def send(self, key: str, note: Note) -> Sent:
+        """Send a message, wait until its receiver has it, and remember it under `key`."""
+        self.messages[key] = await self.desk.send(note)
+        got = await self.desk.received(note.to)
+        _as_told(f"{note.to} opens {key}", got.unreadable, None)
+        return self.messages[key]
+
+    async def warrant(
+        self, target: str, services: tuple[Service, ...] = BOTH, minutes: int = 1, after: int = 0
+    ) -> None:
+        """Apply for a warrant, have it approved and served."""
+        jti = await self.desk.apply(target, services, minutes, after)
+        await self.desk.decide(jti, "approval")
+        await self.desk.serve(jti)
+        self.warrants[target] = jti
+
+    async def log_size(self) -> int:
+        """Return how many leaves the public log has, from a checkpoint that the pinned witness cosigned."""
+        peer = self.desk.as_(OPERATOR).peer("ledger")
+        try:
+            note = (await peer.ask_raw("GET", "/checkpoint")).decode()
+        except Missing:
+            return 0
+        log = parse_trust(read_folder(self.desk.world.root / "trust")).log
+        return verify_witnessed(note, log).checkpoint.head.size
+
+    async def refused(self, what: str, code: str, doing: Awaitable[object]) -> TiersError:
+        """Do something that must be refused with `code`; returns the refusal."""
+        try:
+            await doing
+        except TiersError as error:
+            self.check(what, error.code, code)
+            return error
+        raise _not_as_told(f"{what}: it was not refused")
+
+    def check(self, what: str, found: T, told: T) -> T:
+        """Compare what happened with what is told."""
+        return _as_told(what, found, told)
+
+    def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:
+        """Note what somebody really opened (or failed to), who is no vantage point of the matrix."""
+        _as_told(f"{who}, {key}", opened, None if text is None else text.encode())
+        self.shown.append((who, key, SEALED if opened is None else READS))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One world: its arrangement, where it is, who misbehaves, what happens, how it must end."""
+
+    play: Callable[[Stage], Awaitable[None]]
+    cells: tuple[Cells, ...]
+    arrangement: str = arrangements.DEFAULT
+    jurisdiction: str = ""
+    rogues: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`verdict` is who wins and why, `caught` what would have caught it, `unknown` what was never disclosed."""
+
+    name: str
+    title: str
+    acts: tuple[Act, ...]
+    verdict: str
+    caught: str = ""
+    unknown: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An act as an audience hears of it: the `number`th (from 1) of `scenario`, in this arrangement."""
+
+    scenario: Scenario
+    number: int
+    arrangement: Arrangement
+
+
+class Audience:
+    """Who watches: it hears every sentence. The page's (page/playing.py) sees the desk as well."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+
+    def begins(self, part: Part) -> None:
+        """Hear that the world of an act is about to boot."""
+        if len(part.scenario.acts) > 1:
+            self.tell(f"Act {part.number}: {part.arrangement.declared.title}", part.arrangement.declared.says)
+
+    @asynccontextmanager
+    async def stage(self, desk: Desk, _part: Part) -> AsyncIterator[Stage]:
+        """Return what the act plays on."""
+        yield Stage(desk, self.tell)
+
+    def ends(self, part: Part, stage: Stage, cells: list[tuple[str, str, str]]) -> None:
+        """Hear how an act ended: (vantage, message, reads or sealed), as told and as measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a scenario ended: (act, vantage, message, reads or sealed), as told."""
+
+    scenario: Scenario
+    cells: tuple[tuple[int, str, str, str], ...]
+
+
+async def run(scenario: Scenario, audience: Audience, store_url: str = "") -> Result:
+    """Run a scenario in fresh worlds; raises `Ours` if it does not go as told."""
+    cells: list[tuple[int, str, str, str]] = []
+    for number, act in enumerate(scenario.acts, 1):
+        part = Part(scenario, number, arrangements.load(act.arrangement).within(act.jurisdiction))
+        audience.begins(part)
+        async with _world(act, part.arrangement, store_url) as desk, audience.stage(desk, part) as stage:
+            ended = await perform(act, stage)
+            audience.ends(part, stage, ended)
+        cells += [(number, *cell) for cell in ended]
+    return Result(scenario, tuple(cells))
+
+
+@asynccontextmanager
+async def _world(act: Act, arranged: Arrangement, store_url: str) -> AsyncIterator[Desk]:
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+        root = Path(folder) / "world"
+        async with booted(root, store_url, arrangement=arranged, rogues=act.rogues) as world, opened(world) as desk:
+            yield desk
+
+
+async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
+    """Play an act on a stage and measure its cells; raises `Ours` if one is not as told."""
+    try:
+        async with asyncio.timeout(ACT_SECONDS):
+            await act.play(stage)
+    except TimeoutError:
+        raise _not_as_told(f"the act did not end within {ACT_SECONDS} s") from None
+    wanted = {(cells.vantage, key): READS for cells in act.cells for key in cells.reads}
+    wanted |= {(cells.vantage, key): SEALED for cells in act.cells for key in cells.sealed}
+    if not wanted:
+        return stage.shown
+    vantages = [BY_ID[cells.vantage] for cells in act.cells]
+    attacked = await attack(stage.desk, stage.messages, stage.warrants, vantages)
+    missing = [one for one in attacked.controls if one.evidence is None]
+    if missing:
+        raise _not_as_told(f"a capture is empty: {missing[0].source} lacks {missing[0].says}")
+    for (vantage, key), told in wanted.items():
+        reads = attacked.outcomes[vantage, key].reads
+        if reads is not None:  # memory is measured on Linux only
+            _as_told(f"{vantage}, {key}", READS if reads else SEALED, told)
+    return [(vantage, key, told) for (vantage, key), told in wanted.items()] + stage.shown
+
+
+def _as_told(what: str, found: T, told: T) -> T:
+    if found != told:
+        raise _not_as_told(f"{what}: {found!r} and not {told!r}")
+    return found
+
+
+def _not_as_told(what: str) -> Ours:
+    return Ours("scenario.not_as_told", f"Read the step before: {what}.")

@@ -1,0 +1,101 @@
+"""Arrangements: for each channel, whose keys stand in `recipients`. One TOML file each, for people to read. Pure.
+
+    title, says, jurisdiction
+    [consumer]   custody, who_reads, stolen       who_reads: vantage points that read a message from Alice to Bob
+    [enterprise] custody, who_reads, stolen       … from Priya to Quentin; stolen: what is lost with the key, in words
+
+What is declared here is measured (compare.py, scenario.py): a wrong list fails.
+"""
+
+import tomllib
+from importlib.resources import files
+
+import msgspec
+
+from tiers.wire import custody
+from tiers.wire.custody import SPLIT
+from tiers.wire.errors import Missing, Yours
+from tiers.wire.message.envelope import Channel
+
+DEFAULT = "india-2013"
+_FOLDER = "arrangements"
+
+
+class Side(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """One channel."""
+
+    custody: str
+    who_reads: tuple[str, ...]
+    stolen: str
+
+
+class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    title: str
+    says: str
+    jurisdiction: str
+    consumer: Side
+    enterprise: Side
+
+
+class Arrangement(msgspec.Struct, frozen=True):
+    """A declared arrangement, and the custodies that it names."""
+
+    name: str
+    declared: Declared
+    custody: custody.Arrangement
+
+    @property
+    def escrow(self) -> bool:
+        """Whether the court keeps a key tree."""
+        return self.custody.consumer is SPLIT
+
+    def side(self, channel: Channel) -> Side:
+        """Return what is declared of a channel."""
+        return self.declared.consumer if channel is Channel.CONSUMER else self.declared.enterprise
+
+    def within(self, jurisdiction: str) -> "Arrangement":
+        """Return the same arrangement in another jurisdiction; '' leaves it where it is."""
+        if not jurisdiction:
+            return self
+        return msgspec.structs.replace(self, declared=msgspec.structs.replace(self.declared, jurisdiction=jurisdiction))
+
+    def settings(self) -> dict[str, str]:
+        """Return what the relay is told."""
+        return {
+            "jurisdiction": self.declared.jurisdiction,
+            "consumer_readers": self.custody.readers(Channel.CONSUMER),
+            "enterprise_readers": self.custody.readers(Channel.ENTERPRISE),
+        }
+
+
+def parse_arrangement(name: str, text: str) -> Arrangement:
+    """Read an arrangement; raises `Yours`."""
+    try:
+        declared = msgspec.convert(tomllib.loads(text), Declared)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise Yours("arrangement.malformed", f"Write {name} as docs/custody.md shows: {error}.") from None
+    return Arrangement(name, declared, custody.arrange(declared.consumer.custody, declared.enterprise.custody))
+
+
+def names() -> list[str]:
+    """Return the arrangements that are shipped."""
+    folder = files("tiers.lab.world") / _FOLDER
+    return sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
+
+
+def load(name: str) -> Arrangement:
+    """Return an arrangement by name; raises `Missing`."""
+    if name not in names():
+        raise Missing("arrangement.unknown", f"Name one of: {', '.join(names())}.")
+    return parse_arrangement(name, (files("tiers.lab.world") / _FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def first_with(name: str) -> tuple[Arrangement, Channel]:
+    """Return the arrangement in which to measure a custody, the default first, and its channel; raises `Missing`."""
+    for arrangement in sorted(map(load, names()), key=lambda one: one.name != DEFAULT):
+        for channel in Channel:
+            if arrangement.side(channel).custody == name:
+                return arrangement, channel
+    raise Missing("custody.unmeasured", f"Write an arrangement with custody {name!r} first (docs/custody.md).")

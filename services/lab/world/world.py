@@ -1,0 +1,230 @@
+"""The world: every party as its own process, with its own identity, state directory and store user.
+
+A world lives in one fresh folder (0700): `state/<party>`, `tls/<role>/<name>`, `trust/`, `logs/`, `store/`, `people/`,
+`handsets/`. It knows addresses and files; what people do with it is in `desk.py`.
+"""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from tiers.chassis.client import Peer
+from tiers.chassis.state import StateDir
+from tiers.chassis.tls import Tls
+from tiers.lab.world import arrangement as arrangements
+from tiers.lab.world import cluster as cluster_module
+from tiers.lab.world import store as store_module
+from tiers.lab.world.arrangement import Arrangement
+from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
+from tiers.lab.world.clock import Clock
+from tiers.lab.world.pki import Authority
+from tiers.lab.world.processes import Child, base_environ, free_ports, start_party, stop
+from tiers.lab.world.store import Store
+from tiers.wire.custody import GLOBAL, GlobalKey
+from tiers.wire.errors import Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.keys.jose import SigningKey
+
+# Which public file of a party goes where in the trust folder.
+PUBLIC = {
+    "court": ("judge.jwk", "judges/delhi.jwk"),
+    "carrier": ("carrier.jwk", "carriers/in.jwk"),
+    "auditor": ("auditor.jwk", "auditors/cbi.jwk"),
+    "ledger": ("log.vkey", "log.vkey"),
+    "witness": ("witness.vkey", "witness.vkey"),
+}
+
+
+@dataclass(slots=True)
+class World:
+    """A running world."""
+
+    root: Path
+    authority: Authority
+    ports: Mapping[str, int]
+    store: Store
+    clock: Clock
+    children: dict[str, Child] = field(default_factory=dict)
+    leaks: Mapping[str, str] = field(default_factory=dict)
+    rogues: Mapping[str, str] = field(default_factory=dict)
+    arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
+    workers: int = 1
+
+    def url(self, name: str) -> str:
+        """Return the address of a party."""
+        return f"https://127.0.0.1:{self.ports[name]}"
+
+    def state(self, name: str) -> Path:
+        """Return a party's state directory."""
+        return self.root / "state" / name
+
+    def log(self, name: str) -> Path:
+        """Return a party's log; the store writes plain lines."""
+        return self.root / "logs" / (f"{name}.log" if name == "store" else f"{name}.jsonl")
+
+    def tls(self, identity: Identity) -> Path:
+        """Return the folder of an identity's certificate."""
+        return self.root / "tls" / identity.role / identity.name
+
+    @property
+    def ca(self) -> Path:
+        """Return the development CA's certificate."""
+        return self.tls(PEOPLE[0]) / "ca.pem"
+
+    def settings(self, one: Party) -> dict[str, str]:
+        """Return a party's settings, as `TIERS_…` variables."""
+        own = {
+            "listen": f"127.0.0.1:{self.ports[one.name]}",
+            "state": str(self.state(one.name)),
+            "tls": str(self.tls(one.identity)),
+            "trust": str(self.root / "trust"),
+            "name": one.identity.name,
+        }
+        mediation = f"127.0.0.1:{self.ports['mediation']}"
+        other_half = {"court_url": self.url("court")} if self.arrangement.escrow else {}
+        more: dict[str, dict[str, str]] = {
+            "gateway": {
+                "store_url": self.store.urls[Role.GATEWAY],
+                "carrier_url": self.url("carrier"),
+                "ledger_url": self.url("ledger"),
+                "mediation": mediation,
+                "workers": str(self.workers),
+                **self.arrangement.settings(),
+            },
+            "carrier": {
+                "store_url": self.store.urls[Role.CARRIER],
+                "gateway_url": self.url("gateway"),
+                "ledger_url": self.url("ledger"),
+                "mediation_listen": mediation,
+            },
+            "acme": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
+            "globex": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
+            "court": {
+                "carrier_url": self.url("carrier"),
+                "ledger_url": self.url("ledger"),
+                **({"escrow": "true"} if self.arrangement.escrow else {}),
+            },
+            "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger"), **other_half},
+            "ledger": {"witness_url": self.url("witness")},
+            "witness": {},
+        }
+        return {f"TIERS_{key.upper()}": value for key, value in (own | more[one.name]).items()}
+
+    async def launch(self, name: str) -> None:
+        """Start one party (again) and wait until it listens."""
+        one = party(name)
+        leak = ["--leak", self.leaks[name]] if name in self.leaks else []
+        rogue = ["--rogue", self.rogues[name]] if name in self.rogues else []
+        command = [sys.executable, "-m", "tiers.lab.world.launcher", str(self.clock.path), *leak, *rogue, one.program]
+        environ = base_environ() | self.settings(one)
+        self.children[name] = await start_party(name, command, environ, self.log(name))
+
+    async def halt(self) -> None:
+        """Stop everything, the store last."""
+        await asyncio.gather(*(stop(child) for child in self.children.values()))
+        await asyncio.gather(*(stop(child) for child in self.store.children))
+        await store_module.left_clean(self.store)
+
+    def issue(self) -> None:
+        """Issue a fresh certificate to every party and person. Running parties take theirs up by themselves."""
+        for identity in [*(one.identity for one in PARTIES), *PEOPLE]:
+            self.authority.issue(identity, self.tls(identity))
+
+    def publish_keys(self) -> None:
+        """Copy the public keys that parties made for themselves into the trust folder: the exchange out of band."""
+        for name, (own, pinned) in PUBLIC.items():
+            self._pin(pinned, (self.state(name) / own).read_bytes())
+
+    def _pin(self, name: str, data: bytes) -> None:
+        path = self.root / "trust" / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def factory_key(self) -> GlobalKey | None:
+        """Return the global key, where the arrangement has one: the maker keeps a copy beside the carrier's keys."""
+        if self.arrangement.custody.consumer is not GLOBAL:
+            return None
+        return StateDir(self.state("carrier")).key("global.key", GlobalKey)
+
+    def applicant_key(self) -> SigningKey:
+        """Return the applicant's signing key, made at first use and pinned with the others."""
+        key = StateDir(self.root / "people" / "applicant").key("sign.key", SigningKey)
+        self._pin("applicants/cbi.jwk", msgspec.json.encode(key.public.jwk()))
+        return key
+
+
+def customer_of(org: str) -> str:
+    """Return the name of the party that is this customer."""
+    return {ACME: "acme", GLOBEX: "globex"}[org]
+
+
+@asynccontextmanager
+async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
+    root: Path,
+    store_url: str = "",
+    leaks: Mapping[str, str] | None = None,
+    arrangement: Arrangement | None = None,
+    rogues: Mapping[str, str] | None = None,
+    workers: int = 1,
+    *,
+    cluster: bool = False,
+) -> AsyncIterator[World]:
+    """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
+
+    `leaks` names, for a party, the seeded fault that its process starts with, `rogues` what it does on purpose
+    (rogues.py). The `arrangement` is India's unless another is given. The relay has `workers` processes. A `cluster` of
+    three nodes is the store then, unless `store_url` names one.
+    """
+    if root.exists():
+        shutil.rmtree(root)
+    for folder in ("state", "logs", "trust", "people", "handsets", "taps"):
+        (root / folder).mkdir(mode=0o700, parents=True)
+    root.chmod(0o700)
+    names = [one.name for one in PARTIES]
+    ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
+    store = await _store(root, store_url, cluster=cluster)
+    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {}, rogues=rogues or {})
+    world.workers = workers
+    if arrangement is not None:
+        world.arrangement = arrangement
+    try:
+        world.issue()
+        world.applicant_key()
+        await asyncio.gather(*(world.launch(name) for name in names))
+        world.publish_keys()
+        yield world
+    finally:
+        await world.halt()
+
+
+async def _store(root: Path, url: str, *, cluster: bool) -> Store:
+    if url and cluster:
+        raise Yours("lab.cluster", "Leave out --cluster, or unset TIERS_STORE_URL: one of them names the store.")
+    if url:
+        return await store_module.external(url)
+    start = cluster_module.started if cluster else store_module.embedded
+    return await start(root / "store", root / "logs" / "store.log")
+
+
+class As:
+    """The parties, as one identity reaches them: its certificate, one connection pool."""
+
+    def __init__(self, world: World, identity: Identity) -> None:
+        self.identity = identity
+        self._world = world
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=Tls(world.tls(identity)).client))
+
+    def peer(self, name: str) -> Peer:
+        """Return a party to ask."""
+        return Peer(self._http, self._world.url(name), party(name).identity)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()

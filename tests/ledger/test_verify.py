@@ -1,0 +1,219 @@
+import ast
+import contextlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tiers.ledger import tree, verify
+from tiers.ledger.verify import LogInvalid, Unopened, verify_log
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.checkpoint import LogSigner, WitnessSigner
+from tiers.wire.log.leaf import Seal, encode_leaf
+
+LATER = 1_764_000_060_000
+
+
+@pytest.fixture
+def check(world):
+    def check(now: int = LATER, folder: Path | None = None) -> verify.Report:
+        return verify_log(folder or world.log_folder, world.signer.key.vkey(), [world.witness_signer.key.vkey()], now)
+
+    return check
+
+
+def test_the_verifier_shares_no_code_with_the_ledger():
+    imported = {
+        alias.name if isinstance(node, ast.Import) else node.module
+        for node in ast.walk(ast.parse(Path(verify.__file__).read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    foreign = {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert {name.partition(".")[0] for name in foreign} == {"cryptography"}
+
+
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 600])
+def test_a_log_of_any_size_verifies_from_its_files(world, entry, check, size):
+    world.log(*(entry(n) for n in range(size)))
+    report = check()
+    assert (report.origin, report.size, report.beyond) == (world.signer.origin, size, 0)
+    assert (report.witnesses, report.witnessed_at) == ((world.witness_signer.name,), 1_764_000_000)
+
+
+def test_it_verifies_after_every_round_of_growth(world, entry, check):
+    for size in (1, 3, 254, 256, 300, 513):
+        world.log(*(entry(n) for n in range(size)))
+        assert check().size == size
+
+
+def test_entries_that_no_witness_saw_are_counted_and_not_trusted(world, entry, check):
+    world.log(entry(0))
+    world.witness.down = "before"
+    world.store.append([entry(n) for n in range(1, 600)])
+    report = check()
+    assert (report.size, report.beyond) == (1, 599)
+
+
+def test_a_seal_past_its_date_is_reported_until_it_is_opened(world, leaf, seal, check):
+    world.log(encode_leaf(leaf()))
+    party = leaf().party
+    assert check(LATER - 1).unopened == ()
+    assert check(LATER).unopened == (Unopened(0, party, LATER),)
+    opening = leaf(type="seal.opened", open_after=None, ts=LATER, opens=seal.opening(0))
+    world.log(encode_leaf(opening))
+    report = check(LATER)
+    assert (report.opened, report.unopened) == (1, ())
+
+
+@pytest.mark.parametrize("wrong", ["salt", "index", "early", "itself"])
+def test_a_seal_opened_wrongly_is_caught(world, leaf, seal, check, wrong):
+    other = Seal(b"x" * 32, seal.jti, seal.digest)
+    members = {
+        "salt": {"opens": other.opening(0)},
+        "index": {"opens": seal.opening(7)},
+        "early": {"opens": seal.opening(0), "ts": LATER - 1},
+        "itself": {"opens": seal.opening(1)},
+    }[wrong]
+    opening = leaf(**{"type": "seal.opened", "open_after": None, "ts": LATER} | members)
+    world.log(encode_leaf(leaf()), encode_leaf(opening))
+    with pytest.raises(LogInvalid, match=r"^log\.seal"):
+        check()
+
+
+def test_a_log_that_changes_a_leaf_on_disk_is_caught(world, entry, check):
+    world.log(*(entry(n) for n in range(300)))
+    bundle = world.log_folder / "tile" / "entries" / "000"
+    bundle.write_bytes(bundle.read_bytes().replace(b'"cbi"', b'"ncb"', 1))
+    with pytest.raises(LogInvalid, match=r"^log\.root"):
+        check()
+
+
+def test_a_log_that_changes_a_leaf_and_signs_again_is_caught_by_its_tiles(world, entry, check):
+    world.log(*(entry(n) for n in range(300)))
+    bundle = world.log_folder / "tile" / "entries" / "000"
+    bundle.write_bytes(bundle.read_bytes().replace(b'"cbi"', b'"ncb"', 1))
+    entries = [world.store.entry(n) for n in range(300)]
+    edge, full = tree.grow(tree.Edge(), [verify.sha256(b"\x00" + one).digest() for one in entries])
+    tiles = {(tile.name.level, tile.name.n): tile.hashes for tile in full}
+    read = tree.hash_reader(lambda level, n: tiles.get((level, n)) or edge.tails[level])
+    world.publish(tree.head(300, read))
+    with pytest.raises(LogInvalid, match=r"^log\.tile"):
+        check()
+
+
+@pytest.mark.parametrize("level", ["0/000", "1/000.p/1", "0/001.p/44"])
+def test_a_tile_that_does_not_fit_the_entries_is_caught(world, entry, check, level):
+    world.log(*(entry(n) for n in range(300)))
+    tile = world.log_folder / "tile" / level
+    data = tile.read_bytes()
+    tile.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(LogInvalid, match=r"^log\.tile"):
+        check()
+
+
+@pytest.mark.parametrize("entries", [[b"{}"], [b'{"a":1}'], [b"[]"], [b"nonsense"], [b'{"type" :"x"}'], [b"1e400"]])
+def test_an_entry_that_is_no_leaf_is_caught(world, check, entries):
+    world.store.append(entries)
+    world.publish()
+    with pytest.raises(LogInvalid, match=r"^log\.leaf"):
+        check()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"ts":1', b'"ts":"1"'), (b'"cbi"', b"[1]"), (b'"ts":1', b'"sub":"12ab34cd","ts":1'), (b'"ts":1', b'"ts": 1')],
+)
+def test_a_leaf_of_another_shape_or_spelling_is_caught(world, entry, check, old, new):
+    world.store.append([entry().replace(old, new)])
+    world.publish()
+    with pytest.raises(LogInvalid, match=r"^log\.leaf"):
+        check()
+
+
+def test_a_fact_that_stands_twice_is_caught(world, entry, check):
+    world.log(entry(0), entry(1))
+    world.store._index.clear()
+    world.log(entry(0))
+    with pytest.raises(LogInvalid, match=r"^log\.twice"):
+        check()
+
+
+def test_a_checkpoint_by_somebody_else_is_caught(world, entry, check):
+    world.log(entry())
+    world.publish(signer=LogSigner(world.signer.origin, SigningKey(b"Z" * 32)))
+    with pytest.raises(LogInvalid, match=r"^log\.unsigned"):
+        check()
+    world.publish(signer=LogSigner("tiers.example/ledger/xx", SigningKey(b"L" * 32)))
+    with pytest.raises(LogInvalid, match=r"^log\.origin"):
+        check()
+    world.publish(witness=WitnessSigner(world.witness_signer.name, SigningKey(b"Z" * 32)))
+    with pytest.raises(LogInvalid, match=r"^log\.unwitnessed"):
+        check()
+
+
+def test_a_rolled_back_checkpoint_still_verifies_and_says_how_much_lies_beyond(world, entry, check):
+    world.log(entry(0))
+    old = world.store.checkpoint()
+    world.log(entry(1), entry(2))
+    world.store.publish(old)
+    assert (check().size, check().beyond) == (1, 2)
+
+
+def test_nothing_is_missing_in_silence(world, entry, check):
+    world.log(*(entry(n) for n in range(300)))
+    for gone in ("checkpoint", "tile/entries/000", "tile/0/000", "tile/1/000.p/1"):
+        path = world.log_folder / gone
+        data = path.read_bytes()
+        path.unlink()
+        with pytest.raises(LogInvalid, match=r"^log\.file"):
+            check()
+        path.write_bytes(data)
+    assert check().size == 300
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(data=st.data())
+def test_any_changed_byte_is_caught_or_harmless_and_nothing_else_escapes(world, leaf, seal, check, data):
+    if world.store.checkpoint() is None:
+        opening = leaf(type="seal.opened", open_after=None, ts=LATER, opens=seal.opening(0))
+        world.log(encode_leaf(leaf()), encode_leaf(leaf(agency="ncb")), encode_leaf(opening))
+    good = check()
+    path = data.draw(st.sampled_from(["checkpoint", "tile/entries/000.p/3", "tile/0/000.p/3"]))
+    file = world.log_folder / path
+    raw = file.read_bytes()
+    at = data.draw(st.integers(0, len(raw) - 1))
+    file.write_bytes(raw[:at] + data.draw(st.binary(max_size=3)) + raw[at + 1 :])
+    try:
+        with contextlib.suppress(LogInvalid):
+            assert check() == good
+    finally:
+        file.write_bytes(raw)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tiers.ledger.verify", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(verify.__file__).parents[2],
+    )
+
+
+def test_the_command_says_what_the_log_holds(world, leaf):
+    world.log(encode_leaf(leaf()))
+    copy = world.folder / "copied elsewhere"
+    shutil.copytree(world.log_folder, copy)
+    keys = ["--log", world.signer.key.vkey(), "--witness", world.witness_signer.key.vkey()]
+    done = run(str(copy), *keys)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("tiers.example/ledger/in: 1 leaves, root ")
+    assert "leaf 0: spiffe://tiers.example/carrier/in should have opened it" in done.stdout
+    (copy / "checkpoint").write_text("")
+    done = run(str(copy), *keys)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "log.checkpoint")
