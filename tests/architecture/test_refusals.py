@@ -16,7 +16,7 @@ DOCUMENTED = {code: set(whose.split(", ")) for code, whose, _ in ROWS}
 
 @pytest.fixture(scope="module")
 def raised() -> set[Code]:
-    return Sources(ROOT, ["gateway", "services"]).codes()
+    return Sources(ROOT, ["gateway", "services", "tests/bench"]).codes()
 
 
 def test_every_code_that_can_be_raised_is_on_the_page(raised: set[Code]) -> None:

@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from tiers.lab.bench import hour
-from tiers.lab.bench.report import show_hour
+from bench import hour
+from bench.report import show_hour
 
 
 async def test_each_round_sends_on_the_other_channel_and_notes_every_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.lab.bench.client import SERVER
-from tiers.lab.bench.load import Latency, Member, Result, parties_of, prepare
-from tiers.lab.bench.peers import mosquitto, nats, prosody, stanzas
-from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Place
-from tiers.lab.bench.peers.load import PEERS, PeerSpec, messages, prepared
-from tiers.lab.bench.peers.run import ratios
-from tiers.lab.cli.bench import PeerName
+from bench.__main__ import PeerName
+from bench.client import SERVER
+from bench.load import Latency, Member, Result, parties_of, prepare
+from bench.peers import mosquitto, nats, prosody, stanzas
+from bench.peers.kit import KEY_IN_ENVELOPE, Place
+from bench.peers.load import PEERS, PeerSpec, messages, prepared
+from bench.peers.run import ratios
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import free_ports, stop
 from tiers.wire.encoding import b64u

@@ -1,55 +1,25 @@
-"""`tiers bench` from the command line."""
+"""`tiers bench`: hands its arguments to the bench of the checkout that this program runs from (tests/bench)."""
 
+import os
 import sys
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from tiers.lab.cli.kit import Cluster, run_to_end
 from tiers.wire.errors import Yours
 
-
-class PeerName(StrEnum):
-    """Whose server to measure."""
-
-    MOSQUITTO = "mosquitto"
-    NATS = "nats"
-    PROSODY = "prosody"
+TESTS = Path(__file__).resolve().parents[3] / "tests"
 
 
-def bench(
-    repeats: int = 3,
-    messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
-    growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
-    hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
-    peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
-    cluster: Cluster = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """Measure the relay against a relay that only stores and delivers."""
-    from tiers.lab.bench import growth as grow  # noqa: PLC0415 - nothing else needs the load generator
-    from tiers.lab.bench import hour as long  # noqa: PLC0415 - same
-    from tiers.lab.bench import report, run  # noqa: PLC0415 - same
-    from tiers.lab.bench.peers import run as peers  # noqa: PLC0415 - same
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file; its arguments are the bench's own."""
+    own = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(context_settings=own, add_help_option=False)(bench)
 
-    if (peer is not None) + growth + hour + cluster > 1:
-        raise Yours("bench.one", "Ask for one of --growth, --hour, --peer, --cluster: they are benches of their own.")
-    show: Callable[[Console, Any], None]
-    with Progress(console=Console(stderr=True)) as progress:
-        if peer:
-            measured, show = run_to_end(peers.compare(progress, peer.value, repeats, messages)), report.show_compared
-        elif growth:
-            measured, show = run_to_end(grow.measure(progress)), report.show_growth
-        elif hour:
-            measured, show = run_to_end(long.measure(progress)), report.show_hour
-        else:
-            measured, show = run_to_end(run.measure(progress, repeats, messages, cluster=cluster)), report.show
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
-    else:
-        show(Console(), measured)
+
+def bench(context: typer.Context) -> None:
+    """Measure the relay against a relay that only stores and delivers (needs a checkout of the project)."""
+    if not (TESTS / "bench" / "__main__.py").exists():
+        raise Yours("bench.checkout", "Run `tiers bench` from a checkout of the project: the package has no bench.")
+    environ = os.environ | {"PYTHONPATH": str(TESTS)}
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "bench", *context.args], environ)  # noqa: S606 - no shell

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import typer
+
+from tiers.wire.errors import TiersError
 
 Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
 
@@ -26,3 +29,12 @@ def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
         return await work
 
     return asyncio.run(main())
+
+
+def ended(app: typer.Typer, name: str) -> None:
+    """Run a command to its end; an error is one line on standard error."""
+    try:
+        app(prog_name=name)
+    except TiersError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -22,7 +22,7 @@ from tiers.lab.classroom.logbook import verify_log
 from tiers.lab.cli import bench as cli_bench
 from tiers.lab.cli import scenarios as cli_scenarios
 from tiers.lab.cli.demo import demo_on_the_page, measure_once, run_demo
-from tiers.lab.cli.kit import Cluster, run_to_end, store_url
+from tiers.lab.cli.kit import Cluster, ended, run_to_end, store_url
 from tiers.lab.matrix import render
 from tiers.lab.matrix.render import FORMATS
 from tiers.lab.page.control import CONTROL, Control, leave_control, served
@@ -31,14 +31,14 @@ from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.world import booted
 from tiers.wire.api.enterprise import Reason
-from tiers.wire.errors import TiersError, Yours
+from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Channel, Service
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-intercept tiers on one relay.")
 warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")
 app.add_typer(warrant, name="warrant")
 cli_scenarios.add_to(app)
-app.command()(cli_bench.bench)
+cli_bench.add_to(app)
 ledger = typer.Typer(no_args_is_help=True, help="The public log.")
 app.add_typer(ledger, name="ledger")
 
@@ -327,9 +327,5 @@ def page() -> None:
 
 
 def main() -> None:
-    """Run the command; an error is one line on standard error."""
-    try:
-        app()
-    except TiersError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+    """Run the command."""
+    ended(app, "tiers")

@@ -24,9 +24,9 @@ import hiredis
 import msgspec
 from aiohttp import WSMsgType, web
 
+from bench.frames import PREFIX
 from tiers.chassis.memory import settle
 from tiers.chassis.web import notify_ready
-from tiers.lab.bench.frames import PREFIX
 from tiers.wire.message.frames import Ack, Challenge, Hello, Welcome, parse_from_device
 
 MAX_UNDECIDED, MAX_OUT, CHUNK = 64, 128, 32
@@ -131,7 +131,7 @@ class Bare:
         await socket.prepare(request)
         await socket.send_frame(msgspec.json.encode(Challenge("nonce")), WSMsgType.TEXT)
         hello = parse_from_device((await socket.receive()).data)
-        assert isinstance(hello, Hello)  # noqa: S101 - our own load generator
+        assert isinstance(hello, Hello)
         await socket.send_frame(msgspec.json.encode(Welcome(0)), WSMsgType.TEXT)
         session = self._live[hello.pin.encode()] = Session(socket, hello.pin.encode())
         self._read_back(session)
@@ -163,7 +163,7 @@ class Bare:
         self._sends.append((session, header[at : at + 8], header[_MID], data[_SEND:-1]))
 
     def _ack(self, session: Session, frame: Any) -> None:
-        assert isinstance(frame, Ack)  # noqa: S101 - our own load generator
+        assert isinstance(frame, Ack)
         session.out -= len(frame.ids)
         self._acks.append(_pack((b"XDEL", session.box, *(place.encode() for place in frame.ids))))
         if session.behind:

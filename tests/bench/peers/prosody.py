@@ -8,13 +8,13 @@ import asyncio
 import base64
 from dataclasses import replace
 
-from tiers.lab.bench.client import SERVER, Connection
-from tiers.lab.bench.frames import Ready
-from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Setup, nth
-from tiers.lab.bench.peers.stanzas import Element, Elements
+from bench.client import SERVER, Connection
+from bench.frames import Ready
+from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Setup, nth
+from bench.peers.stanzas import Element, Elements
 
 HOST = SERVER.host
-_PASSWORD = "loopback"  # noqa: S105 - of accounts that last as long as a bench
+_PASSWORD = "loopback"
 _CONFIG = """\
 data_path = "{folder}"
 pidfile = "{folder}/prosody.pid"

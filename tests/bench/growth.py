@@ -21,8 +21,8 @@ import msgspec
 from redis.asyncio import Redis
 from rich.progress import Progress
 
-from tiers.lab.bench.load import Latency, Member, Result, Spec
-from tiers.lab.bench.stage import Stage, staged
+from bench.load import Latency, Member, Result, Spec
+from bench.stage import Stage, staged
 from tiers.lab.world.cast import ACME, party
 from tiers.lab.world.processes import stop
 from tiers.wire.encoding import b64u
@@ -196,7 +196,7 @@ async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Calla
 async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> AsyncIterator[asyncio.StreamReader]:
     """Keep sessions that only receive, while something else runs."""
     spec = msgspec.structs.replace(stage.spec(members, Channel.ENTERPRISE, bare=False), each=each)
-    async with stage.running("tiers.lab.bench.idle", spec) as said:
+    async with stage.running("bench.idle", spec) as said:
         await said.readline()  # all are connected
         yield said
     await _gone(stage)

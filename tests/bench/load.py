@@ -1,4 +1,4 @@
-"""The load generator: `python -m tiers.lab.bench.load SPEC`. One process, many sessions, one JSON result.
+"""The load generator: `python -m bench.load SPEC`. One process, many sessions, one JSON result.
 
     closed  every session keeps `in_flight` messages on the way; the next one goes out when one has been *delivered*
     open    messages are due at a fixed rate, whatever the relay does; latency counts from when a message was due.
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import msgspec
 
+from bench import frames
+from bench.client import Client, Connection
+from bench.frames import Party, Ready, in_session
 from tiers.chassis.tls import device_context
-from tiers.lab.bench import frames
-from tiers.lab.bench.client import Client, Connection
-from tiers.lab.bench.frames import Party, Ready, in_session
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import unb64u
 from tiers.wire.keys.jose import SigningKey
@@ -159,9 +159,9 @@ class Load:
             for _ in range(self.spec.in_flight):
                 self._send(number)
             client.flush()
-        while len(self._marks) < 2 and time.perf_counter() - self._moved < 10:  # noqa: PLR2004 - start, end; stuck
+        while len(self._marks) < 2 and time.perf_counter() - self._moved < 10:
             await asyncio.sleep(0.05)
-        while len(self._marks) < 2:  # noqa: PLR2004 - same
+        while len(self._marks) < 2:
             self._mark()
 
     async def _open(self, started: float) -> None:

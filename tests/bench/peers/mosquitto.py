@@ -7,8 +7,8 @@
 import struct
 from dataclasses import replace
 
-from tiers.lab.bench.frames import Ready
-from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, nth
+from bench.frames import Ready
+from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, nth
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
 QOS1 = 0x02
@@ -36,7 +36,7 @@ _PROMISE = "in the server's memory; its file is written every 30 minutes and at 
 def packet(kind: int, body: bytes) -> bytes:
     """Write a control packet (section 2.2)."""
     size, head = len(body), bytearray((kind,))
-    while size > 0x7F:  # noqa: PLR2004 - seven bits to a byte
+    while size > 0x7F:
         head.append(size & 0x7F | 0x80)
         size >>= 7
     head.append(size)
@@ -51,7 +51,7 @@ def packets(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
         while start < len(data):
             octet = data[start]
             size, shift, start = size | (octet & 0x7F) << shift, shift + 7, start + 1
-            if octet < 0x80:  # noqa: PLR2004 - the last byte of a size
+            if octet < 0x80:
                 break
         else:
             break

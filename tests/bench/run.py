@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from tiers.lab.bench.load import Member, Result, Spec
-from tiers.lab.bench.stage import Stage, staged
+from bench.load import Member, Result, Spec
+from bench.stage import Stage, staged
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel
 

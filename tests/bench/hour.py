@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from tiers.lab.bench.load import usage
-from tiers.lab.bench.run import IN_FLIGHT, SESSIONS
-from tiers.lab.bench.stage import staged
+from bench.load import usage
+from bench.run import IN_FLIGHT, SESSIONS
+from bench.stage import staged
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from tiers.lab.bench.client import SERVER
-from tiers.lab.bench.frames import Ready
-from tiers.lab.bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, output
+from bench.client import SERVER
+from bench.frames import Ready
+from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, output
 
 _CONFIG = """\
 listen: "127.0.0.1:{port}"
@@ -67,7 +67,7 @@ class Client(Reader):
         self._asked: asyncio.Future[bytes] = loop.create_future()
         await loop.create_connection(lambda: self, "127.0.0.1", port)
         await self.ready
-        assert self._transport is not None  # noqa: S101 - connected
+        assert self._transport is not None
         if context is not None:
             self._transport = await loop.start_tls(self._transport, self, context, server_hostname=SERVER.host)
         pin = self.party.pin

@@ -1,4 +1,4 @@
-"""The load generator against a peer: `python -m tiers.lab.bench.peers.load SPEC`. The rest is `bench.load`."""
+"""The load generator against a peer: `python -m bench.peers.load SPEC`. The rest is `bench.load`."""
 
 import asyncio
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from tiers.lab.bench.frames import Ready
-from tiers.lab.bench.load import Load, Result, Spec, parties_of, prepare
-from tiers.lab.bench.peers import mosquitto, nats, prosody
-from tiers.lab.bench.peers.kit import Peer
+from bench.frames import Ready
+from bench.load import Load, Result, Spec, parties_of, prepare
+from bench.peers import mosquitto, nats, prosody
+from bench.peers.kit import Peer
 
 PEERS = {"mosquitto": mosquitto.PEER, "nats": nats.PEER, "prosody": prosody.PEER}
 

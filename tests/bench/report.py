@@ -7,11 +7,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tiers.lab.bench.growth import Grown, Step
-from tiers.lab.bench.hour import Round
-from tiers.lab.bench.load import Latency, Result
-from tiers.lab.bench.peers.run import Compared
-from tiers.lab.bench.run import Measured
+from bench.growth import Grown, Step
+from bench.hour import Round
+from bench.load import Latency, Result
+from bench.peers.run import Compared
+from bench.run import Measured
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
 _BAR = 8

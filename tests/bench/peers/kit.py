@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tiers.lab.bench.client import Connection
-from tiers.lab.bench.frames import KEY, Ready
+from bench.client import Connection
+from bench.frames import KEY, Ready
 from tiers.lab.world.processes import START_SECONDS, Child, base_environ, start, stop
 from tiers.wire.errors import Ours, Yours
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from tiers.lab.bench.client import SERVER
-from tiers.lab.bench.load import Member, Result, Spec
-from tiers.lab.bench.peers.kit import Place
-from tiers.lab.bench.peers.load import PEERS, PeerSpec
-from tiers.lab.bench.run import IN_FLIGHT, SESSIONS
-from tiers.lab.bench.stage import Yardstick, load, yardstick
+from bench.client import SERVER
+from bench.load import Member, Result, Spec
+from bench.peers.kit import Place
+from bench.peers.load import PEERS, PeerSpec
+from bench.run import IN_FLIGHT, SESSIONS
+from bench.stage import Yardstick, load, yardstick
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import Child, free_ports, stop
 from tiers.wire.api.carrier import NodeJson
@@ -66,10 +66,10 @@ class Pair:
         each = messages // SESSIONS
         pids = {"relay": self.bare.child.pid, "store": self.bare.store.pid}
         spec = Spec(self.bare.port, ca, channel, self.members, each, IN_FLIGHT, 0, pids)
-        bare = await load(self.folder, "tiers.lab.bench.load", spec)
+        bare = await load(self.folder, "bench.load", spec)
         each, pids = max(int(each * PEERS[self.name].share), 1), {"relay": self.peer.pid}
         asked = PeerSpec(self.port, ca, channel, self.members, each, IN_FLIGHT, 0, pids, peer=self.name)
-        return bare, await load(self.folder, "tiers.lab.bench.peers.load", asked)
+        return bare, await load(self.folder, "bench.peers.load", asked)
 
 
 async def compare(progress: Progress, name: str, repeats: int, messages: int) -> Compared:

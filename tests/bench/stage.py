@@ -13,9 +13,9 @@ import aiohttp
 import msgspec
 import uuid_utils
 
+from bench.load import Member, Result, Spec
 from tiers.chassis.client import Peer
 from tiers.chassis.tls import device_context
-from tiers.lab.bench.load import Member, Result, Spec
 from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
 from tiers.lab.world.processes import Child, base_environ, children_of, free_ports, start_party, stop
@@ -33,6 +33,11 @@ from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.proof import Request, sign_request
 
 AT_ONCE = 16
+
+
+def environ() -> dict[str, str]:
+    """Return what a process of the bench inherits: what a party does, and where the bench lies."""
+    return base_environ() | {"PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Stage:
 
     async def load(self, spec: Spec) -> Result:
         """Run one load process to its end; raises `Ours` if it fails."""
-        return await load(self.world.root, "tiers.lab.bench.load", spec)
+        return await load(self.world.root, "bench.load", spec)
 
     def running(self, module: str, spec: Spec) -> AbstractAsyncContextManager[asyncio.StreamReader]:
         """Run a process of the bench; gives what it says, and stops it at the end."""
@@ -142,9 +147,9 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tiers.lab.world.launcher", str(folder / "clock"), module, str(path)),
         stdout=asyncio.subprocess.PIPE,
-        env=base_environ(),
+        env=environ(),
     )
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    assert process.stdout is not None
     try:
         yield process.stdout
     finally:
@@ -209,7 +214,7 @@ async def yardstick(folder: Path, tls: Path) -> Yardstick:
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)
     socket = str(folder / "store" / "store.sock")
-    command = [sys.executable, "-m", "tiers.lab.bench.bare", str(port), socket, str(tls)]
-    environ = base_environ() | {"BARE_STORE_PASSWORD": password}
-    child = await start_party("bare", command, environ, folder / "relay.jsonl")
+    command = [sys.executable, "-m", "bench.bare", str(port), socket, str(tls)]
+    own_environ = environ() | {"BARE_STORE_PASSWORD": password}
+    child = await start_party("bare", command, own_environ, folder / "relay.jsonl")
     return Yardstick(child, own, port)

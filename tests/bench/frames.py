@@ -67,7 +67,7 @@ def masked(payload: bytes, opcode: int = 1) -> bytes:
     """Return one client frame: FIN, masked as RFC 6455 section 5.3 wants it."""
     size, mask = len(payload), os.urandom(4)
     head = bytes((0x80 | opcode,))
-    if size < 126:  # noqa: PLR2004 - RFC 6455, section 5.2
+    if size < 126:
         head += bytes((0x80 | size,))
     elif size < 1 << 16:
         head += struct.pack("!BH", 0x80 | 126, size)

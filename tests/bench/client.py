@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tiers.lab.bench.frames import KEY, Party, masked
+from bench.frames import KEY, Party, masked
 from tiers.wire.encoding import b64u
 from tiers.wire.identity import Identity, Role
 from tiers.wire.message.frames import (
@@ -138,7 +138,7 @@ class Client(Connection):
             self._delivered([key for _place, key in found])
         elif payload.startswith(_ACCEPTED):
             self._accepted(_accepted.decode(payload).mids)
-        elif opcode == 9:  # noqa: PLR2004 - a ping
+        elif opcode == 9:
             self.send(masked(payload, 10))
         elif opcode == 1:
             self._rarely(parse_from_relay(payload))
@@ -163,11 +163,11 @@ def _frame(data: bytearray, at: int) -> tuple[int, int, int] | None:
     if len(data) < at + 2:
         return None
     opcode, size, start = data[at] & 15, data[at + 1], at + 2
-    if size == 126:  # noqa: PLR2004 - RFC 6455, section 5.2
+    if size == 126:
         if len(data) < at + 4:
             return None
         (size,), start = struct.unpack_from("!H", data, at + 2), at + 4
-    elif size == 127:  # noqa: PLR2004 - same
+    elif size == 127:
         if len(data) < at + 10:
             return None
         (size,), start = struct.unpack_from("!Q", data, at + 2), at + 10

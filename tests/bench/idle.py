@@ -1,4 +1,4 @@
-"""Sessions that only receive: `python -m tiers.lab.bench.idle SPEC`. It acknowledges, and says what it saw.
+"""Sessions that only receive: `python -m bench.idle SPEC`. It acknowledges, and says what it saw.
 
     open    all are connected: `{"sessions": …}`
     drained `each` messages have come to every session: `{"messages": …, "seconds": …}`
@@ -16,10 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from bench.client import Client
+from bench.frames import Party
+from bench.load import Spec
 from tiers.chassis.tls import device_context
-from tiers.lab.bench.client import Client
-from tiers.lab.bench.frames import Party
-from tiers.lab.bench.load import Spec
 from tiers.wire.encoding import unb64u
 from tiers.wire.keys.jose import SigningKey
 
