@@ -6,13 +6,25 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { check, explain, headerParts, unb64u } from "../../../services/lab/page/static/model/envelope.js";
 import { bytesOfHex, openWith } from "../../../services/lab/page/static/model/opening.js";
-import { hex, leafHash, nodeHash, readNote, replay, rootOf, signedBy } from "../../../services/lab/page/static/model/merkle.js";
+import {
+  hex,
+  leafHash,
+  nodeHash,
+  readNote,
+  replay,
+  rootOf,
+  signedBy,
+} from "../../../services/lab/page/static/model/merkle.js";
 import { ENTERPRISE, envelope, header, LEFT, STORED } from "./story.mjs";
 
 const page = (name) => readFileSync(new URL(`../../../docs/spec/${name}.md`, import.meta.url), "utf8");
-const blocks = (name, kind) => [...page(name).matchAll(new RegExp(`^\`\`\`${kind}\\n(.*?)\\n\`\`\``, "gms"))].map((one) => one[1]);
+const blocks = (name, kind) =>
+  [...page(name).matchAll(new RegExp(`^\`\`\`${kind}\\n(.*?)\\n\`\`\``, "gms"))].map((one) => one[1]);
 const [CONSUMER_EXAMPLE, ENTERPRISE_EXAMPLE] = blocks("envelope", "envelope");
-const failed = (raw, left) => check(raw, left).filter((one) => !one.ok).map((one) => one.text);
+const failed = (raw, left) =>
+  check(raw, left)
+    .filter((one) => !one.ok)
+    .map((one) => one.text);
 
 test("the envelopes of the specification hold in every check", () => {
   assert.deepEqual([failed(CONSUMER_EXAMPLE), failed(ENTERPRISE_EXAMPLE)], [[], []]);
@@ -31,16 +43,31 @@ test("what is wrong with an envelope is found", () => {
 });
 
 test("nothing that is pasted breaks the page", () => {
-  for (const raw of ["", "hello", "[]", "{}", "null", '{"protected":"!","recipients":[]}', '{"protected":"eA","recipients":[null]}', '{"protected":1,"recipients":{}}'])
+  for (const raw of [
+    "",
+    "hello",
+    "[]",
+    "{}",
+    "null",
+    '{"protected":"!","recipients":[]}',
+    '{"protected":"eA","recipients":[null]}',
+    '{"protected":1,"recipients":{}}',
+  ])
     assert.ok(explain(raw).error.length > 10, raw);
-  assert.equal(check(CONSUMER_EXAMPLE.replace('"kid":"carrier/in', '"kid":"nonsense'), null).some((one) => !one.ok), true);
+  assert.equal(
+    check(CONSUMER_EXAMPLE.replace('"kid":"carrier/in', '"kid":"nonsense'), null).some((one) => !one.ok),
+    true,
+  );
 });
 
 test("every byte of the header belongs to a member, and each member is explained", () => {
   const { fields, header: told } = explain(CONSUMER_EXAMPLE);
   const bytes = fields[0].bytes;
   const parts = headerParts(bytes);
-  assert.deepEqual(parts.map((one) => one.name), Object.keys(told));
+  assert.deepEqual(
+    parts.map((one) => one.name),
+    Object.keys(told),
+  );
   for (const { name, start, end, explain: words } of parts) {
     assert.ok(words, name);
     assert.ok(new TextDecoder().decode(bytes.slice(start, end)).startsWith(`"${name}":`));
@@ -52,7 +79,13 @@ test("a subscriber's key of the minute opens the specification's consumer exampl
   const opened = await openWith(CONSUMER_EXAMPLE, key);
   assert.equal(opened.text, "Shall we meet at six?");
   assert.equal(opened.steps.length, 3);
-  assert.equal(await openWith(CONSUMER_EXAMPLE, key.map((one) => one ^ 1)), null);
+  assert.equal(
+    await openWith(
+      CONSUMER_EXAMPLE,
+      key.map((one) => one ^ 1),
+    ),
+    null,
+  );
   assert.equal(await openWith(ENTERPRISE_EXAMPLE, key), null);
 });
 
@@ -65,7 +98,10 @@ test("base64url that is none is not read", () => {
   assert.deepEqual([unb64u("a+b"), unb64u("abcde"), unb64u(7)], [null, null, null]);
 });
 
-const sha = (...parts) => createHash("sha256").update(Buffer.concat(parts.map((one) => Buffer.from(one)))).digest();
+const sha = (...parts) =>
+  createHash("sha256")
+    .update(Buffer.concat(parts.map((one) => Buffer.from(one))))
+    .digest();
 
 test("a proof for every leaf of every small tree leads to its root", async () => {
   for (let size = 1; size <= 9; size += 1) {
@@ -84,7 +120,9 @@ async function proofFor(leaves, index) {
   let half = 1;
   while (half * 2 < leaves.length) half *= 2;
   const [left, right] = [leaves.slice(0, half), leaves.slice(half)];
-  return index < half ? [...(await proofFor(left, index)), await rootOf(right)] : [...(await proofFor(right, index - half)), await rootOf(left)];
+  return index < half
+    ? [...(await proofFor(left, index)), await rootOf(right)]
+    : [...(await proofFor(right, index - half)), await rootOf(left)];
 }
 
 test("leaf and node are hashed apart", async () => {
@@ -106,6 +144,12 @@ test("the specification's checkpoint is signed by the log and cosigned by the wi
   const [log, witness] = blocks("ledger", "vkeys")[0].split("\n");
   assert.equal(readNote(`${note}\n`).size, 2);
   assert.deepEqual([await signedBy(`${note}\n`, log), await signedBy(`${note}\n`, witness)], ["good", "good"]);
-  assert.deepEqual([await signedBy(`${note}\n`.replace("\n2\n", "\n3\n"), log), await signedBy(`${note}\n`.replace("\n2\n", "\n3\n"), witness)], ["bad", "bad"]);
+  assert.deepEqual(
+    [
+      await signedBy(`${note}\n`.replace("\n2\n", "\n3\n"), log),
+      await signedBy(`${note}\n`.replace("\n2\n", "\n3\n"), witness),
+    ],
+    ["bad", "bad"],
+  );
   assert.equal(await signedBy(`${note}\n`, log.replace("ledger", "other")), "missing");
 });

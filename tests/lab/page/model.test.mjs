@@ -10,12 +10,22 @@ import { wordsFor } from "../../../services/lab/page/static/model/words.js";
 import { readLink, writeLink } from "../../../services/lab/page/static/model/link.js";
 import { AT, ENTERPRISE, entries, EVENTS, JTI, ONE, STORED, TWO } from "./story.mjs";
 
-const whole = () => { const log = new Log(); log.add(entries()); return log; };
+const whole = () => {
+  const log = new Log();
+  log.add(entries());
+  return log;
+};
 const reads = (view, id, mid) => verdict(view, vantageOf(id), messageOf(view, mid)).reads;
 
 test("the view at the end holds every message, warrant and leaf", () => {
   const view = whole().after(EVENTS.length);
-  assert.deepEqual(view.messages.map((one) => [one.mid, one.stage]), [[ONE, "opened"], [TWO, "opened"]]);
+  assert.deepEqual(
+    view.messages.map((one) => [one.mid, one.stage]),
+    [
+      [ONE, "opened"],
+      [TWO, "opened"],
+    ],
+  );
   assert.equal(view.messages[0].stored, STORED);
   assert.equal(view.messages[1].stored, ENTERPRISE, "where nothing changed the mailbox holds what left the handset");
   assert.deepEqual(view.leaves, ['{"type":"warrant.applied"}', '{"type":"warrant.served"}']);
@@ -35,12 +45,29 @@ test("every step can be reached from every other, with the same view as from the
   const log = new Log();
   log.add(entries(many));
   const straight = (count) => entries(many).slice(0, count).reduce(reduce, EMPTY);
-  for (const count of [0, 1, 63, 64, 65, 128, 300, 127, 64, 481]) assert.deepEqual(log.after(count), straight(count), `after ${count}`);
+  for (const count of [0, 1, 63, 64, 65, 128, 300, 127, 64, 481])
+    assert.deepEqual(log.after(count), straight(count), `after ${count}`);
 });
 
 test("leaves of the log and X2 are no steps of their own", () => {
   const log = whole();
-  assert.deepEqual(log.steps.map((n) => EVENTS[n].type), ["world", "applied", "decided", "served", "sent", "stored", "copied", "opened", "sent", "stored", "opened", "inspected"]);
+  assert.deepEqual(
+    log.steps.map((n) => EVENTS[n].type),
+    [
+      "world",
+      "applied",
+      "decided",
+      "served",
+      "sent",
+      "stored",
+      "copied",
+      "opened",
+      "sent",
+      "stored",
+      "opened",
+      "inspected",
+    ],
+  );
   assert.deepEqual(log.at(1).leaves.length, 1, "the leaf stands there at the step of its act");
 });
 
@@ -71,21 +98,41 @@ test("a lock names who can open it, and the auditor only once the window has bee
   const log = whole();
   const before = locksOf(log.at(5), STORED)[0].holders;
   const after = locksOf(log.at(log.last), STORED)[0].holders;
-  assert.deepEqual([before, after], [["carrier", "alice"], ["carrier", "alice", "auditor"]]);
+  assert.deepEqual(
+    [before, after],
+    [
+      ["carrier", "alice"],
+      ["carrier", "alice", "auditor"],
+    ],
+  );
   assert.deepEqual(locksOf(log.at(5), STORED)[1].holders, ["carrier", "bob"], "no grant for Bob");
-  assert.deepEqual(locksOf(log.at(log.last), ENTERPRISE).flatMap((lock) => lock.holders), ["quentin", "acme"]);
+  assert.deepEqual(
+    locksOf(log.at(log.last), ENTERPRISE).flatMap((lock) => lock.holders),
+    ["quentin", "acme"],
+  );
 });
 
 test("on the enterprise lane no party of the provider has a key, whatever was granted", () => {
   const view = whole().after(EVENTS.length);
-  const keys = holdings(view, messageOf(view, TWO)).filter((row) => row.key).map((row) => row.id);
+  const keys = holdings(view, messageOf(view, TWO))
+    .filter((row) => row.key)
+    .map((row) => row.id);
   assert.deepEqual(keys, ["quentin", "acme"]);
 });
 
 test("see as: what the rules of each lane say", () => {
   const view = whole().after(EVENTS.length);
   const readers = (mid) => VANTAGES.map((one) => one.id).filter((id) => reads(view, id, mid));
-  assert.deepEqual(readers(ONE), ["all", "carrier-keys", "operator", "auditor", "auditor-outside-window", "state", "sender", "receiver"]);
+  assert.deepEqual(readers(ONE), [
+    "all",
+    "carrier-keys",
+    "operator",
+    "auditor",
+    "auditor-outside-window",
+    "state",
+    "sender",
+    "receiver",
+  ]);
   assert.deepEqual(readers(TWO), ["all", "customer", "sender", "receiver", "seized-handset"]);
 });
 
@@ -98,7 +145,11 @@ test("a measured cell decides over the rule, and says so", () => {
   const view = whole().after(EVENTS.length);
   const cell = { message: "bbm", vantage: "logs", content: "reads", metadata: ["from"], because: "a leak" };
   const measured = { ...view, matrix: { measured: { cells: [cell] }, mids: { bbm: ONE }, keys: {} } };
-  assert.deepEqual(verdict(measured, vantageOf("logs"), messageOf(view, ONE)), { reads: true, why: "a leak", measured: true });
+  assert.deepEqual(verdict(measured, vantageOf("logs"), messageOf(view, ONE)), {
+    reads: true,
+    why: "a leak",
+    measured: true,
+  });
   assert.equal(metadataFor(measured, vantageOf("logs"), messageOf(view, ONE)), "all");
   assert.equal(metadataFor(view, vantageOf("logs"), messageOf(view, ONE)), "none");
   assert.equal(verdict(measured, vantageOf("logs"), messageOf(view, TWO)).measured, false);
@@ -114,7 +165,11 @@ test("a task copies from its service to the end of its window, and not while it 
   const view = whole().after(EVENTS.length);
   assert.equal(copying(view).length, 1);
   assert.equal(copying({ ...view, now: AT + 60000 }).length, 0);
-  const suspended = reduce(view, { n: 0, at: AT, event: { type: "decided", jti: JTI, verb: "suspension", status: "Suspended", reason: "" } });
+  const suspended = reduce(view, {
+    n: 0,
+    at: AT,
+    event: { type: "decided", jti: JTI, verb: "suspension", status: "Suspended", reason: "" },
+  });
   assert.equal(copying(suspended).length, 0);
 });
 
@@ -145,7 +200,13 @@ test("acts from the command line are steps with words of their own", () => {
     { type: "revoked", org: "S50000001", handset: "quentin" },
     { type: "rotated", org: "S50000001", generation: 2, destroyed: [1] },
     { type: "refused", act: "send", about: "alice to bob", code: "session.revoked", detail: "Activate again." },
-    ...["approval", "rejection", "suspension", "resumption", "cancellation"].map((verb) => ({ type: "decided", jti: JTI, verb, status: "Approved", reason: "" })),
+    ...["approval", "rejection", "suspension", "resumption", "cancellation"].map((verb) => ({
+      type: "decided",
+      jti: JTI,
+      verb,
+      status: "Approved",
+      reason: "",
+    })),
   ];
   const log = new Log();
   log.add(entries([...EVENTS, ...more]));

@@ -8,7 +8,11 @@ import { wordsFor } from "../../../services/lab/page/static/model/words.js";
 
 const log = new Log();
 log.add(JSON.parse(readFileSync(0, "utf8")));
-const steps = log.steps.map((_n, at) => ({ event: log.event(at), view: log.at(at), words: wordsFor(log.event(at), log.at(at)) }));
+const steps = log.steps.map((_n, at) => ({
+  event: log.event(at),
+  view: log.at(at),
+  words: wordsFor(log.event(at), log.at(at)),
+}));
 
 function shownWrong({ event, view }) {
   return event.cells.filter(([vantage, key, told]) => {
@@ -20,9 +24,11 @@ function shownWrong({ event, view }) {
   });
 }
 
-console.log(JSON.stringify({
-  said: steps.map((one) => one.words),
-  acts: steps.filter((one) => one.event.type === "boots").map((one) => one.view.world.arrangement.name),
-  cells: steps.at(-1).view.scene.cells,
-  wrong: steps.filter((one) => one.event.type === "cells").flatMap(shownWrong),
-}));
+console.log(
+  JSON.stringify({
+    said: steps.map((one) => one.words),
+    acts: steps.filter((one) => one.event.type === "boots").map((one) => one.view.world.arrangement.name),
+    cells: steps.at(-1).view.scene.cells,
+    wrong: steps.filter((one) => one.event.type === "cells").flatMap(shownWrong),
+  }),
+);

@@ -16,7 +16,17 @@ const CANADA = {
   enterprise: INDIA.enterprise,
 };
 const lock = (kid) => ({ header: { alg: "A256GCMKW", kid, iv: "", tag: "" }, encrypted_key: "" });
-const sent = (kid) => ({ type: "sent", mid: ONE, from: "alice", to: "bob", channel: "consumer", service: "bbm", text: "meet", subject: "", envelope: envelope(header(), [lock(kid)]) });
+const sent = (kid) => ({
+  type: "sent",
+  mid: ONE,
+  from: "alice",
+  to: "bob",
+  channel: "consumer",
+  service: "bbm",
+  text: "meet",
+  subject: "",
+  envelope: envelope(header(), [lock(kid)]),
+});
 const opened = { type: "opened", mid: ONE, by: "bob", text: "meet", unreadable: null };
 const act = (number, arrangement, kid) => [
   { type: "boots", act: number, arrangement },
@@ -25,7 +35,16 @@ const act = (number, arrangement, kid) => [
   sent(kid),
   opened,
   { type: "checked", what: "leaves", found: "0", mid: "" },
-  { type: "cells", act: number, cells: [["gateway", "target", "sealed"], ["other-subscriber", "target", number === 1 ? "reads" : "sealed"], ["one leaked key", "target", "reads"]], mids: { target: ONE } },
+  {
+    type: "cells",
+    act: number,
+    cells: [
+      ["gateway", "target", "sealed"],
+      ["other-subscriber", "target", number === 1 ? "reads" : "sealed"],
+      ["one leaked key", "target", "reads"],
+    ],
+    mids: { target: ONE },
+  },
 ];
 const SCENE = [
   { type: "scene", name: "two", title: "Two acts", acts: 2 },
@@ -34,8 +53,13 @@ const SCENE = [
   { type: "ended", verdict: "Nobody wins.", caught: "Nothing.", unknown: "", sources: ["a book"], failed: "" },
 ];
 const RESET = { type: "reset" };
-const after = (...events) => { const log = new Log(); log.add(entries([...EVENTS, ...events])); return log; };
-const type = (log, wanted, which = 0) => log.steps.map((n, at) => [at, log.entries[n].event]).filter(([, event]) => event.type === wanted)[which][0];
+const after = (...events) => {
+  const log = new Log();
+  log.add(entries([...EVENTS, ...events]));
+  return log;
+};
+const type = (log, wanted, which = 0) =>
+  log.steps.map((n, at) => [at, log.entries[n].event]).filter(([, event]) => event.type === wanted)[which][0];
 const reads = (view, id) => verdict(view, vantageOf(id), messageOf(view, ONE));
 
 test("a scenario begins time again, and steps lead back through every act", () => {
@@ -60,7 +84,10 @@ test("every act begins with a fresh picture in its own arrangement", () => {
 test("India’s verdicts are never shown of another arrangement", () => {
   const log = after(...SCENE);
   const canada = log.at(type(log, "opened"));
-  assert.deepEqual([reads(canada, "other-subscriber").reads, reads(canada, "operator").reads, reads(canada, "gateway").reads], [true, true, false]);
+  assert.deepEqual(
+    [reads(canada, "other-subscriber").reads, reads(canada, "operator").reads, reads(canada, "gateway").reads],
+    [true, true, false],
+  );
   assert.match(reads(canada, "other-subscriber").why, /One global key: declared to read/);
   const india = log.at(type(log, "opened", 1));
   assert.equal(reads(india, "other-subscriber").reads, false);
@@ -69,7 +96,10 @@ test("India’s verdicts are never shown of another arrangement", () => {
 test("at the end of an act its cells are measured, and only its", () => {
   const log = after(...SCENE);
   const view = log.at(type(log, "cells"));
-  assert.deepEqual([reads(view, "other-subscriber").measured, reads(view, "gateway").measured, reads(view, "operator").measured], [true, true, false]);
+  assert.deepEqual(
+    [reads(view, "other-subscriber").measured, reads(view, "gateway").measured, reads(view, "operator").measured],
+    [true, true, false],
+  );
   assert.equal(reads(log.at(type(log, "checked")), "gateway").measured, false, "not before");
   assert.equal(reads(log.at(type(log, "opened", 1)), "gateway").measured, false, "nor in the next act");
 });
@@ -83,7 +113,10 @@ test("a lock of the global key is everybody’s, and the carrier stands aside", 
 
 test("the kids of an escrow and of a device name whose they are", () => {
   const view = after().at(0);
-  const [escrow, device] = locksOf(view, envelope(header(), [lock("escrow/in/2100000a/8415360"), lock("device/2100000b/1")]));
+  const [escrow, device] = locksOf(
+    view,
+    envelope(header(), [lock("escrow/in/2100000a/8415360"), lock("device/2100000b/1")]),
+  );
   assert.deepEqual([escrow.holders, escrow.lines], [[], ["escrow", "for Alice"]]);
   assert.deepEqual([device.holders, device.lines], [["bob"], ["Bob’s", "device"]]);
 });
@@ -106,9 +139,16 @@ test("a scenario that fails says so", () => {
 
 test("a lock of nobody’s is told, and a changed envelope is not called untouched", () => {
   const two = entries([...EVENTS]);
-  const haunted = envelope(header({ channel: "enterprise", from: "3100000a", to: "3100000b" }), ["org/S50000001/3100000b/1", "org/S50000001/bes/1", "org/S50000001/3100000f/1"].map(lock));
+  const haunted = envelope(
+    header({ channel: "enterprise", from: "3100000a", to: "3100000b" }),
+    ["org/S50000001/3100000b/1", "org/S50000001/bes/1", "org/S50000001/3100000f/1"].map(lock),
+  );
   const mid = header().mid;
-  const ghost = [{ ...EVENTS.find((one) => one.type === "sent" && one.channel === "enterprise"), mid, envelope: haunted }, { type: "stored", mid, by: "quentin", envelope: `${haunted} ` }, { ...opened, by: "quentin" }];
+  const ghost = [
+    { ...EVENTS.find((one) => one.type === "sent" && one.channel === "enterprise"), mid, envelope: haunted },
+    { type: "stored", mid, by: "quentin", envelope: `${haunted} ` },
+    { ...opened, by: "quentin" },
+  ];
   const log = new Log();
   log.add([...two.slice(0, 1), ...ghost.map((event, n) => ({ n: n + 1, at: 0, event }))]);
   assert.match(wordsFor(log.event(1), log.at(1))[1], /3 locks on it/);

@@ -15,22 +15,60 @@ export const HANDSETS = [
 ];
 
 export function header(over = {}) {
-  return { typ: "message+jwe", enc: "A256GCM", mid: "019b76da-a800-7000-8000-000000000001", channel: "consumer", service: "bbm", from: "2100000a", to: "2100000b", ts: AT, cty: "text/plain", ...over };
+  return {
+    typ: "message+jwe",
+    enc: "A256GCM",
+    mid: "019b76da-a800-7000-8000-000000000001",
+    channel: "consumer",
+    service: "bbm",
+    from: "2100000a",
+    to: "2100000b",
+    ts: AT,
+    cty: "text/plain",
+    ...over,
+  };
 }
 
-const carrier = (pin, epoch = EPOCH) => ({ header: { alg: "A256GCMKW", kid: `carrier/in/${pin}/${epoch}`, iv: bytes(12), tag: bytes(16) }, encrypted_key: bytes(32) });
+const carrier = (pin, epoch = EPOCH) => ({
+  header: { alg: "A256GCMKW", kid: `carrier/in/${pin}/${epoch}`, iv: bytes(12), tag: bytes(16) },
+  encrypted_key: bytes(32),
+});
 const hpke = (kid) => ({ header: { alg: "HPKE-9-KE", kid, ek: bytes(1120) }, encrypted_key: bytes(48) });
 
-export const envelope = (head, recipients) => JSON.stringify({ protected: b64u(JSON.stringify(head)), recipients, iv: bytes(12), ciphertext: bytes(21), tag: bytes(16) });
+export const envelope = (head, recipients) =>
+  JSON.stringify({
+    protected: b64u(JSON.stringify(head)),
+    recipients,
+    iv: bytes(12),
+    ciphertext: bytes(21),
+    tag: bytes(16),
+  });
 
 export const LEFT = envelope(header(), [carrier("2100000a")]);
 export const STORED = envelope(header(), [carrier("2100000a"), carrier("2100000b")]);
 export const ENTERPRISE = envelope(
-  header({ mid: "019b76da-a800-7000-8000-000000000002", channel: "enterprise", from: "3100000a", to: "3100000b", cty: "JOSE", org: "S50000001" }),
+  header({
+    mid: "019b76da-a800-7000-8000-000000000002",
+    channel: "enterprise",
+    from: "3100000a",
+    to: "3100000b",
+    cty: "JOSE",
+    org: "S50000001",
+  }),
   [hpke("org/S50000001/3100000b/1"), hpke("org/S50000001/bes/1")],
 );
 
-const sent = (mid, from, to, channel, text, raw) => ({ type: "sent", mid, from, to, channel, service: "bbm", text, subject: "", envelope: raw });
+const sent = (mid, from, to, channel, text, raw) => ({
+  type: "sent",
+  mid,
+  from,
+  to,
+  channel,
+  service: "bbm",
+  text,
+  subject: "",
+  envelope: raw,
+});
 export const ONE = "019b76da-a800-7000-8000-000000000001";
 export const TWO = "019b76da-a800-7000-8000-000000000002";
 export const JTI = "11111111-1111-4111-8111-111111111111";
@@ -44,10 +82,27 @@ export const INDIA = {
 };
 
 const claims = { jti: JTI, sub: "2100000a", window: { from: AT, until: AT + 60000 }, services: ["bbm"], liid: "IN-1" };
-const finding = { mid: ONE, channel: "consumer", service: "bbm", from: "2100000a", to: "2100000b", ts: AT, size: 700, content: "meet at six", sealed: null };
+const finding = {
+  mid: ONE,
+  channel: "consumer",
+  service: "bbm",
+  from: "2100000a",
+  to: "2100000b",
+  ts: AT,
+  size: 700,
+  content: "meet at six",
+  sealed: null,
+};
 
 export const EVENTS = [
-  { type: "world", handsets: HANDSETS, customers: { S50000001: "acme", S50000002: "globex" }, log_vkey: "", witness_vkey: "", arrangement: INDIA },
+  {
+    type: "world",
+    handsets: HANDSETS,
+    customers: { S50000001: "acme", S50000002: "globex" },
+    log_vkey: "",
+    witness_vkey: "",
+    arrangement: INDIA,
+  },
   { type: "applied", target: "alice", claims },
   { type: "logged", first: 0, leaves: ['{"type":"warrant.applied"}'], checkpoint: "one" },
   { type: "decided", jti: JTI, verb: "approval", status: "Approved", reason: "" },
@@ -61,7 +116,13 @@ export const EVENTS = [
   sent(TWO, "priya", "quentin", "enterprise", "the board meets", ENTERPRISE),
   { type: "stored", mid: TWO, by: "quentin", envelope: null },
   { type: "opened", mid: TWO, by: "quentin", text: "the board meets", unreadable: null },
-  { type: "inspected", jti: JTI, start: AT, until: AT + 60000, inspection: { findings: [finding], third_parties: ["2100000b"], grant_refused: null } },
+  {
+    type: "inspected",
+    jti: JTI,
+    start: AT,
+    until: AT + 60000,
+    inspection: { findings: [finding], third_parties: ["2100000b"], grant_refused: null },
+  },
 ];
 
 export const entries = (events = EVENTS) => events.map((event, n) => ({ n, at: AT + n, event }));

@@ -45,8 +45,14 @@ function place() {
 export async function ask(name, body = {}, busy = "") {
   notice.value = busy ? { kind: "busy", text: busy } : null;
   try {
-    const response = await fetch(`/api/${name}`, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-    const answer = await response.json().catch(() => ({ detail: "The classroom failed at this. Its terminal says how.", code: String(response.status) }));
+    const response = await fetch(`/api/${name}`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json" },
+    });
+    const answer = await response
+      .json()
+      .catch(() => ({ detail: "The classroom failed at this. Its terminal says how.", code: String(response.status) }));
     notice.value = response.ok ? null : { kind: "error", text: answer.detail, code: answer.code };
     return response.ok ? answer : null;
   } catch {
@@ -57,7 +63,11 @@ export async function ask(name, body = {}, busy = "") {
 
 /** Return the scenarios that can be played, or null. */
 export async function catalogue() {
-  const response = await fetch("/api/scenarios", { method: "POST", body: "{}", headers: { "Content-Type": "application/json" } }).catch(() => null);
+  const response = await fetch("/api/scenarios", {
+    method: "POST",
+    body: "{}",
+    headers: { "Content-Type": "application/json" },
+  }).catch(() => null);
   return response?.ok ? response.json() : null;
 }
 

@@ -34,7 +34,10 @@ const pressing = (element, key) => key === " " && element.closest("button, [role
 export function handleKey(pressed) {
   const { key, target } = pressed;
   if (pressed.ctrlKey || pressed.metaKey || pressed.altKey || typing(target) || pressing(target, key)) return;
-  const doing = KEY[key] ?? (VIEW[key] && (() => (view.value = VIEW[key]))) ?? (/^\d$/.test(key) && (() => (as.value = KEYS[Number(key)])));
+  const doing =
+    KEY[key] ??
+    (VIEW[key] && (() => (view.value = VIEW[key]))) ??
+    (/^\d$/.test(key) && (() => (as.value = KEYS[Number(key)])));
   if (!doing) return;
   pressed.preventDefault();
   doing();

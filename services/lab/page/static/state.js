@@ -52,7 +52,13 @@ let moved = 0;
 effect(() => {
   clearTimeout(timer);
   if (!playing.value || step.value >= last.value) return;
-  timer = setTimeout(() => { moved = Date.now(); go(step.value + 1, true); }, Math.max(0, moved + PACE - Date.now()));
+  timer = setTimeout(
+    () => {
+      moved = Date.now();
+      go(step.value + 1, true);
+    },
+    Math.max(0, moved + PACE - Date.now()),
+  );
 });
 
 /** Take a link's place; what it does not say stays. */
@@ -67,7 +73,8 @@ export function follow(hash) {
   });
 }
 
-export const linkNow = () => writeLink({ step: step.value, as: as.value, view: view.value, message: picked.value, cell: cell.value });
+export const linkNow = () =>
+  writeLink({ step: step.value, as: as.value, view: view.value, message: picked.value, cell: cell.value });
 
 /** Keep the address in step, once the log is here: replaced, not pushed, at most a few times a second. A link wins. */
 export function keepAddress() {

@@ -11,7 +11,10 @@ export function unb64u(text) {
 }
 
 export function b64u(bytes) {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
 }
 
 export const hexOf = (bytes) => Array.from(bytes, (one) => one.toString(16).padStart(2, "0"));
@@ -58,18 +61,47 @@ export function explain(raw) {
   } catch {
     return { error: "The protected header is not base64url of JSON." };
   }
-  const fields = [field("protected", "Header", "protected", jwe.protected, "What everybody on the path sees, and nobody can change: the content’s tag covers it.", headerParts(headerBytes))];
+  const fields = [
+    field(
+      "protected",
+      "Header",
+      "protected",
+      jwe.protected,
+      "What everybody on the path sees, and nobody can change: the content’s tag covers it.",
+      headerParts(headerBytes),
+    ),
+  ];
   jwe.recipients.forEach((one, at) => fields.push(...recipientFields(one, at)));
   fields.push(
     field("iv", "Content", "iv", jwe.iv, "The nonce of the content: 96 bits, drawn for this message."),
-    field("ciphertext", "Content", "ciphertext", jwe.ciphertext, "The content, sealed. It is as long as the plaintext: size is no secret."),
-    field("tag", "Content", "tag", jwe.tag, "128 bits that prove, to whoever has the content key, that neither header nor content was changed."),
+    field(
+      "ciphertext",
+      "Content",
+      "ciphertext",
+      jwe.ciphertext,
+      "The content, sealed. It is as long as the plaintext: size is no secret.",
+    ),
+    field(
+      "tag",
+      "Content",
+      "tag",
+      jwe.tag,
+      "128 bits that prove, to whoever has the content key, that neither header nor content was changed.",
+    ),
   );
   return { fields, jwe, header };
 }
 
 function field(id, group, name, text, explain, parts = []) {
-  return { id, group, name, text: String(text ?? ""), bytes: unb64u(text) ?? utf8.encode(String(text ?? "")), explain, parts };
+  return {
+    id,
+    group,
+    name,
+    text: String(text ?? ""),
+    bytes: unb64u(text) ?? utf8.encode(String(text ?? "")),
+    explain,
+    parts,
+  };
 }
 
 function recipientFields(one, at) {
@@ -79,7 +111,15 @@ function recipientFields(one, at) {
   const names = ["iv", "tag", "ek"].filter((name) => head[name] !== undefined);
   return [
     field(`${at}.kid`, group, "kid", head.kid, kidText(head.kid)),
-    field(`${at}.alg`, group, "alg", head.alg, head.alg === "A256GCMKW" ? "AES-256-GCM key wrap (RFC 7518)." : "Hybrid, post-quantum public-key encryption: ML-KEM-768 with X25519, SHAKE256, AES-256-GCM."),
+    field(
+      `${at}.alg`,
+      group,
+      "alg",
+      head.alg,
+      head.alg === "A256GCMKW"
+        ? "AES-256-GCM key wrap (RFC 7518)."
+        : "Hybrid, post-quantum public-key encryption: ML-KEM-768 with X25519, SHAKE256, AES-256-GCM.",
+    ),
     ...names.map((name) => field(`${at}.${name}`, group, name, head[name], told[name] ?? "")),
     field(`${at}.key`, group, "encrypted_key", one?.encrypted_key, told.encrypted_key ?? ""),
   ];
@@ -87,9 +127,11 @@ function recipientFields(one, at) {
 
 export function kidText(kid) {
   const key = readKid(String(kid));
-  if (key.kind === "carrier") return `Who can open this lock: whoever holds carrier ${key.carrier}’s key for ${key.pin} in minute ${grouped(key.epoch)}. That is the handset, and the carrier.`;
+  if (key.kind === "carrier")
+    return `Who can open this lock: whoever holds carrier ${key.carrier}’s key for ${key.pin} in minute ${grouped(key.epoch)}. That is the handset, and the carrier.`;
   if (key.kind === "other") return "Who can open this lock: a key of another arrangement than India’s of 2013.";
-  if (key.kind === "bes") return `Who can open this lock: the key server of customer ${key.org}, generation ${key.generation}.`;
+  if (key.kind === "bes")
+    return `Who can open this lock: the key server of customer ${key.org}, generation ${key.generation}.`;
   return `Who can open this lock: the device ${key.pin} of customer ${key.org}, generation ${key.generation}.`;
 }
 
@@ -99,7 +141,13 @@ export function headerParts(bytes) {
   const parts = [];
   for (const match of text.matchAll(/"([a-z]+)":("(?:[^"\\]|\\.)*"|\d+)/g)) {
     const start = utf8.encode(text.slice(0, match.index)).length;
-    parts.push({ name: match[1], value: match[2], start, end: start + utf8.encode(match[0]).length, explain: HEADER[match[1]] ?? "" });
+    parts.push({
+      name: match[1],
+      value: match[2],
+      start,
+      end: start + utf8.encode(match[0]).length,
+      explain: HEADER[match[1]] ?? "",
+    });
   }
   return parts;
 }
@@ -121,15 +169,29 @@ export function check(raw, left = null) {
   const kids = jwe.recipients.map((one) => readKid(String(one.header?.kid)));
   const consumer = header.channel === "consumer";
   const checks = [
-    { ok: compact(jwe, header) === raw.trim() + new TextDecoder().decode(unb64u(jwe.protected)), text: "One spelling: these bytes are exactly what any writer would write for this message." },
-    { ok: header.typ === "message+jwe" && header.enc === "A256GCM", text: "The header names the formats that were agreed." },
+    {
+      ok: compact(jwe, header) === raw.trim() + new TextDecoder().decode(unb64u(jwe.protected)),
+      text: "One spelling: these bytes are exactly what any writer would write for this message.",
+    },
+    {
+      ok: header.typ === "message+jwe" && header.enc === "A256GCM",
+      text: "The header names the formats that were agreed.",
+    },
     { ok: lengths(fields), text: "Nonces, tags and keys have their exact lengths." },
     consumer
       ? { ok: kids.every((key) => key.kind === "carrier"), text: "Consumer lane: every lock is the carrier’s." }
       : { ok: kids.every((key) => key.kind !== "carrier"), text: "Enterprise lane: no lock is the carrier’s." },
     consumer
-      ? { ok: kids.every((key) => key.epoch === Math.floor((header.ts - 1262304000000) / 60000)), text: "Every lock is of the minute in which the message was written." }
-      : { ok: kids.some((key) => key.kind === "device" && key.pin === header.to) && kids.some((key) => key.kind === "bes"), text: "The locks are the receiver’s device and a customer’s key server." },
+      ? {
+          ok: kids.every((key) => key.epoch === Math.floor((header.ts - 1262304000000) / 60000)),
+          text: "Every lock is of the minute in which the message was written.",
+        }
+      : {
+          ok:
+            kids.some((key) => key.kind === "device" && key.pin === header.to) &&
+            kids.some((key) => key.kind === "bes"),
+          text: "The locks are the receiver’s device and a customer’s key server.",
+        },
   ];
   if (left && left !== raw) checks.push(untouched(jwe, JSON.parse(left)));
   else if (left) checks.push({ ok: true, text: "Not a byte differs from what left the sender’s handset." });
@@ -142,5 +204,8 @@ const lengths = (fields) => fields.every((one) => !(one.name in SIZE) || one.byt
 function untouched(jwe, before) {
   const same = ["protected", "iv", "ciphertext", "tag"].every((name) => jwe[name] === before[name]);
   const first = JSON.stringify(jwe.recipients[0]) === JSON.stringify(before.recipients[0]);
-  return { ok: same && first, text: "Since it left the handset one lock was added, and not a byte of the rest has changed." };
+  return {
+    ok: same && first,
+    text: "Since it left the handset one lock was added, and not a byte of the rest has changed.",
+  };
 }

@@ -42,11 +42,14 @@ export async function rootOf(leaves) {
 export function readNote(note) {
   const [text, lines] = [note.slice(0, note.indexOf("\n\n") + 1), note.slice(note.indexOf("\n\n") + 2)];
   const [origin, size, root] = text.split("\n");
-  const signatures = lines.trimEnd().split("\n").map((line) => {
-    const [, name, blob] = line.split(" ");
-    const bytes = unb64(blob);
-    return { name, id: hex(bytes.slice(0, 4)), blob: bytes.slice(4) };
-  });
+  const signatures = lines
+    .trimEnd()
+    .split("\n")
+    .map((line) => {
+      const [, name, blob] = line.split(" ");
+      const bytes = unb64(blob);
+      return { name, id: hex(bytes.slice(0, 4)), blob: bytes.slice(4) };
+    });
   return { origin, size: Number(size), root: unb64(root), text, signatures };
 }
 

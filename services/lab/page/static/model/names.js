@@ -12,7 +12,10 @@ export const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
 export const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 export const clockOf = (ms) => new Date(ms).toISOString().slice(11, 19);
 export const minuteOf = (ms) => new Date(ms).toISOString().slice(11, 16);
-export const SERVICE = { consumer: { bbm: "BBM", email: "BIS mail" }, enterprise: { bbm: "BES BBM", email: "BES mail" } };
+export const SERVICE = {
+  consumer: { bbm: "BBM", email: "BIS mail" },
+  enterprise: { bbm: "BES BBM", email: "BES mail" },
+};
 export const serviceOf = (one) => SERVICE[one.channel][one.service];
 
 /** Return who has this PIN, or null. */
@@ -39,7 +42,8 @@ export function readKid(kid) {
 export function lockOf(view, kid) {
   const key = readKid(kid);
   const name = capital(whoHas(view.world, key.pin)?.name ?? key.pin ?? "");
-  if (key.kind === "other") return { kid, lines: [kid.split("/")[0], kid.split("/").slice(1).join("/")], text: kid, holders: [] };
+  if (key.kind === "other")
+    return { kid, lines: [kid.split("/")[0], kid.split("/").slice(1).join("/")], text: kid, holders: [] };
   if (key.kind === "carrier") {
     return {
       kid,
@@ -49,9 +53,19 @@ export function lockOf(view, kid) {
     };
   }
   if (key.kind === "global")
-    return { kid, lines: ["one key", "for everybody"], text: "the one global key, which is in every handset", holders: ["carrier", ...view.world.handsets.map((one) => one.name)] };
+    return {
+      kid,
+      lines: ["one key", "for everybody"],
+      text: "the one global key, which is in every handset",
+      holders: ["carrier", ...view.world.handsets.map((one) => one.name)],
+    };
   if (key.kind === "escrow")
-    return { kid, lines: ["escrow", `for ${name}`], text: `an escrow for ${name}, minute ${grouped(key.epoch)}, which carrier and court open only together`, holders: granted(view, key) ? ["auditor"] : [] };
+    return {
+      kid,
+      lines: ["escrow", `for ${name}`],
+      text: `an escrow for ${name}, minute ${grouped(key.epoch)}, which carrier and court open only together`,
+      holders: granted(view, key) ? ["auditor"] : [],
+    };
   if (key.kind === "bes") {
     const customer = capital(customerName(view.world, key.org));
     return {
@@ -61,13 +75,22 @@ export function lockOf(view, kid) {
       holders: [customerName(view.world, key.org)],
     };
   }
-  return { kid, lines: [`${name}’s`, "device"], text: `${name}’s device, key ${key.generation}`, holders: [whoHas(view.world, key.pin)?.name] };
+  return {
+    kid,
+    lines: [`${name}’s`, "device"],
+    text: `${name}’s device, key ${key.generation}`,
+    holders: [whoHas(view.world, key.pin)?.name],
+  };
 }
 
 /** Whether an inspection so far has brought the auditor the key of this subscriber and minute. */
 export function granted(view, { pin, epoch }) {
   return view.warrants.some(
-    (one) => one.claims.sub === pin && one.inspections.some((found) => !found.grant_refused && epochOf(found.start) <= epoch && epoch < epochOf(found.until)),
+    (one) =>
+      one.claims.sub === pin &&
+      one.inspections.some(
+        (found) => !found.grant_refused && epochOf(found.start) <= epoch && epoch < epochOf(found.until),
+      ),
   );
 }
 
@@ -76,7 +99,10 @@ export const locksOf = (view, envelope) => JSON.parse(envelope).recipients.map((
 
 /** Return the customers whose key server an envelope names, by name. */
 export function customersOf(view, one) {
-  return JSON.parse(one.left).recipients.map((it) => readKid(it.header.kid)).filter((key) => key.kind === "bes").map((key) => customerName(view.world, key.org));
+  return JSON.parse(one.left)
+    .recipients.map((it) => readKid(it.header.kid))
+    .filter((key) => key.kind === "bes")
+    .map((key) => customerName(view.world, key.org));
 }
 
 const STAGE = { sent: 1, stored: 2, opened: 3 };
@@ -91,21 +117,42 @@ export function holdings(view, one) {
   const consumer = one.channel === "consumer";
   const passes = custodyOf(view, one) === "carrier";
   const copied = one.copies.length > 0;
-  const inspected = copied && view.warrants.some((it) => it.inspections.some((found) => found.findings.some((f) => f.mid === one.mid)));
+  const inspected =
+    copied && view.warrants.some((it) => it.inspections.some((found) => found.findings.some((f) => f.mid === one.mid)));
   const rows = [
-    { id: one.from, name: `${capital(one.from)}’s handset`, holds: "the message that it wrote", key: fits.has(one.from) },
+    {
+      id: one.from,
+      name: `${capital(one.from)}’s handset`,
+      holds: "the message that it wrote",
+      key: fits.has(one.from),
+    },
     { id: "relay", name: "Relay", holds: "the envelope in passing: header, locks, ciphertext", key: false },
     { id: "carrier", name: "Carrier", holds: carrierHolds(passes, stage, copied), key: fits.has("carrier") },
     { id: "mailbox", name: "Mailbox", holds: mailboxHolds(stage), key: false },
-    { id: one.to, name: `${capital(one.to)}’s handset`, holds: stage > 2 ? "the envelope, and what it opened" : "", key: fits.has(one.to) && !one.unreadable },
+    {
+      id: one.to,
+      name: `${capital(one.to)}’s handset`,
+      holds: stage > 2 ? "the envelope, and what it opened" : "",
+      key: fits.has(one.to) && !one.unreadable,
+    },
     { id: "court", name: "Court", holds: "", key: false },
-    { id: "auditor", name: "Auditor", holds: inspected ? "the copy that the carrier delivered" : "", key: fits.has("auditor") },
+    {
+      id: "auditor",
+      name: "Auditor",
+      holds: inspected ? "the copy that the carrier delivered" : "",
+      key: fits.has("auditor"),
+    },
     { id: "ledger", name: "Ledger", holds: "", key: false },
   ];
   const customers = consumer ? [] : customersOf(view, one);
   for (const name of Object.values(view.world.customers)) {
     const concerned = customers.includes(name);
-    rows.push({ id: name, name: `${capital(name)}, a customer`, holds: concerned ? "its journal’s copy of the envelope" : "", key: concerned });
+    rows.push({
+      id: name,
+      name: `${capital(name)}, a customer`,
+      holds: concerned ? "its journal’s copy of the envelope" : "",
+      key: concerned,
+    });
   }
   return rows;
 }
@@ -122,4 +169,10 @@ function carrierHolds(passes, stage, copied) {
 
 /** Return the warrants whose task copies at `now`. */
 export const copying = (view) =>
-  view.warrants.filter((one) => one.served && one.status === "Approved" && one.claims.window.from <= view.now && view.now < one.claims.window.until);
+  view.warrants.filter(
+    (one) =>
+      one.served &&
+      one.status === "Approved" &&
+      one.claims.window.from <= view.now &&
+      view.now < one.claims.window.until,
+  );

@@ -30,18 +30,31 @@ async function wrapKey(leaf, header) {
   return new Uint8Array(await crypto.subtle.sign("HMAC", mac, join(utf8.encode("tiers/v1 wrap"), digest, [1])));
 }
 
-const content = (jwe, cek) => open(cek, unb64u(jwe.iv), join(unb64u(jwe.ciphertext), unb64u(jwe.tag)), utf8.encode(jwe.protected));
+const content = (jwe, cek) =>
+  open(cek, unb64u(jwe.iv), join(unb64u(jwe.ciphertext), unb64u(jwe.tag)), utf8.encode(jwe.protected));
 
 /** Try a key on an envelope: {text, steps} or null. */
 export async function openWith(raw, key) {
   const jwe = JSON.parse(raw);
   const direct = await content(jwe, key);
   if (direct) return { text: readable(direct), steps: ["it is the content key", "A256GCM opens the content"] };
-  for (const [step, wrap] of [["it is the wrapping key of this message", key], ["it is a subscriber’s key of this minute; HKDF-Expand gives the wrapping key", await wrapKey(key, jwe.protected)]]) {
+  for (const [step, wrap] of [
+    ["it is the wrapping key of this message", key],
+    ["it is a subscriber’s key of this minute; HKDF-Expand gives the wrapping key", await wrapKey(key, jwe.protected)],
+  ]) {
     for (const one of jwe.recipients.filter((it) => it.header.alg === "A256GCMKW")) {
-      const cek = await open(wrap, unb64u(one.header.iv), join(unb64u(one.encrypted_key), unb64u(one.header.tag)), new Uint8Array());
+      const cek = await open(
+        wrap,
+        unb64u(one.header.iv),
+        join(unb64u(one.encrypted_key), unb64u(one.header.tag)),
+        new Uint8Array(),
+      );
       const plain = cek && (await content(jwe, cek));
-      if (plain) return { text: readable(plain), steps: [step, `A256GCMKW opens the lock ${one.header.kid}`, "A256GCM opens the content"] };
+      if (plain)
+        return {
+          text: readable(plain),
+          steps: [step, `A256GCMKW opens the lock ${one.header.kid}`, "A256GCM opens the content"],
+        };
     }
   }
   return null;

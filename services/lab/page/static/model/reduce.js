@@ -22,10 +22,28 @@ export const EMPTY = Object.freeze({
 
 const on = {
   world: (view, event) => ({ ...view, world: event }),
-  scene: (view, event) => ({ ...EMPTY, world: view.world, home: view.home ?? left(view), scene: { ...event, act: 0, arranged: "", cells: [], names: {}, ended: null } }),
-  boots: (view, event) => ({ ...EMPTY, world: { ...view.world, arrangement: event.arrangement }, home: view.home, scene: { ...view.scene, act: event.act, arranged: event.arrangement.title } }),
+  scene: (view, event) => ({
+    ...EMPTY,
+    world: view.world,
+    home: view.home ?? left(view),
+    scene: { ...event, act: 0, arranged: "", cells: [], names: {}, ended: null },
+  }),
+  boots: (view, event) => ({
+    ...EMPTY,
+    world: { ...view.world, arrangement: event.arrangement },
+    home: view.home,
+    scene: { ...view.scene, act: event.act, arranged: event.arrangement.title },
+  }),
   checked: (view, event) => ({ ...view, focus: event.mid || view.focus }),
-  cells: (view, event) => ({ ...view, asserted: event, scene: { ...view.scene, cells: [...view.scene.cells, ...event.cells.map((one) => [event.act, ...one])], names: { ...view.scene.names, ...namesOf(view, event.mids) } } }),
+  cells: (view, event) => ({
+    ...view,
+    asserted: event,
+    scene: {
+      ...view.scene,
+      cells: [...view.scene.cells, ...event.cells.map((one) => [event.act, ...one])],
+      names: { ...view.scene.names, ...namesOf(view, event.mids) },
+    },
+  }),
   ended: (view, event) => ({ ...view, scene: { ...view.scene, ended: event } }),
   told: (view, event) => ({ ...view, told: { title: event.title, text: event.text } }),
   sent: (view, event) => ({ ...view, focus: event.mid, messages: [...view.messages, fresh(view, event)] }),
@@ -33,9 +51,12 @@ const on = {
   opened: (view, event) =>
     message(view, event.mid, () => ({ stage: "opened", unreadable: event.unreadable, opened: event.text })),
   copied: (view, event) =>
-    message(view, event.mid, (one) => ({ copies: [...one.copies, { jti: event.jti, kind: event.kind, pdu: event.pdu }] })),
+    message(view, event.mid, (one) => ({
+      copies: [...one.copies, { jti: event.jti, kind: event.kind, pdu: event.pdu }],
+    })),
   read: (view, event) => message(view, event.mid, (one) => ({ readBy: [...one.readBy, event.org] })),
-  ordered: (view, event) => event.mids.reduce((so, mid) => message(so, mid, (one) => ({ readBy: [...one.readBy, "court"] })), view),
+  ordered: (view, event) =>
+    event.mids.reduce((so, mid) => message(so, mid, (one) => ({ readBy: [...one.readBy, "court"] })), view),
   applied: (view, event) => ({ ...view, warrants: [...view.warrants, applied(event)] }),
   decided: (view, event) => warrant(view, event.jti, () => ({ status: event.status, reason: event.reason })),
   served: (view, event) => warrant(view, event.jti, () => ({ served: true, leaf: event.leaf, liid: event.liid })),
@@ -58,7 +79,11 @@ const left = ({ world, leaves, checkpoint }) => ({ world, leaves, checkpoint });
 /** Which message a scenario's name for it means: {name: {from, to, channel, service}}. */
 function namesOf(view, mids) {
   const found = Object.entries(mids).map(([name, mid]) => [name, messageOf(view, mid)]);
-  return Object.fromEntries(found.filter(([, one]) => one).map(([name, { from, to, channel, service }]) => [name, { from, to, channel, service }]));
+  return Object.fromEntries(
+    found
+      .filter(([, one]) => one)
+      .map(([name, { from, to, channel, service }]) => [name, { from, to, channel, service }]),
+  );
 }
 
 /** Return the view after one more entry. An event of a kind that this page does not know changes nothing. */
@@ -100,7 +125,17 @@ function fresh(view, event) {
 
 function applied(event) {
   const claims = event.claims;
-  return { jti: claims.jti, target: event.target, claims, status: "AwaitingApproval", served: false, leaf: null, liid: claims.liid, inspections: [], reason: "" };
+  return {
+    jti: claims.jti,
+    target: event.target,
+    claims,
+    status: "AwaitingApproval",
+    served: false,
+    leaf: null,
+    liid: claims.liid,
+    inspections: [],
+    reason: "",
+  };
 }
 
 const inspection = ({ start, until, inspection: found }) => ({ start, until, ...found });

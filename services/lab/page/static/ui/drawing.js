@@ -6,7 +6,9 @@ import { Glyph } from "./icons.js";
 /** A party. `lit` = a key of its own fits a lock on the envelope; `here` = we look from here; `acts` = it acts in this step. */
 export function Box({ at, title, note, lit, here, acts, quiet, ghost, choose, says, tag, noteAt }) {
   const [x, y, w, h] = at;
-  const kind = ["box", lit && "lit", here && "here", acts && "acting", quiet && "quiet", ghost && "ghost"].filter(Boolean).join(" ");
+  const kind = ["box", lit && "lit", here && "here", acts && "acting", quiet && "quiet", ghost && "ghost"]
+    .filter(Boolean)
+    .join(" ");
   const pick = choose && {
     role: "button",
     tabIndex: 0,
@@ -34,15 +36,30 @@ export function Letter({ route, locks, reads, moves, dim, mine, mark, label }) {
   useLayoutEffect(() => {
     if (!moves || route.length < 2 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const frames = route.map(([fx, fy]) => ({ transform: `translate(${fx}px, ${fy}px)` }));
-    const motion = group.current.animate(frames, { duration: 450 * (route.length - 1) + 250, easing: "cubic-bezier(.45,.05,.3,1)" });
+    const motion = group.current.animate(frames, {
+      duration: 450 * (route.length - 1) + 250,
+      easing: "cubic-bezier(.45,.05,.3,1)",
+    });
     return () => motion.cancel();
   }, [mark]);
-  return html`<g ref=${group} class=${`letter ${reads ? "readable" : "sealed"} ${dim ? "dim" : ""}`} transform=${`translate(${x} ${y})`}>
+  return html`<g
+    ref=${group}
+    class=${`letter ${reads ? "readable" : "sealed"} ${dim ? "dim" : ""}`}
+    transform=${`translate(${x} ${y})`}
+  >
     <title>${label}</title>
     <rect class="paper" x=${-W / 2} y=${-H / 2} width=${W} height=${H} rx="4" />
-    ${reads
-      ? html`<path class="fold" d="M-39 -23 L0 -34 L39 -23" /><path class="lines" d="M-25 -10H25M-25 1H25M-25 12H8" />`
-      : html`<path class="fold" d="M-39 -23 L0 4 L39 -23" /><path class="fold thin" d="M-39 23 L-10 -3M39 23 L10 -3" />`}
+    ${
+      reads
+        ? html`<path class="fold" d="M-39 -23 L0 -34 L39 -23" /><path
+              class="lines"
+              d="M-25 -10H25M-25 1H25M-25 12H8"
+            />`
+        : html`<path class="fold" d="M-39 -23 L0 4 L39 -23" /><path
+              class="fold thin"
+              d="M-39 23 L-10 -3M39 23 L10 -3"
+            />`
+    }
     ${locks.map((lock, at) => html`<${Hanging} key=${lock.kid} lock=${lock} x=${offset(at, locks.length)} small=${locks.length > 2} opened=${mine?.(lock)} />`)}
   </g>`;
 }
@@ -68,6 +85,13 @@ export function Copy({ from, to, moves, mark }) {
     return () => motion.cancel();
   }, [mark]);
   return html`<g ref=${group} class="copy" transform=${`translate(${to[0]} ${to[1]})`}>
-    <rect class="under" x="-12" y="-12" width="30" height="20" rx="3" /><rect class="paper" x="-16" y="-8" width="30" height="20" rx="3" /><path class="fold" d="M-16 -8 L-1 4 L14 -8" />
+    <rect class="under" x="-12" y="-12" width="30" height="20" rx="3" /><rect
+      class="paper"
+      x="-16"
+      y="-8"
+      width="30"
+      height="20"
+      rx="3"
+    /><path class="fold" d="M-16 -8 L-1 4 L14 -8" />
   </g>`;
 }

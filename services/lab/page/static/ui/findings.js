@@ -10,12 +10,37 @@ const READERS = new Set(["all", "auditor", "state"]);
 export function Findings({ found, view }) {
   const name = (pin) => capital(whoHas(view.world, pin)?.name ?? pin);
   const window = `${minuteOf(found.start)} – ${minuteOf(found.until)}`;
-  if (found.grant_refused) return html`<p class="refusal"><${Verdict} reads=${false} /> ${window}: the carrier refuses the keys. <code>${found.grant_refused}</code></p>`;
+  if (found.grant_refused)
+    return html`<p class="refusal">
+      <${Verdict} reads=${false} /> ${window}: the carrier refuses the keys. <code>${found.grant_refused}</code>
+    </p>`;
   const may = READERS.has(vantage.value.id);
-  return html`<table class="findings"><caption>Opened for ${window}${found.third_parties.length > 0 && html`. Met on the way, named in no warrant: ${found.third_parties.map(name).join(", ")}`}</caption>
-    <thead><tr><th scope="col">When</th><th scope="col">From, to</th><th scope="col">What</th><th scope="col">Content</th></tr></thead>
-    <tbody>${found.findings.map((one) => html`<tr key=${one.mid}><td>${clockOf(one.ts)}</td><td>${name(one.from)} to ${name(one.to)}</td><td>${serviceOf(one)}</td>
-      <td>${one.content != null ? (may ? html`<${Verdict} reads=${true} /> <span class="plain">${bodyOf(one.content)}</span>` : html`opened by the auditor; ${vantage.value.title.toLowerCase()} does not see it`) : html`<${Verdict} reads=${false} /> ${one.sealed}`}</td></tr>`)}</tbody>
+  return html`<table class="findings">
+    <caption>
+      Opened for
+      ${window}${found.third_parties.length > 0 && html`. Met on the way, named in no warrant: ${found.third_parties.map(name).join(", ")}`}
+    </caption>
+    <thead>
+      <tr>
+        <th scope="col">When</th>
+        <th scope="col">From, to</th>
+        <th scope="col">What</th>
+        <th scope="col">Content</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${found.findings.map(
+        (one) =>
+          html`<tr key=${one.mid}>
+            <td>${clockOf(one.ts)}</td>
+            <td>${name(one.from)} to ${name(one.to)}</td>
+            <td>${serviceOf(one)}</td>
+            <td>
+              ${one.content != null ? (may ? html`<${Verdict} reads=${true} /> <span class="plain">${bodyOf(one.content)}</span>` : html`opened by the auditor; ${vantage.value.title.toLowerCase()} does not see it`) : html`<${Verdict} reads=${false} /> ${one.sealed}`}
+            </td>
+          </tr>`,
+      )}
+    </tbody>
   </table>`;
 }
 

@@ -14,7 +14,9 @@ export function Handset({ first, second }) {
   const [owner, setOwner] = useState(first);
   const view = now.value;
   const person = view.world.handsets.find((one) => one.name === owner);
-  const seen = view.messages.filter((one) => one.from === owner || (one.to === owner && one.stage === "opened")).slice(-SHOWN);
+  const seen = view.messages
+    .filter((one) => one.from === owner || (one.to === owner && one.stage === "opened"))
+    .slice(-SHOWN);
   return html`<section class="handset" aria-label=${`${capital(owner)}’s handset`}>
     <header>
       <select aria-label="Whose handset" value=${owner} onChange=${(changed) => setOwner(changed.target.value)}>
@@ -34,7 +36,9 @@ function describe(view, { pin, subscriber, org }) {
 
 function Messages({ seen, owner, view }) {
   const list = useRef(null);
-  useEffect(() => { list.current.scrollTop = list.current.scrollHeight; }, [seen.length, seen.at(-1)?.mid]);
+  useEffect(() => {
+    list.current.scrollTop = list.current.scrollHeight;
+  }, [seen.length, seen.at(-1)?.mid]);
   return html`<ol class="messages" ref=${list} tabindex="0" aria-label="Messages">
     ${seen.length === 0 && html`<li class="none">No messages yet.</li>`}
     ${seen.map((one) => html`<${Bubble} key=${one.mid} one=${one} mine=${one.from === owner} view=${view} />`)}
@@ -45,7 +49,9 @@ function Bubble({ one, mine, view }) {
   const { reads } = verdict(view, vantage.value, one);
   const other = capital(mine ? one.to : one.from);
   return html`<li class=${`bubble ${mine ? "mine" : "theirs"} ${one.channel}`}>
-    <span class="meta"><${Icon} name=${reads ? "open" : "lock"} />${mine ? `to ${other}` : other}, ${serviceOf(one)}</span>
+    <span class="meta"
+      ><${Icon} name=${reads ? "open" : "lock"} />${mine ? `to ${other}` : other}, ${serviceOf(one)}</span
+    >
     ${reads ? html`<span class="text">${one.subject && html`<strong>${one.subject}</strong> `}${one.text}</span>` : html`<span class="cipher">${sealedBytes(one, 9)}</span>`}
   </li>`;
 }
@@ -66,16 +72,37 @@ function Composer({ person, view, to: wanted }) {
     setSending(false);
     if (done) form.current?.reset();
   }
-  const choice = (label, value, set, options) => html`<select aria-label=${label} value=${value} onChange=${(changed) => set(changed.target.value)}>
-    ${options.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</select>`;
+  const choice = (label, value, set, options) =>
+    html`<select aria-label=${label} value=${value} onChange=${(changed) => set(changed.target.value)}>
+      ${options.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}
+    </select>`;
   return html`<form ref=${form} onSubmit=${send}>
     <div class="choices">
-      ${choice("To", to, setTo, others.map((one) => [one.name, `to ${capital(one.name)}`]))}
-      ${choice("Lane", channel, setChannel, [["consumer", "Consumer"], ["enterprise", "Enterprise"]])}
-      ${choice("Kind", service, setService, [["bbm", "BBM"], ["email", "Mail"]])}
+      ${choice(
+        "To",
+        to,
+        setTo,
+        others.map((one) => [one.name, `to ${capital(one.name)}`]),
+      )}
+      ${choice("Lane", channel, setChannel, [
+        ["consumer", "Consumer"],
+        ["enterprise", "Enterprise"],
+      ])}
+      ${choice("Kind", service, setService, [
+        ["bbm", "BBM"],
+        ["email", "Mail"],
+      ])}
     </div>
     ${service === "email" && html`<input name="subject" aria-label="Subject" placeholder="Subject" maxlength="120" autocomplete="off" />`}
-    <div class="write"><input name="text" aria-label="Message" placeholder=${service === "email" ? "Write a mail" : "Write a BBM"} maxlength="2000" autocomplete="off" />
-    <button class="primary" disabled=${sending}>${sending ? "…" : "Send"}</button></div>
+    <div class="write">
+      <input
+        name="text"
+        aria-label="Message"
+        placeholder=${service === "email" ? "Write a mail" : "Write a BBM"}
+        maxlength="2000"
+        autocomplete="off"
+      />
+      <button class="primary" disabled=${sending}>${sending ? "…" : "Send"}</button>
+    </div>
   </form>`;
 }

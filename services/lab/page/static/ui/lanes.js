@@ -14,7 +14,10 @@ export function Lanes() {
   const view = now.value;
   const focus = view.focus ? messageOf(view, view.focus) : null;
   return html`<div class="lanes">
-    <div class="hero">${view.scene?.ended && html`<${Ending} scene=${view.scene} />`}<${Stage} /><div class="under">${focus ? html`<${Peek} one=${focus} />` : view.scene ? null : html`<${Start} />`}</div></div>
+    <div class="hero">
+      ${view.scene?.ended && html`<${Ending} scene=${view.scene} />`}<${Stage} />
+      <div class="under">${focus ? html`<${Peek} one=${focus} />` : view.scene ? null : html`<${Start} />`}</div>
+    </div>
     ${view.world && html`<div class="handsets"><${Handset} first="alice" second="bob" /><${Handset} first="priya" second="quentin" /></div>`}
   </div>`;
 }
@@ -22,6 +25,17 @@ export function Lanes() {
 /** Before anything has happened, the two things to do. */
 function Start() {
   grown.value;
-  const play = log.last > 0 ? null : html`or <${Button} class="primary" icon="play" words="Play the story" onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")} />`;
-  return html`<section class="peek empty" aria-label="What is seen"><p>Write something on a handset, ${play} and watch who can open it.</p></section>`;
+  const play =
+    log.last > 0
+      ? null
+      : html`or
+          <${Button}
+            class="primary"
+            icon="play"
+            words="Play the story"
+            onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")}
+          />`;
+  return html`<section class="peek empty" aria-label="What is seen">
+    <p>Write something on a handset, ${play} and watch who can open it.</p>
+  </section>`;
 }

@@ -9,10 +9,33 @@ export function OpenWith({ raw }) {
     submitted.preventDefault();
     const key = bytesOfHex(new FormData(submitted.target).get("key"));
     if (!key) return setSaid({ problem: "Give 32 bytes as 64 hex digits." });
-    setSaid((await openWith(raw, key)) ?? { problem: "This key opens nothing here: it is neither the content key, nor a wrapping key, nor the key of this minute." });
+    setSaid(
+      (await openWith(raw, key)) ?? {
+        problem:
+          "This key opens nothing here: it is neither the content key, nor a wrapping key, nor the key of this minute.",
+      },
+    );
   }
-  return html`<div class="openwith"><h3>Try a key</h3>
-    <form onSubmit=${attempt}><label><span class="hidden">Key, 64 hex digits</span><input name="key" autocomplete="off" spellcheck=${false} placeholder="64 hex digits, such as a derivation of the matrix shows" /></label><button>Open</button></form>
-    <div role="status">${said?.problem && html`<p>${said.problem}</p>`}${said?.text && html`<ol class="steps">${said.steps.map((one) => html`<li key=${one}>${one}</li>`)}</ol><pre class="plain">${said.text}</pre>`}</div>
+  return html`<div class="openwith">
+    <h3>Try a key</h3>
+    <form onSubmit=${attempt}>
+      <label
+        ><span class="hidden">Key, 64 hex digits</span
+        ><input
+          name="key"
+          autocomplete="off"
+          spellcheck=${false}
+          placeholder="64 hex digits, such as a derivation of the matrix shows" /></label
+      ><button>Open</button>
+    </form>
+    <div role="status">
+      ${said?.problem && html`<p>${said.problem}</p>`}${
+        said?.text &&
+        html`<ol class="steps">
+            ${said.steps.map((one) => html`<li key=${one}>${one}</li>`)}
+          </ol>
+          <pre class="plain">${said.text}</pre>`
+      }
+    </div>
   </div>`;
 }

@@ -13,7 +13,10 @@ export function sealedBytes(one, count = 24) {
   return `${hexOf(bytes).join(" ")} …`;
 }
 
-export const Verdict = ({ reads }) => html`<span class=${`verdict ${reads ? "reads" : "sealed"}`}><${Icon} name=${reads ? "open" : "lock"} />${reads ? "READS" : "sealed"}</span>`;
+export const Verdict = ({ reads }) =>
+  html`<span class=${`verdict ${reads ? "reads" : "sealed"}`}
+    ><${Icon} name=${reads ? "open" : "lock"} />${reads ? "READS" : "sealed"}</span
+  >`;
 
 export function Peek({ one }) {
   const view = now.value;
@@ -22,7 +25,10 @@ export function Peek({ one }) {
   return html`<section class="peek" aria-label=${`What is seen as ${who.title}`}>
     <${Metadata} one=${one} who=${who} view=${view} />
     <div class="content">
-      <p class="head"><${Verdict} reads=${reads} /> <span class="as">${who.title}</span> <span class="source">${measured ? "measured" : who.id === "all" ? "" : "declared"}</span></p>
+      <p class="head">
+        <${Verdict} reads=${reads} /> <span class="as">${who.title}</span>
+        <span class="source">${measured ? "measured" : who.id === "all" ? "" : "declared"}</span>
+      </p>
       ${reads ? html`<p class="plain">${one.subject && html`<strong>${one.subject}: </strong>`}${one.text}</p>` : html`<p class="cipher" aria-label="ciphertext">${metadataFor(view, who, one) === "none" ? "nothing of it is here" : sealedBytes(one)}</p>`}
       <p class="why">${why}</p>
     </div>
@@ -40,5 +46,13 @@ function Metadata({ one, who, view }) {
     ["What", all && serviceOf(one)],
     ["Size", held !== "none" && size],
   ];
-  return html`<dl class="metadata">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd class=${value ? "" : "unseen"}>${value || "not seen"}</dd></div>`)}</dl>`;
+  return html`<dl class="metadata">
+    ${rows.map(
+      ([name, value]) =>
+        html`<div key=${name}>
+          <dt>${name}</dt>
+          <dd class=${value ? "" : "unseen"}>${value || "not seen"}</dd>
+        </div>`,
+    )}
+  </dl>`;
 }
