@@ -25,7 +25,8 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab
     """One vantage point: who it is, what it holds, and for each message what it can do. Names may be groups.
 
     `metadata` are the messages whose headers may be seen; `sizes` those of which only length and time show. `because`
-    explains, by message or group, what a reader would not expect.
+    explains, by message or group, what a reader would not expect. `name`, `group`, `at` (boxes), `variant_of` and
+    `knows_warrants` are for whoever draws it.
     """
 
     title: str
@@ -36,6 +37,11 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab
     metadata: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ()
     because: Mapping[str, str] = {}
+    name: str = ""
+    group: str = ""
+    at: tuple[str, ...] = ()
+    variant_of: str = ""
+    knows_warrants: bool = False
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
