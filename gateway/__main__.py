@@ -18,21 +18,20 @@ from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
-from tiers.gateway.app import Desk
+from tiers.gateway.app import Handlers
 from tiers.gateway.config import Settings
 from tiers.gateway.devices import Registry
-from tiers.gateway.interception import copy_sender as x23
+from tiers.gateway.interception import copy_sender
 from tiers.gateway.interception.administration import Interception
 from tiers.gateway.mailbox.streams import RedisMailboxes
 from tiers.gateway.metrics import Metrics
-from tiers.gateway.orders import Docket
-from tiers.gateway.orders import Relay as Ordered
+from tiers.gateway.orders import Docket, OrderScope
 from tiers.gateway.path.delivery import CarrierAdmission, Delivery
 from tiers.gateway.path.intake import Intake
-from tiers.gateway.path.session import Relay, Session
+from tiers.gateway.path.session import Session, SessionContext
 from tiers.gateway.path.sessions import Sessions
-from tiers.gateway.processes.bus import Others
-from tiers.gateway.processes.lease import Lead
+from tiers.gateway.processes.bus import Bus
+from tiers.gateway.processes.lease import Lease
 from tiers.gateway.processes.workers import UNDER_WAY_MS, spread
 from tiers.gateway.store import embedded
 from tiers.store.client import answering, connect, patiently
@@ -47,37 +46,39 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     identity, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
     url = settings.store_url or await opened.enter_async_context(embedded(StateDir(settings.state).path / "store"))
     store = await opened.enter_async_context(connect(url))
-    others, lead = Others(store), Lead(store)
-    mailboxes = RedisMailboxes(url, store, others.heard, others.missed)
+    bus, lease = Bus(store), Lease(store)
+    mailboxes = RedisMailboxes(url, store, bus.heard, bus.missed)
     opened.push_async_callback(mailboxes.close)
     http = await opened.enter_async_context(outgoing(tls))
     metrics = Metrics(CollectorRegistry())
     live: dict[str, Session] = {}
     trust = pinned(settings.trust)
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
-    interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry, others, lead)
+    interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry, bus, lease)
     mailboxes.on_copies = interception.wake
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
     delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics, slack)
     registry = Registry(store, wall_clock)
-    ordered = Ordered(identity, settings.jurisdiction, settings.arrangement)
-    docket = Docket(store, ledger, trust, ordered, wall_clock, others)
-    intake = Intake(registry, delivery, wall_clock, ordered.arrangement, docket.in_force)
-    relay = Relay(identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, others, docket.in_force)
-    sessions = Sessions(relay)
+    scope = OrderScope(identity, settings.jurisdiction, settings.arrangement)
+    docket = Docket(store, ledger, trust, scope, wall_clock, bus)
+    intake = Intake(registry, delivery, wall_clock, scope.arrangement, docket.in_force)
+    context = SessionContext(
+        identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, bus, docket.in_force
+    )
+    sessions = Sessions(context)
     docket.on_lifted = sessions.reopen
     metrics.gauge("sessions", "Open sessions.", sessions.count)
     metrics.gauge("copies", "Copies that wait for the mediation.", interception.tasks.backlog.copies)
     metrics.gauge("undecided", "Messages between arrival and answer.", delivery.depth)
-    app = Desk(relay, sessions).build([*interception.routes(), *docket.routes()])
+    app = Handlers(context, sessions).build([*interception.routes(), *docket.routes()])
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await answering(url)
         for load in (interception.load, docket.load):  # no message may be accepted before
             await patiently(load)
-        mediate = interception.run(partial(x23.connect, settings.mediation, carrier, tls))
-        kept = (mailboxes.listen(), lead.keep(), sessions.keep(), registry.keep(), docket.keep())
+        mediate = interception.run(partial(copy_sender.connect, settings.mediation, carrier, tls))
+        kept = (mailboxes.listen(), lease.keep(), sessions.keep(), registry.keep(), docket.keep())
         tasks = [_start(one) for one in (delivery.run(), mediate, *kept)]
         yield
         await delivery.idle()

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tiers.chassis.web import Route, application, body, problem, raw_body
 from tiers.gateway.path.delivery import Submission
-from tiers.gateway.path.session import Relay
+from tiers.gateway.path.session import SessionContext
 from tiers.gateway.path.sessions import Sessions
 from tiers.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
 from tiers.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated, Yours
@@ -28,11 +28,11 @@ from tiers.wire.message.proof import Request, claimed_pin, verify_request
 _DEVICES = frozenset({Role.ANYONE})
 
 
-class Desk:
+class Handlers:
     """The handlers."""
 
-    def __init__(self, relay: Relay, sessions: Sessions) -> None:
-        self._relay = relay
+    def __init__(self, context: SessionContext, sessions: Sessions) -> None:
+        self._context = context
         self._sessions = sessions
 
     def build(self, more: Sequence[Route]) -> web.Application:
@@ -43,7 +43,7 @@ class Desk:
             Route("PUT", "/v1/devices/{pin}", {Role.CARRIER, Role.CUSTOMER}, self._register, "register a device"),
             Route("DELETE", "/v1/devices/{pin}", {Role.CUSTOMER}, self._revoke, "revoke one's own device"),
         ]
-        return application([*routes, *more], self._relay.metrics.registry, self._relay.mailboxes.check)
+        return application([*routes, *more], self._context.metrics.registry, self._context.mailboxes.check)
 
     async def _session(self, _caller: Identity, request: web.Request) -> web.StreamResponse:
         return await self._sessions.open(request)
@@ -53,47 +53,47 @@ class Desk:
             return await self._accept(request)
         except Suspended as error:
             answer = problem(error)
-            answer.headers["Link"] = f'<{self._relay.identity.uri}>; rel="blocked-by"'  # RFC 7725, section 4
+            answer.headers["Link"] = f'<{self._context.identity.uri}>; rel="blocked-by"'  # RFC 7725, section 4
             return answer
 
     async def _accept(self, request: web.Request) -> AcceptedMessage:
         raw = await raw_body(request)
         pin = await self._prove(request, raw)
-        outcome = Outcome()
+        posted = PostedMessage()
         try:
-            await self._relay.intake.take(pin, raw, outcome)
+            await self._context.intake.take(pin, raw, posted)
         except TiersError as error:
-            self._relay.metrics.refused(error.code)
+            self._context.metrics.refused(error.code)
             raise
-        return AcceptedMessage(await outcome.mid)
+        return AcceptedMessage(await posted.mid)
 
     async def _prove(self, request: web.Request, raw: bytes) -> str:
         """Return the PIN whose key signed the request; raises `Yours`."""
         authorization = request.headers.get("Authorization")
-        device = await self._relay.intake.device(_pin(claimed_pin(authorization)))
+        device = await self._context.intake.device(_pin(claimed_pin(authorization)))
         signed = Request(request.method, request.path, raw)
         key = VerifyKey.from_jwk(device.sign)
-        return verify_request(authorization or "", device.pin, key, signed, self._relay.clock())
+        return verify_request(authorization or "", device.pin, key, signed, self._context.clock())
 
     async def _register(self, caller: Identity, request: web.Request) -> Done:
         pin, asked = _pin(request.match_info["pin"]), await body(request, RegisterDevice)
-        before = await self._relay.registry.find(pin)
-        device = await self._relay.registry.register(pin, asked.sign, caller)
+        before = await self._context.registry.find(pin)
+        device = await self._context.registry.register(pin, asked.sign, caller)
         if before is not None and before.sign != device.sign:
-            await self._relay.others.tell("changed", pin)
+            await self._context.bus.tell("changed", pin)
             self._sessions.end(pin, Forbidden("session.rekeyed", "Open a session with the key that is registered now."))
         return Done()
 
     async def _revoke(self, caller: Identity, request: web.Request) -> Done:
-        device = await self._relay.registry.revoke(_pin(request.match_info["pin"]), caller)
-        await self._relay.others.tell("changed", device.pin)
+        device = await self._context.registry.revoke(_pin(request.match_info["pin"]), caller)
+        await self._context.bus.tell("changed", device.pin)
         if device.gone:
             self._sessions.end(device.pin, Unauthenticated("device.unknown", "This device has been revoked."))
         return Done()
 
 
-class Outcome:
-    """Waits for what becomes of one message (delivery.Sender)."""
+class PostedMessage:
+    """Waits for what becomes of one message (delivery.Submitter)."""
 
     def __init__(self) -> None:
         self.mid: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from tiers.chassis.web import Route, body
 from tiers.gateway.channels import Arrangement
-from tiers.gateway.processes.bus import Others
+from tiers.gateway.processes.bus import Bus
 from tiers.gateway.store import wanted
 from tiers.store.pipeline import unavailable
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
@@ -64,7 +64,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class OrderScope:
     """Which relay is ordered: who it is, the jurisdiction that it serves, the readers that it insists on."""
 
     identity: Identity
@@ -166,18 +166,18 @@ class Docket:
         store: Redis,
         ledger: Ledger,
         trust: Callable[[], Trust],
-        relay: Relay,
+        scope: OrderScope,
         clock: Callable[[], int],
-        others: Others,
+        bus: Bus,
     ) -> None:
-        self._others = others
+        self._bus = bus
         self._news = asyncio.Event()
-        others.on("orders", lambda _about: self._news.set())
-        others.on_missed(self._news.set)
+        bus.on("orders", lambda _about: self._news.set())
+        bus.on_missed(self._news.set)
         self._store = store
         self._ledger = ledger
         self._trust = trust
-        self._relay = relay
+        self._scope = scope
         self._clock = clock
         self.on_lifted: Callable[[], None] = lambda: None
         self._lock = asyncio.Lock()
@@ -218,7 +218,7 @@ class Docket:
 
     async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
         token = (await body(request, ServeOrder)).order
-        order = verify_order(token, self._trust().regulators, self._relay.identity.name, self._relay.jurisdiction)
+        order = verify_order(token, self._trust().regulators, self._scope.identity.name, self._scope.jurisdiction)
         if order.order.iss != caller.name:
             raise Forbidden("order.caller", "Serve your own orders, with your own certificate.")
         async with self._lock:
@@ -226,7 +226,7 @@ class Docket:
 
     async def _carry_out(self, order: VerifiedOrder) -> OrderAnswered:
         """Log it, write it down, let it take effect, answer."""
-        claims, outcome = order.order, answer_to(order, self._relay.arrangement)
+        claims, outcome = order.order, answer_to(order, self._scope.arrangement)
         logged = await self._ledger.append(self._leaf(order, outcome))
         records = {claims.jti: Record(claims, order.token)}
         if claims.lifts is not None:
@@ -239,10 +239,10 @@ class Docket:
         if claims.lifts is not None:
             self.on_lifted()  # first: whoever was kept waiting reads its mailbox from the start
         self._take_effect()
-        await self._others.tell("orders")
+        await self._bus.tell("orders")
         _log.info("order.answered", reference=claims.jti, outcome=outcome, leaf=logged.index)
         shown = self.in_force.specimens(claims.channels) if claims.kind is Kind.DEMAND else ()
-        readers = readers_of(claims.channels, self._relay.arrangement)
+        readers = readers_of(claims.channels, self._scope.arrangement)
         return OrderAnswered(claims.jti, outcome, SENTENCES[outcome], logged.index, readers, shown)
 
     async def _list(self, _caller: Identity, _request: web.Request) -> OrdersInForce:
@@ -259,7 +259,7 @@ class Docket:
             ts=self._clock(),
             jurisdiction=order.order.jurisdiction,
             agency=order.order.iss,
-            party=self._relay.identity.uri,
+            party=self._scope.identity.uri,
             commitment=seal.commit(),
             detail=_DETAIL[outcome],
         )

@@ -23,9 +23,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tiers.chassis.web import Route, raw_body
-from tiers.gateway.interception.copy_sender import Copies, Lease, Link, Numbers, Sender
+from tiers.gateway.interception.copy_sender import Copies, CopySender, Link, Numbers
 from tiers.gateway.interception.tasks import Task, Tasks, verify_task
-from tiers.gateway.processes.bus import Others
+from tiers.gateway.processes.bus import Bus
+from tiers.gateway.processes.lease import Lease
 from tiers.gateway.store import wanted
 from tiers.wire.api import gateway as api
 from tiers.wire.encoding import b64u, parse_json, parse_own
@@ -80,11 +81,11 @@ class Interception:
         relay: Identity,
         clock: Callable[[], int],
         metrics: CollectorRegistry,
-        others: Others,
-        lead: Lease,
+        bus: Bus,
+        lease: Lease,
     ) -> None:
-        self._others = others
-        self._lead = lead
+        self._bus = bus
+        self._lease = lease
         self._stale: set[str] = set()
         self._news = asyncio.Event()
         self._store = store
@@ -99,9 +100,9 @@ class Interception:
         self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=metrics)
         self._numbers = Numbers(store)
         self.tasks = Tasks(self._dropped.set)
-        self._sender = Sender(copies, self._numbers, self.tasks, relay, lead)
-        others.on("task", self._heard)
-        others.on_missed(self._look_at_all)
+        self._sender = CopySender(copies, self._numbers, self.tasks, relay, lease)
+        bus.on("task", self._heard)
+        bus.on_missed(self._look_at_all)
 
     def routes(self) -> list[Route]:
         """Return the rows of the request table.
@@ -195,7 +196,7 @@ class Interception:
             if done := self.tasks.done(now):
                 owing = await self._copies.waiting() | (await self._numbers.unlogged()).keys()
                 for xid in set(done) - owing:
-                    if self._lead.held:
+                    if self._lease.held:
                         await self._numbers.forget(xid)
                         await self._store.hdel(TASKS, xid)
                     if not await self._store.hexists(TASKS, xid):
@@ -211,7 +212,7 @@ class Interception:
                 leaf = msgspec.structs.replace(leaf, ts=now)  # the ledger takes none that is five minutes old
             await self._ledger.append(leaf)
             self._unlogged.pop(0)
-        if not self._lead.held:
+        if not self._lease.held:
             return
         with _disk():
             for xid, count in (await self._numbers.unlogged()).items():
@@ -245,7 +246,7 @@ class Interception:
         record = Record(str(caller), now, shown)
         await self._store.hset(TASKS, xid, msgspec.json.encode(record))
         self.tasks.activate(task)
-        await self._others.tell("task", xid)
+        await self._bus.tell("task", xid)
         _log.info("task.activated", xid=xid, until=task.claims.window.until)
 
     async def _delete(self, caller: Identity, request: web.Request) -> api.Done:
@@ -262,7 +263,7 @@ class Interception:
             task = self.tasks.deactivate(xid, carrier, now)
             async with self._lock:
                 await self._end(task, now)
-            await self._others.tell("task", xid)
+            await self._bus.tell("task", xid)
 
     async def _knocked(self, caller: Identity, request: web.Request, error: TiersError) -> None:
         _log.warning("task.knocked", caller=str(caller))

@@ -23,6 +23,7 @@ from tiers.chassis.tls import Tls
 from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import Copy
+from tiers.gateway.processes.lease import Lease
 from tiers.gateway.store import wanted
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity
@@ -71,17 +72,6 @@ class Copies(Protocol):
 
     async def queued(self, xid: str) -> int:
         """Count the copies of a task."""
-
-
-class Lease(Protocol):
-    """Which process sends (gateway/processes/lease.py)."""
-
-    @property
-    def held(self) -> bool:
-        """Whether this one does."""
-
-    async def wait(self) -> None:
-        """Return when it does."""
 
 
 def pdus_of(copy: Copy, xid: str, delivery: Delivery, number: int, relay: Identity) -> tuple[X2 | X3, ...]:
@@ -209,12 +199,12 @@ class Batch(NamedTuple):
     unsendable: int
 
 
-class Sender:
+class CopySender:
     """Empties the tasks' queues, a batch of each in turn, for as long as it runs."""
 
-    def __init__(self, copies: Copies, numbers: Numbers, tasks: Tasks, relay: Identity, lead: Lease) -> None:
+    def __init__(self, copies: Copies, numbers: Numbers, tasks: Tasks, relay: Identity, lease: Lease) -> None:
         self._copies = copies
-        self._lead = lead
+        self._lease = lease
         self._numbers = numbers
         self._tasks = tasks
         self._relay = relay
@@ -236,7 +226,7 @@ class Sender:
     async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
         """Connect, deliver, and connect again after growing pauses, until cancelled. What waits stays on disk."""
         while wanted():
-            await self._lead.wait()
+            await self._lease.wait()
             try:
                 link = await connect()
                 try:
@@ -244,12 +234,12 @@ class Sender:
                 finally:
                     link.close()
             except (OSError, TimeoutError, RedisError, TiersError) as error:
-                _log.warning("x23.interrupted", error=type(error).__name__)
+                _log.warning("copies.interrupted", error=type(error).__name__)
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])
 
     async def _deliver(self, link: Link) -> None:
-        while self._lead.held and wanted():
+        while self._lease.held and wanted():
             self._woken.clear()
             waiting = await self._copies.waiting()
             sent = [batch for xid in sorted(waiting) if (batch := await self._send(link, xid))]
@@ -271,7 +261,7 @@ class Sender:
                 pdus = pdus_of(copy, xid, task.claims.delivery, number + place, self._relay)
             except TiersError as error:
                 # its number stays unused: the mediation sees that one is missing
-                _log.error("x23.unsendable", xid=xid, code=error.code)
+                _log.error("copies.unsendable", xid=xid, code=error.code)
                 unsendable += 1
             else:
                 await link.send(pdus)
@@ -304,4 +294,4 @@ async def connect(mediation: str, carrier: Identity, tls: Tls) -> Link:
         async with asyncio.timeout(CONNECT_SECONDS):
             return Link(*await asyncio.open_connection(host, port, ssl=tls.client, server_hostname=carrier.host))
     except TimeoutError:
-        raise Ours("x23.timeout", "Start the carrier's mediation: it does not answer.") from None
+        raise Ours("mediation.timeout", "Start the carrier's mediation: it does not answer.") from None

@@ -75,7 +75,7 @@ class Entry(msgspec.Struct, frozen=True):
     away: bool = False
 
 
-class Verdict(Enum):
+class NoPlace(Enum):
     """Why an entry got no new place."""
 
     ALREADY = auto()
@@ -84,7 +84,7 @@ class Verdict(Enum):
     """Perhaps stored, perhaps not, as with `Ours`."""
 
 
-Outcome = str | Verdict
+Committed = str | NoPlace
 """The place of a stored entry in its mailbox, or why it has none."""
 
 
@@ -95,7 +95,7 @@ class Message(msgspec.Struct, frozen=True):
     envelope: bytes
 
 
-class Ack(msgspec.Struct, frozen=True):
+class Removal(msgspec.Struct, frozen=True):
     """These places of one mailbox are done with."""
 
     pin: str
@@ -128,7 +128,9 @@ class Mailboxes(Protocol):
     on_copies: Copied
     """Called with XIDs after a commit that held copies for them, also after one that failed: look and see."""
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
+    async def commit(
+        self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
+    ) -> list[Committed]:
         """Store entries and delete what is acknowledged, in one round trip; one outcome for each entry.
 
         Other processes are told of sessions that ended after everything that was stored before.
@@ -174,9 +176,9 @@ class MemoryMailboxes:
     async def commit(
         self,
         entries: Sequence[Entry],
-        acks: Sequence[Ack],
+        acks: Sequence[Removal],
         left: Sequence[Left] = (),  # noqa: ARG002 - there is no other process
-    ) -> list[Outcome]:
+    ) -> list[Committed]:
         """Store and delete."""
         outcomes = [self._store(entry) for entry in entries]
         for ack in acks:
@@ -186,12 +188,12 @@ class MemoryMailboxes:
             self.on_copies(xids)
         return outcomes
 
-    def _store(self, entry: Entry) -> Outcome:
+    def _store(self, entry: Entry) -> Committed:
         box = self.boxes.setdefault(entry.header.to, {})
         if repeat_key(entry.header) in self._seen:
-            return Verdict.ALREADY
+            return NoPlace.ALREADY
         if len(box) >= MAX_MESSAGES or sum(map(len, box.values())) + len(entry.envelope) > MAX_BYTES:
-            return Verdict.FULL
+            return NoPlace.FULL
         self._seen.add(repeat_key(entry.header))
         place = f"{next(self._places)}-0"
         box[place] = entry.envelope

@@ -6,7 +6,7 @@ Each shard keeps its own order. Shards on different nodes may fail apart, and th
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tiers.gateway.mailbox.promises import Ack, Entry, Left
+from tiers.gateway.mailbox.promises import Entry, Left, Removal
 from tiers.gateway.processes.bus import shard_of
 
 
@@ -16,11 +16,11 @@ class Part:
 
     places: list[int] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
-    acks: list[Ack] = field(default_factory=list)
+    acks: list[Removal] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
 
 
-def by_shard(entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left]) -> dict[int, Part]:
+def by_shard(entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]) -> dict[int, Part]:
     """Take a commit apart."""
     parts: dict[int, Part] = {}
     for place, entry in enumerate(entries):

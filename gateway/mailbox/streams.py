@@ -23,14 +23,14 @@ from tiers.gateway.mailbox.promises import (
     MAX_BYTES,
     MAX_MESSAGES,
     REPEAT_S,
-    Ack,
+    Committed,
     Copied,
     Copy,
     Entry,
     Left,
     Message,
-    Outcome,
-    Verdict,
+    NoPlace,
+    Removal,
     repeat_key,
 )
 from tiers.gateway.mailbox.shards import Part, by_shard
@@ -178,7 +178,9 @@ class RedisMailboxes:
         self._cold = cold
         self._places: dict[str, _Places] = {}
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
+    async def commit(
+        self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
+    ) -> list[Committed]:
         """See the Protocol."""
         copied = [(match.xid, shard_of(entry.header.to)) for entry in entries for match in entry.matches]
         self._note(copied)
@@ -188,8 +190,8 @@ class RedisMailboxes:
             self._note(copied)
             if copied:
                 self.on_copies({xid for xid, _shard in copied})
-        if Verdict.FULL in outcomes:
-            full = {entry.header.to for entry, said in zip(entries, outcomes, strict=True) if said is Verdict.FULL}
+        if NoPlace.FULL in outcomes:
+            full = {entry.header.to for entry, said in zip(entries, outcomes, strict=True) if said is NoPlace.FULL}
             for pin in full:
                 await self.expire(pin, KEEP_MS)
         return outcomes
@@ -198,7 +200,7 @@ class RedisMailboxes:
         """Hear what other processes publish, until cancelled."""
         await self._pipe.listen()
 
-    async def _run(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left]) -> list[Outcome]:
+    async def _run(self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]) -> list[Committed]:
         if isinstance(self._pipe, Nodes):
             return await self._spread(self._pipe, entries, acks, left)
         script = [_commit(entries, acks)] if entries or acks else []
@@ -211,11 +213,11 @@ class RedisMailboxes:
         if isinstance(said, list):
             return list(map(_outcome, said))
         self._pipe.close()  # a new connection brings the script along, and may lead to a store that can write
-        return [Verdict.FAILED] * len(entries)
+        return [NoPlace.FAILED] * len(entries)
 
     async def _spread(
-        self, nodes: Nodes, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left]
-    ) -> list[Outcome]:
+        self, nodes: Nodes, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]
+    ) -> list[Committed]:
         """Run one script for each shard; what lies on a node that does not answer has failed, and nothing else."""
         asked: list[Placed] = []
         scripts: list[tuple[int, Part]] = []
@@ -225,7 +227,7 @@ class RedisMailboxes:
                 asked.append((_SLOTS[shard], _commit(part.entries, part.acks)))
             asked += ((_SLOTS[shard], _left(one)) for one in part.left)
         replies = await nodes.run(asked)
-        outcomes: list[Outcome] = [Verdict.FAILED] * len(entries)
+        outcomes: list[Committed] = [NoPlace.FAILED] * len(entries)
         for at, part in scripts:
             if isinstance(said := replies[at], list):
                 for place, one in zip(part.places, said, strict=True):
@@ -319,7 +321,7 @@ class RedisMailboxes:
             raise unavailable() from None
 
 
-def _commit(entries: Sequence[Entry], acks: Sequence[Ack]) -> Command:
+def _commit(entries: Sequence[Entry], acks: Sequence[Removal]) -> Command:
     keys: list[str] = [_keys(ack.pin)[0] for ack in acks]
     args: list[bytes | str | int] = [len(acks)]
     for ack in acks:
@@ -340,10 +342,10 @@ def _left(left: Left) -> Command:
     return ("SPUBLISH", CHANNELS[shard_of(left.pin)], f"stored {left.pin}")
 
 
-def _outcome(reply: Any) -> Outcome:
+def _outcome(reply: Any) -> Committed:
     if isinstance(reply, bytes):
         return reply.decode()
-    return Verdict.ALREADY if reply == _ALREADY else Verdict.FULL
+    return NoPlace.ALREADY if reply == _ALREADY else NoPlace.FULL
 
 
 def _copy(shard: int, place: bytes, fields: dict[bytes, bytes]) -> Copy:

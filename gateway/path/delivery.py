@@ -15,7 +15,7 @@ import structlog
 
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import Admit, Forward
-from tiers.gateway.mailbox.promises import Ack, Entry, Left, Mailboxes, Message, Outcome, Tasks, Verdict
+from tiers.gateway.mailbox.promises import Committed, Entry, Left, Mailboxes, Message, NoPlace, Removal, Tasks
 from tiers.gateway.metrics import Metrics
 from tiers.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.errors import Ours, Policy, TiersError, TooMany, Yours
@@ -33,7 +33,7 @@ _BEFORE_RECIPIENTS_END = b'],"iv":"'
 T = TypeVar("T")
 
 
-class Sender(Protocol):
+class Submitter(Protocol):
     """Who handed a message in, and is told what became of it."""
 
     def accepted(self, item: "Submission") -> None:
@@ -66,11 +66,11 @@ class Submission(msgspec.Struct, frozen=True):
     parsed: Envelope
     envelope: bytes
     size: int
-    sender: Sender
+    submitter: Submitter
     at: int
 
 
-Work = Submission | Ack | Left
+Work = Submission | Removal | Left
 """What a commit is made of."""
 
 
@@ -144,7 +144,7 @@ class Delivery:
         else:
             self._stored.put(item)
 
-    def acknowledge(self, ack: Ack) -> None:
+    def acknowledge(self, ack: Removal) -> None:
         """Delete with the next batch."""
         self._stored.put(ack)
 
@@ -189,7 +189,7 @@ class Delivery:
                 self._refuse([item], _as_error(answer))
             else:
                 self._stored.put(
-                    Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.sender, item.at)
+                    Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.submitter, item.at)
                 )
 
     async def _commit(self, batch: list[Work]) -> None:
@@ -198,7 +198,7 @@ class Delivery:
 
     async def _commit_part(self, batch: list[Work]) -> None:
         items = [item for item in batch if isinstance(item, Submission)]
-        acks = [item for item in batch if isinstance(item, Ack)]
+        acks = [item for item in batch if isinstance(item, Removal)]
         left = [item for item in batch if isinstance(item, Left)]
         try:
             now = self._clock()
@@ -213,7 +213,7 @@ class Delivery:
         finally:
             self._tasks.committed()
         self._note("store")
-        taken = sum(outcome is Verdict.ALREADY or isinstance(outcome, str) for outcome in outcomes)
+        taken = sum(outcome is NoPlace.ALREADY or isinstance(outcome, str) for outcome in outcomes)
         self._metrics.committed(len(items), taken)
         for item, outcome in zip(items, outcomes, strict=True):
             self._settle(item, outcome)
@@ -226,17 +226,17 @@ class Delivery:
             self._last_at = max(self._last_at + 1, now * 1_000_000)
         return Entry(header, item.envelope, protected, self._last_at, matches, away)
 
-    def _settle(self, item: Submission, outcome: Outcome) -> None:
+    def _settle(self, item: Submission, outcome: Committed) -> None:
         receiver = self._receivers.get(item.parsed.header.to)
         if isinstance(outcome, str):
-            item.sender.accepted(item)
+            item.submitter.accepted(item)
             if receiver is not None:
                 receiver.stored(Message(outcome, item.envelope))
-        elif outcome is Verdict.ALREADY:
-            item.sender.accepted(item)
+        elif outcome is NoPlace.ALREADY:
+            item.submitter.accepted(item)
             if receiver is not None:
                 receiver.changed()  # the first time it may have been stored without an answer
-        elif outcome is Verdict.FULL:
+        elif outcome is NoPlace.FULL:
             self._refuse([item], TooMany("mailbox.full", "Try again when the receiver has been online: it is full."))
         else:
             self._refuse([item], Ours("store.unavailable", "Try again in a second: the relay's store cannot write."))
@@ -255,7 +255,7 @@ class Delivery:
     def _refuse(self, items: Sequence[Submission], error: TiersError) -> None:
         self._metrics.refused(error.code, len(items))
         for item in items:
-            item.sender.refused(item, error)
+            item.submitter.refused(item, error)
 
 
 def within(batch: Sequence[Work], most: int) -> Iterator[list[Work]]:

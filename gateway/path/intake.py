@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tiers.gateway.channels import INDIA, Arrangement, decide
 from tiers.gateway.devices import Device, Registry
 from tiers.gateway.orders import InForce
-from tiers.gateway.path.delivery import Delivery, Sender, Submission
+from tiers.gateway.path.delivery import Delivery, Submission, Submitter
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import TiersError, Unauthenticated
 from tiers.wire.message.envelope import Envelope, Jwe, parse_envelope, parse_protected
@@ -29,21 +29,21 @@ class Intake:
         self._delivery = delivery
         self._clock = clock
 
-    async def take(self, pin: str, raw: bytes, sender: Sender) -> None:
-        """Submit an envelope that the device `pin` sent; `sender` is told the outcome. Raises what refuses it here."""
+    async def take(self, pin: str, raw: bytes, submitter: Submitter) -> None:
+        """Submit an envelope that the device `pin` sent; `submitter` is told. Raises what refuses it here."""
         parsed = parse_envelope(raw)
         now = self._clock()
         device = self._registry.cached(pin, now) or await self.device(pin)
         receiver = self._registry.cached(parsed.header.to, now) or await self._registry.find(parsed.header.to)
-        self._submit(Submission(parsed, raw, len(raw), sender, now), device, receiver)
+        self._submit(Submission(parsed, raw, len(raw), submitter, now), device, receiver)
 
-    def take_known(self, pin: str, parsed: Envelope, raw: bytes, sender: Sender) -> bool:
+    def take_known(self, pin: str, parsed: Envelope, raw: bytes, submitter: Submitter) -> bool:
         """Do as `take` if both ends are known without asking the store; returns whether they were."""
         now = self._clock()
         device, receiver = self._registry.cached(pin, now), self._registry.cached(parsed.header.to, now)
         if device is None or receiver is None:
             return False
-        self._submit(Submission(parsed, raw, len(raw), sender, now), device, receiver)
+        self._submit(Submission(parsed, raw, len(raw), submitter, now), device, receiver)
         return True
 
     def _submit(self, item: Submission, device: Device, receiver: Device | None) -> None:

@@ -19,14 +19,13 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from tiers.gateway.devices import Registry
-from tiers.gateway.mailbox.promises import Ack as Places
-from tiers.gateway.mailbox.promises import Mailboxes, Message
+from tiers.gateway.mailbox.promises import Mailboxes, Message, Removal
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import InForce
 from tiers.gateway.path.delivery import Delivery, Submission
 from tiers.gateway.path.intake import Intake, mid_of
 from tiers.gateway.path.window import Window
-from tiers.gateway.processes.bus import Others
+from tiers.gateway.processes.bus import Bus
 from tiers.gateway.store import wanted
 from tiers.wire.errors import TiersError, TooLarge, Yours
 from tiers.wire.identity import Identity
@@ -55,7 +54,7 @@ Socket = web.WebSocketResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class SessionContext:
     """What every session needs. `clock` is ms since 1970; `live` holds the open sessions by PIN."""
 
     identity: Identity
@@ -66,17 +65,17 @@ class Relay:
     live: dict[str, "Session"]
     clock: Callable[[], int]
     metrics: Metrics
-    others: Others
+    bus: Bus
     orders: InForce = field(default_factory=InForce)
 
 
 class Session:
     """One open, authenticated connection."""
 
-    def __init__(self, pin: str, socket: Socket, relay: Relay) -> None:
+    def __init__(self, pin: str, socket: Socket, context: SessionContext) -> None:
         self._pin = pin
         self._socket = socket
-        self._relay = relay
+        self._context = context
         self._window = Window()
         self._wake = asyncio.Event()
         self._wake.set()
@@ -95,12 +94,12 @@ class Session:
         self._kept = False  # something stays in the mailbox by a regulator's order, so it is never said to be drained
 
     def accepted(self, item: Submission) -> None:
-        """Tell the device (delivery.Sender)."""
+        """Tell the device (delivery.Submitter)."""
         self._accepted.append(item.parsed.header.mid)
         self._settle(item.size)
 
     def refused(self, item: Submission, error: TiersError) -> None:
-        """Tell the device (delivery.Sender)."""
+        """Tell the device (delivery.Submitter)."""
         self._refuse(item.parsed.header.mid, error, item.size)
 
     def stored(self, message: Message) -> None:
@@ -167,7 +166,7 @@ class Session:
         except TiersError:
             return False
         try:
-            taken = self._relay.intake.take_known(self._pin, parsed, raw, self)
+            taken = self._context.intake.take_known(self._pin, parsed, raw, self)
         except TiersError as error:
             self._begin(len(raw))
             self._turn_away(parsed.header.mid, error, len(raw))
@@ -187,7 +186,7 @@ class Session:
     async def _send(self, raw: bytes) -> None:
         self._begin(len(raw))
         try:
-            await self._relay.intake.take(self._pin, raw, self)
+            await self._context.intake.take(self._pin, raw, self)
         except TiersError as error:
             self._turn_away(mid_of(raw), error, len(raw))
 
@@ -198,7 +197,7 @@ class Session:
         self._decided.clear()
 
     def _turn_away(self, mid: str, error: TiersError, size: int) -> None:
-        self._relay.metrics.refused(error.code)
+        self._context.metrics.refused(error.code)
         self._refuse(mid, error, size)
 
     def _refuse(self, mid: str, error: TiersError, size: int) -> None:
@@ -214,12 +213,12 @@ class Session:
 
     def _ack(self, frame: Ack) -> None:
         if places := self._window.acknowledge(frame.ids):
-            self._relay.metrics.delivered(len(places))
-            self._relay.delivery.acknowledge(Places(self._pin, places))
+            self._context.metrics.delivered(len(places))
+            self._context.delivery.acknowledge(Removal(self._pin, places))
             if not self._window.level:
                 self._wake.set()  # there is room to read back
             elif self._window.drained:
-                self.tick(self._relay.clock())
+                self.tick(self._context.clock())
 
     async def _write(self) -> None:
         while wanted():
@@ -227,7 +226,7 @@ class Session:
             self._wake.clear()
             if asked := self._window.wants():
                 mark = self._window.mark
-                read = await self._relay.mailboxes.read(self._pin, self._window.after, asked)
+                read = await self._context.mailboxes.read(self._pin, self._window.after, asked)
                 self._deliver += self._window.read_back(read, asked, mark, self._keeps)
                 if self._window.wants():
                     self._wake.set()
@@ -235,8 +234,8 @@ class Session:
 
     def _keeps(self, message: Message) -> bool:
         """Whether a message of a suspended service stays in the mailbox."""
-        orders = self._relay.orders
-        if not (orders.suspensions and orders.holds(message.envelope, self._relay.clock())):
+        orders = self._context.orders
+        if not (orders.suspensions and orders.holds(message.envelope, self._context.clock())):
             return False
         self._kept = True
         return True
@@ -263,9 +262,9 @@ class Session:
         if self._deliver:
             out.append(format_deliver((one.id, one.envelope) for one in self._deliver))
             self._deliver.clear()
-        if self._window.drained and not self._kept and (now := self._relay.clock()) >= self._next_drained:
+        if self._window.drained and not self._kept and (now := self._context.clock()) >= self._next_drained:
             self._next_drained = now + DRAINED_MS
-            out.append(_encode(Drained(self._relay.delivery.horizon(now))))
+            out.append(_encode(Drained(self._context.delivery.horizon(now))))
         return out
 
 

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from tiers.gateway.mailbox.promises import KEEP_MS
-from tiers.gateway.path.session import BYE_SECONDS, Relay, Session, Socket, parse_frame, say_bye
+from tiers.gateway.path.session import BYE_SECONDS, Session, SessionContext, Socket, parse_frame, say_bye
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
 from tiers.wire.keys.jose import VerifyKey
@@ -28,15 +28,15 @@ HEARTBEAT_SECONDS = 30.0
 class Sessions:
     """All open sessions."""
 
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
-        self._live = relay.live
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._live = context.live
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
-        relay.others.on("stored", self.look)
-        relay.others.on("opened", self._opened_elsewhere)
-        relay.others.on("changed", self._changed)
-        relay.others.on_missed(self._look_at_all)
+        context.bus.on("stored", self.look)
+        context.bus.on("opened", self._opened_elsewhere)
+        context.bus.on("changed", self._changed)
+        context.bus.on_missed(self._look_at_all)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """Answer `GET /v1/session`: hold one session from challenge to bye; raises `Yours` for anything else."""
@@ -68,7 +68,7 @@ class Sessions:
         try:
             async with asyncio.timeout(HELLO_SECONDS):
                 pin = await self._authenticate(socket)
-                await self._relay.mailboxes.expire(pin, KEEP_MS)
+                await self._context.mailboxes.expire(pin, KEEP_MS)
         except TimeoutError:
             detail = f"Answer the challenge within {HELLO_SECONDS:.0f} s."
             await say_bye(socket, Unauthenticated("session.hello", detail))
@@ -76,20 +76,20 @@ class Sessions:
         except TiersError as error:
             await say_bye(socket, error)
             return
-        session = Session(pin, socket, self._relay)
+        session = Session(pin, socket, self._context)
         if before := self._live.get(pin):
             before.end(_replaced())
         self._live[pin] = session
         try:
-            await self._relay.others.tell("opened", pin)
-            await socket.send_frame(_encode(Welcome(self._relay.clock())), WSMsgType.TEXT)
+            await self._context.bus.tell("opened", pin)
+            await socket.send_frame(_encode(Welcome(self._context.clock())), WSMsgType.TEXT)
             await session.run()
         except Ours as error:
             await say_bye(socket, error)
         finally:
             if self._live.get(pin) is session:
                 del self._live[pin]
-                self._relay.delivery.left(pin)
+                self._context.delivery.left(pin)
 
     async def _authenticate(self, socket: Socket) -> str:
         """Return the PIN that proved its key on a fresh challenge; raises `Yours`."""
@@ -101,10 +101,10 @@ class Sessions:
         hello = parse_frame(message.data)
         if not isinstance(hello, Hello):
             raise Unauthenticated("session.hello", "Answer the challenge with a hello frame.")
-        device = await self._relay.intake.device(hello.pin)
+        device = await self._context.intake.device(hello.pin)
         signature = unb64u(hello.signature, "session.signature")
         key = VerifyKey.from_jwk(device.sign)
-        key.verify(signature, session_message(self._relay.identity, nonce, hello.pin), "session.signature")
+        key.verify(signature, session_message(self._context.identity, nonce, hello.pin), "session.signature")
         return hello.pin
 
     def end(self, pin: str, error: TiersError) -> None:
@@ -125,7 +125,7 @@ class Sessions:
         self.end(pin, _replaced())
 
     def _changed(self, pin: str) -> None:
-        self._relay.registry.forget(pin)
+        self._context.registry.forget(pin)
         self.end(pin, Forbidden("session.rekeyed", "Open a session again: what is registered for this PIN changed."))
 
     def reopen(self) -> None:
@@ -141,7 +141,7 @@ class Sessions:
         """Say `drained` once a minute to whoever is, until cancelled."""
         while True:
             await asyncio.sleep(1)
-            now = self._relay.clock()
+            now = self._context.clock()
             for session in self._live.values():
                 session.tick(now)
 

@@ -36,7 +36,7 @@ def shard_of(pin: str) -> int:
     return zlib.crc32(pin.encode("ascii")) % SHARDS
 
 
-class Others:
+class Bus:
     """The other processes. `heard` and `missed` go to the connection; whoever wants to know adds itself."""
 
     def __init__(self, store: Redis) -> None:

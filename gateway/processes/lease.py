@@ -1,7 +1,7 @@
 """Which process of a relay speaks to the mediation: one at a time holds a lease in the store.
 
 A lease and not a lock: a process that dies is followed within LEASE_MS. One that stood still may think for a moment
-longer that it leads; then two send the same copies under the same numbers, and the mediation keeps one of them.
+longer that it holds it; then two send the same copies under the same numbers, and the mediation keeps one of them.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from tiers.gateway.store import wanted
 
-KEY = "gateway:{li}:lead"
+KEY = "gateway:{li}:lease"
 LEASE_MS = 2000
 RENEW_SECONDS = 0.5
 
@@ -27,7 +27,7 @@ return 1
 _LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
-class Lead:
+class Lease:
     """The lease as one process sees it."""
 
     def __init__(self, store: Redis) -> None:
@@ -38,11 +38,11 @@ class Lead:
 
     @property
     def held(self) -> bool:
-        """Whether we lead."""
+        """Whether we hold it."""
         return time.monotonic() < self._until
 
     async def wait(self) -> None:
-        """Return when we lead."""
+        """Return when we hold it."""
         while not self.held:
             self._taken.clear()
             await self._taken.wait()

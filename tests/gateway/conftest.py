@@ -35,8 +35,8 @@ def grid(shared_grid: cluster_kit.Grid) -> cluster_kit.Grid:
 
 @pytest.fixture
 async def store_url(valkey: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    for module in ("session", "sessions"):
-        monkeypatch.setattr(f"gateway.{module}.BYE_SECONDS", 0.3)  # handsets of tests do not always hear the bye
+    for module in ("session", "sessions"):  # handsets of tests do not always hear the bye
+        monkeypatch.setattr(f"tiers.gateway.path.{module}.BYE_SECONDS", 0.3)
     async with connect(valkey) as store:
         await store.flushall()
     return valkey

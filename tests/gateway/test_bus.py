@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from gateway.test_orders import Office, order
 from kits.relay import ACME, ALICE, BOB, CAROL, DAVE, Handset, World, running
-from tiers.gateway.processes.bus import Others
-from tiers.gateway.processes.lease import KEY, LEASE_MS, Lead
+from tiers.gateway.processes.bus import Bus
+from tiers.gateway.processes.lease import KEY, LEASE_MS, Lease
 from tiers.gateway.store import connect
 from tiers.wire.message.envelope import Envelope
 from tiers.wire.message.frames import Refused
@@ -123,7 +123,7 @@ async def test_an_order_served_on_one_process_holds_at_the_other(tmp_path: Path,
 
 async def test_one_process_leads_and_another_follows_it(store_url: str) -> None:
     async with connect(store_url) as store:
-        first, second = Lead(store), Lead(store)
+        first, second = Lease(store), Lease(store)
         await first.renew()
         await second.renew()
         assert (first.held, second.held) == (True, False)
@@ -142,11 +142,11 @@ async def test_one_process_leads_and_another_follows_it(store_url: str) -> None:
 
 
 def test_words_of_ones_own_and_words_of_nobody_change_nothing() -> None:
-    others = Others(None)  # type: ignore[arg-type]  # nothing is told
+    bus = Bus(None)  # type: ignore[arg-type]  # nothing is told
     heard: list[str] = []
-    others.on("opened", heard.append)
+    bus.on("opened", heard.append)
 
-    for said in (b"opened 2100000a " + others._process.encode(), b"unheard of", b"opened 2100000b x", b"", b"opened"):
-        others.heard(b"gateway:{s00}:told", said)
+    for said in (b"opened 2100000a " + bus._process.encode(), b"unheard of", b"opened 2100000b x", b"", b"opened"):
+        bus.heard(b"gateway:{s00}:told", said)
 
     assert heard == ["2100000b", ""]

@@ -21,7 +21,7 @@ from gateway.test_bus import mids
 from gateway.test_mailbox import X1, entry, texts
 from kits.cluster import Grid
 from kits.relay import ACME, ALICE, BOB, World, running
-from tiers.gateway.mailbox.promises import START, Ack, Left, Match
+from tiers.gateway.mailbox.promises import START, Left, Match, Removal
 from tiers.gateway.mailbox.streams import RedisMailboxes
 from tiers.gateway.processes.bus import TAGS, shard_of
 from tiers.store.client import answering, connect
@@ -138,7 +138,7 @@ async def test_one_commit_reaches_all_nodes_and_each_entry_has_its_own_outcome(
     assert [pin.encode() for pin in PINS] == [copy.envelope for copy in await boxes.copies(X1, 1000)]
     assert (len(PINS), {X1}) == (await boxes.queued(X1), await boxes.waiting())
 
-    acks = [Ack(pin, (str(place),)) for pin, place in zip(PINS, places, strict=True)]
+    acks = [Removal(pin, (str(place),)) for pin, place in zip(PINS, places, strict=True)]
     assert [] == await boxes.commit([], acks, [Left(pin) for pin in PINS[:9]])
     await boxes.forget_copies(X1, await boxes.copies(X1, 1000))
     assert [] == [pin for pin in PINS if await texts(boxes, pin)]

@@ -16,7 +16,7 @@ from tiers.chassis.client import Peer
 from tiers.gateway.channels import FORWARD, Admit
 from tiers.gateway.mailbox.promises import (
     START,
-    Ack,
+    Committed,
     Entry,
     Left,
     Mailboxes,
@@ -24,7 +24,7 @@ from tiers.gateway.mailbox.promises import (
     MemoryMailboxes,
     Message,
     NoTasks,
-    Outcome,
+    Removal,
     Tasks,
 )
 from tiers.gateway.mailbox.streams import RedisMailboxes
@@ -39,7 +39,7 @@ from tiers.wire.message.envelope import Channel, Protected, Recipient, format_en
 NOW = 1_400_000_040_000
 
 
-class Sender:
+class Submitter:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
@@ -74,7 +74,9 @@ class FaultyMailboxes(MemoryMailboxes):
         self.fail = True
         self._persisted = persisted
 
-    async def commit(self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()) -> list[Outcome]:
+    async def commit(
+        self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
+    ) -> list[Committed]:
         if not self.fail:
             return await super().commit(entries, acks, left)
         self.fail = False
@@ -119,7 +121,7 @@ async def path(
     await asyncio.gather(running, return_exceptions=True)
 
 
-def submission(sender: Sender, to: str = BOB) -> Submission:
+def submission(sender: Submitter, to: str = BOB) -> Submission:
     envelope = enterprise(header(Channel.ENTERPRISE, ALICE, to, NOW))
     raw = format_envelope(envelope)
     return Submission(envelope, raw, len(raw), sender, NOW)
@@ -128,7 +130,7 @@ def submission(sender: Sender, to: str = BOB) -> Submission:
 @pytest.mark.parametrize("persisted", [False, True], ids=["failed and lost", "failed but persisted"])
 async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persisted: bool) -> None:
     boxes = FaultyMailboxes(persisted=persisted)
-    sender, bob = Sender(), Receiver()
+    sender, bob = Submitter(), Receiver()
     async with path(boxes, {BOB: bob}) as delivery:
         item = submission(sender)
         delivery.submit(item, FORWARD)
@@ -143,7 +145,7 @@ async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persis
 
 
 async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver() -> None:
-    first, second, bob, carol = Sender(), Sender(), Receiver(), Receiver()
+    first, second, bob, carol = Submitter(), Submitter(), Receiver(), Receiver()
     async with path(MemoryMailboxes(), {BOB: bob, CAROL: carol}) as delivery:
         items = [submission(first), submission(second, CAROL), submission(second)]
         for item in items:
@@ -158,7 +160,7 @@ async def test_copies_bear_times_that_only_grow_even_if_the_clock_stands_still()
     boxes = MemoryMailboxes()
     async with path(boxes, {}, Everything()) as delivery:
         for _ in range(5):
-            delivery.submit(submission(Sender()), FORWARD)
+            delivery.submit(submission(Submitter()), FORWARD)
         await delivery.idle()
     times = [copy.at for copy in await boxes.copies("x", 10)]
     assert times == [NOW * 1_000_000 + n for n in range(5)]
@@ -187,7 +189,7 @@ async def test_what_arrives_during_a_batch_is_the_next_batch() -> None:
 def test_a_commit_is_bounded_in_bytes_and_keeps_its_order(sizes: list[int | None], most: int) -> None:
     envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
     batch = [
-        Ack(BOB, (f"{n}-0",)) if size is None else Submission(envelope, bytes(size), size, Sender(), n)
+        Removal(BOB, (f"{n}-0",)) if size is None else Submission(envelope, bytes(size), size, Submitter(), n)
         for n, size in enumerate(sizes)
     ]
 
@@ -210,7 +212,7 @@ async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.Monk
             await asyncio.Event().wait()
             raise AssertionError(asks)
 
-    sender = Sender()
+    sender = Submitter()
     envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
     raw = format_envelope(envelope)
     async with path(MemoryMailboxes(), {}, admission=Silent()) as delivery:
@@ -271,7 +273,7 @@ async def test_a_carrier_that_answers_nonsense_stores_nothing(answer: bytes) -> 
         await CarrierAdmission(Answers(lambda _asked: answer)).admit([ASK])
 
 
-async def test_a_carrier_adds_carrier_keys_and_no_others() -> None:
+async def test_a_carrier_adds_carrier_keys_and_no_bus() -> None:
     import msgspec
 
     said = msgspec.json.encode(Admitted((HPKE_ONE,)))
@@ -316,8 +318,8 @@ async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
 
     class Watched(RedisMailboxes):
         async def commit(
-            self, entries: Sequence[Entry], acks: Sequence[Ack], left: Sequence[Left] = ()
-        ) -> list[Outcome]:
+            self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
+        ) -> list[Committed]:
             nonlocal under_way
             under_way += 1
             assert under_way == 1
@@ -326,7 +328,7 @@ async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
             finally:
                 under_way -= 1
 
-    sender = Sender()
+    sender = Submitter()
     async with connect(store_url) as store:
         boxes = Watched(store_url, store)
         async with path(boxes, {}) as delivery:

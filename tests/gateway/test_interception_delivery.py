@@ -25,8 +25,7 @@ from kits.interception import (
     world,
 )
 from kits.pki import issue
-from tiers.gateway.interception import copy_sender as x23
-from tiers.gateway.interception import tasks
+from tiers.gateway.interception import copy_sender, tasks
 from tiers.gateway.interception.copy_sender import connect
 from tiers.gateway.mailbox.streams import RedisMailboxes
 from tiers.gateway.processes.lease import KEY
@@ -93,7 +92,7 @@ async def test_the_two_pdus_of_a_message_say_when_where_and_of_which_task(runnin
     assert (type(x2), type(x3)) == (X2, X3)
     assert x2.head == x3.head
     assert (x2.head.xid, x2.head.at_ns, x2.head.direction) == (UUID(xid), entry.at, Direction.TO_TARGET)
-    assert (x2.head.function, x2.head.point) == (str(RELAY), x23.POINT)
+    assert (x2.head.function, x2.head.point) == (str(RELAY), copy_sender.POINT)
     assert (x2.matched, x2.other) == (f"{TARGET}@email.example", f"{PEER}@email.example")
     seen = read_x2(x2)
     assert (seen.mid, seen.service, seen.size) == (entry.header.mid, Service.EMAIL, len(entry.envelope))
@@ -135,9 +134,9 @@ async def test_a_connection_that_dies_in_the_middle_of_a_batch_leaves_no_duplica
     await lab.start_mediation()
     await lab.task(claims())
     sent = [await lab.send(header()) for _ in range(100)]
-    confirm, tries = x23.Link.confirm, iter(range(1000))
+    confirm, tries = copy_sender.Link.confirm, iter(range(1000))
 
-    async def cut(link: x23.Link) -> None:
+    async def cut(link: copy_sender.Link) -> None:
         if (number := next(tries)) < 3:
             if number:
                 await eventually(some)
@@ -148,7 +147,7 @@ async def test_a_connection_that_dies_in_the_middle_of_a_batch_leaves_no_duplica
     async def some() -> bool:
         return len(await lab.pdus()) >= 20
 
-    monkeypatch.setattr(x23.Link, "confirm", cut)
+    monkeypatch.setattr(copy_sender.Link, "confirm", cut)
     background = lab.deliver()
     await eventually(lab.drained)
     await end(background)
@@ -170,7 +169,7 @@ async def test_a_relay_that_dies_after_the_ack_and_before_it_forgets_leaves_no_d
     background = lab.deliver()
 
     async def advanced() -> bool:
-        return await lab.store.hlen(x23.Numbers.NEXT) == 1
+        return await lab.store.hlen(copy_sender.Numbers.NEXT) == 1
 
     await eventually(advanced)
     await end(background)
@@ -230,7 +229,7 @@ async def test_a_loss_is_logged_late_rather_than_never(lab: World, monkeypatch: 
 async def test_a_flooding_target_does_not_delay_another(lab: World) -> None:
     await lab.task(claims())
     await lab.task(claims(sub=OTHER, liid="IN-2013-0043"))
-    for _ in range(10 * x23.BATCH):
+    for _ in range(10 * copy_sender.BATCH):
         await lab.send(header(TARGET, PEER))
     await lab.send(header(OTHER, PEER))
     await lab.start_mediation()
@@ -244,8 +243,8 @@ async def test_a_flooding_target_does_not_delay_another(lab: World) -> None:
     await eventually(lab.drained)
     await end(background)
 
-    assert before <= 4 * x23.BATCH
-    assert len(mids(await lab.pdus())) == 10 * x23.BATCH
+    assert before <= 4 * copy_sender.BATCH
+    assert len(mids(await lab.pdus())) == 10 * copy_sender.BATCH
 
 
 async def test_what_was_copied_before_the_end_is_delivered_after_it(lab: World) -> None:

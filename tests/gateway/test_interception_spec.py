@@ -6,8 +6,7 @@ from pathlib import Path
 from kits.interception import PEER, RELAY, TARGET
 from tiers.carrier import mediation
 from tiers.gateway.interception import administration as interception
-from tiers.gateway.interception import copy_sender as x23
-from tiers.gateway.interception import tasks
+from tiers.gateway.interception import copy_sender, tasks
 from tiers.gateway.mailbox.promises import Copy
 from tiers.wire.lawful.warrant import Delivery
 from tiers.wire.lawful.x2x3 import Direction, Keepalive, KeepaliveAck, encode
@@ -47,7 +46,7 @@ def copy() -> Copy:
 
 
 def test_the_example_is_what_the_relay_writes() -> None:
-    x2, _ = x23.pdus_of(copy(), XID, Delivery.BOTH, 0, RELAY)
+    x2, _ = copy_sender.pdus_of(copy(), XID, Delivery.BOTH, 0, RELAY)
 
     shown = [bytes.fromhex(block) for block in re.findall(r"```hex\n(.*?)```", SPEC, re.DOTALL)]
 
@@ -57,14 +56,14 @@ def test_the_example_is_what_the_relay_writes() -> None:
 def test_the_sizes_and_keys_are_those_of_the_code() -> None:
     for text in (
         f"{tasks.MAX_QUEUE:,} copies and {tasks.MAX_QUEUE_BYTES >> 20} MiB",
-        f"{x23.BATCH} copies at a time",
-        f"every {x23.KEEPALIVE_SECONDS:.0f} s",
+        f"{copy_sender.BATCH} copies at a time",
+        f"every {copy_sender.KEEPALIVE_SECONDS:.0f} s",
         f"nothing for {mediation.IDLE_SECONDS:.0f} s",
-        f"after {x23.BACKOFF_SECONDS[0]} s, doubling up to {x23.BACKOFF_SECONDS[1]:.0f} s",
+        f"after {copy_sender.BACKOFF_SECONDS[0]} s, doubling up to {copy_sender.BACKOFF_SECONDS[1]:.0f} s",
         f"about {mediation.MAX_PAGE >> 20} MiB",
         f"{interception.MAX_UNLOGGED:,}",
         f"{tasks.LINGER_MS // 1000} s at least",
         interception.TASKS,
-        x23.Numbers.NEXT,
+        copy_sender.Numbers.NEXT,
     ):
         assert text in SPEC

@@ -9,7 +9,7 @@ import uuid_utils
 from kits.cluster import Grid
 from kits.relay import ALICE, BOB, CAROL, header
 from tiers.gateway.mailbox import streams as mailbox_redis
-from tiers.gateway.mailbox.promises import START, Ack, Entry, Mailboxes, Match, MemoryMailboxes, Verdict
+from tiers.gateway.mailbox.promises import START, Entry, Mailboxes, Match, MemoryMailboxes, NoPlace, Removal
 from tiers.gateway.mailbox.streams import SHARDS, RedisMailboxes, shard_of
 from tiers.gateway.store import connect
 from tiers.wire.errors import Ours
@@ -74,15 +74,15 @@ async def test_reading_goes_on_behind_a_place(boxes: Mailboxes) -> None:
 async def test_the_same_mid_is_stored_once_in_one_commit_and_in_many(boxes: Mailboxes) -> None:
     one = entry()
     assert [isinstance(said, str) for said in await boxes.commit([one, one], [])] == [True, False]
-    assert await boxes.commit([one], []) == [Verdict.ALREADY]
+    assert await boxes.commit([one], []) == [NoPlace.ALREADY]
     assert await texts(boxes, BOB) == [b"{}"]
 
 
 async def test_a_mid_stays_known_after_its_message_was_acknowledged(boxes: Mailboxes) -> None:
     one = entry()
     places = await stored(boxes, one)
-    await boxes.commit([], [Ack(BOB, tuple(places))])
-    assert await boxes.commit([one], []) == [Verdict.ALREADY]
+    await boxes.commit([], [Removal(BOB, tuple(places))])
+    assert await boxes.commit([one], []) == [NoPlace.ALREADY]
     assert await texts(boxes, BOB) == []
 
 
@@ -97,7 +97,7 @@ async def test_nobodys_mid_shadows_somebody_elses(boxes: Mailboxes) -> None:
 
 async def test_what_is_acknowledged_is_gone_and_nothing_else(boxes: Mailboxes) -> None:
     places = await stored(boxes, *(entry(BOB, b"%d" % n) for n in range(4)))
-    await boxes.commit([], [Ack(BOB, (places[0], places[2])), Ack(CAROL, (places[1],)), Ack(BOB, ("1-1",))])
+    await boxes.commit([], [Removal(BOB, (places[0], places[2])), Removal(CAROL, (places[1],)), Removal(BOB, ("1-1",))])
     assert await texts(boxes, BOB) == [b"1", b"3"]
 
 
@@ -111,11 +111,11 @@ async def test_a_full_mailbox_refuses_keeps_what_it_has_and_takes_more_once_ther
     places = await stored(real, *(entry(BOB, b"%d" % n) for n in range(3)))
     one_more = entry(BOB, b"3")
     assert await real.commit([one_more, entry(CAROL, b"x")], []) == [
-        Verdict.FULL,
+        NoPlace.FULL,
         (await real.read(CAROL, START, 1))[0].id,
     ]
     assert await texts(real, BOB) == [b"0", b"1", b"2"]
-    await real.commit([], [Ack(BOB, (places[0],))])
+    await real.commit([], [Removal(BOB, (places[0],))])
     await stored(real, one_more)
     assert await texts(real, BOB) == [b"1", b"2", b"3"]
 
@@ -126,10 +126,10 @@ async def test_a_mailbox_holds_so_many_bytes_and_no_more(real: RedisMailboxes) -
     while taken < 700:
         said = await real.commit([entry(BOB, big) for _ in range(50)], [])
         taken += sum(isinstance(one, str) for one in said)
-        if Verdict.FULL in said:
+        if NoPlace.FULL in said:
             break
     assert 64 * 1024 * 1024 // 140_000 - 64 <= taken <= 64 * 1024 * 1024 // 140_000 + 64
-    assert await real.commit([entry(BOB, b"x")], []) == [Verdict.FULL]
+    assert await real.commit([entry(BOB, b"x")], []) == [NoPlace.FULL]
 
 
 async def test_old_messages_leave_a_mailbox_when_it_is_opened(real: RedisMailboxes) -> None:
@@ -221,5 +221,5 @@ async def test_a_script_that_the_store_does_not_know_fails_that_message_and_noth
     await stored(real, entry())
     async with connect(store_url) as store:
         await store.script_flush()
-    assert await real.commit([entry()], []) == [Verdict.FAILED]
+    assert await real.commit([entry()], []) == [NoPlace.FAILED]
     assert len(await stored(real, entry())) == 1

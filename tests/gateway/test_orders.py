@@ -16,8 +16,8 @@ from kits.pki import issue
 from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, running, signing_key
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import INDIA, Arrangement, parse_readers
-from tiers.gateway.orders import Docket, Relay, answer_to
-from tiers.gateway.processes.bus import Others
+from tiers.gateway.orders import Docket, OrderScope, answer_to
+from tiers.gateway.processes.bus import Bus
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
@@ -50,11 +50,11 @@ class Office:
         self._store_url = store_url
         self.world: World
 
-    def _docket(self, store: Redis, clock: Clock, others: Others) -> Docket:
+    def _docket(self, store: Redis, clock: Clock, bus: Bus) -> Docket:
         def trust() -> Trust:
             return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
 
-        return Docket(store, self.ledger, trust, Relay(GATEWAY, "PK", INDIA), clock, others)
+        return Docket(store, self.ledger, trust, OrderScope(GATEWAY, "PK", INDIA), clock, bus)
 
     def running(self) -> AbstractAsyncContextManager[World]:
         return running(self.folder, self._store_url, docket=self._docket)

@@ -136,7 +136,7 @@ async def test_user_password_and_database_come_from_the_url(tmp_path: Path) -> N
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is not installed")
 async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
     from gateway.test_mailbox import BOB, X1, entry
-    from tiers.gateway.mailbox.promises import START, Ack, Match, Verdict
+    from tiers.gateway.mailbox.promises import START, Match, NoPlace, Removal
     from tiers.gateway.mailbox.streams import RedisMailboxes
     from tiers.wire.lawful.x2x3 import Direction
 
@@ -161,12 +161,12 @@ async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
             boxes = RedisMailboxes(f"unix://{socket}", store)
             one = entry(BOB, b"text", 1, (Match(X1, Direction.TO_TARGET),))
             (place,) = await boxes.commit([one], [])
-            assert await boxes.commit([one], []) == [Verdict.ALREADY]
+            assert await boxes.commit([one], []) == [NoPlace.ALREADY]
             assert [message.id for message in await boxes.read(BOB, START, 9)] == [place]
             await boxes.forget_copies(X1, await boxes.copies(X1, 9))
             assert await boxes.waiting() == set()
             await boxes.expire(BOB, 60_000)
-            await boxes.commit([], [Ack(BOB, (str(place),))])
+            await boxes.commit([], [Removal(BOB, (str(place),))])
             assert await boxes.read(BOB, START, 9) == []
             await boxes.close()
     finally:

@@ -21,8 +21,8 @@ from tiers.gateway.interception.administration import Interception
 from tiers.gateway.interception.copy_sender import connect
 from tiers.gateway.mailbox.promises import Entry
 from tiers.gateway.mailbox.streams import RedisMailboxes
-from tiers.gateway.processes.bus import Others
-from tiers.gateway.processes.lease import KEY, Lead
+from tiers.gateway.processes.bus import Bus
+from tiers.gateway.processes.lease import KEY, Lease
 from tiers.wire.api.gateway import ActivateTask
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Ours
@@ -197,8 +197,8 @@ class World:
 
     def relay(self) -> Interception:
         """Start the relay's part anew on the same disk."""
-        self.lead, others = Lead(self.store), Others(self.store)
-        self.mailboxes._told, self.mailboxes._missed = others.heard, others.missed
+        self.lease, bus = Lease(self.store), Bus(self.store)
+        self.mailboxes._told, self.mailboxes._missed = bus.heard, bus.missed
         made = Interception(
             self.store,
             self.mailboxes,
@@ -207,8 +207,8 @@ class World:
             RELAY,
             lambda: self.now,
             CollectorRegistry(),
-            others,
-            self.lead,
+            bus,
+            self.lease,
         )
         self.mailboxes.on_copies = made.wake
         self.interception = made
@@ -217,7 +217,7 @@ class World:
     async def leads(self) -> None:
         """Let any lease run out, and have this relay's process take it."""
         await self.store.delete(KEY)
-        await self.lead.renew()
+        await self.lease.renew()
 
     async def task(self, said: Claims) -> str:
         """Set a task as a carrier would."""
@@ -247,11 +247,11 @@ class World:
 
     def deliver(self) -> asyncio.Task[None]:
         """Run the relay's background work."""
-        return asyncio.create_task(self._work(self.interception, self.lead))
+        return asyncio.create_task(self._work(self.interception, self.lease))
 
-    async def _work(self, interception: Interception, lead: Lead) -> None:
+    async def _work(self, interception: Interception, lease: Lease) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(lead.keep())
+            group.create_task(lease.keep())
             group.create_task(interception.run(lambda: connect(f"127.0.0.1:{self.port}", CARRIER, self.gateway_tls)))
 
     async def drained(self) -> bool:

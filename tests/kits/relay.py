@@ -21,7 +21,7 @@ from kits.pki import issue
 from tiers.carrier.admission import Admission, read
 from tiers.carrier.keystore import Keystore
 from tiers.chassis.tls import device_context
-from tiers.gateway.app import Desk
+from tiers.gateway.app import Handlers
 from tiers.gateway.channels import INDIA
 from tiers.gateway.devices import Registry
 from tiers.gateway.mailbox.promises import NoTasks, Tasks
@@ -30,9 +30,9 @@ from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, InForce
 from tiers.gateway.path.delivery import Delivery
 from tiers.gateway.path.intake import Intake
-from tiers.gateway.path.session import Relay, Session
+from tiers.gateway.path.session import Session, SessionContext
 from tiers.gateway.path.sessions import Sessions
-from tiers.gateway.processes.bus import Others
+from tiers.gateway.processes.bus import Bus
 from tiers.gateway.store import connect
 from tiers.wire.api.carrier import Ask, Refusal
 from tiers.wire.encoding import b64u
@@ -233,7 +233,7 @@ class World:
     folder: Path
     store_url: str
     mailboxes: RedisMailboxes
-    relay: Relay
+    relay: SessionContext
     sessions: Sessions
     delivery: Delivery
     registry: Registry
@@ -310,7 +310,7 @@ async def running(
     tasks: Tasks | None = None,
     clock: Clock | None = None,
     carrier: Carrier | None = None,
-    docket: Callable[[Redis, Clock, Others], Docket] | None = None,
+    docket: Callable[[Redis, Clock, Bus], Docket] | None = None,
 ) -> AsyncIterator[World]:
     """Start a relay on what is in the store; leaving stops it as SIGTERM would."""
     async with AsyncExitStack() as stack:
@@ -318,19 +318,19 @@ async def running(
         clock = clock or Clock()
         carrier = carrier or Carrier(clock)
         store = await stack.enter_async_context(connect(store_url))
-        others = Others(store)
-        mailboxes = RedisMailboxes(store_url, store, others.heard, others.missed)
+        bus = Bus(store)
+        mailboxes = RedisMailboxes(store_url, store, bus.heard, bus.missed)
         stack.push_async_callback(mailboxes.close)
         metrics = Metrics(CollectorRegistry())
         live: dict[str, Session] = {}
         delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), live, clock, metrics)
         registry = Registry(store, clock)
-        orders = docket(store, clock, others) if docket else None
+        orders = docket(store, clock, bus) if docket else None
         in_force = orders.in_force if orders else InForce()
         intake = Intake(registry, delivery, clock, INDIA, in_force)
-        relay = Relay(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, others, in_force)
+        relay = SessionContext(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, bus, in_force)
         sessions = Sessions(relay)
-        app = Desk(relay, sessions).build(orders.routes() if orders else [])
+        app = Handlers(relay, sessions).build(orders.routes() if orders else [])
         if orders:
             orders.on_lifted = sessions.reopen
             await orders.load()
@@ -349,8 +349,8 @@ async def running(
         stack.push_async_callback(_stop, runner, delivery, path)
         async with AsyncExitStack() as people:
             yield World(
-                f"https://127.0.0.1:{port}", folder, store_url, mailboxes, relay, sessions, delivery, registry, carrier,
-                clock, http, people,
+                f"https://127.0.0.1:{port}", folder, store_url, mailboxes, relay, sessions, delivery, registry,
+                carrier, clock, http, people,
             )  # fmt: skip
 
 

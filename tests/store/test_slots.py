@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kits.relay import ALICE, header
-from tiers.gateway.mailbox.promises import Ack, Entry, Left
+from tiers.gateway.mailbox.promises import Entry, Left, Removal
 from tiers.gateway.mailbox.shards import by_shard
 from tiers.gateway.processes.bus import CHANNELS, TAGS, shard_of
 from tiers.store.client import connect
@@ -81,7 +81,7 @@ def test_a_commit_taken_apart_holds_all_of_it_once_and_keeps_each_shards_order(
     to: list[str], acked: list[str], gone: list[str]
 ) -> None:
     entries = [Entry(header(Channel.CONSUMER, ALICE, pin, 0), b"%d" % at, "p") for at, pin in enumerate(to)]
-    parts = by_shard(entries, [Ack(pin, ("1-0",)) for pin in acked], [Left(pin) for pin in gone])
+    parts = by_shard(entries, [Removal(pin, ("1-0",)) for pin in acked], [Left(pin) for pin in gone])
 
     assert list(range(len(to))) == sorted(place for part in parts.values() for place in part.places)
     for shard, part in parts.items():
