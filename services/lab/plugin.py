@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tiers.lab.attack.attack import Outcome, attack
+from tiers.lab.attack.attack import attack
 from tiers.lab.attack.vantages import BY_ID, Vantage
 from tiers.lab.classroom.desk import Desk, Sent, opened
 from tiers.lab.world.world import World, booted
+from tiers.measure.matrix.outcome import Outcome
 from tiers.wire.errors import Yours
 
 Assertion = Callable[..., Awaitable[None]]

@@ -37,6 +37,8 @@ REACHES = {
         ("services/store/url.py", "tiers.carrier"),
         ("gateway/path/reach.py", "tiers.lab"),
         ("services/auditor/reach.py", "tiers.lab"),
+        ("services/measure/search/scan.py", "tiers.wire"),
+        ("services/wire/errors.py", "tiers.measure"),
     ],
     HANDSET: [("services/lab/reach.py", "tiers.carrier"), ("services/lab/classroom/desk.py", "tiers.gateway")],
     STORE: [("services/court/reach.py", "tiers.store"), ("services/chassis/reach.py", "redis")],
@@ -106,5 +108,5 @@ def test_every_folder_stands_on_a_floor_and_is_linked_into_the_package() -> None
     assert {f"tiers.{link.name}" for link in (ROOT / "src/tiers").iterdir() if link.is_symlink()} == folders
     parties = floors[1]
     assert set(NAMED[HANDSET]["forbidden_modules"]) == parties - {"tiers.device"}
-    below = {"tiers.wire", "tiers.chassis"}
+    below = {"tiers.wire", "tiers.chassis", "tiers.measure"}
     assert set(NAMED[STORE]["source_modules"]) == parties - {"tiers.gateway", "tiers.carrier"} | below

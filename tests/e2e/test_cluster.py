@@ -17,11 +17,11 @@ from kits.faults import Verdict, check, freeze, kill, thaw, through
 from tiers.device.client import Device
 from tiers.gateway.processes.bus import TAGS, shard_of
 from tiers.lab.attack.capture.take import at_once
-from tiers.lab.attack.search.scan import Source
 from tiers.lab.classroom.desk import Desk, opened
 from tiers.lab.world import cluster
 from tiers.lab.world.cast import handset
 from tiers.lab.world.world import World, booted
+from tiers.measure.search.scan import Source
 from tiers.store.client import connect
 from tiers.store.cluster import Cluster
 from tiers.store.slots import slot_of

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from tiers.lab.attack.attack import Outcome, attack
+from tiers.lab.attack.attack import attack
 from tiers.lab.attack.capture import take as capture
 from tiers.lab.attack.vantages import BY_ID
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
 from tiers.lab.faults.leaks import parties
-from tiers.lab.matrix.matrix import Matrix, measure
+from tiers.lab.matrix.matrix import measure
 from tiers.lab.world.world import booted
+from tiers.measure.matrix.matrix import Matrix
+from tiers.measure.matrix.outcome import Outcome
 
 NOWHERE = ("gateway", "carrier-keys", "sender")
 

@@ -7,8 +7,10 @@ import pytest
 
 from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.scene import Case
-from tiers.lab.attack.search.scan import Chunk, Found, Scanner, Source
-from tiers.lab.attack.search.secrets import Known, hybrid_secrets, needles, node_secret
+from tiers.lab.attack.search.secrets import hybrid_secrets, node_secret
+from tiers.lab.attack.search.shapes import JWE
+from tiers.measure.search.scan import Chunk, Found, Scanner, Source
+from tiers.measure.search.spelling import Known, needles
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
@@ -36,7 +38,7 @@ class Lab:
 
     def found(self, *data: bytes) -> Found:
         chunks = tuple(Chunk(f"file {at}", 0, one) for at, one in enumerate(data))
-        return Scanner(needles(self.known.values())).scan(Source("holdings", chunks))
+        return Scanner(needles(self.known.values()), [JWE]).scan(Source("holdings", chunks))
 
     def reads(self, *data: bytes) -> set[str]:
         knowledge = close(start(self.found(*data), self.known, self.scene), self.scene)

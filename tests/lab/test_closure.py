@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.lab.attack.derive.attacker import OPERATIONS
-from tiers.lab.attack.derive.closure import HOLDINGS, Forge, close, expand, forges, predicate, program
-from tiers.lab.attack.derive.rules import FORGING, RULES, Fact, is_variable, match, matches, substitute
+from tiers.lab.attack.derive.closure import HOLDINGS, close, expand
+from tiers.lab.attack.derive.rules import FORGING, RULES
 from tiers.lab.attack.derive.scene import relations, told
 from tiers.lab.attack.vantages import VANTAGES, controls
-from tiers.lab.matrix.matrix import Content, derive
+from tiers.lab.matrix.matrix import derive
 from tiers.lab.matrix.policy import load_policy
 from tiers.lab.world.cast import HANDSETS
+from tiers.measure.derive.closure import Forge, forges, predicate, program
+from tiers.measure.derive.rules import Fact, is_variable, match, matches, substitute
+from tiers.measure.matrix.matrix import Content
 from tiers.wire.errors import Yours
 
 POLICY = load_policy()
@@ -52,7 +55,7 @@ def test_what_is_declared_follows_from_what_is_held(vantage: object) -> None:
 def test_an_independent_solver_closes_the_same(name: str) -> None:
     for case in STORY:
         held = expand(POLICY.vantages[name].holds, case, STORY)
-        assert solve(program(held, WORLD)) == as_atoms(close(held, WORLD) | WORLD)
+        assert solve(program(held, WORLD, RULES)) == as_atoms(close(held, WORLD) | WORLD)
 
 
 WORDS = [word for word in HOLDINGS if word not in {"grant", "customer", "handset", "emptied-handset"}]
@@ -69,7 +72,7 @@ HELD = st.one_of(
 @given(st.lists(HELD, max_size=6), st.sampled_from(STORY))
 def test_any_holdings_close_the_same_in_both(holds: list[str], case: object) -> None:
     facts = expand(holds, case, STORY)  # type: ignore[arg-type]
-    assert solve(program(facts, WORLD)) == as_atoms(close(facts, WORLD) | WORLD)
+    assert solve(program(facts, WORLD, RULES)) == as_atoms(close(facts, WORLD) | WORLD)
 
 
 @given(st.lists(HELD, max_size=4), st.lists(HELD, max_size=4), st.sampled_from(STORY))

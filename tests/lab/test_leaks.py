@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from kits.measuring import measure_with
-from tiers.lab.attack.capture.holdings import MEASURES_MEMORY
 from tiers.lab.faults.leaks import LEAKS, find_leak
 from tiers.lab.faults.sabotage import ACTS
 from tiers.lab.world.cast import PARTIES
+from tiers.measure.capture.memory import MEASURES_MEMORY
 from tiers.wire.errors import Yours
 
 WORLDS = (

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from kits.measuring import Measured
-from tiers.lab.attack.capture.holdings import MEASURES_MEMORY
-from tiers.lab.attack.derive.closure import Forge
 from tiers.lab.attack.vantages import VANTAGES
-from tiers.lab.matrix.matrix import Content, ControlRow, Matrix, agree
+from tiers.measure.capture.memory import MEASURES_MEMORY
+from tiers.measure.derive.closure import Forge
+from tiers.measure.matrix.matrix import Content, ControlRow, Matrix, agree
 
 pytestmark = [
     pytest.mark.e2e,

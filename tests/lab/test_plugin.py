@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tiers.lab.attack.capture.holdings import MEASURES_MEMORY
 from tiers.lab.classroom.desk import Desk, Note
 from tiers.lab.plugin import Assertion
+from tiers.measure.capture.memory import MEASURES_MEMORY
 from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Channel, Service
 

@@ -13,13 +13,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from tiers.lab.attack.attack import Attacked, Outcome
-from tiers.lab.attack.derive.closure import Forge
 from tiers.lab.attack.derive.scene import told
 from tiers.lab.classroom.story import AFTER, BEFORE, INSIDE
-from tiers.lab.matrix.matrix import Content, Matrix, assemble, derive
+from tiers.lab.matrix.matrix import derive, rows
 from tiers.lab.matrix.policy import load_policy
-from tiers.lab.matrix.render import CSV_COLUMNS, FORMATS, KEY, show, word
+from tiers.measure.derive.closure import Forge
+from tiers.measure.matrix.matrix import Content, Matrix, assemble
+from tiers.measure.matrix.outcome import Attacked, Outcome
+from tiers.measure.matrix.render import CSV_COLUMNS, FORMATS, KEY, show, word
 
 POLICY = load_policy()
 NOTES = {**BEFORE, **INSIDE, **AFTER}
@@ -41,7 +42,7 @@ def measured(**wrong: Outcome) -> Matrix:
     for name, outcome in wrong.items():
         vantage, _, message = name.partition("/")
         outcomes[vantage, message] = outcome
-    return assemble(Attacked(outcomes, (), {}), POLICY, NOTES)
+    return assemble(Attacked(outcomes, (), {}), POLICY, rows(POLICY, NOTES), derive(POLICY))
 
 
 GOOD = measured()

@@ -14,20 +14,24 @@ import msgspec
 from tiers.device.keyring import Contact
 from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all
 from tiers.lab.attack.capture.take import DRAIN_MINUTES, at_once, drained, seized
-from tiers.lab.attack.derive.attacker import Knowledge, Step, close, derivation, start
-from tiers.lab.attack.derive.closure import Forge, forges
+from tiers.lab.attack.derive.attacker import close, derivation, start
 from tiers.lab.attack.derive.forge import Bench
-from tiers.lab.attack.derive.rules import Fact
-from tiers.lab.attack.derive.scene import NOW, THEN, Case
+from tiers.lab.attack.derive.scene import Case
 from tiers.lab.attack.search.catalogue import Catalogue, cases_of, catalogue
-from tiers.lab.attack.search.scan import Evidence, Found, Scanner, Source, merge
+from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT, Vantage, controls
 from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import APPLICANT, handset, party
+from tiers.measure.derive.closure import NOW, THEN, forges
+from tiers.measure.derive.knowledge import Knowledge, Step
+from tiers.measure.derive.rules import Fact
+from tiers.measure.errors import NotWhole
+from tiers.measure.matrix.outcome import Attacked, Checked, Outcome
+from tiers.measure.search.scan import Evidence, Found, Scanner, Source, merge
 from tiers.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.api.court import Entry
 from tiers.wire.encoding import unb64u
-from tiers.wire.errors import Policy
+from tiers.wire.errors import Ours, Policy
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of
 from tiers.wire.lawful.warrant import Claims
 from tiers.wire.message.envelope import Envelope, Recipient
@@ -39,39 +43,22 @@ SIZES = ("size", "when")
 AFTER_EXPIRY = "answers:auditor-expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was measured at one vantage point of one message. `reads` is `None` where it cannot be measured here."""
-
-    reads: bool | None
-    forge: Forge
-    metadata: tuple[str, ...]
-    derivation: tuple[str, ...]
-    forged: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A positive control: what had to be found, and where it was."""
-
-    source: str
-    says: str
-    evidence: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attacked:
-    """Everything that was measured; `sizes` are the bytes of each capture."""
-
-    outcomes: Mapping[tuple[str, str], Outcome]
-    controls: tuple[Checked, ...]
-    sizes: Mapping[str, int]
-
-
 async def attack(
     desk: Desk, messages: Mapping[str, Sent], warrants: Mapping[str, str], vantages: Sequence[Vantage]
 ) -> Attacked:
-    """Attack a world from vantage points; `warrants` are jti by target. Turns the classroom clock by about an hour."""
+    """Attack a world from vantage points; `warrants` are jti by target. Turns the classroom clock by about an hour.
+
+    Raises `Ours` (`lab.capture`) for a capture that is not whole.
+    """
+    try:
+        return await _attack(desk, messages, warrants, vantages)
+    except NotWhole as error:
+        raise Ours("lab.capture", str(error)) from None
+
+
+async def _attack(
+    desk: Desk, messages: Mapping[str, Sent], warrants: Mapping[str, str], vantages: Sequence[Vantage]
+) -> Attacked:
     run = await _prepare(desk, messages, warrants, vantages)
     bench = await run.capture()
     outcomes = await run.judge(bench, after_expiry=False)
@@ -93,7 +80,7 @@ async def _prepare(
     served = {target: Served(one.jti, one.window) for target, one in claims.items()}
     wanted = {source for one in vantages for case in cases.values() for source in one.of(case.sender, case.receiver)}
     expiry = max((one.exp * 1000 for one in claims.values()), default=0)
-    interview, scanner = Interview(desk, messages, served), Scanner(book.needles)
+    interview, scanner = Interview(desk, messages, served), Scanner(book.needles, [JWE])
     return _Run(interview, cases, tuple(vantages), book, scanner, frozenset(wanted), expiry)
 
 

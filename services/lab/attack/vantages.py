@@ -12,8 +12,8 @@ message never came his way.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tiers.lab.attack.derive.rules import Fact
 from tiers.lab.world.cast import HANDSETS, PARTIES
+from tiers.measure.derive.rules import Fact
 
 CIPHERTEXT = "ciphertext"
 _LOGS = (*(f"log:{one.name}" for one in PARTIES), "log:store")

@@ -14,11 +14,12 @@ from rich.padding import Padding
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
 from tiers.lab.faults.leaks import LEAKS
-from tiers.lab.matrix import render
-from tiers.lab.matrix.matrix import Matrix, measure
+from tiers.lab.matrix.matrix import measure
 from tiers.lab.page.control import served
 from tiers.lab.page.watched import watched
 from tiers.lab.world.world import booted
+from tiers.measure.matrix import render
+from tiers.measure.matrix.matrix import Matrix
 from tiers.wire.errors import Yours
 
 

@@ -23,13 +23,13 @@ from tiers.lab.cli import bench as cli_bench
 from tiers.lab.cli import scenarios as cli_scenarios
 from tiers.lab.cli.demo import demo_on_the_page, measure_once, run_demo
 from tiers.lab.cli.kit import Cluster, ended, run_to_end, store_url
-from tiers.lab.matrix import render
-from tiers.lab.matrix.render import FORMATS
 from tiers.lab.page.control import CONTROL, Control, leave_control, served
 from tiers.lab.world import requests
 from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.world import booted
+from tiers.measure.matrix import render
+from tiers.measure.matrix.render import FORMATS
 from tiers.wire.api.enterprise import Reason
 from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Channel, Service

@@ -1,127 +1,19 @@
-"""The measured matrix: vantage point by message, declared, closed symbolically, and attacked. See docs/spec/matrix.md.
+"""The matrix of this system: its story attacked, its policy closed under its rules. See docs/spec/matrix.md."""
 
-    attack -> measured          policy -> closure -> declared and derived          all three -> Cell
+from collections.abc import Collection, Mapping, Sequence
 
-It agrees when all three say the same in every cell and every positive control was found.
-"""
-
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from enum import StrEnum
-
-import msgspec
-
-from tiers.lab.attack.attack import Attacked, Outcome, attack
-from tiers.lab.attack.derive import closure
-from tiers.lab.attack.derive.closure import Forge
-from tiers.lab.attack.derive.rules import Fact
+from tiers.lab.attack.attack import attack
+from tiers.lab.attack.derive.closure import close, expand
 from tiers.lab.attack.derive.scene import Case, relations, told
 from tiers.lab.attack.vantages import VANTAGES
 from tiers.lab.classroom.desk import Desk, Note
 from tiers.lab.classroom.story import Story
-from tiers.lab.matrix.policy import Policy, load_policy
-
-
-class Content(StrEnum):
-    """Whether a vantage point reads a message."""
-
-    READS = "reads"
-    SEALED = "sealed"
-    UNMEASURED = "not measured here"
-
-
-class MessageRow(msgspec.Struct, frozen=True):
-    """One message of the matrix."""
-
-    key: str
-    title: str
-    sender: str
-    receiver: str
-    channel: str
-    service: str
-
-
-class VantageRow(msgspec.Struct, frozen=True):
-    """One vantage point: who it is, and what it holds, as declared."""
-
-    id: str
-    title: str
-    says: str
-    holds: tuple[str, ...]
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """One vantage point and one message.
-
-    `content`, `metadata` and `forge` are measured; the rest says what they should be. `derivation` and `forged` are
-    numbered steps; `because` is the policy's sentence.
-    """
-
-    message: str
-    vantage: str
-    content: Content
-    metadata: tuple[str, ...]
-    forge: Forge
-    declared: Content
-    closure: Content
-    forge_declared: Forge
-    forge_closure: Forge
-    metadata_allowed: bool
-    derivation: tuple[str, ...]
-    forged: tuple[str, ...]
-    because: str
-
-    @property
-    def disagreements(self) -> tuple[str, ...]:
-        """Name what is not as declared: `content`, `forge`, `metadata`."""
-        unmeasured = self.content is Content.UNMEASURED
-        contents = {self.declared, self.closure} | (set() if unmeasured else {self.content})
-        forgeries = {self.forge_declared, self.forge_closure} | (set() if unmeasured else {self.forge})
-        found = {"content": len(contents) > 1, "forge": len(forgeries) > 1, "metadata": not self.metadata_allowed}
-        return tuple(what for what, wrong in found.items() if wrong)
-
-
-class ControlRow(msgspec.Struct, frozen=True):
-    """A positive control: what had to be found in a capture, and where it lay; `found` is `None` if it did not."""
-
-    source: str
-    says: str
-    found: str | None
-
-
-class Disagreement(msgspec.Struct, frozen=True):
-    """A cell that is not as declared."""
-
-    message: str
-    vantage: str
-    what: str
-    declared: str
-    closure: str
-    measured: str
-
-
-class Agreement(msgspec.Struct, frozen=True):
-    """The verdict: whether everything agrees, and what does not."""
-
-    holds: bool
-    cells: int
-    unmeasured: int
-    disagreements: tuple[Disagreement, ...]
-    missing_controls: tuple[str, ...]
-
-
-class Matrix(msgspec.Struct, frozen=True):
-    """The whole measurement, as it is written to JSON (docs/spec/matrix.md)."""
-
-    messages: tuple[MessageRow, ...]
-    vantages: tuple[VantageRow, ...]
-    cells: tuple[Cell, ...]
-    controls: tuple[ControlRow, ...]
-    agreement: Agreement
-    version: int = 1
-
-    def cell(self, vantage: str, message: str) -> Cell:
-        """Return one cell."""
-        return next(cell for cell in self.cells if (cell.vantage, cell.message) == (vantage, message))
+from tiers.lab.matrix.policy import load_policy
+from tiers.measure.derive import closure
+from tiers.measure.derive.closure import Forge
+from tiers.measure.derive.rules import Fact
+from tiers.measure.matrix.matrix import Content, Matrix, MessageRow, assemble, content_of
+from tiers.measure.matrix.policy import Policy
 
 
 async def measure(desk: Desk, story: Story, only_messages: Collection[str] | None = None) -> Matrix:
@@ -131,26 +23,17 @@ async def measure(desk: Desk, story: Story, only_messages: Collection[str] | Non
     """
     messages = {key: sent for key, sent in story.messages.items() if only_messages is None or key in only_messages}
     attacked = await attack(desk, messages, story.warrants, VANTAGES)
-    return assemble(attacked, load_policy(), {key: sent.note for key, sent in messages.items()})
+    policy = load_policy()
+    notes = {key: sent.note for key, sent in messages.items()}
+    return assemble(attacked, policy, rows(policy, notes), derive(policy))
 
 
-def assemble(attacked: Attacked, policy: Policy, notes: Mapping[str, Note]) -> Matrix:
-    """Lay what was measured beside what is declared and what follows from it. Pure."""
-    rows = tuple(
+def rows(policy: Policy, notes: Mapping[str, Note]) -> tuple[MessageRow, ...]:
+    """Return the columns of the matrix."""
+    return tuple(
         MessageRow(key, policy.messages[key], note.sender, note.to, note.channel, note.service)
         for key, note in notes.items()
     )
-    people = tuple(VantageRow(name, row.title, row.says, row.holds) for name, row in policy.vantages.items())
-    cells = tuple(_cells(attacked, policy, list(notes)))
-    checked = tuple(ControlRow(one.source, one.says, one.evidence) for one in attacked.controls)
-    return Matrix(rows, people, cells, checked, agree(cells, checked))
-
-
-def _cells(attacked: Attacked, policy: Policy, keys: Sequence[str]) -> Iterator[Cell]:
-    derived = derive(policy)
-    for vantage in VANTAGES:
-        for key in keys:
-            yield _cell(vantage.id, key, attacked.outcomes[vantage.id, key], policy, derived[vantage.id, key])
 
 
 def derive(policy: Policy, cases: Sequence[Case] | None = None) -> dict[tuple[str, str], tuple[Content, Forge]]:
@@ -161,56 +44,9 @@ def derive(policy: Policy, cases: Sequence[Case] | None = None) -> dict[tuple[st
     for name, row in policy.vantages.items():
         closed: dict[frozenset[Fact], frozenset[Fact]] = {}
         for case in story:
-            facts = closure.expand(row.holds, case, story)
+            facts = expand(row.holds, case, story)
             if facts not in closed:
-                closed[facts] = closure.close(facts, world)
+                closed[facts] = close(facts, world)
             known = closed[facts]
-            out[name, case.key] = _content(reads=closure.reads(known, case.key)), closure.forges(known, case.key)
+            out[name, case.key] = content_of(reads=closure.reads(known, case.key)), closure.forges(known, case.key)
     return out
-
-
-def _cell(vantage: str, key: str, outcome: Outcome, policy: Policy, derived: tuple[Content, Forge]) -> Cell:
-    row = policy.vantages[vantage]
-    allowed = row.metadata if set(outcome.metadata) - {"size", "when"} else (*row.metadata, *row.sizes)
-    return Cell(
-        message=key,
-        vantage=vantage,
-        content=_content(reads=outcome.reads),
-        metadata=outcome.metadata,
-        forge=outcome.forge,
-        declared=_content(reads=policy.reads(vantage, key)),
-        closure=derived[0],
-        forge_declared=policy.forges(vantage, key),
-        forge_closure=derived[1],
-        metadata_allowed=not outcome.metadata or policy.among(key, allowed),
-        derivation=outcome.derivation,
-        forged=outcome.forged,
-        because=policy.because(vantage, key),
-    )
-
-
-def _content(*, reads: bool | None) -> Content:
-    return {True: Content.READS, False: Content.SEALED, None: Content.UNMEASURED}[reads]
-
-
-def agree(cells: Sequence[Cell], checked: Sequence[ControlRow]) -> Agreement:
-    """Compare the three in every cell, and look at the controls."""
-    wrong = tuple(
-        Disagreement(cell.message, cell.vantage, what, *_three(cell, what))
-        for cell in cells
-        for what in cell.disagreements
-    )
-    missing = tuple(f"{one.source}: {one.says}" for one in checked if one.found is None)
-    unmeasured = sum(cell.content is Content.UNMEASURED for cell in cells)
-    return Agreement(not wrong and not missing and bool(cells), len(cells), unmeasured, wrong, missing)
-
-
-def _three(cell: Cell, what: str) -> tuple[str, str, str]:
-    """Return what was declared, derived and measured of one aspect."""
-    match what:
-        case "content":
-            return cell.declared, cell.closure, cell.content
-        case "forge":
-            return cell.forge_declared, cell.forge_closure, cell.forge
-        case _:
-            return "no more than declared", "", ", ".join(cell.metadata)

@@ -5,10 +5,10 @@ Each key stands under the words with which a derivation names it (tiers.lab.atta
 
 from collections.abc import Iterator, Mapping
 
-from tiers.lab.attack.derive.rules import Fact
 from tiers.lab.attack.search.catalogue import catalogue
-from tiers.lab.attack.search.secrets import Known
 from tiers.lab.classroom.desk import Desk, Sent
+from tiers.measure.derive.rules import Fact
+from tiers.measure.search.spelling import Known
 from tiers.wire.message.envelope import message_epoch
 
 Named = tuple[str, str]

@@ -14,14 +14,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tiers.lab.attack.attack import Attacked, attack
-from tiers.lab.attack.derive.closure import Forge
+from tiers.lab.attack.attack import attack
 from tiers.lab.attack.vantages import CIPHERTEXT, VANTAGES, Vantage
 from tiers.lab.classroom.desk import Sent, opened
 from tiers.lab.classroom.story import play
 from tiers.lab.world import arrangement as arrangements
 from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.world import booted
+from tiers.measure.derive.closure import Forge
+from tiers.measure.matrix.outcome import Attacked
 from tiers.wire.custody import CUSTODIES
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel

@@ -14,11 +14,11 @@ import msgspec
 
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
-from tiers.lab.attack.capture.holdings import answers
-from tiers.lab.attack.search.scan import Source
 from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import OPERATOR, PARTIES, handset, party
 from tiers.lab.world.world import World
+from tiers.measure.capture.files import answers
+from tiers.measure.search.scan import Source
 from tiers.wire.api.carrier import Admissions, Ask, AskGrant, Product
 from tiers.wire.api.enterprise import Order, Read, Reason
 from tiers.wire.encoding import b64u, unb64u

@@ -17,13 +17,16 @@ from pathlib import Path
 from tiers.device.client import Device
 from tiers.device.keyring import EPOCH_SLACK
 from tiers.device.store import HandsetStore
-from tiers.lab.attack.capture.holdings import MEASURES_MEMORY, failed, files, folder, memories
 from tiers.lab.attack.capture.interview import other_agency_folder
-from tiers.lab.attack.search.scan import Chunk, Source, shut_things
+from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT
 from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.processes import Child
 from tiers.lab.world.world import World
+from tiers.measure.capture.files import files, folder
+from tiers.measure.capture.memory import MEASURES_MEMORY, memories
+from tiers.measure.errors import NotWhole
+from tiers.measure.search.scan import Chunk, Source
 from tiers.wire.keys.keytree import epoch_of
 from tiers.wire.message.envelope import format_envelope
 
@@ -80,9 +83,9 @@ def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:
         whole = [Chunk(f"envelope {one.mid}", 0, format_envelope(one.envelope)) for one in sent]
     else:
         store = folder(CIPHERTEXT, world.store.folder)
-        whole = [piece for chunk in store.chunks for piece in shut_things(chunk)]
+        whole = [piece for chunk in store.chunks for piece in JWE.cut(chunk)]
     if not whole:
-        raise failed("the store holds no envelope")
+        raise NotWhole("the store holds no envelope")
     return Source(CIPHERTEXT, tuple(whole))
 
 

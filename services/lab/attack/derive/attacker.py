@@ -9,14 +9,20 @@ A key is tried on everything of its kind, whatever a `kid` says, because an atta
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
 
 import msgspec
 
-from tiers.lab.attack.derive.rules import BY_NAME, FORGING, RULES, Fact, Rule, by_kind, match, matches
+from tiers.lab.attack.derive.rules import BY_NAME, FORGING, RULES
 from tiers.lab.attack.derive.scene import Case
-from tiers.lab.attack.search.scan import Evidence, Found
-from tiers.lab.attack.search.secrets import Known, court_of, escrow_of, pin_names, place_of
+from tiers.lab.attack.search.secrets import court_of, escrow_of, pin_names, place_of
 from tiers.lab.world.cast import HANDSETS, handset
+from tiers.measure.derive import knowledge as knowing
+from tiers.measure.derive.knowledge import Engine, Knowledge, Made, Step
+from tiers.measure.derive.rules import Fact
+from tiers.measure.search.scan import Found
+from tiers.measure.search.spelling import Known
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.custody import GlobalKey
 from tiers.wire.custody.global_ import global_wrap
@@ -37,29 +43,19 @@ from tiers.wire.message.sealing import (
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Step:
-    """One thing known: found in the holdings (`evidence`), or derived by `rule` from `premises`."""
-
-    fact: Fact
-    value: object = None
-    evidence: Evidence | None = None
-    rule: Rule | None = None
-    premises: tuple[Fact, ...] = ()
-
-
-Knowledge = dict[Fact, Step]
-Made = tuple[Fact, object]
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the attacker may know of the world: which `mid` is which message, and which minutes matter."""
 
     messages: Mapping[str, Case]
     epochs: tuple[int, ...]
-    memo: dict[tuple[str, tuple[Fact, ...], tuple[object, ...]], tuple[Made, ...]] = field(default_factory=dict)
-    """What an operation made of the same values before: 24 vantage points share most of them."""
+    engines: list[Engine] = field(default_factory=list)
+
+    def engine(self) -> Engine:
+        """Return the engine of this scene, always the same: 24 vantage points share most of what it makes."""
+        if not self.engines:
+            self.engines.append(Engine(RULES, {name: partial(_try, name, self) for name in OPERATIONS}))
+        return self.engines[0]
 
 
 def start(found: Found, known: Mapping[Fact, Known], scene: Scene) -> Knowledge:
@@ -67,8 +63,8 @@ def start(found: Found, known: Mapping[Fact, Known], scene: Scene) -> Knowledge:
     out: Knowledge = {}
     for fact, places in found.facts.items():
         out[fact] = Step(fact, value_of(fact, known), places[0])
-    for jwe, evidence in found.jwes.items():
-        for fact, value in shut(jwe, scene):
+    for jwe, evidence in found.shut.items():
+        for fact, value in shut(cast("Jwe", jwe), scene):
             out.setdefault(fact, Step(fact, value, evidence))
     return out
 
@@ -118,43 +114,17 @@ def shut(jwe: Jwe, scene: Scene) -> Iterator[Made]:
 
 def close(knowledge: Knowledge, scene: Scene) -> Knowledge:
     """Add everything that follows, until nothing new does."""
-    tried = set[tuple[str, tuple[Fact, ...]]]()
-    growing = True
-    while growing:
-        growing = False
-        facts = by_kind(list(knowledge))
-        for rule in RULES:
-            if rule.name in FORGING:
-                continue
-            for premises, _ in matches(rule.needs, facts):
-                if (rule.name, premises) in tried:
-                    continue
-                tried.add((rule.name, premises))
-                for fact, value in _apply(rule, premises, knowledge, scene):
-                    if fact not in knowledge:
-                        knowledge[fact] = Step(fact, value, None, rule, premises)
-                        growing = True
-    return knowledge
+    return scene.engine().close(knowledge)
 
 
-def _apply(rule: Rule, premises: tuple[Fact, ...], knowledge: Knowledge, scene: Scene) -> tuple[Made, ...]:
-    values = tuple(knowledge[fact].value for fact in premises)
-    memo = (rule.name, premises, values)
-    if memo not in scene.memo:
-        try:
-            made = tuple(OPERATIONS[rule.name](scene, premises, *values))
-        except TiersError:
-            made = ()
-        for fact, _ in made:
-            if match(rule.gives, fact, {}) is None:
-                raise ValueError(f"the operation {rule.name} made a {fact[0]}")
-        scene.memo[memo] = made
-    return scene.memo[memo]
+def _try(name: str, scene: Scene, facts: Sequence[Fact], values: Sequence[object]) -> tuple[Made, ...]:
+    try:
+        return tuple(OPERATIONS[name](scene, facts, *values))
+    except TiersError:
+        return ()
 
 
 # ---- the operations, one for each rule ----
-
-Operation = Callable[..., Iterable[Made]]
 
 
 def _subscriber_root(_scene: Scene, _facts: Sequence[Fact], master: Master) -> Iterator[Made]:
@@ -252,7 +222,7 @@ def _registration_delivers(scene: Scene, facts: Sequence[Fact], _root: object) -
             yield ("delivers", case.key), None
 
 
-OPERATIONS: Mapping[str, Operation] = {
+OPERATIONS: Mapping[str, Callable[..., Iterable[Made]]] = {
     "subscriber-root": _subscriber_root,
     "descend": _descend,
     "escrow-root": _escrow_root,
@@ -271,38 +241,7 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
-# ---- the derivation ----
-
-
-def derivation(knowledge: Mapping[Fact, Step], goal: Fact) -> tuple[str, ...]:
-    """Tell how `goal` is known, step by step, each with where the bytes lay; nothing if it is not known."""
-    lines: list[str] = []
-    numbers: dict[Fact, int] = {}
-
-    def tell(fact: Fact) -> int:
-        if fact not in numbers:
-            step = knowledge[fact]
-            earlier = [tell(one) for one in step.premises]
-            lines.append(_line(step, earlier))
-            numbers[fact] = len(lines)
-        return numbers[fact]
-
-    if goal in knowledge:
-        tell(goal)
-    return tuple(f"{at}. {line}" for at, line in enumerate(lines, 1))
-
-
-def _line(step: Step, earlier: Sequence[int]) -> str:
-    if step.rule is None:
-        return f"{describe(step.fact)}: found in {step.evidence}" if step.evidence else describe(step.fact)
-    bound: Mapping[str, str] = {}
-    for pattern, fact in [*zip(step.rule.needs, step.premises, strict=True), (step.rule.gives, step.fact)]:
-        bound = match(pattern, fact, bound) or bound
-    said = step.rule.says.format(**{name: value.partition("~")[0] for name, value in bound.items()})
-    return f"{said} (from {', '.join(map(str, earlier))})"
-
-
-_WORDS = {
+WORDS = {
     "master": "the carrier's master key",
     "node": "node {1} of {0}'s key tree",
     "leaf": "{0}'s key for minute {1}",
@@ -326,9 +265,9 @@ _WORDS = {
 }
 
 
-def describe(fact: Fact) -> str:
-    """Put a fact into words."""
-    return _WORDS.get(fact[0], " ".join(fact)).format(*(term.partition("~")[0] for term in fact[1:]))
+def derivation(knowledge: Mapping[Fact, Step], goal: Fact) -> tuple[str, ...]:
+    """Tell how `goal` is known, in the words of this system."""
+    return knowing.derivation(knowledge, goal, WORDS)
 
 
 assert set(OPERATIONS) | FORGING == set(BY_NAME)  # noqa: S101 - a rule without an operation would never be measured

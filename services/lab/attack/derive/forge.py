@@ -24,10 +24,12 @@ from tiers.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from tiers.lab.attack.derive.attacker import Knowledge, Step
-from tiers.lab.attack.derive.rules import BY_NAME, Fact
-from tiers.lab.attack.derive.scene import NOW, THEN, Case
+from tiers.lab.attack.derive.rules import BY_NAME
+from tiers.lab.attack.derive.scene import Case
 from tiers.lab.world.cast import handset
+from tiers.measure.derive.closure import NOW, THEN
+from tiers.measure.derive.knowledge import Knowledge, Step
+from tiers.measure.derive.rules import Fact
 from tiers.wire.custody import CARRIER as CARRIER_CUSTODY
 from tiers.wire.custody import INDIA, Arrangement, GlobalKey
 from tiers.wire.enterprise.directory import (

@@ -6,10 +6,10 @@ A `Case` is one message. Measured, its minute is a number (the epoch of its head
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tiers.lab.attack.derive.rules import Fact
 from tiers.lab.classroom.desk import Note
 from tiers.lab.classroom.story import AFTER, BEFORE, INSIDE
 from tiers.lab.world.cast import handset
+from tiers.measure.derive.rules import Fact
 from tiers.wire.message.envelope import Channel
 
 NOW = "now"

@@ -9,24 +9,23 @@ from dataclasses import dataclass
 
 from tiers.chassis.state import StateDir
 from tiers.lab.attack.capture.interview import OTHER_AGENCY, other_agency_folder
-from tiers.lab.attack.derive.attacker import Knowledge, Scene, Step, close, shut, value_of
-from tiers.lab.attack.derive.rules import Fact
+from tiers.lab.attack.derive.attacker import Scene, close, shut, value_of
 from tiers.lab.attack.derive.scene import Case
 from tiers.lab.attack.search.secrets import (
-    Known,
-    Needle,
     court_of,
     escrow_of,
     handset_secrets,
     hybrid_secrets,
-    needles,
+    known_key,
     party_secrets,
-    text_needles,
     trace_needles,
     tree_secrets,
 )
 from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import HANDSETS, PARTIES, party
+from tiers.measure.derive.knowledge import Knowledge, Step
+from tiers.measure.derive.rules import Fact
+from tiers.measure.search.spelling import Known, Needle, needles, text_needles
 from tiers.wire.keys.keytree import Master
 from tiers.wire.message.envelope import message_epoch
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -96,7 +95,7 @@ def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Sc
         who = (case.sender, case.receiver, court_of(case.sender), escrow_of(case.sender))
         for fact in (("cek", case.key), *(("wrapkey", one, case.key) for one in who)):
             if fact in knowledge:
-                out[fact] = Known.of(fact, knowledge[fact].value)
+                out[fact] = known_key(fact, knowledge[fact].value)
     return out
 
 

@@ -10,12 +10,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.lab.attack.search.scan import Chunk, Evidence, Scanner, Source, merge, shut_things, split
-from tiers.lab.attack.search.secrets import PIECE, Known, Needle, needles, spell, text_needles
-from tiers.wire.keys.jose import SigningKey
-from tiers.wire.message.content import sign_content
-from tiers.wire.message.envelope import Recipient, RecipientHeader, format_jwe
-from tiers.wire.message.sealing import seal_content
+from tiers.measure.search.scan import Chunk, Evidence, Scanner, Source, merge, split
+from tiers.measure.search.spelling import PIECE, Known, Needle, needles, spell, text_needles
 
 FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
@@ -89,12 +85,6 @@ def test_a_text_is_found_when_most_of_it_was_cut_off(start: int, length: int) ->
     assert places(b"... " + part.encode() + b" ...", *text_needles(FACT, TEXT))
 
 
-def test_a_text_is_found_inside_a_signed_one() -> None:
-    token = sign_content(SigningKey(bytes(range(32))), "org/S50000001/3100000a/1", "e30", "bbm", TEXT.encode())  # type: ignore[arg-type]
-    assert places(token, *text_needles(FACT, TEXT))
-    assert places(base64.b64encode(b"{" + token), *text_needles(FACT, TEXT))
-
-
 def test_needles_that_begin_alike_are_told_apart() -> None:
     one, two = b"the same beginning, one end", b"the same beginning, another"
     found = Scanner([Needle(("a",), "raw", one), Needle(("b",), "raw", two)])
@@ -118,27 +108,6 @@ def test_leaving_out_empty_blocks_loses_nothing(blocks: int, at: int, tail: int)
         whole[chunk.start - 5000 : chunk.start - 5000 + len(chunk.data)] = chunk.data
     assert bytes(whole) == data
     assert sum(len(chunk.data) for chunk in chunks) <= 64 * 2 + 32
-
-
-def jwe() -> bytes:
-    recipient = Recipient(RecipientHeader("A256GCMKW", "carrier/in/2100000a/1", iv="A" * 16, tag="A" * 22), "A" * 43)
-    return format_jwe(seal_content("e3lKMGVYQWkifQ", b"text").jwe([recipient]))
-
-
-@given(HAY, HAY)
-def test_a_jwe_is_cut_out_whole_wherever_it_lies(before: bytes, after: bytes) -> None:
-    raw = jwe().replace(b'"protected":"e3', b'"protected":"ey')
-    found = Scanner([]).scan(Source("hay", (Chunk("hay", 10, before + raw + after),)))
-    ((cut, place),) = found.jwes.items()
-    assert (format_jwe(cut), place.offset) == (raw, 10 + len(before))
-    (chunk,) = shut_things(Chunk("hay", 10, before + raw + after))
-    assert (chunk.data, chunk.start) == (raw, 10 + len(before))
-
-
-def test_half_a_jwe_is_none() -> None:
-    raw = jwe().replace(b'"protected":"e3', b'"protected":"ey')
-    for length in range(len(raw)):
-        assert {} == Scanner([]).scan(Source("hay", (Chunk("hay", 0, raw[:length]),))).jwes
 
 
 def test_a_coalition_holds_what_each_of_it_holds() -> None:

@@ -14,8 +14,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tiers.lab.attack.derive.closure import Forge
-from tiers.lab.matrix.matrix import Cell, Content, Matrix
+from tiers.measure.derive.closure import Forge
+from tiers.measure.matrix.matrix import Cell, Content, Matrix
 
 MARKS = {Forge.YES: "*", Forge.WITH_RELAY: "+", Forge.BRIEFLY: "~", Forge.NO: ""}
 KEY = """\

@@ -1,31 +1,37 @@
 """Finds needles in holdings: one pass of Aho and Corasick over every byte, each hit with its place and offset. Pure.
 
 The automaton knows eight bytes of each needle, so that it stays in the processor's cache; a hit is then compared in
-full. In the same pass the shut things are cut out: every JWE in JSON that lies in the bytes.
+full. In the same pass things of a known shape are cut out, such as every JWE that lies in the bytes.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import ahocorasick_rs
-import msgspec
 
-from tiers.lab.attack.derive.rules import Fact
-from tiers.lab.attack.search.secrets import Needle
-from tiers.wire.message.envelope import Jwe
+from tiers.measure.derive.rules import Fact
+from tiers.measure.search.spelling import Needle
 
 ANCHOR = 8
 KEEP = 4
 """Places that are kept of one fact in one source."""
-_JWE_START = b'{"protected":"ey'
-_JWE = re.compile(
-    rb'\{"protected":"[\w-]{1,4096}","recipients":\[[^\]]{1,20000}\],'
-    rb'"iv":"[\w-]{16}","ciphertext":"[\w-]{1,140000}","tag":"[\w-]{22}"\}'
-)
-_decode = msgspec.json.Decoder(Jwe)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a shut thing looks like: how it begins, its whole pattern, and how it is read (`None` if it is none)."""
+
+    name: str
+    begins: bytes
+    pattern: re.Pattern[bytes]
+    read: Callable[[bytes], Hashable]
+
+    def cut(self, chunk: "Chunk") -> "Iterator[Chunk]":
+        """Cut every thing of this shape out of a chunk, and leave the rest."""
+        for match in self.pattern.finditer(chunk.data):
+            yield Chunk(f"{chunk.place}, {self.name}", chunk.start + match.start(), match[0])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,13 +75,13 @@ class Found:
     name: str
     size: int = 0
     facts: dict[Fact, list[Evidence]] = field(default_factory=dict)
-    jwes: dict[Jwe, Evidence] = field(default_factory=dict)
+    shut: dict[Hashable, Evidence] = field(default_factory=dict)
 
 
 class Scanner:
-    """Looks for all needles at once."""
+    """Looks for all needles at once, and cuts out what has one of the `shapes`."""
 
-    def __init__(self, needles: Iterable[Needle]) -> None:
+    def __init__(self, needles: Iterable[Needle], shapes: Sequence[Shape] = ()) -> None:
         self._needles: list[list[tuple[Needle, int]]] = []
         anchors: dict[bytes, int] = {}
         for needle in sorted(needles, key=lambda one: (len(one.spelled), one.spelled)):
@@ -85,8 +91,8 @@ class Scanner:
                 anchors[anchor] = len(self._needles)
                 self._needles.append([])
             self._needles[anchors[anchor]].append((needle, at))
-        self._jwe = len(anchors)
-        patterns = [*anchors, _JWE_START]
+        self._shapes = tuple(shapes)
+        patterns = [*anchors, *(shape.begins for shape in shapes)]
         self._automaton = ahocorasick_rs.BytesAhoCorasick(patterns, implementation=ahocorasick_rs.Implementation.DFA)
 
     def scan(self, source: Source) -> Found:
@@ -100,8 +106,8 @@ class Scanner:
     def _look(self, chunk: Chunk, found: Found) -> None:
         data = chunk.data
         for which, start, _end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if which == self._jwe:
-                self._cut(chunk, start, found)
+            if which >= len(self._needles):
+                _cut(self._shapes[which - len(self._needles)], chunk, start, found)
                 continue
             for needle, at in self._needles[which]:
                 begin = start - at
@@ -110,11 +116,10 @@ class Scanner:
                     if len(places) < KEEP:
                         places.append(Evidence(chunk.place, chunk.start + begin, needle.how))
 
-    @staticmethod
-    def _cut(chunk: Chunk, start: int, found: Found) -> None:
-        if match := _JWE.match(chunk.data, start):
-            with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # torn memory is not even text
-                found.jwes.setdefault(_decode.decode(match[0]), Evidence(chunk.place, chunk.start + start, "JWE"))
+
+def _cut(shape: Shape, chunk: Chunk, start: int, found: Found) -> None:
+    if (match := shape.pattern.match(chunk.data, start)) and (thing := shape.read(match[0])) is not None:
+        found.shut.setdefault(thing, Evidence(chunk.place, chunk.start + start, shape.name))
 
 
 def _anchor_of(spelled: bytes, taken: dict[bytes, int]) -> int:
@@ -128,12 +133,6 @@ def _anchor_of(spelled: bytes, taken: dict[bytes, int]) -> int:
     return 0
 
 
-def shut_things(chunk: Chunk) -> Iterator[Chunk]:
-    """Cut every JWE out of a chunk, and leave the rest."""
-    for match in _JWE.finditer(chunk.data):
-        yield Chunk(f"{chunk.place}, envelope", chunk.start + match.start(), match[0])
-
-
 def merge(parts: Sequence[Found]) -> Found:
     """Unite what several sources hold: a coalition, or a party with all that is its own."""
     out = Found(" + ".join(part.name for part in parts))
@@ -142,8 +141,8 @@ def merge(parts: Sequence[Found]) -> Found:
         out.size += part.size
         for fact, places in part.facts.items():
             facts[fact] += places
-        for jwe, evidence in part.jwes.items():
-            out.jwes.setdefault(jwe, evidence)
+        for thing, evidence in part.shut.items():
+            out.shut.setdefault(thing, evidence)
     out.facts = dict(facts)
     return out
 

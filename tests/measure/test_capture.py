@@ -5,18 +5,31 @@ import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tiers.lab.attack.capture import holdings
-from tiers.lab.attack.capture.holdings import MEASURES_MEMORY, answers, files, folder, memory
-from tiers.lab.attack.search.scan import Scanner, Source
-from tiers.lab.attack.search.secrets import spell
-from tiers.lab.world.processes import Child
-from tiers.wire.errors import Ours
+from tiers.measure.capture import memory as capturing
+from tiers.measure.capture.files import answers, files, folder
+from tiers.measure.capture.memory import MEASURES_MEMORY, memory
+from tiers.measure.errors import NotWhole
+from tiers.measure.search.scan import Scanner, Source
+from tiers.measure.search.spelling import spell
 
 LINUX = pytest.mark.skipif(not MEASURES_MEMORY, reason="memory is measured on Linux only")
+
+
+@dataclass(frozen=True)
+class Child:
+    name: str
+    process: asyncio.subprocess.Process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
 FACT = ("cek", "bbm")
 # Holds a key that it was told, in a large object, then waits to be ended.
 HOLDER = """
@@ -41,7 +54,7 @@ async def holder(tmp_path: Path) -> AsyncIterator[tuple[Child, bytes]]:
     assert process.stdout is not None
     process.stdin.write(raw.hex().encode() + b"\n")
     assert await process.stdout.readline() == b"ready\n"
-    yield Child("holder", command, {}, tmp_path / "log", process), raw
+    yield Child("holder", process), raw
     if process.returncode is None:
         process.kill()
     await process.wait()
@@ -66,7 +79,7 @@ async def test_a_process_that_has_ended_is_no_empty_capture(holder: tuple[Child,
     child, _ = holder
     child.process.kill()
     await child.process.wait()
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    with pytest.raises(NotWhole):
         memory("memory:holder", child)
 
 
@@ -74,8 +87,8 @@ async def test_a_process_that_has_ended_is_no_empty_capture(holder: tuple[Child,
 async def test_a_capture_that_is_too_small_to_be_a_process_is_an_error(
     holder: tuple[Child, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holdings, "_SMALLEST", 1 << 40)
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    monkeypatch.setattr(capturing, "_SMALLEST", 1 << 40)
+    with pytest.raises(NotWhole):
         memory("memory:holder", holder[0])
 
 
@@ -83,28 +96,28 @@ async def test_a_capture_that_is_too_small_to_be_a_process_is_an_error(
 async def test_a_region_that_cannot_be_read_is_an_error(
     holder: tuple[Child, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = holdings._regions
-    hole = holdings._Region(4096, 8192, "hole")
-    monkeypatch.setattr(holdings, "_regions", lambda child: [*real(child), hole])
-    with pytest.raises(Ours, match="1 regions"):
+    real = capturing._regions
+    hole = capturing._Region(4096, 8192, "hole")
+    monkeypatch.setattr(capturing, "_regions", lambda child: [*real(child), hole])
+    with pytest.raises(NotWhole, match="1 regions"):
         memory("memory:holder", holder[0])
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    with pytest.raises(NotWhole):
         folder("state:carrier", tmp_path)
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    with pytest.raises(NotWhole):
         folder("state:carrier", tmp_path / "missing")
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    with pytest.raises(NotWhole):
         files("keys:carrier", [tmp_path / "missing"])
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    with pytest.raises(NotWhole):
         answers("answers:court", [])
 
 
 def test_one_missing_file_among_others_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "master.key").write_bytes(b"x" * 32)
-    with pytest.raises(Ours, match=r"signing\.key"):
+    with pytest.raises(NotWhole, match=r"signing\.key"):
         files("keys:carrier", [tmp_path / "master.key", tmp_path / "signing.key"])
 
 
@@ -130,5 +143,5 @@ def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> Non
 
 def test_a_database_that_is_none_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "some.db").write_bytes(b"SQLite format 3\0 and nothing more")
-    with pytest.raises(Ours, match=r"lab\.capture"):
+    with pytest.raises(NotWhole):
         folder("state:auditor", tmp_path)

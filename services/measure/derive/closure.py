@@ -1,0 +1,75 @@
+"""The symbolic closure: what somebody who holds what he is said to hold can derive, with perfect cryptography.
+
+Dolev and Yao's attacker over the same rules that are executed on bytes: keys open what they were made for, and
+nothing else opens anything. Pure. `program` writes the same question for an answer-set solver, which checks this one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from tiers.measure.derive.rules import Fact, Rule, by_kind, is_variable, matches, substitute
+
+NOW = "now"
+THEN = "then"
+
+
+class Forge(StrEnum):
+    """Whether somebody could make another message of the same sender, receiver, channel and service."""
+
+    YES = "forges"
+    WITH_RELAY = "with the relay"
+    BRIEFLY = "briefly"
+    NO = "no"
+
+
+def close(facts: Iterable[Fact], relations: frozenset[Fact], rules: Sequence[Rule]) -> frozenset[Fact]:
+    """Add everything that follows by the rules, until nothing new does."""
+    known = set(facts)
+    world = by_kind(sorted(relations))
+    while True:
+        held = by_kind(sorted(known))
+        new = {
+            substitute(rule.gives, whole)
+            for rule in rules
+            for _, bound in matches(rule.needs, held)
+            for _, whole in matches(rule.where, world, bound)
+        } - known
+        if not new:
+            return frozenset(known)
+        known |= new
+
+
+def reads(known: frozenset[Fact], key: str) -> bool:
+    """Whether the text of a message is known."""
+    return ("plaintext", key) in known
+
+
+def forges(known: Mapping[Fact, object] | frozenset[Fact], key: str) -> Forge:
+    """Say whether a message like `key` can be forged, by what is known (measured or symbolic).
+
+    `with the relay`: the keys are there, but the relay must hand the message in. `briefly`: only for a minute that has
+    passed, as long as the carrier still admits it or the receiver's handset has not been drained past it.
+    """
+    if ("forged", key, NOW) in known:
+        return Forge.YES if ("delivers", key) in known else Forge.WITH_RELAY
+    return Forge.BRIEFLY if ("forged", key, THEN) in known else Forge.NO
+
+
+# ---- the same for a solver ----
+
+
+def program(facts: Iterable[Fact], relations: Iterable[Fact], rules: Sequence[Rule]) -> str:
+    """Write facts, relations and rules as an answer-set program (ASP-Core-2): its one answer is the closure."""
+    lines = [f"{_atom(fact)}." for fact in sorted({*facts, *relations})]
+    lines += [f"{_atom(rule.gives)} :- {', '.join(map(_atom, (*rule.needs, *rule.where)))}." for rule in rules]
+    return "\n".join(lines) + "\n"
+
+
+def _atom(fact: Fact) -> str:
+    terms = [term if is_variable(term) else f'"{term}"' for term in fact[1:]]
+    return f"{predicate(fact[0])}({', '.join(terms)})" if terms else predicate(fact[0])
+
+
+def predicate(kind: str) -> str:
+    """Return how a kind of fact is called in the program: every name gets a prefix, for some are the solver's own."""
+    return f"k_{kind}"

@@ -1,0 +1,69 @@
+"""What follows from what: derivation rules as data, and how facts fit them. Pure.
+
+A fact is a tuple of words, its kind first: `("cek", "bbm")`. A term of a rule that is one capital letter is a variable.
+Two readers: `knowledge.py` executes a rule on the bytes that were found, and its operation must really succeed;
+`closure.py` applies it to symbols, where the relations in `where` stand for the mathematics (Dolev and Yao, 1983).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+Fact = tuple[str, ...]
+Binding = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """From `needs`, where the world is such, follows `gives`. `says` is for people; `{P}` stands for a variable."""
+
+    name: str
+    needs: tuple[Fact, ...]
+    where: tuple[Fact, ...]
+    gives: Fact
+    says: str
+
+
+def is_variable(term: str) -> bool:
+    """Whether a term of a pattern is a variable."""
+    return len(term) == 1 and term.isupper()
+
+
+def match(pattern: Fact, fact: Fact, bound: Binding) -> Binding | None:
+    """Fit a fact to a pattern; returns the larger binding, or `None`."""
+    if len(pattern) != len(fact) or pattern[0] != fact[0]:
+        return None
+    found = dict(bound)
+    for term, value in zip(pattern[1:], fact[1:], strict=True):
+        if not is_variable(term):
+            if term != value:
+                return None
+        elif found.setdefault(term, value) != value:
+            return None
+    return found
+
+
+def matches(
+    patterns: Sequence[Fact], facts: Mapping[str, Sequence[Fact]], bound: Binding | None = None
+) -> Iterator[tuple[tuple[Fact, ...], Binding]]:
+    """Yield every way to fit `patterns` to facts (by kind): the facts, and what the variables stand for."""
+    if not patterns:
+        yield (), bound or {}
+        return
+    for fact in facts.get(patterns[0][0], ()):
+        one = match(patterns[0], fact, bound or {})
+        if one is not None:
+            for rest, whole in matches(patterns[1:], facts, one):
+                yield (fact, *rest), whole
+
+
+def substitute(pattern: Fact, bound: Binding) -> Fact:
+    """Put in what the variables stand for."""
+    return tuple(bound.get(term, term) if is_variable(term) else term for term in pattern)
+
+
+def by_kind(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
+    """Sort facts by their first term."""
+    out: dict[str, list[Fact]] = {}
+    for fact in facts:
+        out.setdefault(fact[0], []).append(fact)
+    return out

@@ -1,0 +1,16 @@
+"""What can go wrong with a measurement. Each message says what to do next."""
+
+
+class MeasureError(Exception):
+    """The root."""
+
+
+class NotWhole(MeasureError):
+    """A capture is empty or partial, so that finding nothing in it would prove nothing."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Start again: {what}, so the capture would be partial.")
+
+
+class Misused(MeasureError):
+    """Something was named or declared that is not there."""
