@@ -129,9 +129,9 @@ def _end(console: Console, result: Result) -> None:
         if text:
             console.print(f"\n[bold]{title}[/bold]")
             _say(console, text)
-    if told.sources:
+    if told.cited:
         console.print("\n[bold]Sources[/bold]")
-        for source in told.sources:
+        for source in told.cited:
             _say(console, source)
 
 

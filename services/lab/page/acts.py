@@ -141,10 +141,10 @@ class Acts:
 
     async def scenarios(self, _request: web.Request) -> Any:
         """List the scenarios, history first."""
-        from tiers.lab.scenarios import HISTORY, load_all  # noqa: PLC0415 - a classroom starts without the attack
+        from tiers.lab.scenarios import load_all  # noqa: PLC0415 - a classroom starts without the attack
 
         return [
-            {"name": one.name, "title": one.title, "history": one.name in HISTORY, "acts": len(one.acts)}
+            {"name": one.name, "title": one.title, "history": bool(one.when), "acts": len(one.acts)}
             for one in load_all().values()
         ]
 

@@ -93,7 +93,7 @@ async def play_on(feed: Feed, scenario: Scenario, stop: asyncio.Event | None = N
         failed = f"{error.detail} ({error.code})"
         raise
     finally:
-        told = (scenario.verdict, scenario.caught, scenario.unknown, scenario.sources)
+        told = (scenario.verdict, scenario.caught, scenario.unknown, scenario.cited)
         feed.append(events.Ended(*told, failed))
     return result
 

@@ -7,25 +7,13 @@ from pkgutil import iter_modules
 from tiers.lab.scenarios.scenario import Scenario
 from tiers.wire.errors import Missing
 
-HISTORY = (
-    "india-2013",
-    "pakistan-2015",
-    "uae-2010",
-    "saudi-2010",
-    "indonesia-2011",
-    "canada-clemenza",
-    "encryption-all-the-way",
-)
-"""What happened, in the order of docs/history.md; the others are attacks."""
-
 
 @cache
 def load_all() -> dict[str, Scenario]:
-    """Return every scenario by name: history first, then the attacks."""
+    """Return every scenario by name: what happened, by its date, then the attacks that have none."""
     modules = [import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__)]
-    found = [one.SCENARIO for one in modules if hasattr(one, "SCENARIO")]
-    ranks = {name: rank for rank, name in enumerate(HISTORY)}
-    return {one.name: one for one in sorted(found, key=lambda one: (ranks.get(one.name, len(ranks)), one.name))}
+    found = [module.SCENARIO for module in modules if hasattr(module, "SCENARIO")]
+    return {told.name: told for told in sorted(found, key=lambda told: (told.when or "attack", told.name))}
 
 
 def load(name: str) -> Scenario:

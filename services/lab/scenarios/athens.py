@@ -18,7 +18,10 @@ BES = Note("priya", "quentin", E, Service.BBM, "The tender opens at noon")
 
 async def _interface(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
-    tell("Athens", "In 2004 intruders in a network's switches used its interception function on over a hundred phones.")
+    tell(
+        "Athens",
+        "In 2004 intruders in a network's exchanges used its interception function on over a hundred phones [d1].",
+    )
     before = await stage.log_size()
     relay = desk.as_(party("carrier").identity).peer("gateway")
     path = f"/v1/tasks/{uuid.uuid4()}"
@@ -54,7 +57,7 @@ async def _inside(stage: Stage) -> None:
     stage.check("leaves about it", await stage.log_size() - before, 0)
     tell(
         "What it gets",
-        "Both envelopes, with who, to whom, when and how much. No text: in Athens the switch had the voices.",
+        "Both envelopes, with who, to whom, when and how much. No text: in Athens the exchange had the voices, and sent them to prepaid phones [d1].",
     )
 
 
@@ -77,6 +80,12 @@ SCENARIO = Scenario(
         "Through the interface the intruder loses, and leaves a leaf. Inside the relay he wins the metadata and the ciphertext, "
         "silently; the text he wins only with the carrier's keys as well."
     ),
-    caught="The log catches tasks, not thieves. A comparison of what the relay runs with what it should run would have.",
-    sources=("Prevelakis and Spinellis, The Athens Affair, IEEE Spectrum, July 2007 (not checked for this page)",),
+    caught=(
+        "The log catches tasks, not thieves. A comparison of what the relay runs with what it should run would have: "
+        "in Athens the maker found the code in a dump of the exchanges' software [d2]."
+    ),
+    when="2004 to 2005",
+    asked="nothing: somebody used the interception function in silence [d1]",
+    got="eleven months of over a hundred phones [d1]; found in a software dump after failed texts [d2]",
+    sources=("d1", "d2", "d3"),
 )

@@ -56,5 +56,5 @@ SCENARIO = Scenario(
     acts=(Act(_play, cells=(Cells("auditor", reads=("honest",), sealed=("one-back",)),)),),
     verdict="The target wins one minute, the window's first, because clocks may differ by one. More is refused.",
     caught="The copy shows it: taken inside the window, dated before it. An applicant asks for a minute more, and has it all.",
-    sources=("docs/attacks.md, the carrier: date a message into or out of a window; services/carrier/admission.py",),
+    see="docs/attacks.md, the carrier: date a message into or out of a window; services/carrier/admission.py",
 )

@@ -20,12 +20,13 @@ MILLION = 1_000_000
 async def _global(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     tell(
-        "2010 to 2012", "In Montreal the police read over one million PIN-to-PIN messages. All handsets share one key."
+        "2010 to 2012",
+        "In Montreal the police read over one million PIN-to-PIN messages [S]. All handsets share one key [c].",
     )
     await stage.send("target", Note("alice", "bob", C, Service.BBM, "Move the money before the weekend"))
     await stage.send("stranger", Note("mallory", "bob", C, Service.BBM, "Happy birthday from the whole family"))
     before = await stage.log_size()
-    tell("The key leaks", "Here it is taken from one handset. Where the police had theirs from was never disclosed.")
+    tell("The key leaks", "Here it is taken from one handset. Where the police had theirs from is contested [T] [S3].")
     key = desk.devices["mallory"].ring.factory
     assert key is not None  # noqa: S101 - the arrangement puts one into every handset
     for name in ("target", "stranger"):
@@ -104,11 +105,10 @@ SCENARIO = Scenario(
         ),
     ),
     verdict="Whoever has the key wins, for ever and against everybody, because there is one key and it never changes.",
-    caught="Nothing in the system: a log records what is asked for, and a key does not ask. Only a court file told the story.",
-    unknown="Where the key came from; whether it was changed afterwards.",
-    sources=(
-        "VICE and Motherboard, 14 April 2016 (docs/history.md, S); The Globe and Mail, June 2014 (S2)",
-        "5G Technology World, 15 April 2016 (T); R. v. Mirarchi, judgment of 18 November 2015 (W)",
-        "Communications Security Establishment's advice of March 2011, in The Register (Z)",
-    ),
+    caught="Nothing in the system: a log records what is asked for, and a key does not ask. Court files told the story [S] [S3].",
+    unknown="Whether the key was ever changed. Where it came from is contested: the papers of 2016 do not say [T]; papers reported in 2017 say, from RIM itself [S3].",
+    when="2010 to 2017",
+    asked="nothing of the users: the police had the global key [T]",
+    got="over a million messages read [S]; prosecutions stayed, because disclosure could not be met [S6]",
+    sources=("S", "S2", "S3", "S4", "S5", "S6", "T", "W", "Z", "c"),
 )

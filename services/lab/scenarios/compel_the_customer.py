@@ -53,5 +53,5 @@ SCENARIO = Scenario(
     acts=(Act(_play, cells=(Cells("state", sealed=("bes-bbm",)), Cells("auditor", sealed=("bes-bbm",)))),),
     verdict="The court wins if the company lets it: an order reaches whoever holds the key, and the company knows that it was ordered.",
     caught="Every answer is logged before anything leaves. The employee is not told; the company may.",
-    sources=("docs/attacks.md, the customer: hand content to somebody else; services/enterprise/orders.py",),
+    see="docs/attacks.md, the customer: hand content to somebody else; services/enterprise/orders.py",
 )

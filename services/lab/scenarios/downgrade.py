@@ -43,5 +43,5 @@ SCENARIO = Scenario(
     acts=(Act(_play, cells=(Cells("auditor", reads=("explicit",)), Cells("customer", sealed=("explicit",)))),),
     verdict="The machines do not fall back, so the attacker gets what people choose to say on the other channel, and no more.",
     caught="The sender sees a refusal, with the order's reference if it is one. A customer's policy could forbid the other channel.",
-    sources=("docs/attacks.md, the relay: drop, delay or reorder",),
+    see="docs/attacks.md, the relay: drop, delay or reorder",
 )

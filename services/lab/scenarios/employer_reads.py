@@ -48,5 +48,5 @@ SCENARIO = Scenario(
     ),
     verdict="The employer wins, by contract: it reads its employees' enterprise mail for as long as it keeps its key.",
     caught="Nothing is hidden: the recipients list names the company's key server in every message.",
-    sources=("docs/attacks.md, the customer",),
+    see="docs/attacks.md, the customer",
 )

@@ -11,7 +11,7 @@ async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     tell(
         "17 November 2015",
-        'Marty Beard of BlackBerry speaks of competitors who are "all about encryption all the way".',
+        'Marty Beard of BlackBerry speaks of competitors who are "all about encryption all the way" [a1].',
     )
     tell(
         "Suppose so",
@@ -64,8 +64,8 @@ SCENARIO = Scenario(
         "and who wrote whom, when and how much stays visible."
     ),
     caught="Nothing needs to be caught; what is missed is missed by design.",
-    sources=(
-        "FedScoop, November 2015, now on CyberScoop (docs/history.md, a1); Beard named no company: Ubergizmo (a2)",
-        "John Chen's post of 17 December 2015, quoted by Digital Trends (a4)",
-    ),
+    when="2015",
+    asked='that competitors strike "a balanced approach" [a1]',
+    got="the phrase that names this arrangement [a1]",
+    sources=("a1", "a2", "a3", "a4", "a5"),
 )

@@ -84,5 +84,9 @@ SCENARIO = Scenario(
         "The recipients list: it cannot be hidden from whoever gets the message. The receiver's handset shows it and the "
         "customer's journal holds it. Ours warn of nothing: a handset that counted, or a user who looked, would catch it."
     ),
-    sources=("docs/spec/envelope.md, must 7; docs/attacks.md, the relay",),
+    when="2018",
+    asked='"silently adding a law enforcement participant" [g1]',
+    got="an open letter of 47 against it [g2]; no system is known to have been changed",
+    see="docs/spec/envelope.md, must 7; docs/attacks.md, the relay",
+    sources=("g1", "g2"),
 )

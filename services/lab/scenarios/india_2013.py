@@ -41,10 +41,12 @@ SCENARIO = Scenario(
         "Each side could say that it got what it needed: the state reads consumer traffic in a warrant's window, "
         "the customer alone reads its own. Metadata of both is visible to the relay."
     ),
-    unknown="How the real capability worked and which keys it used; how many requests were made.",
-    sources=(
-        "The Economic Times, July 2013: the telecommunications department's document (docs/history.md, v)",
-        "MediaNama, July 2013, citing The Times of India (w)",
-        "RIM's principles of 12 August 2010, in MobileSyrup (k)",
+    unknown=(
+        "Which keys the real capability used, and who held them; how many requests were made. "
+        "The window and the carrier's keys are ours: no source has them."
     ),
+    when="2013",
+    asked="readable access to consumer mail, BBM and the enterprise server [m]",
+    got="a system for consumer mail, BBM and browsing, ready for use in July 2013 [v]; of the enterprise server, the identity of its customers [v]",
+    sources=("k", "m", "v", "w", "n4", "n5"),
 )

@@ -14,7 +14,7 @@ async def _send(stage: Stage) -> None:
 
 async def _window(stage: Stage) -> None:
     stage.tell(
-        "17 January 2011", "A minister is reported: RIM has agreed to let authorities legally intercept messages."
+        "17 January 2011", "A minister is reported: RIM has agreed to let authorities legally intercept messages [L]."
     )
     stage.tell(
         "First possibility", "The carrier holds keys by person and minute; a warrant names one person and a window."
@@ -39,7 +39,7 @@ async def _global(stage: Stage) -> None:
     )
     stage.tell(
         "The question",
-        'RIM said that it had "fully addressed" lawful access. Both acts would fit the sentence. Which was it?',
+        'RIM said that it had "fully addressed" lawful access [M]. Both acts would fit the sentence. Which was it?',
     )
 
 
@@ -68,8 +68,8 @@ SCENARIO = Scenario(
     ),
     verdict="Nobody can tell from the outside which of the two it was: that is what publishing the terms is for.",
     unknown="What form the access took, for which services, and who could read what.",
-    sources=(
-        "Report of 17 January 2011, Rachman and Lutfia, carried by Asia Pacific Solidarity Network (docs/history.md, L)",
-        "IDG News Service and ZDNet, December 2011 (M); The Jakarta Post, 10 January 2011 (J)",
-    ),
+    when="2011",
+    asked="a filter within two weeks, a local server [J2], interception [L]",
+    got="the filter [K]; on interception, a minister's word [L] and a company's sentence [M]",
+    sources=("J", "J2", "K", "L", "M"),
 )

@@ -66,5 +66,5 @@ SCENARIO = Scenario(
         "A key that was pinned: shown in person here, signed by the customer's root on the enterprise channel. "
         "Comparing keys later catches it too."
     ),
-    sources=("docs/attacks.md, the relay: swap a receiver's enterprise key; docs/spec/directory.md",),
+    see="docs/attacks.md, the relay: swap a receiver's enterprise key; docs/spec/directory.md",
 )

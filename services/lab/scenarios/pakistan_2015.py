@@ -25,7 +25,10 @@ async def _ordered(stage: Stage, pta: Regulator) -> None:
     tell("An ordinary day", "Priya writes Quentin over the enterprise server. The relay forwards what it cannot open.")
     await stage.send("bes-bbm", MAIL)
 
-    tell("July 2015", "The regulator directs operators to close BES connections from 30 November, on security reasons.")
+    tell(
+        "July 2015",
+        'The regulator directs operators to close BES connections from 30 November, "on security reasons" [N].',
+    )
     first = await pta.suspend("PTA/2015/07", *BES, minutes=5)
     stage.check("the answer", first.outcome, Answer.SUSPENDED)
     await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "Still working, until the date.", "Lease"))
@@ -35,13 +38,13 @@ async def _ordered(stage: Stage, pta: Regulator) -> None:
     stage.check("the answer", asked.outcome, Answer.NOT_HELD)
     kids = asked.specimens[0].recipients
     stage.check("a recipient at the provider", [kid for kid in kids if not kid.startswith("org/")], [])
-    tell("The demand", 'By BlackBerry\'s account: "every BES e-mail and BES BBM message".')
+    tell("The demand", 'By BlackBerry\'s account: "every BES e-mail and BES BBM message" [P].')
     tell("The answer", f"Nobody here holds a key. The last message's recipients, all of them: {', '.join(kids)}.")
 
 
 async def _suspended(stage: Stage, pta: Regulator) -> None:
     desk, tell = stage.desk, stage.tell
-    tell("30 November", "BlackBerry announces that it will leave the country. The date has moved to 30 December.")
+    tell("30 November", "BlackBerry announces that it will leave the country; the date has moved to 30 December [P].")
     await pta.suspend("PTA/2015/11", *BES, minutes=2, lifts="PTA/2015/07")
     await desk.offline("quentin")
     stage.messages["kept"] = await desk.send(
@@ -49,7 +52,7 @@ async def _suspended(stage: Stage, pta: Regulator) -> None:
     )
     tell(
         "What a suspension does",
-        "In the classroom we let the date pass, to see. Whether it passed so in Pakistan, no source of ours says.",
+        "In the classroom we let the date pass, to see. Nothing on record says that anything was closed in Pakistan.",
     )
     desk.world.clock.turn(2)
     await desk.online("quentin")
@@ -64,7 +67,7 @@ async def _withdrawn(stage: Stage, pta: Regulator) -> None:
     desk, tell = stage.desk, stage.tell
     tell(
         "31 December",
-        'The order is rescinded, "accepting BlackBerry\'s position", as Marty Beard of BlackBerry writes.',
+        'The order is rescinded, "accepting BlackBerry\'s position", as Marty Beard of BlackBerry writes [Q].',
     )
     stage.check("messages that reached Quentin meanwhile", desk.devices["quentin"].received.qsize(), 0)
     await pta.withdraw("PTA/2015/12", lifts="PTA/2015/11")
@@ -92,10 +95,9 @@ SCENARIO = Scenario(
         ),
     ),
     verdict="An order can close a service. It cannot produce a key that the provider does not hold.",
-    unknown="The text of any agreement; why the order was withdrawn. The Nation's unnamed sources say something else (R).",
-    sources=(
-        "Reuters, July 2015 (docs/history.md, N); PTA's own words in RapidMobile (O)",
-        "BlackBerry blog, Marty Beard, 30 November 2015 (P) and 31 December 2015 (Q)",
-        "The Nation (Pakistan), 2 January 2016 (R)",
-    ),
+    unknown="The text of any agreement; why the order was withdrawn. The Nation's unnamed sources say something else [R].",
+    when="2015",
+    asked="by BlackBerry's account, all enterprise mail and BBM [P]",
+    got="no content and no access to servers; help in criminal investigations was offered [P2]; the order was rescinded [Q]",
+    sources=("N", "O", "P", "P2", "P3", "Q", "R"),
 )

@@ -17,7 +17,7 @@ async def _play(stage: Stage) -> None:
     await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "I think that I am being watched"))
     tell(
         "2024",
-        "Intruders were reported in carriers' networks, interception systems included. Who is watched is worth more than words.",
+        'Intruders in carriers\' networks copied information that was "subject to U.S. law enforcement requests" [o1].',
     )
     before = await stage.log_size()
     for who in (OPERATOR, party("gateway").identity, party("auditor").identity):
@@ -67,5 +67,9 @@ SCENARIO = Scenario(
         "because a relay must know whom to copy; he reads none of their messages."
     ),
     caught="Refused questions stand in the public log. A stolen store shows nowhere.",
-    sources=("Joint statement of FBI and CISA, 13 November 2024 (not checked for this page)",),
+    unknown="How much of the interception systems was reached.",
+    when="2024",
+    asked="nothing: intruders took call records, some messages, and what was asked for by court orders [o1]",
+    got="a joint statement of FBI and CISA on 13 November [o1]",
+    sources=("o1",),
 )

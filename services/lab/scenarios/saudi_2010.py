@@ -13,14 +13,15 @@ async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     citc = Regulator.appear(desk, "citc")
     tell(
-        "3 August 2010", "The regulator announces that BBM will be suspended from 6 August, until requirements are met."
+        "3 August 2010",
+        "The regulator announces that BBM will be suspended from 6 August, until requirements are met [x].",
     )
     await citc.suspend("CITC/2010/08-03", *BBM, minutes=1)
     await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "They say it stops on Friday"))
     desk.world.clock.turn(1)
     tell(
         "6 August",
-        "Accounts of that day differ: services halted for hours, or mostly stayed on. Here the order takes effect.",
+        "Accounts of that day differ: services halted for hours [z], or mostly stayed on [A]. Here the order takes effect.",
     )
     held = Note("alice", "bob", C, Service.BBM, "Does anybody get this?")
     await stage.refused("BBM after the date", "order.suspended", desk.send(held))
@@ -30,20 +31,20 @@ async def _play(stage: Stage) -> None:
     )
     tell(
         "7 August",
-        "The Associated Press cites an official on a server inside the kingdom. The deadline moves, to test solutions.",
+        "The Associated Press cites an official on a server inside the kingdom [B]. The deadline moves, to test solutions [x].",
     )
     await citc.suspend("CITC/2010/08-07", *BBM, minutes=2, lifts="CITC/2010/08-03")
     await stage.send("bbm-testing", Note("alice", "bob", C, Service.BBM, "It is back, for now"))
     tell(
         "10 August",
-        'BBM may continue: "positive developments in the completion of part of the regulatory requirements".',
+        'BBM may continue: "positive developments in the completion of part of the regulatory requirements" [C].',
     )
     await citc.withdraw("CITC/2010/08-10", lifts="CITC/2010/08-07")
     desk.world.clock.turn(3)
     await stage.send("bbm-after", Note("bob", "alice", C, Service.BBM, "So it stays"))
     tell(
         "What was it, then?",
-        "The Journal was cited on codes to users' phones. No terms were published; no cell here claims to show them.",
+        "The Journal was cited on codes to users' phones [D]. No terms were published; no cell here claims to show them.",
     )
 
 
@@ -62,9 +63,8 @@ SCENARIO = Scenario(
     ),
     verdict="The service came back. What was given for it is the part of the story that nobody published.",
     unknown="The terms; whether a server was installed; what it could read. The arrangement played is India's later one.",
-    sources=(
-        "Dow Jones Newswires, 7 August 2010 (docs/history.md, x); Reuters, 6 August (y); Al Arabiya, 10 August (z)",
-        "Bloomberg (A); Associated Press (B); Embassy of Saudi Arabia in Washington (C)",
-        "The Wall Street Journal, as cited by Wall Street Pit (D)",
-    ),
+    when="2010",
+    asked="that BBM meet requirements that were not published [x]",
+    got="the regulator's statement that part of them had been met [C]",
+    sources=("x", "y", "z", "A", "B", "C", "D"),
 )

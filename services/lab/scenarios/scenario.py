@@ -18,6 +18,7 @@ from tiers.chassis.state import read_folder
 from tiers.lab.attack.attack import attack
 from tiers.lab.attack.vantages import BY_ID
 from tiers.lab.classroom.desk import Desk, Note, Sent, opened
+from tiers.lab.scenarios.sources import load_sources
 from tiers.lab.world import arrangement as arrangements
 from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import OPERATOR
@@ -111,7 +112,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`verdict` is who wins and why, `caught` what would have caught it, `unknown` what was never disclosed."""
+    """`verdict` is who wins and why, `caught` what would have caught it, `unknown` what was never disclosed.
+
+    What happened has a date, `when` ("2013", "2004 to 2005"), and is `asked` and answered (`got`) in a clause each. `sources`
+    are letters of sources.toml, `see` names pages of ours.
+    """
 
     name: str
     title: str
@@ -119,7 +124,17 @@ class Scenario:
     verdict: str
     caught: str = ""
     unknown: str = ""
+    when: str = ""
+    asked: str = ""
+    got: str = ""
+    see: str = ""
     sources: tuple[str, ...] = ()
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The sources in full, each behind its letter, then our own pages."""
+        known = load_sources()
+        return (*(f"[{letter}] {known[letter]}" for letter in self.sources), *([self.see] if self.see else ()))
 
 
 @dataclass(frozen=True, slots=True)

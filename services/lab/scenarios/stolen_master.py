@@ -35,5 +35,5 @@ SCENARIO = Scenario(
     ),
     verdict="The thief wins all consumer traffic of this carrier for as long as the key is used, and none of the enterprise's.",
     caught="Nothing here. A key in hardware that counts its uses would show some; two keepers (arrangement two-keys) would stop one thief.",
-    sources=("docs/attacks.md, the carrier: lose the master key",),
+    see="docs/attacks.md, the carrier: lose the master key",
 )

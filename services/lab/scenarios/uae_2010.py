@@ -12,12 +12,12 @@ C, E = Channel.CONSUMER, Channel.ENTERPRISE
 async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     tra = Regulator.appear(desk, "tra")
-    tell("1 August 2010", "The regulator announces that BBM, mail and browsing will be suspended from 11 October.")
+    tell("1 August 2010", "The regulator announces that BBM, mail and browsing will be suspended from 11 October [E].")
     answer = await tra.suspend("TRA/2010/10", *ALL, minutes=3)
     stage.check("the answer", answer.outcome, Answer.SUSPENDED)
     tell(
         "Why",
-        'BlackBerry data was "immediately exported off-shore, where it is managed by a foreign, commercial organization".',
+        'BlackBerry data was "immediately exported off-shore, where it is managed by a foreign, commercial organization" [E].',
     )
     await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "Will this still work in October?"))
     await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "Plan for October attached.", "Plan"))
@@ -26,7 +26,9 @@ async def _play(stage: Stage) -> None:
         "Consumer and enterprise messages pass: an order holds from its date, and the log shows it before.",
     )
     desk.world.clock.turn(1)
-    tell("8 October", 'Three days before the date: the services "are now compliant"; nothing will be suspended.')
+    tell(
+        "8 October", 'Three days before the date: the services "are now compliant"; nothing will be suspended [F] [G].'
+    )
     await tra.withdraw("TRA/2010/10-08", lifts="TRA/2010/10")
     relay = desk.as_(tra.identity).peer("gateway")
     stage.check("orders in force", (await relay.ask("GET", "/v1/orders", OrdersInForce)).orders, ())
@@ -54,8 +56,8 @@ SCENARIO = Scenario(
     ),
     verdict="The order never took effect. Seen from the outside, before and after are the same; only the statement differs.",
     unknown="What had changed. The arrangement played here is India's later one, for want of any known one.",
-    sources=(
-        "ITP.net, August 2010, quoting the TRA; Al Jazeera, 1 August 2010 (docs/history.md, E)",
-        "The National, October 2010, citing WAM (F); Emirates 24/7, 8 October 2010 (G)",
-    ),
+    when="2010",
+    asked="that BBM, mail and browsing come under the country's law [E]",
+    got="the regulator's statement that they now did [F]",
+    sources=("E", "F", "G", "H"),
 )

@@ -1,0 +1,78 @@
+"""Clipper, 1994: an escrow in two halves, and a field in the escrow's place that passes every check."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.custody import SPLIT, Arrangement, Holder, Reader
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Protected, Recipient, Service
+from tiers.wire.message.sealing import ContentKey
+
+C = Channel.CONSUMER
+NOTE = Note("alice", "bob", C, Service.BBM, "The halves of this key lie in two buildings")
+RUBBISH = Note("alice", "bob", C, Service.BBM, "And the halves of this one open nothing")
+
+
+def _rogue(cek: Secret, header: Protected, protected: str, holder: Holder, to: Sequence[Reader]) -> list[Recipient]:
+    """Seal as the escrow wants it, but wrap another key for the escrow than the receiver gets."""
+    honest = SPLIT.seal(cek, header, protected, holder, to)
+    other = SPLIT.seal(ContentKey(bytes(32)), header, protected, holder, ())
+    return [*honest[: len(to)], *other]
+
+
+async def _play(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    tell(
+        "1993",
+        "A chip is announced whose keys two escrow agents hold in halves. Each message carries a field for them [c1].",
+    )
+    await stage.warrant("alice")
+    await stage.send("honest", NOTE)
+    tell("An honest handset", "It names the receiver and the escrow. Carrier and court hold a half each.")
+    alice = desk.devices["alice"]
+    alice._arrangement = Arrangement(replace(SPLIT, seal=_rogue), alice._arrangement.enterprise)  # noqa: SLF001 - a handset that was changed
+    await stage.send("rubbish", RUBBISH)
+    tell(
+        "June 1994",
+        "Matt Blaze shows that a field can pass the check and be useless [c1]. This handset does so: relay and receiver accept it.",
+    )
+    desk.world.clock.turn(1)
+    found = {one.mid: one for one in (await desk.inspect(stage.warrants["alice"])).findings}
+    stage.check("the honest message opens", found[stage.messages["honest"].mid].content, NOTE.text)
+    shut = found[stage.messages["rubbish"].mid]
+    stage.check("the other one", shut.content, None)
+    tell("The auditor, with both halves", f"Opens the first message. Of the second he is told: {shut.sealed}.")
+    tell(
+        "What a commitment changes",
+        "The header commits to the one key of the message. So the field cannot show him another text; it can still be empty.",
+    )
+
+
+SCENARIO = Scenario(
+    name="clipper-1994",
+    title="Clipper, 1994: two halves of a key, and a field that nobody can check in time",
+    acts=(
+        Act(
+            _play,
+            arrangement="two-keys",
+            jurisdiction="US",
+            cells=(
+                Cells("auditor", reads=("honest",), sealed=("rubbish",)),
+                Cells("receiver", reads=("honest", "rubbish")),
+                Cells("carrier-keys", sealed=("honest", "rubbish")),
+                Cells("court", sealed=("honest", "rubbish")),
+            ),
+        ),
+    ),
+    verdict=(
+        "One half alone opens nothing, which protects everybody against one thief. A sender who changes his handset "
+        "protects himself against both, and nobody sees it before a warrant needs it."
+    ),
+    caught="The auditor, too late. A proof that the field holds the receiver's key would take verifiable encryption.",
+    when="1994",
+    asked="that every chip carry a field for two escrow agents [c1]",
+    got="a field that passes its check and opens nothing [c1]",
+    sources=("c1", "c2"),
+)

@@ -1,0 +1,63 @@
+"""What is told of history names its source, on the page and in the scenarios."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tiers.lab.scenarios import load_all
+from tiers.lab.scenarios.scenario import Scenario
+from tiers.lab.scenarios.sources import claims, load_sources, page
+
+DOCS = Path(__file__).parents[2] / "docs"
+HISTORY = (DOCS / "history.md").read_text(encoding="utf-8")
+LETTER = re.compile(r"\[([A-Za-z][0-9]?)\](?!\()")
+TOLD = load_all()
+DATED = {name: scenario for name, scenario in TOLD.items() if scenario.when}
+YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
+def sentences(scenario: Scenario) -> list[str]:
+    """Return every text of the file that tells a scenario, but for its docstrings."""
+    tree = ast.parse(Path(sys.modules[scenario.acts[0].play.__module__].__file__ or "").read_text(encoding="utf-8"))
+    told = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in told if " " in text and text != ast.get_docstring(tree)]
+
+
+def test_every_letter_of_the_page_names_a_source_and_every_source_is_used() -> None:
+    used = set(LETTER.findall(HISTORY)) | {letter for one in TOLD.values() for letter in one.sources}
+    assert used == set(load_sources())
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_scenario_cites_the_sources_that_it_names_and_no_other_letter(name: str) -> None:
+    letters = {letter for text in sentences(TOLD[name]) for letter in LETTER.findall(text)}
+    assert letters <= set(TOLD[name].sources)
+    assert set(TOLD[name].sources) <= set(load_sources())
+    assert "not checked" not in " ".join(sentences(TOLD[name]))
+
+
+@pytest.mark.parametrize("name", DATED)
+def test_what_was_said_by_somebody_names_its_source(name: str) -> None:
+    """A quotation of somebody's words, and each clause of what was asked and got, has its letter."""
+    scenario = DATED[name]
+    quoting = [text for text in sentences(scenario) if re.search(r'"[^"]{12,}"', text)]
+    assert [text for text in quoting if not LETTER.search(text) and "legal_basis" not in text] == []
+    assert LETTER.search(scenario.asked)
+    assert LETTER.search(scenario.got)
+
+
+def test_what_is_not_on_the_page_of_history_is_told_nowhere() -> None:
+    for scenario in DATED.values():
+        missing = set(scenario.sources) - set(LETTER.findall(HISTORY))
+        assert missing == set(), scenario.name
+    assert "not checked" not in HISTORY
+
+
+def test_the_pages_of_sources_and_claims_are_those_of_the_scenarios() -> None:
+    assert page() == (DOCS / "sources.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- claims -->\n(.*?)<!-- /claims -->", HISTORY, re.DOTALL)
+    assert table is not None
+    assert claims(DATED.values()) == table[1]
