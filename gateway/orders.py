@@ -114,7 +114,7 @@ class InForce:
 
     def _suspending(self, header: Protected, now: int) -> Order | None:
         for order in self.suspensions.values():
-            if order.suspends(header.channel, header.service, now):
+            if order.suspends(header, now):
                 return order
         return None
 

@@ -101,6 +101,37 @@ async def test_a_suspended_service_is_refused_with_the_orders_reference_and_anot
     assert C is (await bob.receive())[0].header.channel
 
 
+async def test_an_order_that_names_customers_stops_theirs_and_no_other(office: Office) -> None:
+    await office.serve(order(channels=(E,), orgs=("S50000009",)))
+    alice, bob = await office.world.open(ALICE), await office.world.open(BOB)
+    await alice.send(office.world.enterprise(ALICE, BOB))
+    await alice.accepted()
+    await bob.receive()
+
+    await office.serve(order(jti="PTA/2", channels=(E,), orgs=("S50000009", ACME)))
+    await alice.send(office.world.enterprise(ALICE, BOB))
+    assert "PTA/2" in (await alice.expect(Refused)).detail
+    await alice.send(office.world.consumer(ALICE, BOB))
+    await alice.accepted()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"channels": (C,), "orgs": (ACME,)},
+        {"channels": (C, E), "orgs": (ACME,)},
+        {"channels": (E,), "orgs": (ACME, ACME)},
+        {"channels": (E,), "orgs": (ACME,), "kind": Kind.DEMAND},
+        {"channels": (), "services": (), "orgs": (ACME,), "kind": Kind.WITHDRAW, "lifts": "PTA/0"},
+        {"channels": (E,), "orgs": ("acme",)},
+    ],
+)
+def test_customers_stand_in_a_suspension_of_the_enterprise_channel_alone(said: dict[str, object]) -> None:
+    token = sign_order(order(**said), PTA)  # type: ignore[arg-type]
+    with pytest.raises(Yours, match=r"order\.malformed"):
+        verify_order(token, REGULATORS, "1", "PK")
+
+
 async def test_over_http_it_is_451_and_says_who_blocks(office: Office) -> None:
     await office.serve(order())
     raw = format_envelope(office.world.enterprise(ALICE, BOB))

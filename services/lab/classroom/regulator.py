@@ -35,18 +35,19 @@ class Regulator:
         world.authority.issue(regulator.identity, world.tls(regulator.identity))
         return regulator
 
-    async def suspend(
+    async def suspend(  # noqa: PLR0913, PLR0917 - what a suspension may name
         self,
         reference: str,
         channels: tuple[Channel, ...],
         services: tuple[Service, ...],
         minutes: int = 0,
         lifts: str | None = None,
+        orgs: tuple[str, ...] = (),
     ) -> OrderAnswered:
         """Order a suspension from `minutes` ahead on: from the start of that minute, or at once."""
         now = self._desk.world.clock.now()
         start = now if not minutes else (now // EPOCH_MS + minutes) * EPOCH_MS
-        return await self._serve(self._order(reference, Kind.SUSPEND, start, channels, services, lifts))
+        return await self._serve(self._order(reference, Kind.SUSPEND, start, channels, services, lifts, orgs))
 
     async def withdraw(self, reference: str, lifts: str) -> OrderAnswered:
         """Withdraw an order."""
@@ -67,6 +68,7 @@ class Regulator:
         channels: tuple[Channel, ...] = (),
         services: tuple[Service, ...] = (),
         lifts: str | None = None,
+        orgs: tuple[str, ...] = (),
     ) -> Order:
         return Order(
             jti=reference,
@@ -78,6 +80,7 @@ class Regulator:
             legal_basis="as the scenario tells",
             channels=channels,
             services=services,
+            orgs=orgs,
             lifts=lifts,
         )
 

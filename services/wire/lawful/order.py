@@ -21,7 +21,7 @@ from tiers.wire.errors import Policy, TooLarge, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey, VerifyKey, verify_compact
 from tiers.wire.log.leaf import Jti
-from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel, Org, Protected, Service
 
 TYP = "order+jws"
 MAX_ORDER = 4096
@@ -38,8 +38,9 @@ class Kind(StrEnum):
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What an order says (RFC 7519 names where there are some). `nbf` is seconds since 1970: from when it holds.
 
-    `jti` is the reference by which it is quoted, `iss` the regulator's name, `aud` the relay's. `lifts` names an
-    earlier order of the same regulator that ends with this one.
+    `jti` is the reference by which it is quoted, `iss` the regulator's name, `aud` the relay's. `orgs` are customers
+    whose enterprise messages a suspension stops; none named: all. `lifts` names an earlier order of the same regulator
+    that ends with this one.
     """
 
     jti: Jti
@@ -51,11 +52,13 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     legal_basis: Annotated[str, Meta(min_length=1, max_length=200)]
     channels: Annotated[tuple[Channel, ...], Meta(max_length=2)] = ()
     services: Annotated[tuple[Service, ...], Meta(max_length=2)] = ()
+    orgs: Annotated[tuple[Org, ...], Meta(max_length=64)] = ()
     lifts: Jti | None = None
 
-    def suspends(self, channel: Channel, service: Service, now: int) -> bool:
-        """Whether this order suspends messages of this channel and service at `now` (ms)."""
-        covered = channel in self.channels and service in self.services
+    def suspends(self, header: Protected, now: int) -> bool:
+        """Whether this order suspends a message with this header at `now` (ms)."""
+        covered = header.channel in self.channels and header.service in self.services
+        covered = covered and (not self.orgs or header.org in self.orgs)
         return self.kind is Kind.SUSPEND and covered and now >= self.nbf * 1000
 
 
@@ -103,9 +106,11 @@ def _claims(payload: bytes) -> Order:
     if msgspec.json.encode(order) != payload:  # else two readers could see two orders in the same signed bytes
         raise Yours("order.malformed", "Write the claims compact, each member once, in the order specified.")
     if order.kind is Kind.WITHDRAW:
-        fits = order.lifts is not None and not order.channels and not order.services
+        fits = order.lifts is not None and not (order.channels or order.services or order.orgs)
     else:
         fits = bool(order.channels and order.services) and (order.kind is Kind.SUSPEND or order.lifts is None)
-    if not fits or any(len(set(names)) != len(names) for names in (order.channels, order.services)):
+    if order.orgs:  # a consumer has no customer, and a demand is for whole channels
+        fits = fits and order.kind is Kind.SUSPEND and order.channels == (Channel.ENTERPRISE,)
+    if not fits or any(len(set(names)) != len(names) for names in (order.channels, order.services, order.orgs)):
         raise Yours("order.malformed", "Name each channel and service once; an order to withdraw names what it lifts.")
     return order
