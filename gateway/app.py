@@ -23,7 +23,7 @@ from tiers.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated,
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.envelope import Pin
-from tiers.wire.message.proof import Request, claimed_pin, verify_request
+from tiers.wire.message.proof import Proofs, Request, claimed_pin
 
 _DEVICES = frozenset({Role.ANYONE})
 
@@ -34,6 +34,7 @@ class Handlers:
     def __init__(self, context: SessionContext, sessions: Sessions) -> None:
         self._context = context
         self._sessions = sessions
+        self._proofs = Proofs(context.identity, context.clock())
 
     def build(self, more: Sequence[Route]) -> web.Application:
         """Return the application, with the rows that interception and orders add."""
@@ -73,7 +74,7 @@ class Handlers:
         device = await self._context.intake.device(_pin(claimed_pin(authorization)))
         signed = Request(request.method, request.path, raw)
         key = VerifyKey.from_jwk(device.sign)
-        return verify_request(authorization or "", device.pin, key, signed, self._context.clock())
+        return self._proofs.verify(authorization or "", device.pin, key, signed, self._context.clock())
 
     async def _register(self, caller: Identity, request: web.Request) -> Done:
         pin, asked = _pin(request.match_info["pin"]), await body(request, RegisterDevice)

@@ -29,6 +29,7 @@ from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
 from tiers.store.client import answering, connect
 from tiers.wire.identity import parse_identity
+from tiers.wire.message.proof import Proofs
 
 
 @asynccontextmanager
@@ -45,12 +46,13 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
         outside = Outside(gateway, ledger, trust, clock)
         register = Register(store, load_register_key(state))
         carrier = Carrier(
-            subscribers=Subscribers(party.name, store, gateway, keys),
+            subscribers=Subscribers(party, store, gateway, keys),
             admission=Admission(party.name, keys),
             administration=Administration(party, register, outside),
             releases=Releases(party, register, outside, keys, signer),
             refusals=Refusals(party, register, outside, metrics),
             mediation=Mediation(store, register, metrics),
+            proofs=Proofs(party, clock()),
             outside=outside,
             metrics=metrics,
             ready=readiness(store),

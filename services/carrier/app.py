@@ -20,7 +20,7 @@ from tiers.carrier.mediation import Mediation
 from tiers.carrier.outside import Outside, unavailable
 from tiers.carrier.refusals import Refusals
 from tiers.carrier.release import Releases
-from tiers.carrier.subscribers import Subscribers, verify_enrolment
+from tiers.carrier.subscribers import Subscribers
 from tiers.chassis.web import Route, application, raw_body
 from tiers.wire.api.carrier import (
     Admissions,
@@ -37,10 +37,11 @@ from tiers.wire.api.carrier import (
 )
 from tiers.wire.api.gateway import Done
 from tiers.wire.encoding import parse_json
+from tiers.wire.enrolment import verify_enrolment
 from tiers.wire.errors import Policy, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import epoch_of
-from tiers.wire.message.proof import Request
+from tiers.wire.message.proof import Proofs, Request
 
 _CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
@@ -55,6 +56,7 @@ class Carrier:
     releases: Releases
     refusals: Refusals
     mediation: Mediation
+    proofs: Proofs
     outside: Outside
     metrics: CollectorRegistry
     ready: Callable[[], Awaitable[None]]
@@ -92,7 +94,7 @@ class Handlers:
         raw, now = await raw_body(request), self._carrier.outside.clock()
         enrol = parse_json(Enrol, raw, "request.malformed")
         signed = Request(request.method, request.path, raw)
-        key = verify_enrolment(request.headers.get("Authorization"), enrol, signed, now)
+        key = verify_enrolment(request.headers.get("Authorization"), enrol, signed, self._carrier.proofs, now)
         return await self._carrier.subscribers.enrol(enrol, key, now)
 
     async def admit(self, _caller: Identity, request: web.Request) -> Admitted:

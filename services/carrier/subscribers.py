@@ -1,8 +1,8 @@
 """Subscribers: whose PIN it is, and the keys that they get. First come, first served; then only by the same key.
 
-    device -> carrier   POST /v1/subscribers {pin, sign}, signed with that very key
+    device -> carrier   POST /v1/subscribers, checked by tiers.wire.enrolment
     carrier -> gateway  PUT /v1/devices/{pin}
-    device <- carrier   {carrier, nodes}: keys from this minute on, never the past
+    device <- carrier   keys from this minute on, never the past, sealed to the device
 
 It knows keys of devices and gives out subscribers' own; it sees no message.
 """
@@ -13,32 +13,21 @@ from redis.asyncio import Redis
 
 from tiers.carrier.keystore import Keystore
 from tiers.chassis.client import Peer
-from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
+from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.gateway import Done, RegisterDevice
+from tiers.wire.enrolment import seal_keys
 from tiers.wire.errors import Conflict, Ours, TiersError
+from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.keys.keytree import epoch_of
-from tiers.wire.message.proof import Request, claimed_pin, verify_request
 
 KEY = "carrier:subscribers"
-
-
-def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, now: int) -> VerifyKey:
-    """Check that whoever enrols a PIN holds the key that it will be known by; raises `Yours`.
-
-    1. The request claims the PIN of the body. 2. It is signed by the key of the body, now (tiers.wire.message.proof).
-    """
-    key = VerifyKey.from_jwk(enrol.sign)
-    if claimed_pin(authorization) != enrol.pin:  # 1
-        raise Conflict("subscriber.pin", "Sign as the PIN that enrols.")
-    verify_request(authorization or "", enrol.pin, key, request, now)  # 2
-    return key
 
 
 class Subscribers:
     """The PINs of this carrier, in the store: PIN -> the subscriber's public key."""
 
-    def __init__(self, carrier: str, store: Redis, gateway: Peer, keys: Keystore) -> None:
+    def __init__(self, carrier: Identity, store: Redis, gateway: Peer, keys: Keystore) -> None:
         self._carrier = carrier
         self._store = store
         self._gateway = gateway
@@ -69,5 +58,4 @@ class Subscribers:
                 await self._store.hdel(KEY, enrol.pin)
             raise
         # From the minute before, because the device's clock may be one minute behind ours (`admission.epoch`).
-        nodes = self._keys.enrolment(enrol.pin, epoch_of(now) - 1)
-        return Enrolled(self._carrier, tuple(NodeJson.of(node) for node in nodes))
+        return seal_keys(self._carrier, enrol, self._keys.enrolment(enrol.pin, epoch_of(now) - 1))

@@ -12,7 +12,6 @@ from tiers.chassis.tls import Tls
 from tiers.chassis.web import Route, serve
 from tiers.court.app import Court, Outside, build
 from tiers.court.config import Settings
-from tiers.court.escrow import Escrow
 from tiers.court.register import Place
 from tiers.court.store import Store
 from tiers.wire.identity import Identity, Role
@@ -43,9 +42,10 @@ async def run(config: Settings) -> None:
             court = Court(place, key, store, outside, metrics)
             routes: list[Route] = []
             if config.escrow:
-                from tiers.court.release import Releases  # noqa: PLC0415 - else every court could open a JWE
+                from tiers.court.escrow import Escrow  # noqa: PLC0415 - else every court could open a JWE
+                from tiers.court.release import Releases  # noqa: PLC0415 - the same
 
-                escrow = Escrow(state, config.name, outside.clock)
+                escrow = Escrow(state, config.party, outside.clock)
                 routes = [*escrow.routes(), *Releases(place, key, store, outside, escrow, court.log_refusal).routes()]
             app = build(court, metrics, routes)
             await serve(app, config.party, config.listen, tls)

@@ -35,10 +35,12 @@ from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.enterprise import Activated, Journal, Lookup
 from tiers.wire.api.gateway import Done
 from tiers.wire.custody import INDIA, Arrangement, Card
+from tiers.wire.enrolment import open_keys
 from tiers.wire.enterprise import activation
 from tiers.wire.enterprise.directory import verify_lookup
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.identity import Identity
+from tiers.wire.keys.keytree import Node
 from tiers.wire.message.envelope import Channel, Envelope, Service, format_envelope, parse_envelope
 from tiers.wire.message.frames import Accepted, Ack, Deliver, Delivery, Drained, FromRelay, Refused, Send
 from tiers.wire.message.proof import Request, sign_request
@@ -89,17 +91,18 @@ class Device:
 
     async def enrol(self, carrier: Address) -> None:
         """Become a subscriber: the carrier hands over this subscriber's keys from now on."""
-        body = msgspec.json.encode(Enrol(self.ring.pin, self.ring.sign.public.jwk()))
-        peer = Peer(self._http, carrier.url, carrier.identity)
-        done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, self._proof("POST", "/v1/subscribers", body))
-        self._keep(replace(self.ring, consumer=ConsumerKeys(done.carrier, tuple(n.node() for n in done.nodes))))
+        self._keep(replace(self.ring, consumer=ConsumerKeys(carrier.identity.name, await self._enrol(carrier))))
 
     async def enrol_escrow(self, court: Address) -> None:
         """Take this subscriber's part of the court's key tree, the other half of an escrow."""
-        body = msgspec.json.encode(Enrol(self.ring.pin, self.ring.sign.public.jwk()))
-        peer = Peer(self._http, court.url, court.identity)
-        done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, self._proof("POST", "/v1/subscribers", body))
-        self._keep(replace(self.ring, escrow=tuple(n.node() for n in done.nodes)))
+        self._keep(replace(self.ring, escrow=await self._enrol(court)))
+
+    async def _enrol(self, giver: Address) -> tuple[Node, ...]:
+        ring, peer = self.ring, Peer(self._http, giver.url, giver.identity)
+        body = msgspec.json.encode(Enrol(ring.pin, ring.sign.public.jwk(), ring.hpke.public.jwk()))
+        proof = self._proof(giver.identity, "POST", "/v1/subscribers", body)
+        done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, proof)
+        return open_keys(done, giver.identity, ring.pin, ring.hpke)
 
     def meet(self, card: Card) -> None:
         """Keep somebody's card: from now on messages to him are sealed to it, and his are checked against it.
@@ -126,8 +129,8 @@ class Device:
         pinned = self.ring.enterprise
         if pinned is None:
             raise Yours("device.not_activated", "Activate this handset at its customer's key server first.")
-        path = f"/v1/directory/{pin}"
-        found = await self._server().ask("GET", path, Lookup, b"", self._proof("GET", path, b""))
+        path, server = f"/v1/directory/{pin}", self._server()
+        found = await server.ask("GET", path, Lookup, b"", self._proof(server.identity, "GET", path, b""))
         return Contact(*verify_lookup(found, pin, pinned.org, pinned.root))
 
     async def seal(self, channel: Channel, service: Service, to: str, content: bytes) -> Envelope:
@@ -264,15 +267,16 @@ class Device:
         """Give the customer its copy, still sealed, before an enterprise message goes out or is acknowledged."""
         if envelope.header.channel is Channel.ENTERPRISE and names_key_servers(self._arrangement.enterprise):
             body = msgspec.json.encode(Journal(msgspec.Raw(format_envelope(envelope))))
-            await self._server().ask("POST", "/v1/journal", Done, body, self._proof("POST", "/v1/journal", body))
+            proof = self._proof(self._server().identity, "POST", "/v1/journal", body)
+            await self._server().ask("POST", "/v1/journal", Done, body, proof)
 
     def _server(self) -> Peer:
         if self._bes is None:
             raise Yours("device.no_customer", "Name the customer's key server of this handset.")
         return self._bes
 
-    def _proof(self, method: str, path: str, body: bytes) -> str:
-        return sign_request(self.ring.sign, self.ring.pin, Request(method, path, body), self._clock())
+    def _proof(self, to: Identity, method: str, path: str, body: bytes) -> str:
+        return sign_request(self.ring.sign, self.ring.pin, to, Request(method, path, body), self._clock())
 
     def _keep(self, ring: Keyring) -> None:
         if ring != self.ring:

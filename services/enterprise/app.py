@@ -55,7 +55,7 @@ from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated, You
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.envelope import Org, Pin, format_envelope, parse_envelope
-from tiers.wire.message.proof import Request, claimed_pin, verify_request
+from tiers.wire.message.proof import Proofs, Request, claimed_pin
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -90,6 +90,7 @@ class KeyServer:
         self._gateway = parts.gateway
         self._clerk = Clerk(parts.party, parts.store, self._reader, parts.ledger, parts.policy, parts.clock)
         self._now = parts.clock
+        self._proofs = Proofs(parts.party, parts.clock())
         # Activations and revocations tell the relay first or last, and must not overtake each other on the way.
         self._changes = asyncio.Lock()
         self._activations = Counter("tiers_enterprise_activations", "Activations", ["outcome"], registry=metrics)
@@ -172,7 +173,7 @@ class KeyServer:
         if token is None:
             raise Unauthenticated("request.device", "Activate this device first: ask the administrator for a password.")
         key = VerifyKey.from_jwk(verify_entry(token, self._org, self._keys.root.public).sign)
-        return verify_request(authorization, pin, key, Request(request.method, request.path, raw), self._now())
+        return self._proofs.verify(authorization, pin, key, Request(request.method, request.path, raw), self._now())
 
     # ---- the administrator ----
 

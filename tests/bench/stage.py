@@ -24,6 +24,7 @@ from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarra
 from tiers.wire.api.court import Apply, Decide, Entry
 from tiers.wire.api.gateway import Done, RegisterDevice
 from tiers.wire.encoding import b64u
+from tiers.wire.enrolment import open_keys
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import SigningKey
@@ -31,6 +32,7 @@ from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
 from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.proof import Request, sign_request
+from tiers.wire.message.sealing import HpkePrivateKey
 
 AT_ONCE = 16
 
@@ -125,11 +127,12 @@ class Stage:
 
     async def _subscriber(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
-        body = msgspec.json.encode(Enrol(pin, sign.public.jwk()))
-        proof = sign_request(sign, pin, Request("POST", "/v1/subscribers", body), self.world.clock.now())
-        carrier = Peer(self.http, self.world.url("carrier"), party("carrier").identity)
+        hpke, to = HpkePrivateKey.generate(), party("carrier").identity
+        body = msgspec.json.encode(Enrol(pin, sign.public.jwk(), hpke.public.jwk()))
+        proof = sign_request(sign, pin, to, Request("POST", "/v1/subscribers", body), self.world.clock.now())
+        carrier = Peer(self.http, self.world.url("carrier"), to)
         done = await carrier.ask("POST", "/v1/subscribers", Enrolled, body, proof)
-        return _member(pin, sign, done.nodes)
+        return _member(pin, sign, tuple(NodeJson.of(node) for node in open_keys(done, to, pin, hpke)))
 
     async def _employee(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))

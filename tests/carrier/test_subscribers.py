@@ -6,25 +6,28 @@ import pytest
 from kits.carrier import MINUTE, NOW, World
 from tiers.chassis.client import Peer
 from tiers.wire.api.carrier import Admissions, Ask, Enrol, Enrolled, Refusal, parse_admitted
+from tiers.wire.enrolment import open_keys
 from tiers.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
+from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import EPOCHS, Node, cover, epoch_of, leaf, wrap_key
 from tiers.wire.message.envelope import Channel, Protected, Recipient, Service, format_protected
 from tiers.wire.message.proof import Request, sign_request
-from tiers.wire.message.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, unwrap_from_carrier, wrap_for_carrier
 
 ALICE, BOB = "2100000a", "2100000b"
 ALICE_KEY, BOB_KEY = SigningKey(b"a" * 32), SigningKey(b"b" * 32)
+HPKE, CARRIER = HpkePrivateKey(b"h" * 32), Identity(Role.CARRIER, "in")
 CEK = ContentKey(b"k" * 32)
 EPOCH = epoch_of(NOW)
 
 
 async def enrol(world: World, pin: str, key: SigningKey, *, signer: SigningKey | None = None, at: int = NOW):
     """Ask as a device does: no certificate, a signed request."""
-    raw = msgspec.json.encode(Enrol(pin, key.public.jwk()))
-    proof = sign_request(signer or key, pin, Request("POST", "/v1/subscribers", raw), at)
+    raw = msgspec.json.encode(Enrol(pin, key.public.jwk(), HPKE.public.jwk()))
+    proof = sign_request(signer or key, pin, CARRIER, Request("POST", "/v1/subscribers", raw), at)
     answer = await world.device(proof).ask("POST", "/v1/subscribers", Enrolled, raw)
-    return [node.node() for node in answer.nodes]
+    return list(open_keys(answer, CARRIER, pin, HPKE))
 
 
 MID = "0190a0b0-0000-7000-8000-000000000001"

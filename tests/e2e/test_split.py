@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -10,10 +11,15 @@ from kits.lawful import AUDITOR, CARRIER, COURT, leaves, nonce, refused_and_logg
 from tiers.auditor.inspect import NOT_THE_TARGET
 from tiers.lab.classroom.desk import Desk, Note, opened
 from tiers.lab.world import arrangement
+from tiers.lab.world.cast import party
 from tiers.lab.world.world import booted
-from tiers.wire.api.carrier import AskGrant, Granted
+from tiers.wire.api.carrier import AskGrant, Enrol, Enrolled, Granted
+from tiers.wire.enrolment import open_keys
+from tiers.wire.errors import Yours
 from tiers.wire.keys.keytree import EPOCH_MS
 from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.proof import Request, sign_request
+from tiers.wire.message.sealing import HpkePrivateKey
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,9 +54,9 @@ def elapsed(desk: Desk, jti: str, minutes: int = 1) -> AskGrant:
 
 async def refused(desk: Desk, asked: AskGrant, code: str) -> None:
     """Have both givers refuse this, each in the log."""
-    for name, party in GIVERS.items():
+    for name, giver in GIVERS.items():
         asking = desk.as_(AUDITOR).peer(name).ask("POST", "/v1/grants", Granted, asked)
-        await refused_and_logged(desk.world, asking, code, "grant.refused", party)
+        await refused_and_logged(desk.world, asking, code, "grant.refused", giver)
 
 
 async def test_what_the_target_wrote_in_the_window_opens_once_both_have_released(desk: Desk) -> None:
@@ -84,3 +90,22 @@ async def test_a_warrant_that_does_not_stand_gets_no_half_of_either(desk: Desk, 
 
     code = {"suspension": "warrant.suspended", "cancellation": "warrant.cancelled"}[verb]
     await refused(desk, elapsed(desk, jti), code)
+
+
+async def test_a_carrier_that_replays_a_handsets_enrolment_at_the_court_gets_no_half(desk: Desk) -> None:
+    ring, carrier, court = desk.devices["alice"].ring, party("carrier").identity, desk.as_(CARRIER).peer("court")
+    body = msgspec.json.encode(Enrol(ring.pin, ring.sign.public.jwk(), ring.hpke.public.jwk()))
+    asked = Request("POST", "/v1/subscribers", body)
+    proofs = [sign_request(ring.sign, ring.pin, to, asked, desk.world.clock.now()) for to in (carrier, court.identity)]
+
+    with pytest.raises(Yours) as for_the_carrier:
+        await court.ask("POST", "/v1/subscribers", Enrolled, body, proofs[0])
+    seen = await court.ask("POST", "/v1/subscribers", Enrolled, body, proofs[1])
+    with pytest.raises(Yours) as again:
+        await court.ask("POST", "/v1/subscribers", Enrolled, body, proofs[1])
+    with pytest.raises(Yours) as by_another:
+        open_keys(seen, court.identity, ring.pin, HpkePrivateKey.generate())
+
+    assert ["request.proof", "request.replayed", "sealing.key"] == [
+        refusal.value.code for refusal in (for_the_carrier, again, by_another)
+    ]

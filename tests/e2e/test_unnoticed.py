@@ -42,7 +42,9 @@ class Reply:
 
 async def reply(desk: Desk, http: aiohttp.ClientSession, body: bytes, mid: str, signer: str = "alice") -> Reply:
     ring = desk.devices[signer].ring
-    proof = sign_request(ring.sign, ring.pin, Request("POST", PATH, body), desk.world.clock.now())
+    proof = sign_request(
+        ring.sign, ring.pin, party("gateway").identity, Request("POST", PATH, body), desk.world.clock.now()
+    )
     url, host = desk.world.url("gateway") + PATH, party("gateway").identity.host
     async with http.post(url, data=body, headers={"Authorization": proof}, server_hostname=host) as answer:
         said = await answer.read()

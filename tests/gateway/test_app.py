@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from kits.interception import CARRIER, RELAY
 from kits.relay import ACME, ALICE, BOB, CAROL, Handset, World, signing_key
 from tiers.wire.api.gateway import RegisterDevice
 from tiers.wire.keys.jose import SigningKey
@@ -23,7 +24,7 @@ def code_of(answer: bytes) -> str:
 async def post(
     world: World, raw: bytes, pin: str = ALICE, key: SigningKey | None = None, ts: int | None = None
 ) -> tuple[int, str]:
-    signed = sign_request(key or signing_key(pin), pin, Request("POST", PATH, raw), ts or world.clock())
+    signed = sign_request(key or signing_key(pin), pin, RELAY, Request("POST", PATH, raw), ts or world.clock())
     status, answer = await world.ask(None, "POST", PATH, raw, Authorization=signed)
     return status, code_of(answer)
 
@@ -87,8 +88,8 @@ async def test_one_message_by_post_is_the_same_as_send(world: World) -> None:
     bob = await world.open(BOB)
     envelope = world.consumer(ALICE, BOB)
     raw = format_envelope(envelope)
-    signed = sign_request(signing_key(ALICE), ALICE, Request("POST", PATH, raw), world.clock())
     for _ in range(2):  # again: accept-once
+        signed = sign_request(signing_key(ALICE), ALICE, RELAY, Request("POST", PATH, raw), world.clock())
         status, answer = await world.ask(None, "POST", PATH, raw, Authorization=signed)
         assert (status, msgspec.json.decode(answer)) == (200, {"mid": envelope.header.mid})
     (got,) = await bob.receive()
@@ -112,7 +113,12 @@ async def test_a_post_is_signed_by_its_sender_for_this_body_and_now(world: World
     assert await post(world, raw, key=signing_key(BOB)) == (400, "request.proof")
     assert await post(world, raw, ts=world.clock() - 121_000) == (400, "request.stale")
     assert await post(world, raw, pin="ffffffff") == (401, "device.unknown")
-    other = sign_request(signing_key(ALICE), ALICE, Request("POST", PATH, b"other"), world.clock())
+    with_nonce = sign_request(signing_key(ALICE), ALICE, RELAY, Request("POST", PATH, raw), world.clock())
+    assert (await world.ask(None, "POST", PATH, raw, Authorization=with_nonce))[0] == 200
+    assert code_of((await world.ask(None, "POST", PATH, raw, Authorization=with_nonce))[1]) == "request.replayed"
+    elsewhere = sign_request(signing_key(ALICE), ALICE, CARRIER, Request("POST", PATH, raw), world.clock())
+    assert code_of((await world.ask(None, "POST", PATH, raw, Authorization=elsewhere))[1]) == "request.proof"
+    other = sign_request(signing_key(ALICE), ALICE, RELAY, Request("POST", PATH, b"other"), world.clock())
     assert code_of((await world.ask(None, "POST", PATH, raw, Authorization=other))[1]) == "request.proof"
     for nonsense in ("", "Bearer x", "Device x.y.z", "Device e30.e30.e30", "Device é"):
         status, answer = await world.ask(None, "POST", PATH, raw, Authorization=nonsense)

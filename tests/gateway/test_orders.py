@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from kits.interception import PINNED, MemoryLedger
+from kits.interception import PINNED, RELAY, MemoryLedger
 from kits.pki import issue
 from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, running, signing_key
 from tiers.chassis.client import Peer
@@ -135,7 +135,7 @@ def test_customers_stand_in_a_suspension_of_the_enterprise_channel_alone(said: d
 async def test_over_http_it_is_451_and_says_who_blocks(office: Office) -> None:
     await office.serve(order())
     raw = format_envelope(office.world.enterprise(ALICE, BOB))
-    proof = sign_request(signing_key(ALICE), ALICE, Request("POST", "/v1/messages", raw), office.world.clock())
+    proof = sign_request(signing_key(ALICE), ALICE, RELAY, Request("POST", "/v1/messages", raw), office.world.clock())
 
     url = office.world.url + "/v1/messages"
     async with office.world.http.post(

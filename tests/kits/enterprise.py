@@ -266,7 +266,9 @@ class Handset:
 
     async def ask(self, method: str, path: str, kind, asked=None, *, proof: bool = True):
         raw = b"" if asked is None else msgspec.json.encode(asked)
-        signed = sign_request(self.sign, self.pin, Request(method, path, raw), self.customer.town.clock())
+        signed = sign_request(
+            self.sign, self.pin, self.customer.identity, Request(method, path, raw), self.customer.town.clock()
+        )
         session = await self.customer.town.session(self.customer.town.stack, "")
         peer = Peer(session, self.customer.url, self.customer.identity)
         return await peer.ask(method, path, kind, raw or None, signed if proof else "")

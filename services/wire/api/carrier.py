@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tiers.wire.encoding import b64u, parse_json, unb64u
 from tiers.wire.errors import Yours
-from tiers.wire.keys.jose import GeneralJws, PublicJwk
+from tiers.wire.keys.jose import GeneralJws, HpkeJwk, PublicJwk
 from tiers.wire.keys.keytree import Node, NodeKey, Position
 from tiers.wire.message.envelope import Pin, Recipient, RecipientHeader, check_recipient
 
@@ -15,10 +15,11 @@ MAX_BATCH = 1024
 
 
 class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`POST /v1/subscribers`, signed by the device (tiers.wire.message.proof): the key that it will be known by."""
+    """`POST /v1/subscribers`, signed by the device: the key that it will be known by, and one to seal its keys to."""
 
     pin: Pin
     sign: PublicJwk
+    hpke: HpkeJwk
 
 
 class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,10 +46,9 @@ class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The subscriber's keys from this minute on: the minimal cover of [now, end of the tree)."""
+    """The subscriber's keys from this minute on, sealed to its handset (tiers.wire.enrolment)."""
 
-    carrier: str
-    nodes: Annotated[tuple[NodeJson, ...], Meta(max_length=48)]
+    keys: msgspec.Raw
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

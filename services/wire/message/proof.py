@@ -1,19 +1,25 @@
-"""A device's HTTP request, signed: `Authorization: Device <compact JWS>`. Pure.
+"""A device's HTTP request, signed: `Authorization: Device <compact JWS>`. Pure, but for what `Proofs` remembers.
 
-The idea of DPoP (RFC 9449) with the body bound as well, so a request cannot be sent again with another one.
+The idea of DPoP (RFC 9449), with the party that is asked and the body bound as well: what was signed for a carrier
+is no request to a court, and one proof is one request.
 """
 
 import hashlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Unauthenticated, Yours
+from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import SigningKey, VerifyKey, peek_header, verify_compact
 
 TYP = "request+jws"
 GOOD_FOR_MS = 120_000
+_NONCE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +32,23 @@ class Request:
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the device signs. `sha256` is of the body, base64url; `ts` is ms since 1970."""
+    """What the device signs. `aud` is the SPIFFE id of the party that it asks, `sha256` of the body, base64url.
 
+    `ts` is ms since 1970; `nonce`, 16 random bytes in base64url, makes one proof one request.
+    """
+
+    aud: str
     method: str
     path: str
     sha256: str
     ts: int
+    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}\Z")]
 
 
-def sign_request(key: SigningKey, pin: str, request: Request, now: int) -> str:
-    """Return the `Authorization` value of a device's request."""
-    return "Device " + key.sign_compact({"typ": TYP, "kid": pin}, msgspec.json.encode(_claims(request, now)))
+def sign_request(key: SigningKey, pin: str, to: Identity, request: Request, now: int) -> str:
+    """Return the `Authorization` value of a device's request to one party. Its nonce is drawn here."""
+    said = _claims(to, request, now, b64u(os.urandom(_NONCE_BYTES)))
+    return "Device " + key.sign_compact({"typ": TYP, "kid": pin}, msgspec.json.encode(said))
 
 
 def claimed_pin(authorization: str | None) -> str:
@@ -47,25 +59,46 @@ def claimed_pin(authorization: str | None) -> str:
     return peek_header(token.partition(".")[0], "request.proof").kid
 
 
-def verify_request(authorization: str, pin: str, key: VerifyKey, request: Request, now: int) -> str:
-    """Check a device's request and return its PIN; raises `Yours`.
+@dataclass(slots=True)
+class Proofs:
+    """Checks requests to one party, and remembers what it has seen for as long as a proof holds.
 
-    1. Signed by the key of `pin`. 2. For this method, path and body. 3. Within the last two minutes.
+    A party that starts at `since` (ms) has forgotten what it saw before: what was signed before counts no more.
     """
 
-    def find(kid: str) -> VerifyKey:
-        if kid != pin:
-            raise Yours("request.proof", "Sign with the kid of the device that asks.")
-        return key
+    party: Identity
+    since: int
+    _seen: dict[str, int] = field(default_factory=dict)
 
-    token = authorization.partition(" ")[2]
-    said = parse_json(Claims, verify_compact(token, TYP, find, "request.proof").payload, "request.proof")  # 1
-    if said != _claims(request, said.ts):  # 2
-        raise Yours("request.proof", "Sign the method, path and body that you send.")
-    if abs(now - said.ts) > GOOD_FOR_MS:  # 3
-        raise Yours("request.stale", f"Set the clock and sign again: a proof holds for {GOOD_FOR_MS // 1000} s.")
-    return pin
+    def verify(self, authorization: str, pin: str, key: VerifyKey, request: Request, now: int) -> str:
+        """Check a device's request at `now` (ms) and return its PIN; raises `Yours`.
+
+        1. Signed by the key of `pin`. 2. For this party, method, path and body. 3. Within the last two minutes, and
+        since this party started. 4. Not seen before.
+        """
+
+        def find(kid: str) -> VerifyKey:
+            if kid != pin:
+                raise Yours("request.proof", "Sign with the kid of the device that asks.")
+            return key
+
+        token = authorization.partition(" ")[2]
+        said = parse_json(Claims, verify_compact(token, TYP, find, "request.proof").payload, "request.proof")  # 1
+        if said != _claims(self.party, request, said.ts, said.nonce):  # 2
+            raise Yours("request.proof", f"Sign the method, path and body that you send, and {self.party} as aud.")
+        if abs(now - said.ts) > GOOD_FOR_MS or said.ts < self.since:  # 3
+            raise Yours("request.stale", f"Set the clock and sign again: a proof holds for {GOOD_FOR_MS // 1000} s.")
+        self._take(f"{pin} {said.nonce}", said.ts, now)  # 4
+        return pin
+
+    def _take(self, proof: str, ts: int, now: int) -> None:
+        if proof in self._seen:
+            raise Yours("request.replayed", "Sign each request anew: this proof has been used.")
+        self._seen[proof] = ts
+        while (oldest := next(iter(self._seen))) != proof and self._seen[oldest] < now - 2 * GOOD_FOR_MS:
+            del self._seen[oldest]
 
 
-def _claims(request: Request, ts: int) -> Claims:
-    return Claims(request.method, request.path, b64u(hashlib.sha256(request.body).digest()), ts)
+def _claims(to: Identity, request: Request, ts: int, nonce: str) -> Claims:
+    digest = b64u(hashlib.sha256(request.body).digest())
+    return Claims(to.uri, request.method, request.path, digest, ts, nonce)

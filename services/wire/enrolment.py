@@ -1,0 +1,72 @@
+"""Enrolment: a handset proves its key, and gets its part of a key tree, sealed to that handset. Pure.
+
+    device -> carrier, court   POST /v1/subscribers {pin, sign, hpke}, signed by the key `sign` for that one party
+    device <- carrier, court   {keys}: a JWE to `hpke`, which nobody on the way opens
+
+Carrier and court check the same things here, so neither takes an enrolment that was made for the other.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
+from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.errors import Conflict, Yours
+from tiers.wire.identity import Identity
+from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.keys.keytree import Node
+from tiers.wire.message.envelope import format_jwe, parse_jwe
+from tiers.wire.message.proof import Proofs, Request, claimed_pin
+from tiers.wire.message.sealing import (
+    HpkePrivateKey,
+    HpkePublicKey,
+    decrypt_with,
+    encrypt_for,
+    open_content,
+    seal_content,
+)
+
+MAX_ANSWER = 16_384
+_PROTECTED = b64u(b'{"typ":"enrolment+jwe","enc":"A256GCM"}')
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is sealed: nodes of whose tree (`carrier/in`), for which PIN."""
+
+    giver: str
+    pin: str
+    nodes: tuple[NodeJson, ...]
+
+
+def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, proofs: Proofs, now: int) -> VerifyKey:
+    """Check that whoever enrols a PIN holds the key that it will be known by; raises `Yours`.
+
+    1. The request claims the PIN of the body. 2. It is signed by the key of the body, for this party, now, and once
+    (tiers.wire.message.proof). 3. There is a key to seal the answer to.
+    """
+    key = VerifyKey.from_jwk(enrol.sign)
+    if claimed_pin(authorization) != enrol.pin:  # 1
+        raise Conflict("subscriber.pin", "Sign as the PIN that enrols.")
+    proofs.verify(authorization or "", enrol.pin, key, request, now)  # 2
+    HpkePublicKey.from_jwk(enrol.hpke)  # 3
+    return key
+
+
+def seal_keys(giver: Identity, enrol: Enrol, nodes: Iterable[Node]) -> Enrolled:
+    """Seal a subscriber's nodes to the key that it enrolled with."""
+    said = Keys(str(giver), enrol.pin, tuple(NodeJson.of(node) for node in nodes))
+    sealed = seal_content(_PROTECTED, msgspec.json.encode(said))
+    recipient = encrypt_for(f"device/{enrol.pin}/1", sealed.cek, HpkePublicKey.from_jwk(enrol.hpke))
+    return Enrolled(msgspec.Raw(format_jwe(sealed.jwe([recipient]))))
+
+
+def open_keys(done: Enrolled, giver: Identity, pin: str, key: HpkePrivateKey) -> tuple[Node, ...]:
+    """Open the answer of `giver` to the enrolment of `pin`; raises `Yours`."""
+    jwe = parse_jwe(bytes(done.keys), MAX_ANSWER)
+    if jwe.protected != _PROTECTED or len(jwe.recipients) != 1:
+        raise Yours("enrolment.malformed", f"Ask {giver} again: this is no answer to an enrolment.")
+    said = parse_json(Keys, open_content(jwe, decrypt_with(jwe.recipients[0], key)), "enrolment.malformed")
+    if (said.giver, said.pin) != (str(giver), pin):
+        raise Yours("enrolment.other", f"Ask {giver} again: these keys are of {said.giver}, for {said.pin}.")
+    return tuple(node.node() for node in said.nodes)
