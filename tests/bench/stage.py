@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tiers.chassis.client import Peer
 from tiers.chassis.tls import device_context
 from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
-from tiers.lab.world.processes import Child, base_environ, children_of, free_ports, start_party, stop
+from tiers.lab.world.processes import PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
 from tiers.lab.world.world import As, World, booted
 from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
 from tiers.wire.api.court import Apply, Decide, Entry
@@ -148,7 +147,7 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(spec))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tiers.lab.world.launcher", str(folder / "clock"), module, str(path)),
+        *(*PYTHON, "-m", "tiers.lab.world.launcher", str(folder / "clock"), module, str(path)),
         stdout=asyncio.subprocess.PIPE,
         env=environ(),
     )
@@ -217,7 +216,7 @@ async def yardstick(folder: Path, tls: Path) -> Yardstick:
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)
     socket = str(folder / "store" / "store.sock")
-    command = [sys.executable, "-m", "bench.bare", str(port), socket, str(tls)]
+    command = [*PYTHON, "-m", "bench.bare", str(port), socket, str(tls)]
     own_environ = environ() | {"BARE_STORE_PASSWORD": password}
     child = await start_party("bare", command, own_environ, folder / "relay.jsonl")
     return Yardstick(child, own, port)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from bench.frames import KEY, Party, interleaved
 from bench.load import Latency, Load, Member, Result, Spec, Usage, prepare
 from bench.run import LANES, ratios
 from bench.stage import environ
-from tiers.lab.world.processes import free_ports, start_party, stop
+from tiers.lab.world.processes import PYTHON, free_ports, start_party, stop
 from tiers.wire.encoding import b64u
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
@@ -105,7 +104,7 @@ async def bare(tmp_path: Path) -> AsyncIterator[int]:
     socket = tmp_path / "s"
     with ValkeyServer(port=0, data_dir=tmp_path / "d", persist=True, unix_socket_path=socket, config=config):
         (port,) = free_ports(1)
-        command = [sys.executable, "-m", "bench.bare", str(port), str(socket), ""]
+        command = [*PYTHON, "-m", "bench.bare", str(port), str(socket), ""]
         child = await start_party("bare", command, environ(), tmp_path / "bare.log")
         yield port
         await stop(child)

@@ -5,9 +5,6 @@ import asyncio
 import pytest
 
 from kits.measuring import Measured, measure_healthy
-from tiers.lab.plugin import assert_readable, assert_sealed, tiers_desk, tiers_warrants, tiers_world
-
-__all__ = ["assert_readable", "assert_sealed", "tiers_desk", "tiers_warrants", "tiers_world"]
 
 
 @pytest.fixture(scope="session")

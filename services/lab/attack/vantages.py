@@ -69,6 +69,16 @@ VANTAGES = (
     Vantage("gateway-and-subscriber", (*_GATEWAY, "handset:mallory", *_STORE), relay=True),
     Vantage("other-employee", ("handset:ravi", "store")),
 )
+_PARTIES = tuple(one.name for one in PARTIES)
+_PEOPLE = ("sender", "receiver", *(person.name for person in HANDSETS))
+_NAMED = {source for one in VANTAGES for source in one.sources if source.partition(":")[0] in {"answers", "keys"}}
+CAPTURES = (
+    *("logs", "taps", "store", CIPHERTEXT, *sorted(_NAMED)),
+    *(f"{kind}:{name}" for kind in ("memory", "log") for name in (*_PARTIES, "store")),
+    *(f"state:{name}" for name in _PARTIES),
+    *(f"{kind}:{name}" for kind in ("tap", "handset", "seized") for name in _PEOPLE),
+)
+"""Every capture there is."""
 BY_ID: Mapping[str, Vantage] = {vantage.id: vantage for vantage in VANTAGES}
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tiers.lab.world.processes import base_environ
+from tiers.lab.world.processes import PYTHON, base_environ
 
 VERIFIER = "tiers.ledger.verify"
 
@@ -12,7 +12,7 @@ VERIFIER = "tiers.ledger.verify"
 def command(root: Path) -> list[str]:
     """Return what checks the log of the world in `root`, on classroom time, against the keys that everybody pins."""
     keys = [(root / "trust" / f"{name}.vkey").read_text(encoding="ascii").strip() for name in ("log", "witness")]
-    launcher = [sys.executable, "-m", "tiers.lab.world.launcher", str(root / "clock"), VERIFIER]
+    launcher = [*PYTHON, "-m", "tiers.lab.world.launcher", str(root / "clock"), VERIFIER]
     return [*launcher, str(root / "state" / "ledger"), "--log", keys[0], "--witness", keys[1]]
 
 

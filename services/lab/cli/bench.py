@@ -1,11 +1,11 @@
 """`tiers bench`: hands its arguments to the bench of the checkout that this program runs from (tests/bench)."""
 
 import os
-import sys
 from pathlib import Path
 
 import typer
 
+from tiers.lab.world.processes import PYTHON
 from tiers.wire.errors import Yours
 
 TESTS = Path(__file__).resolve().parents[3] / "tests"
@@ -22,4 +22,4 @@ def bench(context: typer.Context) -> None:
     if not (TESTS / "bench" / "__main__.py").exists():
         raise Yours("bench.checkout", "Run `tiers bench` from a checkout of the project: the package has no bench.")
     environ = os.environ | {"PYTHONPATH": str(TESTS)}
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "bench", *context.args], environ)  # noqa: S606 - no shell
+    os.execve(PYTHON[0], [*PYTHON, "-m", "bench", *context.args], environ)  # noqa: S606 - no shell

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +35,7 @@ from tiers.wire.api.enterprise import Reason
 from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Channel, Service
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Two lawful-intercept tiers on one relay.")
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 warrant = typer.Typer(no_args_is_help=True, help="Apply for a warrant, decide on it, serve it.")
 app.add_typer(warrant, name="warrant")
 cli_scenarios.add_to(app)
@@ -81,6 +82,16 @@ class Verb(StrEnum):
 def _home() -> Path:
     """Return the folder of the world that `tiers up` keeps running: one for each user of the machine."""
     return Path(tempfile.gettempdir()) / f"intercept-tiers-{os.getuid()}"
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    *, say_version: Annotated[bool, typer.Option("--version", help="say which version this is", is_eager=True)] = False
+) -> None:
+    """Two lawful-intercept tiers on one relay."""
+    if say_version:
+        typer.echo(f"tiers {version('intercept-tiers')}")
+        raise typer.Exit
 
 
 @app.command()

@@ -10,7 +10,7 @@ import msgspec
 from tiers.device.client import Device
 from tiers.device.mail import read_mail
 from tiers.device.store import Message
-from tiers.lab.classroom.desk import Desk, Note, Sent
+from tiers.lab.classroom.desk import Desk, Note, Sent, claims_of
 from tiers.lab.classroom.story import Story
 from tiers.lab.page import events
 from tiers.lab.page.feed import Feed
@@ -21,9 +21,7 @@ from tiers.wire.api.auditor import Inspection
 from tiers.wire.api.carrier import Served
 from tiers.wire.api.court import Entry
 from tiers.wire.api.enterprise import Opened, Order, OrderAnswer, Rotated
-from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import TiersError
-from tiers.wire.keys.jose import GeneralJws
 from tiers.wire.keys.keytree import EPOCH_MS
 from tiers.wire.lawful.warrant import Claims
 from tiers.wire.message.envelope import Service, format_envelope, parse_envelope
@@ -54,6 +52,7 @@ class WatchedDesk(Desk):
         self.feed = feed
         self.story: Story | None = None
         self.sent, self.taps, self.sessions = desk.sent, desk.taps, desk.sessions
+        self.warrants = desk.warrants
         self._people = desk._people  # noqa: SLF001 - the same
         self._log = LedgerWatch(self.as_(OPERATOR).peer("ledger"), feed)
         self._claims: dict[str, Claims] = {}
@@ -210,11 +209,6 @@ class WatchedDesk(Desk):
         """Write an act down, and then what it left in the public log."""
         self.feed.append(event)
         await self._log.look()
-
-
-def claims_of(warrant: GeneralJws) -> Claims:
-    """Return what a warrant says, signatures unchecked: the lab saw it being made."""
-    return parse_json(Claims, unb64u(warrant.payload, "warrant.malformed"), "warrant.malformed")
 
 
 def _text(message: Message) -> str | None:

@@ -18,6 +18,8 @@ _PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
 PORTS = range(20_000, 32_000)
 STOP_SECONDS = 8.0
+PYTHON = (sys.executable, "-P")
+"""How every child starts: what lies in the working folder is not imported."""
 
 
 def _die_with_parent() -> Callable[[], None] | None:

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from tiers.chassis import web as chassis
 from tiers.lab.world.cast import PARTIES, Party
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import base_environ
+from tiers.lab.world.processes import PYTHON, base_environ
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 
@@ -60,7 +60,7 @@ async def _table(one: Party, authority: Authority, root: Path) -> tuple[Row, ...
     authority.issue(one.identity, root / "tls")
     said = _SETTINGS | {name: str(root / name) for name in ("state", "tls", "trust")} | {"name": one.identity.name}
     environ = base_environ() | {f"TIERS_{name.upper()}": value for name, value in said.items()}
-    command = [sys.executable, "-m", "tiers.lab.world.requests", one.program]
+    command = [*PYTHON, "-m", "tiers.lab.world.requests", one.program]
     process = await asyncio.create_subprocess_exec(
         *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

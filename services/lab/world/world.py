@@ -6,7 +6,6 @@ A world lives in one fresh folder (0700): `state/<party>`, `tls/<role>/<name>`, 
 
 import asyncio
 import shutil
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import Child, base_environ, free_ports, start_party, stop
+from tiers.lab.world.processes import PYTHON, Child, base_environ, free_ports, start_party, stop
 from tiers.lab.world.store import Store
 from tiers.wire.custody import GLOBAL, GlobalKey
 from tiers.wire.errors import Yours
@@ -122,7 +121,7 @@ class World:
         one = party(name)
         leak = ["--leak", self.leaks[name]] if name in self.leaks else []
         rogue = ["--rogue", self.rogues[name]] if name in self.rogues else []
-        command = [sys.executable, "-m", "tiers.lab.world.launcher", str(self.clock.path), *leak, *rogue, one.program]
+        command = [*PYTHON, "-m", "tiers.lab.world.launcher", str(self.clock.path), *leak, *rogue, one.program]
         environ = base_environ() | self.settings(one)
         self.children[name] = await start_party(name, command, environ, self.log(name))
 

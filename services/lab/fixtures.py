@@ -1,0 +1,48 @@
+"""The fixtures of the pytest plugin. The classroom takes a second to import: it is imported when a test asks for it."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from tiers.lab.assertions import AssertReadable, AssertSealed
+    from tiers.lab.classroom.desk import Desk
+    from tiers.lab.world.world import World
+
+
+@pytest_asyncio.fixture
+async def tiers_world(tmp_path: Path) -> "AsyncIterator[World]":
+    """Boot every party; stop all of them after the test."""
+    from tiers.lab.world.world import booted  # noqa: PLC0415 - see above
+
+    async with booted(tmp_path / "world") as world:
+        yield world
+
+
+@pytest_asyncio.fixture
+async def tiers_desk(tiers_world: "World") -> "AsyncIterator[Desk]":
+    """Seat people with handsets in the world: `await tiers_desk.send(Note(…))`."""
+    from tiers.lab.classroom.desk import opened  # noqa: PLC0415 - see above
+
+    async with opened(tiers_world) as desk:
+        yield desk
+
+
+@pytest.fixture
+def tiers_assert_readable(tiers_desk: "Desk") -> "AssertReadable":
+    """Assert that a message can be read from a vantage point, by what is really held there."""
+    from tiers.lab.assertions import assert_readable  # noqa: PLC0415 - see above
+
+    return partial(assert_readable, tiers_desk)
+
+
+@pytest.fixture
+def tiers_assert_sealed(tiers_desk: "Desk") -> "AssertSealed":
+    """Assert that a message stays shut to a vantage point; a failure says which bytes, where, opened it."""
+    from tiers.lab.assertions import assert_sealed  # noqa: PLC0415 - see above
+
+    return partial(assert_sealed, tiers_desk)
