@@ -1,17 +1,13 @@
 """The relay's process: `python -m tiers.gateway`."""
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
 
-import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from tiers.chassis import logs
+from tiers.chassis import background, logs
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
@@ -37,8 +33,6 @@ from tiers.gateway.store import embedded
 from tiers.store.client import answering, connect, patiently
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role, parse_identity
-
-_log = structlog.get_logger()
 
 
 async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
@@ -79,12 +73,10 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
             await patiently(load)
         mediate = interception.run(partial(copy_sender.connect, settings.mediation, carrier, tls))
         kept = (mailboxes.listen(), lease.keep(), sessions.keep(), registry.keep(), docket.keep())
-        tasks = [_start(one) for one in (delivery.run(), mediate, *kept)]
+        tasks = [background.start(one) for one in (delivery.run(), mediate, *kept)]
         yield
         await delivery.idle()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await background.stop(*tasks)
 
     async def stopping(_app: web.Application) -> None:
         await sessions.close()
@@ -92,19 +84,6 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     app.on_shutdown.append(stopping)
     app.cleanup_ctx.append(running)
     return app
-
-
-def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run a part of the relay; should it ever fail, the process stops, because half a relay answers for a whole one."""
-    task = asyncio.create_task(work)
-
-    def failed(done: asyncio.Task[None]) -> None:
-        if not done.cancelled() and (error := done.exception()):
-            _log.critical("relay.failed", exc_info=error)
-            signal.raise_signal(signal.SIGTERM)
-
-    task.add_done_callback(failed)
-    return task
 
 
 async def run(settings: Settings) -> None:

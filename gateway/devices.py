@@ -4,18 +4,16 @@ A carrier makes a PIN a consumer subscriber, a customer makes it an employee's d
 one signing key. Pure rules first, the thin store below; the hot path looks into a cache and asks no store.
 """
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tiers.gateway.store import wanted
+from tiers.chassis.background import every
 from tiers.store.pipeline import unavailable
 from tiers.wire.encoding import parse_own
-from tiers.wire.errors import Conflict, Missing, Ours
+from tiers.wire.errors import Conflict, Missing
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import PublicJwk, VerifyKey
 from tiers.wire.message.envelope import Org, Pin
@@ -101,10 +99,7 @@ class Registry:
 
         Else all sessions' records go stale at once, and everybody waits while each is read by itself.
         """
-        while wanted():
-            await asyncio.sleep(KEEP_SECONDS)
-            with suppress(RedisError, OSError, Ours):
-                await self.refresh()
+        await every(KEEP_SECONDS, self.refresh)
 
     async def refresh(self) -> None:
         """Read again what was used since the last time; raises `RedisError` or `OSError`."""

@@ -20,14 +20,14 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.background import every
 from tiers.chassis.web import Route, body
 from tiers.gateway.channels import Arrangement
 from tiers.gateway.processes.bus import Bus
-from tiers.gateway.store import wanted
 from tiers.store.pipeline import unavailable
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
 from tiers.wire.encoding import b64u, parse_own
-from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Suspended
+from tiers.wire.errors import Conflict, Forbidden, Missing, Suspended, TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, verify_order
 from tiers.wire.lawful.trust import Trust
@@ -51,8 +51,6 @@ SENTENCES = {
     Answer.NOT_HELD: "Nobody at the provider holds a key to these contents: only the readers below do.",
     Answer.BY_WARRANT: "The relay holds no key; the readers below who answer to warrants are the ones to serve.",
 }
-
-_RETRY_SECONDS = 0.2
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -98,7 +96,10 @@ class InForce:
 
     def holds(self, envelope: bytes, now: int) -> bool:
         """Whether a stored message is kept back at `now` (ms)."""
-        return bool(self.suspensions) and self._suspending(parse_envelope(envelope).header, now) is not None
+        try:
+            return bool(self.suspensions) and self._suspending(parse_envelope(envelope).header, now) is not None
+        except TiersError:  # what cannot be read holds up nothing behind it
+            return False
 
     def saw(self, envelope: Envelope) -> None:
         """Remember the last message of a channel: its recipients are the answer to a demand."""
@@ -197,24 +198,23 @@ class Docket:
             raw = cast("dict[bytes, bytes]", await self._store.hgetall(ORDERS))
         except (RedisError, OSError):
             raise unavailable() from None
-        self._known = {jti.decode(): parse_own(Record, one, "order.record") for jti, one in raw.items()}
+        for jti, one in raw.items():
+            try:
+                self._known[jti.decode()] = parse_own(Record, one, "order.record")
+            except TiersError as error:  # the others are in force all the same
+                _log.error("order.not_restored", reference=jti.decode(errors="replace"), code=error.code)
         self._take_effect()
 
     async def keep(self) -> None:
         """Read the orders again when another process was served one, until cancelled."""
-        while wanted():
-            await self._news.wait()
-            self._news.clear()
-            async with self._lock:
-                before = set(self.in_force.suspensions)
-                try:
-                    await self.load()
-                except Ours:
-                    self._news.set()
-                    await asyncio.sleep(_RETRY_SECONDS)
-                    continue
-            if before - set(self.in_force.suspensions):
-                self.on_lifted()
+        await every(None, self._reread, self._news)
+
+    async def _reread(self) -> None:
+        async with self._lock:
+            before = set(self.in_force.suspensions)
+            await self.load()
+        if before - set(self.in_force.suspensions):
+            self.on_lifted()
 
     async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
         token = (await body(request, ServeOrder)).order

@@ -29,15 +29,6 @@ _START_SECONDS = 60.0  # a long log takes a while to read back
 _MAX_SOCKET_PATH = 100
 
 
-def wanted() -> bool:
-    """Whether the running task shall go on; a loop that asks the store looks at this.
-
-    Before Python 3.12 `asyncio.wait_for`, with which redis-py writes, may swallow a cancellation.
-    """
-    task = asyncio.current_task()
-    return task is None or not task.cancelling()
-
-
 @asynccontextmanager
 async def embedded(folder: Path) -> AsyncIterator[str]:
     """Run a Valkey in `folder`, or find the one that runs there; gives its URL. Raises `Yours` or `Ours`."""

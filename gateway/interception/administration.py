@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Protocol, cast
 
@@ -22,12 +22,12 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.background import every
 from tiers.chassis.web import Route, raw_body
 from tiers.gateway.interception.copy_sender import Copies, CopySender, Link, Numbers
 from tiers.gateway.interception.tasks import Task, Tasks, verify_task
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
-from tiers.gateway.store import wanted
 from tiers.wire.api import gateway as api
 from tiers.wire.encoding import b64u, parse_json, parse_own
 from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
@@ -176,9 +176,9 @@ class Interception:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sender.run(connect))
             # at once when a copy is dropped: a count that is in memory alone could be lost
-            group.create_task(_often(self.tick, self._dropped))
-            group.create_task(_often(self.tell_ledger, asyncio.Event()))
-            group.create_task(_often(self._reread, self._news))
+            group.create_task(every(TICK_SECONDS, self.tick, self._dropped))
+            group.create_task(every(TICK_SECONDS, self.tell_ledger))
+            group.create_task(every(None, self._reread, self._news))
 
     async def tick(self) -> None:
         """Write losses down, end what the clock has ended, forget what is over."""
@@ -328,19 +328,6 @@ class Interception:
             commitment=task.commitment,
             count=count,
         )
-
-
-async def _often(step: Callable[[], Awaitable[None]], soon: asyncio.Event) -> None:
-    """Do a step every second, or as soon as the event is set."""
-    while wanted():
-        try:
-            await step()
-        except (OSError, TiersError) as error:
-            _log.warning("task.step_failed", error=str(error))
-            await asyncio.sleep(TICK_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(TICK_SECONDS):
-                await soon.wait()
 
 
 @contextmanager

@@ -19,12 +19,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.background import wanted
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import Copy
 from tiers.gateway.processes.lease import Lease
-from tiers.gateway.store import wanted
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity
 from tiers.wire.lawful.product import x2, x3

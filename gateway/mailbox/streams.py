@@ -349,11 +349,9 @@ def _outcome(reply: Any) -> Committed:
 
 
 def _copy(shard: int, place: bytes, fields: dict[bytes, bytes]) -> Copy:
-    return Copy(
-        shard=shard,
-        id=place.decode(),
-        at=int(fields[b"at"]),
-        header=fields[b"header"].decode(),
-        envelope=fields[b"envelope"],
-        direction=Direction(int(fields[b"to"])),
-    )
+    """Read a copy; one that cannot be read has no header, so it is counted as lost and holds up none behind it."""
+    try:
+        at, direction = int(fields[b"at"]), Direction(int(fields[b"to"]))
+        return Copy(shard, place.decode(), at, fields[b"header"].decode(), fields[b"envelope"], direction)
+    except (KeyError, ValueError):
+        return Copy(shard, place.decode(), 0, "", b"", Direction.FROM_TARGET)

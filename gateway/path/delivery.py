@@ -18,8 +18,9 @@ from tiers.gateway.channels import Admit, Forward
 from tiers.gateway.mailbox.promises import Committed, Entry, Left, Mailboxes, Message, NoPlace, Removal, Tasks
 from tiers.gateway.metrics import Metrics
 from tiers.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
-from tiers.wire.errors import Ours, Policy, TiersError, TooMany, Yours
-from tiers.wire.message.envelope import GCMKW, Envelope, Recipient
+from tiers.wire.errors import Ours, Policy, TiersError, TooLarge, TooMany, Yours
+from tiers.wire.message.envelope import GCMKW, MAX_ENVELOPE, Envelope, Recipient
+from tiers.wire.message.spelling import MAX_RECIPIENTS
 
 _log = structlog.get_logger()
 CARRIER_SECONDS = 5.0
@@ -75,10 +76,13 @@ Work = Submission | Removal | Left
 
 
 class Lane(Generic[T]):
-    """Works on one batch at a time, and on whatever arrived meanwhile next."""
+    """Works on one batch at a time, and on whatever arrived meanwhile next. A batch that fails ends no lane."""
 
-    def __init__(self, work: Callable[[list[T]], Awaitable[None]], biggest: int) -> None:
+    def __init__(
+        self, work: Callable[[list[T]], Awaitable[None]], failed: Callable[[list[T]], None], biggest: int
+    ) -> None:
         self._work = work
+        self._failed = failed
         self._biggest = biggest
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -99,7 +103,11 @@ class Lane(Generic[T]):
             self._idle.clear()
             while self.waiting:
                 self.under_way, self.waiting = self.waiting[: self._biggest], self.waiting[self._biggest :]
-                await self._work(self.under_way)
+                try:
+                    await self._work(self.under_way)
+                except Exception:  # noqa: BLE001 - logged: a batch that fails ends no lane
+                    _log.exception("lane.failed", size=len(self.under_way))
+                    self._failed(self.under_way)
                 self.under_way = []
             self._wake.clear()
             self._idle.set()
@@ -134,8 +142,8 @@ class Delivery:
         self._metrics = metrics
         self._last_at = 0
         self._down: set[str] = set()
-        self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, MAX_BATCH)
-        self._stored: Lane[Work] = Lane(self._commit, MAX_COMMIT)
+        self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, self._not_asked, MAX_BATCH)
+        self._stored: Lane[Work] = Lane(self._commit, self._not_stored, MAX_COMMIT)
 
     def submit(self, item: Submission, way: Admit | Forward) -> None:
         """Take a message along the way that `channels.decide` found for it."""
@@ -187,10 +195,13 @@ class Delivery:
         for (item, _ask), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Refusal):
                 self._refuse([item], _as_error(answer))
+                continue
+            try:
+                envelope = admitted(item.parsed, item.envelope, answer)
+            except TiersError as error:
+                self._refuse([item], error)
             else:
-                self._stored.put(
-                    Submission(item.parsed, add_recipient(item.envelope, answer), item.size, item.submitter, item.at)
-                )
+                self._stored.put(Submission(item.parsed, envelope, item.size, item.submitter, item.at))
 
     async def _commit(self, batch: list[Work]) -> None:
         for part in within(batch, MAX_COMMIT_BYTES):
@@ -216,7 +227,10 @@ class Delivery:
         taken = sum(outcome is NoPlace.ALREADY or isinstance(outcome, str) for outcome in outcomes)
         self._metrics.committed(len(items), taken)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._settle(item, outcome)
+            try:
+                self._settle(item, outcome)
+            except Exception:  # noqa: BLE001 - logged: one that cannot be told or handed on holds up nobody else
+                _log.exception("message.unsettled", mid=item.parsed.header.mid)
 
     def _entry(self, item: Submission, now: int) -> Entry:
         header, protected = item.parsed.header, item.parsed.jwe.protected
@@ -252,6 +266,12 @@ class Delivery:
             self._down.discard(what)
             _log.info(f"{what}.back")
 
+    def _not_asked(self, batch: list[tuple[Submission, Ask]]) -> None:
+        self._refuse([item for item, _ask in batch], _failed())
+
+    def _not_stored(self, batch: list[Work]) -> None:
+        self._refuse([item for item in batch if isinstance(item, Submission)], _failed())
+
     def _refuse(self, items: Sequence[Submission], error: TiersError) -> None:
         self._metrics.refused(error.code, len(items))
         for item in items:
@@ -273,10 +293,33 @@ def within(batch: Sequence[Work], most: int) -> Iterator[list[Work]]:
         yield part
 
 
+def admitted(parsed: Envelope, envelope: bytes, recipient: Recipient) -> bytes:
+    """Return an envelope with the carrier's recipient for its receiver, as it is stored: what is returned parses.
+
+    A note to oneself names that recipient already. Raises `Ours` for a recipient that is not the receiver's.
+    """
+    kids = [one.header.kid for one in parsed.jwe.recipients]
+    carrier, _, rest = kids[0].removeprefix("carrier/").partition("/")
+    if recipient.header.kid != f"carrier/{carrier}/{parsed.header.to}/{rest.rpartition('/')[2]}":
+        raise Ours("carrier.malformed", "Ask the carrier's operator: it wrapped a key for somebody else.")
+    if recipient.header.kid in kids:
+        return envelope
+    if len(kids) == MAX_RECIPIENTS:
+        raise Yours("envelope.recipients", f"Name between 1 and {MAX_RECIPIENTS - 1} recipients, each once.")
+    grown = add_recipient(envelope, recipient)
+    if len(grown) > MAX_ENVELOPE:
+        raise TooLarge("envelope.too_large", f"Send at most {MAX_ENVELOPE} bytes, the receiver's key included.")
+    return grown
+
+
 def add_recipient(envelope: bytes, recipient: Recipient) -> bytes:
     """Append a recipient to an envelope in its one spelling; not a byte of the rest changes."""
     head, mark, tail = envelope.partition(_BEFORE_RECIPIENTS_END)
     return b"".join((head, b",", msgspec.json.encode(recipient), mark, tail))
+
+
+def _failed() -> Ours:
+    return Ours("gateway.failed", "Send the message again; if that fails too, tell the relay's operator.")
 
 
 def _as_error(refusal: Refusal) -> TiersError:

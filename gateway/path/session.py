@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
+from tiers.chassis.background import wanted
 from tiers.gateway.devices import Registry
 from tiers.gateway.mailbox.promises import Mailboxes, Message, Removal
 from tiers.gateway.metrics import Metrics
@@ -26,7 +27,6 @@ from tiers.gateway.path.delivery import Delivery, Submission
 from tiers.gateway.path.intake import Intake, mid_of
 from tiers.gateway.path.window import Window
 from tiers.gateway.processes.bus import Bus
-from tiers.gateway.store import wanted
 from tiers.wire.errors import TiersError, TooLarge, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.message.envelope import parse_envelope

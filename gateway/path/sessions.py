@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
+from tiers.chassis.background import every
 from tiers.gateway.mailbox.promises import KEEP_MS
 from tiers.gateway.path.session import BYE_SECONDS, Session, SessionContext, Socket, parse_frame, say_bye
 from tiers.wire.encoding import b64u, unb64u
@@ -139,11 +140,12 @@ class Sessions:
 
     async def keep(self) -> None:
         """Say `drained` once a minute to whoever is, until cancelled."""
-        while True:
-            await asyncio.sleep(1)
-            now = self._context.clock()
-            for session in self._live.values():
-                session.tick(now)
+        await every(1, self._tick)
+
+    async def _tick(self) -> None:
+        now = self._context.clock()
+        for session in self._live.values():
+            session.tick(now)
 
     async def close(self) -> None:
         """End all sessions: answer what is under way, say bye."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tiers.gateway.store import wanted
+from tiers.chassis.background import every
 
 KEY = "gateway:{li}:lease"
 LEASE_MS = 2000
@@ -50,10 +50,7 @@ class Lease:
     async def keep(self) -> None:
         """Take the lease when it is free and renew it, until cancelled; then leave it to another."""
         try:
-            while wanted():
-                with suppress(RedisError, OSError):
-                    await self.renew()
-                await asyncio.sleep(RENEW_SECONDS)
+            await every(RENEW_SECONDS, self.renew)
         finally:
             self._until = 0.0
             with suppress(RedisError, OSError):

@@ -1,6 +1,5 @@
 """The carrier's process: `python -m tiers.carrier`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -20,7 +19,7 @@ from tiers.carrier.refusals import Refusals
 from tiers.carrier.register import Register, load_register_key
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
-from tiers.chassis import logs
+from tiers.chassis import background, logs
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
@@ -62,10 +61,9 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
             await answering(settings.store_url)
             await when_store_answers(register.load)
             await carrier.mediation.start(settings.mediation_listen, tls)
-            sweeping = asyncio.create_task(carrier.administration.run())
+            sweeping = background.start(carrier.administration.run())
             yield
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            await background.stop(sweeping)
             await carrier.mediation.stop()
 
         app = build(carrier)

@@ -7,17 +7,16 @@ What is decided stands in `lawful`; this file does it, in the order that the typ
 It never waits for the ledger while it holds a warrant's lock: a suspension reaches the relay whatever the ledger does.
 """
 
-import asyncio
 from contextlib import suppress
 from uuid import uuid4
 
 import structlog
-from redis.exceptions import RedisError
 
 from tiers.carrier import lawful
 from tiers.carrier.lawful import Activate, Authorisation, Deactivate
 from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
+from tiers.chassis.background import every
 from tiers.wire.api.carrier import Served
 from tiers.wire.api.gateway import Done
 from tiers.wire.errors import Missing, Ours, TiersError, Yours
@@ -87,12 +86,7 @@ class Administration:
 
     async def run(self) -> None:
         """Sweep for as long as the carrier runs."""
-        while True:
-            try:
-                await self.sweep()
-            except (RedisError, OSError) as error:
-                _log.warning("sweep.failed", error=type(error).__name__)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await every(SWEEP_SECONDS, self.sweep)
 
     async def settle(self, jti: str) -> None:
         """Do everything that is to be done about a warrant: the relay first, then the log. Raises `TiersError`."""

@@ -1,6 +1,7 @@
 """What every party's program does alike: settings in, one wiring function, one sentence if it fails."""
 
 import asyncio
+import faulthandler
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from tiers.chassis import background
 from tiers.chassis.settings import load
 from tiers.chassis.state import read_folder
 from tiers.chassis.tls import Tls
@@ -23,8 +25,9 @@ S = TypeVar("S")
 def run_party(
     settings: type[S], run: Callable[[S], Coroutine[Any, Any, None]], first: Callable[[S], None] = lambda _found: None
 ) -> None:
-    """Read the settings and run until told to stop; a wrong setting or state directory ends it with status 2.
+    """Read the settings and run until told to stop.
 
+    A wrong setting or state directory ends it with status 2, a part of it that failed with 1.
     `first` is called before there is an event loop.
     """
     try:
@@ -35,6 +38,9 @@ def run_party(
     except TiersError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
+    faulthandler.cancel_dump_traceback_later()
+    if background.broken:
+        raise SystemExit(1)
 
 
 def wall_clock() -> int:

@@ -1,11 +1,11 @@
 """Mutual TLS 1.3 from the files of one identity: `ca.pem`, `cert.pem`, `key.pem`. New certificates need no restart."""
 
-import asyncio
 import ssl
 from pathlib import Path
 
 import structlog
 
+from tiers.chassis.background import every
 from tiers.wire.errors import Yours
 
 _log = structlog.get_logger()
@@ -44,13 +44,11 @@ class Tls:
 
     async def keep_fresh(self) -> None:
         """Reload for as long as the party runs. A half-written pair is left for the next look."""
-        while True:
-            await asyncio.sleep(RELOAD_SECONDS)
-            try:
-                if self.reload():
-                    _log.info("tls.reloaded")
-            except Yours as error:
-                _log.warning("tls.reload_failed", code=error.code)
+        await every(RELOAD_SECONDS, self._look)
+
+    async def _look(self) -> None:
+        if self.reload():
+            _log.info("tls.reloaded")
 
 
 def device_context(ca: Path) -> ssl.SSLContext:

