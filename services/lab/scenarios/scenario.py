@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from tiers.chassis.state import read_folder
 from tiers.lab.attack.attack import attack
-from tiers.lab.attack.vantages import BY_ID
+from tiers.lab.attack.vantages import BY_ID, Vantage
 from tiers.lab.classroom.desk import Desk, Note, Sent, opened
 from tiers.lab.scenarios.sources import load_sources
 from tiers.lab.world import arrangement as arrangements
@@ -101,13 +101,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One world: its arrangement, where it is, who misbehaves, what happens, how it must end."""
+    """One world: its arrangement, where it is, who misbehaves, what happens, how it must end.
+
+    `vantages` are vantage points of its own, beside those of the matrix.
+    """
 
     play: Callable[[Stage], Awaitable[None]]
     cells: tuple[Cells, ...]
     arrangement: str = arrangements.DEFAULT
     jurisdiction: str = ""
     rogues: Mapping[str, str] = field(default_factory=dict)
+    vantages: tuple[Vantage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,8 @@ async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
     wanted |= {(cells.vantage, key): SEALED for cells in act.cells for key in cells.sealed}
     if not wanted:
         return stage.shown
-    vantages = [BY_ID[cells.vantage] for cells in act.cells]
+    known = {**BY_ID, **{vantage.id: vantage for vantage in act.vantages}}
+    vantages = [known[cells.vantage] for cells in act.cells]
     attacked = await attack(stage.desk, stage.messages, stage.warrants, vantages)
     missing = [one for one in attacked.controls if one.evidence is None]
     if missing:
