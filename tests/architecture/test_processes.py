@@ -1,4 +1,7 @@
-"""Third lock: a running party has loaded its own folder and the treaty, whatever the sources seem to import."""
+"""Third lock: a running party has loaded its own folder and the treaty, whatever the sources seem to import.
+
+It holds for a party that is executed, as in its image, and for one that is forked from the lab's nursery.
+"""
 
 import os
 import shutil
@@ -9,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from kits.host import CONTAINERS, Host, running_host
-from tiers.lab.world.processes import start_party, stop
+from tiers.lab.world import processes
+from tiers.lab.world.forking import Nursery
+from tiers.lab.world.nursery import SHARED
+from tiers.lab.world.processes import LAUNCHER, base_environ, start_party, stop
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"gateway": "tiers.gateway", "witness": "tiers.ledger.witness"} | {
@@ -17,6 +23,8 @@ PROGRAMS = {"gateway": "tiers.gateway", "witness": "tiers.ledger.witness"} | {
 }
 PACKAGE = PROGRAMS | {"witness": "tiers.ledger"}
 WITH_STORE = {"gateway", "carrier"}
+LAUNCHERS = {"tiers.lab", "tiers.lab.world", *(f"tiers.lab.world.{name}" for name in ("launcher", "clock", "nursery"))}
+"""What begins a party's process in the lab, and holds nothing."""
 # Runs the party's program, then writes down what its process had loaded.
 WATCH = """
 import runpy, sys
@@ -45,6 +53,21 @@ async def loaded(name: str, host: Host, tree: Path) -> set[str]:
     return {module for module in written.read_text().split() if module.partition(".")[0] == "tiers"}
 
 
+async def forked(name: str, host: Host, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Run a party as a child of a nursery, and return every module that it had loaded, whosever."""
+    (host.root / "watch.py").write_text(WATCH)
+    (host.root / "clock").write_bytes(bytes(8))
+    monkeypatch.setenv("PYTHONPATH", str(host.root))
+    own, written = Nursery(base_environ()), host.root / "modules"
+    monkeypatch.setattr(processes, "nursery", lambda: own)
+    command = [*LAUNCHER, str(host.root / "clock"), "watch", PROGRAMS[CONTAINERS[name]], str(written)]
+    child = await start_party(name, command, base_environ() | host.environ(name), host.root / "log")
+    await stop(child)
+    own.close()
+    assert child.process.returncode == 0
+    return set(written.read_text().split())
+
+
 def strangers(party: str, modules: set[str]) -> set[str]:
     """Return what a party has no business to load."""
     own = (PACKAGE[party], "tiers.wire", "tiers.chassis", *(["tiers.store"] if party in WITH_STORE else []))
@@ -58,6 +81,23 @@ async def test_a_running_party_has_loaded_its_own_folder_and_the_treaty(name: st
     assert f"{PACKAGE[CONTAINERS[name]]}.config" in modules
     assert strangers(CONTAINERS[name], modules) == set()
     assert ("tiers.wire.message.sealing" in modules) == (name in {"carrier", "acme", "globex", "auditor"})
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(not processes.FORKS, reason="parties are forked on Linux only")
+@pytest.mark.parametrize("name", CONTAINERS)
+async def test_a_forked_party_has_loaded_no_more_of_ours(
+    name: str, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = await forked(name, host, monkeypatch)
+    ours = {module for module in modules if module.partition(".")[0] == "tiers"}
+    assert strangers(CONTAINERS[name], ours) <= LAUNCHERS
+    assert ("tiers.wire.message.sealing" in ours) == (name in {"carrier", "acme", "globex", "auditor"})
+
+
+def test_the_nursery_loads_nothing_that_belongs_to_a_party() -> None:
+    for party in PROGRAMS:
+        assert strangers(party, {name for name in SHARED if name.startswith("tiers.")}) == set()
 
 
 @pytest.mark.e2e

@@ -17,7 +17,7 @@ from tiers.chassis.client import Peer
 from tiers.chassis.tls import device_context
 from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
-from tiers.lab.world.processes import PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
+from tiers.lab.world.processes import LAUNCHER, PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
 from tiers.lab.world.world import As, World, booted
 from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
 from tiers.wire.api.court import Apply, Decide, Entry
@@ -147,7 +147,7 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(spec))
     process = await asyncio.create_subprocess_exec(
-        *(*PYTHON, "-m", "tiers.lab.world.launcher", str(folder / "clock"), module, str(path)),
+        *(*LAUNCHER, str(folder / "clock"), module, str(path)),
         stdout=asyncio.subprocess.PIPE,
         env=environ(),
     )

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tiers.lab.world.cast import PARTIES
+from tiers.lab.world.processes import children_of
+
 pytestmark = pytest.mark.e2e
 
 TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()"]
@@ -59,22 +62,19 @@ def test_a_demo_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
     with subprocess.Popen([*TIERS, "demo"], env=environ, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         demo.stdout.readline()  # the parties are up
-        children = [int(entry.name) for entry in Path("/proc").iterdir() if parent(entry) == demo.pid]
+        children = descendants(demo.pid)
         waits = [os.pidfd_open(child) for child in children]
         demo.send_signal(signal.SIGKILL)
 
-    assert 9 == len(children)
+    assert len(PARTIES) + 2 == len(children), "parties, their store, and the nursery that they came from"
     for wait in waits:
         assert ([wait], [], []) == select.select([wait], [], [], 20)
         os.close(wait)
 
 
-def parent(entry: Path) -> int | None:
-    """Return the parent of a process in `/proc`."""
-    try:
-        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and theirs."""
+    return [one for child in children_of(pid) for one in (child, *descendants(child))]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from kits.lawful import GATEWAY, Hands, leaves, verified_log
 from tiers.lab.classroom.desk import Desk, Note, opened
-from tiers.lab.world.processes import start_party, stop
+from tiers.lab.world.processes import LAUNCHER, start_party, stop
 from tiers.lab.world.world import World, booted
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Ours
@@ -76,7 +76,7 @@ async def with_a_small_queue(world: World) -> None:
         f"from gateway import tasks; tasks.MAX_QUEUE = {QUEUE}\n"
         "from tiers.lab.world.launcher import main; main()"
     )  # fmt: skip
-    command = [sys.executable, "-c", code, *child.command[3:]]
+    command = [sys.executable, "-c", code, *child.command[len(LAUNCHER) :]]
     world.children["gateway"] = await start_party("gateway", command, child.environ, child.log)
 
 

@@ -9,7 +9,6 @@ import os
 import resource
 import shutil
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -26,7 +25,7 @@ from tiers.device.store import Message
 from tiers.lab.classroom.desk import Desk
 from tiers.lab.world import store
 from tiers.lab.world.cast import APPLICANT, party
-from tiers.lab.world.processes import Child, base_environ, start_party, stop
+from tiers.lab.world.processes import LAUNCHER, Child, base_environ, start_party, stop
 from tiers.lab.world.world import World
 from tiers.wire.api.carrier import Product, Served, ServeWarrant
 from tiers.wire.api.court import Entry
@@ -138,7 +137,7 @@ async def rewire(world: World, name: str, **settings: str) -> None:
     """Start a party again with other settings."""
     one = party(name)
     await stop(world.children[name])
-    command = [sys.executable, "-m", "tiers.lab.world.launcher", str(world.clock.path), one.program]
+    command = [*LAUNCHER, str(world.clock.path), one.program]
     environ = base_environ() | world.settings(one) | {f"TIERS_{key.upper()}": value for key, value in settings.items()}
     world.children[name] = await start_party(name, command, environ, world.log(name))
 

