@@ -3,13 +3,15 @@
 import ast
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tiers.lab.scenarios import load_all
+from tiers.lab.scenarios.pages import claims, sources, verdicts
 from tiers.lab.scenarios.scenario import Scenario
-from tiers.lab.scenarios.sources import claims, load_sources, page
+from tiers.lab.scenarios.sources import load_sources
 
 DOCS = Path(__file__).parents[2] / "docs"
 HISTORY = (DOCS / "history.md").read_text(encoding="utf-8")
@@ -56,8 +58,16 @@ def test_what_is_not_on_the_page_of_history_is_told_nowhere() -> None:
     assert "not checked" not in HISTORY
 
 
-def test_the_pages_of_sources_and_claims_are_those_of_the_scenarios() -> None:
-    assert page() == (DOCS / "sources.md").read_text(encoding="utf-8")
-    table = re.search(r"<!-- claims -->\n(.*?)<!-- /claims -->", HISTORY, re.DOTALL)
+BLOCKS = [("history", "claims", claims), ("scenarios", "verdicts", verdicts)]
+
+
+@pytest.mark.parametrize(("name", "block", "made"), BLOCKS)
+def test_what_the_pages_say_of_the_scenarios_is_made_from_them(name: str, block: str, made: Callable[[], str]) -> None:
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    table = re.search(rf"<!-- {block} -->\n(.*?)<!-- /{block} -->", page, re.DOTALL)
     assert table is not None
-    assert claims(DATED.values()) == table[1]
+    assert made() == table[1]
+
+
+def test_the_page_of_sources_is_made_from_them() -> None:
+    assert sources() == (DOCS / "sources.md").read_text(encoding="utf-8")
