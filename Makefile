@@ -1,22 +1,38 @@
 # `make demo` and `make test` do all their own set-up. Everything lands in .venv and tests/interop/node_modules.
-PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/.ready
+RUN := .venv/.run
+DEV := .venv/.dev
+OTHER := .venv/3.13
 NODE := tests/interop/node_modules/.package-lock.json
 DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server prosody strace
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --quiet
+# Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
+INSTALL = $$(command -v uv || echo $(BIN)/uv) pip install --quiet --compile-bytecode --python
 
-.PHONY: demo up test lint install lock clean
+.PHONY: help demo up install test lint unit-3.13 lock clean
 
-demo: install
+help:
+	@echo 'make demo       from nothing to who can read which message; installs what a run needs'
+	@echo 'make up         the classroom, with its page, until Ctrl-C'
+	@echo 'make install    all that development needs'
+	@echo 'make test       everything that must hold'
+	@echo 'make lint       the quick half of it'
+	@echo 'make lock       pin the newest versions of everything'
+	@echo 'make clean      remove what was installed here'
+	@echo 'PYTHON=python3.12 chooses the interpreter; else the newest that works, from 3.11 on.'
+
+demo: $(RUN)
 	@$(BIN)/tiers demo
 
-up: install
+up: $(RUN)
 	@$(BIN)/tiers up
 
-install: $(READY)
+install: $(DEV)
 
 test: install tools lint
 	$(BIN)/pytest --quiet -m unit
+	@$(MAKE) --no-print-directory unit-3.13
 	$(BIN)/pytest -m 'not unit'
 
 lint: install
@@ -25,14 +41,30 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	  [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || { \
-	  echo 'Install the package python3-venv, then run make again.'; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+$(RUN): requirements-run.lock pyproject.toml
+	@python=$${PYTHON:-$$(.ci/python)} || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq python3-venv && python=$$(.ci/python); } || { \
+	  echo 'Install Python 3.11 or newer (on Debian: python3-venv), then run make again.'; exit 1; }; \
+	echo "Installing for $$($$python --version), $$(command -v $$python)"; \
+	if command -v uv >/dev/null; then $$python -m venv --without-pip .venv; else $$python -m venv .venv && \
+	  sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock; fi
+	@$(INSTALL) $(BIN)/python --require-hashes -r requirements-run.lock
+	@$(INSTALL) $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(DEV): $(RUN) requirements.lock
+	@$(INSTALL) $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+# The unit tests on 3.13 too, where that interpreter is.
+unit-3.13: install
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \
+	python=$$(.ci/python 3.13) || { echo 'SKIPPED: the unit tests on Python 3.13, which does not start here.'; exit 0; }; \
+	[ -e $(OTHER)/.dev ] || { $$python -m venv --without-pip $(OTHER) && \
+	  $(INSTALL) $(OTHER)/bin/python --require-hashes -r requirements.lock && \
+	  $(INSTALL) $(OTHER)/bin/python --no-deps --no-build-isolation --editable . && touch $(OTHER)/.dev; } && \
+	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -m unit -p no:cacheprovider
 
 # The independent tools that some tests check us with. Without root, the tests say which are missing.
 # A server that comes with them is not left running: tests start their own.
@@ -47,8 +79,8 @@ $(NODE): tests/interop/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/interop && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; fi
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --upgrade --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+	$(COMPILE) --group dev --upgrade --output-file requirements.lock
+	$(COMPILE) --group build --constraint requirements.lock --output-file requirements-run.lock
 
 clean:
 	rm -rf .venv tests/interop/node_modules
