@@ -12,7 +12,7 @@ from tiers.lab.attack.capture import take as capture
 from tiers.lab.attack.vantages import BY_ID
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
-from tiers.lab.faults.leaks import parties
+from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix.matrix import measure
 from tiers.lab.world.world import booted
 from tiers.measure.matrix.matrix import Matrix
@@ -42,7 +42,7 @@ async def measure_healthy(root: Path) -> Measured:
 
 
 async def _leaking(root: Path, names: tuple[str, ...]) -> Matrix:
-    async with booted(root, leaks=parties(iter(names))) as world, opened(world) as desk:
+    async with booted(root, faults=by_party(names)) as world, opened(world) as desk:
         return await measure(desk, await play(desk, lambda _title, _sentence: None))
 
 

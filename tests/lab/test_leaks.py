@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from kits.measuring import measure_with
-from tiers.lab.faults.leaks import LEAKS, find_leak
-from tiers.lab.faults.sabotage import ACTS
-from tiers.lab.world.cast import PARTIES
+from tiers.lab.faults.planting import find
+from tiers.lab.faults.registry import FAULTS, LEAKS, find_leak, plant
+from tiers.lab.world.cast import PARTIES, party
 from tiers.measure.capture.memory import MEASURES_MEMORY
 from tiers.wire.errors import Yours
 
@@ -45,9 +45,24 @@ def test_every_leak_is_planted_in_some_world_and_no_two_hide_each_other() -> Non
 def test_there_are_at_least_ten_leaks_and_one_in_every_party() -> None:
     assert len(LEAKS) >= 10
     assert {leak.party for leak in LEAKS.values()} == {party.name for party in PARTIES}
-    assert set(ACTS) == set(LEAKS)
 
 
 def test_a_leak_that_nobody_knows_is_refused() -> None:
     with pytest.raises(Yours, match=r"lab\.leak"):
         find_leak("none")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_name_that_a_fault_replaces_exists_and_belongs_to_its_party(name: str) -> None:
+    program = party(FAULTS[name].party).program.removesuffix(".witness")
+    for where in FAULTS[name].replaces:
+        assert where.startswith(f"{program}.")
+        find(where)
+
+
+def test_a_fault_takes_the_place_of_what_it_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tiers.carrier.admission.MAX_SKEW", 5)
+    plant("epoch-rule-skipped", tmp_path)
+    from tiers.carrier import admission
+
+    assert admission.MAX_SKEW > 5

@@ -13,14 +13,13 @@ from rich.padding import Padding
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
-from tiers.lab.faults.leaks import LEAKS
+from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix.matrix import measure
 from tiers.lab.page.control import served
 from tiers.lab.page.watched import watched
 from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Matrix
-from tiers.wire.errors import Yours
 
 
 @dataclass(slots=True)
@@ -98,8 +97,5 @@ async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False)
 
 async def measure_once(root: Path, store_url: str, leak: str) -> Matrix:
     """Boot, play the story in silence and measure; `leak` names a fault to plant. Raises `Yours` for an unknown one."""
-    if leak and leak not in LEAKS:
-        raise Yours("lab.leak", f"Name one of the leaks: {', '.join(sorted(LEAKS))}.")
-    leaks = {LEAKS[leak].party: leak} if leak else {}
-    async with booted(root, store_url, leaks) as world, opened(world) as desk:
+    async with booted(root, store_url, by_party([leak] if leak else [])) as world, opened(world) as desk:
         return await measure(desk, await play(desk, lambda _title, _sentence: None))

@@ -5,7 +5,7 @@ import uuid
 import msgspec
 
 from tiers.lab.classroom.desk import Note
-from tiers.lab.faults.rogues import COPIES
+from tiers.lab.faults.relay import COPIES
 from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
 from tiers.lab.world.cast import APPLICANT, party
 from tiers.wire.api.court import Entry
@@ -68,7 +68,7 @@ SCENARIO = Scenario(
         Act(_interface, cells=(Cells("gateway", sealed=("bbm",)),)),
         Act(
             _inside,
-            rogues={"gateway": "copy-all"},
+            faults={"gateway": "copy-all"},
             cells=(
                 Cells("gateway", sealed=("bbm", "bes-bbm")),
                 Cells("gateway-and-subscriber", sealed=("bbm", "bes-bbm")),

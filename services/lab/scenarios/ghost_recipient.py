@@ -75,7 +75,7 @@ SCENARIO = Scenario(
         Act(_honest, cells=(Cells("auditor", sealed=("honest",)), Cells("customer", reads=("honest",)))),
         Act(
             _rogue,
-            rogues={"gateway": "any-readers"},
+            faults={"gateway": "any-readers"},
             cells=(Cells("auditor", reads=("haunted",), sealed=("usual",)), Cells("gateway", sealed=("haunted",))),
         ),
     ),

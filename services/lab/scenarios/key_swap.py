@@ -6,7 +6,7 @@ import msgspec
 
 from tiers.chassis.state import StateDir
 from tiers.lab.classroom.desk import Note
-from tiers.lab.faults.rogues import COPIES, FALSE_KEY, TRUE_CARD
+from tiers.lab.faults.relay import COPIES, FALSE_KEY, TRUE_CARD
 from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
 from tiers.lab.world.cast import handset
 from tiers.wire.custody import Card
@@ -57,7 +57,7 @@ SCENARIO = Scenario(
         Act(
             _play,
             arrangement="all-the-way",
-            rogues={"gateway": "swap-keys"},
+            faults={"gateway": "swap-keys"},
             cells=(Cells("receiver", reads=("swapped",)), Cells("carrier-keys", sealed=("swapped",))),
         ),
     ),

@@ -110,7 +110,7 @@ class Act:
     cells: tuple[Cells, ...]
     arrangement: str = arrangements.DEFAULT
     jurisdiction: str = ""
-    rogues: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
     vantages: tuple[Vantage, ...] = ()
 
 
@@ -195,7 +195,7 @@ async def run(scenario: Scenario, audience: Audience, store_url: str = "") -> Re
 async def _world(act: Act, arranged: Arrangement, store_url: str) -> AsyncIterator[Desk]:
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
         root = Path(folder) / "world"
-        async with booted(root, store_url, arrangement=arranged, rogues=act.rogues) as world, opened(world) as desk:
+        async with booted(root, store_url, arrangement=arranged, faults=act.faults) as world, opened(world) as desk:
             yield desk
 
 

@@ -1,9 +1,9 @@
 """Start a party's own program on classroom time.
 
-    python -P -m tiers.lab.world.launcher CLOCK [--leak NAME] [--rogue NAME] MODULE
+    python -P -m tiers.lab.world.launcher CLOCK [--fault NAME] MODULE
 
 The nursery does the same in a process that it has forked. It changes the process, never the party's code: the clock
-always; for `tiers matrix --leak` one seeded fault; for a scenario what a party does on purpose. With `SSLKEYLOGFILE`
+always, and one fault (faults/registry.py) for `tiers matrix --leak` or for a scenario. With `SSLKEYLOGFILE`
 set its TLS connections leave their keys there, so that Wireshark reads a capture of them.
 """
 
@@ -19,22 +19,16 @@ from tiers.lab.world.clock import Clock
 
 def launch(arguments: list[str]) -> None:
     """Replace the clock, plant what is named, run the program."""
-    sys.argv = ["launcher", *arguments]
     path, *rest = arguments
     clock = Clock(Path(path))
     time.time_ns = clock.time_ns
     time.time = lambda: clock.time_ns() / 1e9
     if keys := os.environ.get("SSLKEYLOGFILE"):
         leave_keys(keys)
-    if rest[0] == "--leak":
-        from tiers.lab.faults.leaks import plant  # noqa: PLC0415 - a party that leaks nothing carries none of it
+    if rest[0] == "--fault":
+        from tiers.lab.faults.registry import plant  # noqa: PLC0415 - an honest party carries none of it
 
-        plant(rest[1])
-        rest = rest[2:]
-    if rest[0] == "--rogue":
-        from tiers.lab.faults import rogues  # noqa: PLC0415 - nor does an honest party carry any of this
-
-        rogues.plant(rest[1])
+        plant(rest[1], clock.path.parent)
         rest = rest[2:]
     sys.argv = rest
     runpy.run_module(rest[0], run_name="__main__", alter_sys=True)

@@ -51,8 +51,7 @@ class World:
     store: Store
     clock: Clock
     children: dict[str, Child] = field(default_factory=dict)
-    leaks: Mapping[str, str] = field(default_factory=dict)
-    rogues: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
     workers: int = 1
 
@@ -119,9 +118,8 @@ class World:
     async def launch(self, name: str) -> None:
         """Start one party (again) and wait until it listens."""
         one = party(name)
-        leak = ["--leak", self.leaks[name]] if name in self.leaks else []
-        rogue = ["--rogue", self.rogues[name]] if name in self.rogues else []
-        command = [*LAUNCHER, str(self.clock.path), *leak, *rogue, one.program]
+        fault = ["--fault", self.faults[name]] if name in self.faults else []
+        command = [*LAUNCHER, str(self.clock.path), *fault, one.program]
         environ = base_environ() | self.settings(one)
         self.children[name] = await start_party(name, command, environ, self.log(name))
 
@@ -165,21 +163,20 @@ def customer_of(org: str) -> str:
 
 
 @asynccontextmanager
-async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
+async def booted(  # noqa: PLR0913 - what a world is told, each once
     root: Path,
     store_url: str = "",
-    leaks: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
     arrangement: Arrangement | None = None,
-    rogues: Mapping[str, str] | None = None,
     workers: int = 1,
     *,
     cluster: bool = False,
 ) -> AsyncIterator[World]:
     """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
 
-    `leaks` names, for a party, the seeded fault that its process starts with, `rogues` what it does on purpose
-    (rogues.py). The `arrangement` is India's unless another is given. The relay has `workers` processes. A `cluster` of
-    three nodes is the store then, unless `store_url` names one.
+    `faults` names, for a party, the fault that its process starts with (faults/registry.py). The `arrangement` is
+    India's unless another is given. The relay has `workers` processes. A `cluster` of three nodes is the store then,
+    unless `store_url` names one.
     """
     if root.exists():
         shutil.rmtree(root)
@@ -189,7 +186,7 @@ async def booted(  # noqa: PLR0913, PLR0917 - what a world is told, each once
     names = [one.name for one in PARTIES]
     ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
     store = await _store(root, store_url, cluster=cluster)
-    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), leaks=leaks or {}, rogues=rogues or {})
+    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), faults=faults or {})
     world.workers = workers
     if arrangement is not None:
         world.arrangement = arrangement
