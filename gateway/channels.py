@@ -7,7 +7,6 @@ Both refuse what names a reader that the tier does not have. Whose keys those ar
 patterns of `kid`; the relay knows no more of it. Spec page: docs/spec/session.md.
 """
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,16 +15,15 @@ import msgspec
 from tiers.gateway.devices import Device
 from tiers.wire.api.carrier import Ask
 from tiers.wire.errors import Forbidden, Policy, Yours
-from tiers.wire.message.envelope import GCMKW, HPKE, SIGNED_CTY, Channel, Envelope, Protected, message_epoch, parse_kid
+from tiers.wire.message.envelope import HPKE, SIGNED_CTY, Channel, Envelope, parse_kid
+from tiers.wire.message.readers import ALG, fits, is_admitted
 
 MAX_SKEW_MS = 120_000
 CONSUMER_READERS = "carrier/{carrier}/{from}/{epoch}"
 ENTERPRISE_READERS = "org/{to_org}/{to}/* org/{org}/bes/* org/{to_org}/bes/*"
 """India 2013: the default arrangement."""
 
-_ALG = {"carrier": GCMKW, "global": GCMKW, "escrow": GCMKW, "device": HPKE, "org": HPKE}
 _SAMPLE = {"carrier": "in", "from": "0" * 8, "to": "0" * 8, "org": "S00000000", "to_org": "S00000000", "epoch": 0}
-_GENERATION = re.compile(r"0|[1-9][0-9]{0,8}")
 _SENTENCES = {
     CONSUMER_READERS: "Name one recipient: your carrier's key of you, for the minute in `ts`.",
     ENTERPRISE_READERS: (
@@ -52,8 +50,7 @@ FORWARD = Forward()
 class Readers:
     """Whose keys the messages of a channel name when they leave the handset.
 
-    One pattern of `kid` for each recipient, a space between two. In braces: `carrier`, `from`, `to`, `org`, `to_org`,
-    `epoch`; a last `*` is any generation. Where the carrier's own key is named, the carrier is asked to admit.
+    Patterns as tiers.wire.message.readers has them. Where the carrier's own key is named, it is asked to admit.
     """
 
     patterns: str
@@ -61,7 +58,7 @@ class Readers:
     @property
     def admitted(self) -> bool:
         """Whether the carrier adds the receiver."""
-        return self.patterns.startswith("carrier/")
+        return is_admitted(self.patterns)
 
     @property
     def signed(self) -> bool:
@@ -70,11 +67,9 @@ class Readers:
 
     def check(self, envelope: Envelope, sender: Device, receiver: Device) -> Envelope:
         """Return the envelope if it names these readers, each once, and nobody else; raises `Yours`."""
-        header, recipients = envelope.header, envelope.jwe.recipients
-        if (header.cty == SIGNED_CTY) != self.signed:
+        if (envelope.header.cty == SIGNED_CTY) != self.signed:
             raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
-        wanted = _wanted(self.patterns, header, sender.carrier, sender.org, receiver.org)
-        if len(recipients) != len(wanted) or {_name(r.header.alg, r.header.kid, wanted) for r in recipients} != wanted:
+        if not fits(envelope, self.patterns, sender.carrier, sender.org, receiver.org):
             raise Yours("envelope.recipients", _SENTENCES.get(self.patterns, f"Name these readers: {self.patterns}."))
         return envelope
 
@@ -146,42 +141,4 @@ def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None, rea
 
 @lru_cache(maxsize=16)
 def _has_public_keys(patterns: str) -> bool:
-    return any(_ALG[pattern.partition("/")[0]] == HPKE for pattern in patterns.split())
-
-
-Name = tuple[str, ...]
-"""A reader by algorithm and `kid`; a third member stands for "of any generation"."""
-_ANY = "*"
-
-
-def _wanted(
-    patterns: str, header: Protected, carrier: str | None, org: str | None, to_org: str | None
-) -> frozenset[Name]:
-    epoch = message_epoch(header) if "{epoch}" in patterns else 0
-    return _filled(patterns, carrier, header.sender, header.to, org, to_org, epoch)
-
-
-@lru_cache(maxsize=65_536)
-def _filled(  # noqa: PLR0913, PLR0917 - what a pattern may name
-    patterns: str, carrier: str | None, sender: str, to: str, org: str | None, to_org: str | None, epoch: int
-) -> frozenset[Name]:
-    members = {"carrier": carrier, "from": sender, "to": to, "org": org, "to_org": to_org, "epoch": epoch}
-    kids = (pattern.format_map(members) for pattern in patterns.split())
-    return frozenset(_pattern(_ALG[kid.partition("/")[0]], kid) for kid in kids)
-
-
-def _pattern(alg: str, kid: str) -> Name:
-    stem, _, last = kid.rpartition("/")
-    return (alg, stem, _ANY) if last == _ANY else (alg, kid)
-
-
-def _name(alg: str, kid: str, wanted: frozenset[Name]) -> Name:
-    """Return which of the wanted readers a recipient is, or another name than any of them."""
-    exact = (alg, kid)
-    return exact if exact in wanted else _of_any_generation(alg, kid)
-
-
-@lru_cache(maxsize=65_536)
-def _of_any_generation(alg: str, kid: str) -> Name:
-    stem, _, generation = kid.rpartition("/")
-    return (alg, stem, _ANY) if _GENERATION.fullmatch(generation) else ()
+    return any(ALG[pattern.partition("/")[0]] == HPKE for pattern in patterns.split())

@@ -26,7 +26,7 @@ from tiers.wire.lawful.warrant import Claims, Delivery, Keys
 from tiers.wire.lawful.x2x3 import X2, X3, decode
 from tiers.wire.lawful.xiri import Metadata
 from tiers.wire.log.checkpoint import PinnedLog
-from tiers.wire.message.content import content_of
+from tiers.wire.message.content import read_content
 from tiers.wire.message.envelope import (
     CarrierKid,
     Envelope,
@@ -35,7 +35,7 @@ from tiers.wire.message.envelope import (
     parse_envelope,
     parse_kid,
 )
-from tiers.wire.message.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+from tiers.wire.message.sealing import HpkePrivateKey, open_message, unwrap_from_carrier
 
 MAX_PROOF_AGE_MS: Final = 600_000
 """How old the leaf of a fresh grant may be: the log takes a leaf within five minutes of its own clock."""
@@ -208,7 +208,8 @@ def _finding(copy: _Copy, claims: Claims, carrier: str, keys: Halves) -> Finding
         if isinstance(opened, str):
             sealed = opened
         else:
-            content, raw = readable(copy.envelope.header.service, _unsigned(opened, copy.envelope)), b64u(opened)
+            text, plaintext = opened
+            content, raw = readable(copy.envelope.header.service, text), b64u(plaintext)
     mid, channel, service, sender, to = _who(copy)
     return Finding(mid, channel, service, sender, to, copy.ts, copy.size, content, sealed, raw)
 
@@ -223,8 +224,11 @@ def _who(copy: _Copy) -> tuple[str, str, str, str, str]:
     return seen.mid, seen.channel.value, seen.service.value, seen.from_pin, seen.to_pin
 
 
-def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Halves) -> bytes | str:
-    """Return the plaintext, or why it stays shut."""
+def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Halves) -> tuple[bytes, bytes] | str:
+    """Return the content and the plaintext that it stood in, or why it stays shut.
+
+    Of a signed one the auditor checks all but the signature: nobody gave it the sender's key.
+    """
     epoch = message_epoch(envelope.header)
     kids = [parse_kid(recipient.header.kid) for recipient in envelope.jwe.recipients]
     carried, escrow = CarrierKid(carrier, claims.sub, epoch), EscrowKid(claims.iss, claims.sub, epoch)
@@ -241,7 +245,9 @@ def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Halves) -> byt
     if isinstance(key, str):
         return key
     try:
-        return open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[kids.index(ours)], key))
+        cek = unwrap_from_carrier(envelope.jwe.recipients[kids.index(ours)], key)
+        plaintext = open_message(envelope, cek)
+        return read_content(plaintext, envelope, {})[0], plaintext
     except TiersError:
         return ALTERED
 
@@ -258,16 +264,6 @@ def _key(envelope: Envelope, epoch: int, given: Sequence[Grant | NoGrant | None]
             return OUTSIDE
         parts.append(wrap_key(leaf(grant.nodes, epoch), envelope.jwe.protected))
     return parts[0] if len(parts) == 1 else escrow_key(*parts)
-
-
-def _unsigned(plaintext: bytes, envelope: Envelope) -> bytes:
-    """Return what stands in a plaintext that the sender's handset signed: the auditor cannot check whose hand it is."""
-    if not any(isinstance(parse_kid(one.header.kid), EscrowKid) for one in envelope.jwe.recipients):
-        return plaintext
-    try:
-        return content_of(plaintext)
-    except TiersError:
-        return plaintext
 
 
 def epochs_of(start: int, until: int) -> tuple[int, int]:

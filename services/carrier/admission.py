@@ -8,10 +8,12 @@ Per message the carrier sees the protected header and the sender's recipient, ne
     4. that epoch is the carrier's own current one, or one off             admission.epoch
     5. sender and receiver are subscribers here                            admission.subscriber
     6. the key that is bound to this header, byte for byte, unwraps        admission.key
-    7. wrap for the receiver: carrier/<me>/<to>/<epoch>
+    7. it is the content key that the header commits to                    admission.commitment
+    8. wrap for the receiver: carrier/<me>/<to>/<epoch>
 
 Step 6 stops a relay that alters a header, or shows somebody's recipient under another one: each header has a key of
-its own. This file may use AEAD: it is the hot path, and reads a recipient's bytes once.
+its own. Step 7 stops a sender who wraps another key for the carrier than the message is sealed under. This file may use
+AEAD: it is the hot path, and reads a recipient's bytes once.
 """
 
 import os
@@ -26,6 +28,7 @@ from tiers.wire.api.carrier import Ask, Refusal
 from tiers.wire.encoding import b64u, decode_b64u
 from tiers.wire.errors import Policy, TiersError, Yours
 from tiers.wire.keys.keytree import bound_key, epoch_of, header_digest
+from tiers.wire.message.commitment import check_commitment
 from tiers.wire.message.envelope import (
     GCMKW,
     Channel,
@@ -102,7 +105,8 @@ class Admission:
             raise Policy("admission.subscriber", f"Enrol sender and receiver with carrier {self._carrier} first.")
         bound = header_digest(asked.ask.protected)
         cek = _unwrap(recipient, self._wrapper(header.sender, epoch, bound))  # 6
-        return _wrap(f"carrier/{self._carrier}/{header.to}/{epoch}", cek, self._wrapper(header.to, epoch, bound))  # 7
+        check_commitment(cek, header.cmt, "admission.commitment")  # 7
+        return _wrap(f"carrier/{self._carrier}/{header.to}/{epoch}", cek, self._wrapper(header.to, epoch, bound))  # 8
 
     def _wrapper(self, pin: str, epoch: int, bound: bytes) -> AESGCM:
         """Return the cipher of one subscriber for one message, under the key that its whole header is bound to."""

@@ -21,7 +21,7 @@ from tiers.wire.errors import Conflict, Yours
 from tiers.wire.keys.keytree import WrapKey
 from tiers.wire.lawful.warrant import StatusStatement
 from tiers.wire.message.envelope import format_jwe, parse_jwe
-from tiers.wire.message.sealing import open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.message.sealing import ContentKey, open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
 
 WARRANTS = "carrier:warrants"
 STATEMENTS = "carrier:statements"
@@ -127,8 +127,9 @@ class Register:
 
 
 def _seal(auth: Authorisation, key: RegisterKey) -> bytes:
-    sealed = seal_content(_protected(auth.claims.jti), msgspec.json.encode(auth), MAX_RECORD)
-    return format_jwe(sealed.jwe([wrap_for_carrier(_KID, sealed.cek, key)]))
+    cek = ContentKey.draw()
+    recipients = [wrap_for_carrier(_KID, cek, key)]
+    return format_jwe(seal_content(cek, _protected(auth.claims.jti), recipients, msgspec.json.encode(auth), MAX_RECORD))
 
 
 def _open(raw: bytes, jti: str, key: RegisterKey) -> Authorisation:

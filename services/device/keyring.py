@@ -19,7 +19,7 @@ from tiers.wire.enterprise.directory import BesKey, Entry
 from tiers.wire.errors import TooLarge, Yours
 from tiers.wire.keys.jose import SigningKey, VerifyKey
 from tiers.wire.keys.keytree import Node, epoch_of, forget_before
-from tiers.wire.message.content import sign_content, verify_content
+from tiers.wire.message.content import readers_of, sign_content, verify_content
 from tiers.wire.message.envelope import (
     CTY,
     MAX_CIPHERTEXT,
@@ -36,7 +36,8 @@ from tiers.wire.message.envelope import (
     format_kid,
     format_protected,
 )
-from tiers.wire.message.sealing import HpkePrivateKey, open_content, seal_content
+from tiers.wire.message.readers import delivered, fits
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, open_message, seal_content
 
 # The relay takes messages that are dated up to two minutes before its own time, and no older ones.
 EPOCH_SLACK = 2
@@ -139,13 +140,16 @@ def names_key_servers(custody: Custody) -> bool:
 def _seal(ring: Keyring, draft: Draft, channel: Channel, custody: Custody, to: Sequence[Reader]) -> Envelope:
     if len(draft.content) > MAX_PLAINTEXT:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
-    header = _header(ring, draft, channel, custody)
+    cek = ContentKey.draw()
+    header = _header(ring, draft, channel, custody, cek)
     protected = format_protected(header)
-    plaintext = draft.content
-    if custody.signed:
-        plaintext = sign_content(ring.sign, _signer(ring, channel), protected, draft.service, draft.content)
-    sealed = seal_content(protected, plaintext, MAX_CIPHERTEXT if custody.signed else MAX_PLAINTEXT)
-    return Envelope(header, sealed.jwe(custody.seal(sealed.cek, header, protected, _holder(ring, channel), to)))
+    recipients = custody.seal(cek, header, protected, _holder(ring, channel), to)
+    if not custody.signed:
+        return Envelope(header, seal_content(cek, protected, recipients, draft.content))
+    readers = readers_of(recipients, {reader.kid: reader.key.thumbprint() for reader in to})
+    signer = format_kid(_holder(ring, channel).kid)
+    plaintext = sign_content(ring.sign, signer, protected, draft.service, readers, draft.content)
+    return Envelope(header, seal_content(cek, protected, recipients, plaintext, MAX_CIPHERTEXT))
 
 
 def _holder(ring: Keyring, channel: Channel) -> Holder:
@@ -156,49 +160,45 @@ def _holder(ring: Keyring, channel: Channel) -> Holder:
     return Holder(ring.pin, kid, ring.hpke, consumer.carrier, consumer.nodes, ring.escrow, ring.factory)
 
 
-def _signer(ring: Keyring, channel: Channel) -> str:
-    return own_kid(ring) if channel is Channel.ENTERPRISE else format_kid(ring.card().kid)
-
-
-def own_kid(ring: Keyring) -> str:
-    """Return the `kid` that this device is a recipient and a signer by."""
-    if ring.enterprise is None:
-        raise Yours("device.not_activated", "Activate this handset at its customer's key server first.")
-    return format_kid(DeviceKid(ring.enterprise.org, ring.pin, ring.enterprise.generation))
-
-
 def open_consumer(ring: Keyring, envelope: Envelope, custody: Custody = CARRIER) -> bytes:
     """Open a message to this subscriber; if it is signed, check it against the sender's card; raises `Yours`."""
-    header = envelope.header
-    if ring.consumer is None or header.to != ring.pin:
+    if ring.consumer is None or envelope.header.to != ring.pin:
         raise Yours("device.not_for_me", "This message is for another subscriber.")
-    plaintext = open_content(envelope.jwe, custody.unseal(envelope, _holder(ring, Channel.CONSUMER)))
+    plaintext = _unseal(ring, envelope, Channel.CONSUMER, custody)
     if not custody.signed:
         return plaintext
-    sender = ring.contact(header.sender)
-    author = format_kid(sender.kid)
-
-    def find(kid: str) -> VerifyKey:
-        if kid != author:
-            raise Yours("content.sender", "The signature is not by the sender whom the envelope names.")
-        return VerifyKey.from_jwk(sender.sign)
-
-    return verify_content(plaintext, envelope.jwe.protected, header.service, author, find)
+    sender = ring.contact(envelope.header.sender)
+    own = {format_kid(ring.card().kid): ring.hpke.public.jwk().thumbprint()}
+    return verify_content(plaintext, envelope, format_kid(sender.kid), VerifyKey.from_jwk(sender.sign), own)
 
 
 def open_enterprise(ring: Keyring, envelope: Envelope, sender: Contact, custody: Custody = CUSTOMER) -> bytes:
     """Open a message to this device and check who wrote it, against a verified directory entry; raises `Yours`."""
-    own_kid(ring)
+    if ring.enterprise is None:
+        raise Yours("device.not_activated", "Activate this handset at its customer's key server first.")
     if envelope.header.to != ring.pin:
         raise Yours("device.no_recipient", "No recipient of this JWE is this device, in its present generation.")
-    plaintext = open_content(envelope.jwe, custody.unseal(envelope, _holder(ring, Channel.ENTERPRISE)))
+    plaintext = _unseal(ring, envelope, Channel.ENTERPRISE, custody)
+    known = {
+        format_kid(_holder(ring, Channel.ENTERPRISE).kid): ring.hpke.public.jwk().thumbprint(),
+        format_kid(BesKid(sender.bes.org, sender.bes.generation)): sender.bes.hpke.thumbprint(),
+    }
+    return verify_content(plaintext, envelope, sender.kid, VerifyKey.from_jwk(sender.entry.sign), known)
 
-    def find(kid: str) -> VerifyKey:
-        if kid != sender.kid or sender.entry.pin != envelope.header.sender or sender.entry.org != envelope.header.org:
-            raise Yours("content.sender", "The signature is not by the sender whom the envelope names.")
-        return VerifyKey.from_jwk(sender.entry.sign)
 
-    return verify_content(plaintext, envelope.jwe.protected, envelope.header.service, sender.kid, find)
+def _unseal(ring: Keyring, envelope: Envelope, channel: Channel, custody: Custody) -> bytes:
+    """Open a message that names the readers of its custody and nobody else; raises `Yours`.
+
+    1. It came along this channel, signed or not as the custody has it. 2. Its recipients are those that the custody
+    names, and the receiver whom a carrier adds. 3. A key of this handset opens it, the one that its header commits to.
+    """
+    header, org = envelope.header, ring.enterprise.org if ring.enterprise else None
+    if header.channel is not channel or (header.cty == SIGNED_CTY) != custody.signed:  # 1
+        raise Yours("content.type", "The content is not of the type that the service carries.")
+    carrier = ring.consumer.carrier if ring.consumer else None
+    if not fits(envelope, delivered(" ".join(custody.readers[channel])), carrier, header.org or None, org):  # 2
+        raise Yours("device.readers", "Ask the sender who else reads this: it names a reader whom nobody agreed on.")
+    return open_message(envelope, custody.unseal(envelope, _holder(ring, channel)))  # 3
 
 
 def forget_drained(ring: Keyring, drained: int) -> Keyring:
@@ -210,7 +210,7 @@ def forget_drained(ring: Keyring, drained: int) -> Keyring:
     return replace(ring, consumer=consumer, escrow=tuple(forget_before(ring.escrow, oldest)))
 
 
-def _header(ring: Keyring, draft: Draft, channel: Channel, custody: Custody) -> Protected:
+def _header(ring: Keyring, draft: Draft, channel: Channel, custody: Custody, cek: ContentKey) -> Protected:
     return Protected(
         typ=TYP,
         enc="A256GCM",
@@ -221,5 +221,6 @@ def _header(ring: Keyring, draft: Draft, channel: Channel, custody: Custody) -> 
         to=draft.to,
         ts=draft.ts,
         cty=SIGNED_CTY if custody.signed else CTY[channel, draft.service],
+        cmt=cek.commitment,
         org=ring.enterprise.org if channel is Channel.ENTERPRISE and ring.enterprise else UNSET,
     )

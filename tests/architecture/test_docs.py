@@ -14,11 +14,12 @@ from tiers.wire.keys.keytree import Master, leaf, subscriber_root, wrap_key
 from tiers.wire.message import envelope as wire
 from tiers.wire.message.content import verify_content
 from tiers.wire.message.envelope import Channel, format_envelope, parse_envelope, parse_kid
-from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_content, unwrap_from_carrier
+from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_message, unwrap_from_carrier
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SPEC = (DOCS / "spec" / "envelope.md").read_text()
+READERS = {"3100000b": b"D", "bes": b"B"}
 CONTENT = "Shall we meet at six?"
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
 
@@ -62,7 +63,7 @@ def test_the_carriers_master_opens_the_consumer_example_for_both_ends() -> None:
     for recipient, pin in zip(parsed.jwe.recipients, ("2100000a", "2100000b"), strict=True):
         minute = leaf([subscriber_root(Master(b"M" * 32), pin)], epoch)
         cek = unwrap_from_carrier(recipient, wrap_key(minute, parsed.jwe.protected))
-        assert open_content(parsed.jwe, cek).decode() == CONTENT
+        assert open_message(parsed, cek).decode() == CONTENT
 
 
 @pytest.mark.parametrize(("at", "seed"), [(0, b"D"), (1, b"B")])
@@ -70,8 +71,10 @@ def test_device_and_key_server_open_the_enterprise_example_and_know_its_author(a
     parsed = parse_envelope(ENTERPRISE)
     cek = decrypt_with(parsed.jwe.recipients[at], HpkePrivateKey(seed * 32))
     kid, author = "org/S50000001/3100000a/1", SigningKey(b"S" * 32).public
-    jws = open_content(parsed.jwe, cek)
-    assert verify_content(jws, parsed.jwe.protected, parsed.header.service, kid, lambda _: author).decode() == CONTENT
+    jws = open_message(parsed, cek)
+    keys = {f"org/S50000001/{name}/1": HpkePrivateKey(key * 32).public for name, key in READERS.items()}
+    thumbprints = {reader: key.jwk().thumbprint() for reader, key in keys.items()}
+    assert verify_content(jws, parsed, kid, author, thumbprints).decode() == CONTENT
     assert json.loads(urlsafe_b64decode(jws.split(b".")[0] + b"==")) == HEADERS[2]
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kits.court import ALICE, BOB, CAROL, JTI, MINUTE, NOW, claims_json
-from kits.product import COURT_MASTER, MAIL, MASTER, consumer, copied, enterprise, escrowed, mid_of
+from kits.product import CEK, COURT_MASTER, MAIL, MASTER, consumer, copied, enterprise, escrowed, mid_of
+from kits.two_texts import two_texts
 from tiers.auditor.inspect import (
     ALTERED,
     NO_CONTENT,
@@ -23,11 +24,12 @@ from tiers.auditor.readable import readable
 from tiers.wire.api.auditor import Inspect
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import TiersError
-from tiers.wire.keys.keytree import epoch_of, subscriber_root, window
+from tiers.wire.keys.keytree import epoch_of, leaf, subscriber_root, window, wrap_key
 from tiers.wire.lawful.grant import Grant
 from tiers.wire.lawful.warrant import Claims
 from tiers.wire.log.checkpoint import ProofOfLogging
-from tiers.wire.message.envelope import Channel, Service, parse_envelope
+from tiers.wire.message.envelope import Channel, Service, format_jwe, format_protected, parse_envelope
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
 
 CLAIMS = msgspec.convert(claims_json(), Claims)
 START, END = epoch_of(NOW - 5 * MINUTE), epoch_of(NOW)
@@ -121,6 +123,34 @@ def test_two_halves_open_what_the_target_wrote_and_neither_does_alone() -> None:
     assert one(AN_ESCROW, Halves(NoGrant("grant.future"), COURTS)) == (None, "no grant: grant.future")
     for twice in (Halves(GRANT, GRANT), Halves(COURTS, COURTS), Halves(COURTS, GRANT)):
         assert one(AN_ESCROW, twice) == (None, ALTERED)
+
+
+def test_an_escrow_of_another_content_key_shows_nothing_though_it_opens_the_content() -> None:
+    """One ciphertext under two keys: the sender's own commits to the first, the auditor's lock holds the second."""
+    keys, said = (CEK, ContentKey(b"2" * 32)), parse_envelope(A_CHAT).header
+    for locked, shown in zip(keys, (True, False), strict=True):
+        protected = format_protected(said)
+        lock = wrap_for_carrier(
+            f"carrier/in/{ALICE}/{START + 4}", locked, wrap_key(leaf(GRANT.nodes, START + 4), protected)
+        )
+        jwe = two_texts(keys, protected, [lock], (b"I owe you 1 coin", b"I owe you 9000.."))
+        content, why = one(format_jwe(jwe), GIVEN)
+        assert ((content or "").startswith("I owe you 1"), why) == (shown, None if shown else ALTERED)
+
+
+@pytest.mark.parametrize("plaintext", [b"", b"hello", b"a.b.c", b"\xff" * 40])
+def test_a_plaintext_that_is_no_signed_one_is_not_shown_where_the_header_says_that_it_is(plaintext: bytes) -> None:
+    whole = parse_envelope(AN_ESCROW).jwe
+    assert one(format_jwe(seal_content(CEK, whole.protected, whole.recipients, plaintext)), BOTH) == (None, ALTERED)
+
+
+def test_an_escrow_to_which_a_reader_was_added_is_not_shown() -> None:
+    whole = parse_envelope(AN_ESCROW).jwe
+    ghost = encrypt_for("device/2100000f/1", CEK, HpkePrivateKey(b"g" * 32).public)
+    assert one(format_jwe(msgspec.structs.replace(whole, recipients=(*whole.recipients, ghost))), BOTH) == (
+        None,
+        ALTERED,
+    )
 
 
 def test_what_the_target_gets_under_two_halves_stays_shut() -> None:

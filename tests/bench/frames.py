@@ -17,7 +17,7 @@ import uuid_utils
 from tiers.device.keyring import ConsumerKeys, Draft, Keyring, seal_consumer
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import DEPTH, Node, Position, descend, epoch_of
-from tiers.wire.message.content import sign_content
+from tiers.wire.message.content import readers_of, sign_content
 from tiers.wire.message.envelope import (
     CTY,
     MAX_CIPHERTEXT,
@@ -33,7 +33,7 @@ from tiers.wire.message.envelope import (
     format_kid,
     format_protected,
 )
-from tiers.wire.message.sealing import HpkePrivateKey, encrypt_for, seal_content
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content
 
 CONTENT = b"Two hundred and fifty-six bytes of something that one person would tell another. " * 4
 SIZE = 256
@@ -104,10 +104,11 @@ def enterprise(
     """Make a message of true size to each of `to` from one that is sealed to each."""
     sealed: dict[str, Jwe] = {}
     for pin in to:
-        header = _header(party.pin, pin, now)
+        cek = ContentKey.draw()
+        header = _header(party.pin, pin, now, cek)
         protected = format_protected(header)
         if pin not in sealed:
-            sealed[pin] = _sealed(party, pin, protected)
+            sealed[pin] = _sealed(party, pin, protected, cek)
         jwe = msgspec.structs.replace(sealed[pin], protected=protected)
         yield _ready(header, protected, dress(format_jwe(jwe)))
 
@@ -126,7 +127,7 @@ def _ready(header: Protected, protected: str, frame: bytes) -> Ready:
     return Ready(header.mid, header.to, protected[KEY].encode(), frame)
 
 
-def _header(sender: str, to: str, now: int) -> Protected:
+def _header(sender: str, to: str, now: int, cek: ContentKey) -> Protected:
     return Protected(
         typ=TYP,
         enc="A256GCM",
@@ -137,13 +138,15 @@ def _header(sender: str, to: str, now: int) -> Protected:
         to=to,
         ts=now,
         cty=CTY[Channel.ENTERPRISE, Service.BBM],
+        cmt=cek.commitment,
         org=ORG,
     )
 
 
-def _sealed(party: Party, to: str, protected: str) -> Jwe:
+def _sealed(party: Party, to: str, protected: str, cek: ContentKey) -> Jwe:
     own = format_kid(DeviceKid(ORG, party.pin, 1))
-    plaintext = sign_content(party.sign, own, protected, Service.BBM, CONTENT[:SIZE])
-    content = seal_content(protected, plaintext, MAX_CIPHERTEXT)
-    kids = (format_kid(DeviceKid(ORG, to, 1)), format_kid(BesKid(ORG, 1)))
-    return content.jwe(encrypt_for(kid, content.cek, HpkePrivateKey.generate().public) for kid in kids)
+    keys = {format_kid(kid): HpkePrivateKey.generate().public for kid in (DeviceKid(ORG, to, 1), BesKid(ORG, 1))}
+    recipients = [encrypt_for(kid, cek, key) for kid, key in keys.items()]
+    readers = readers_of(recipients, {kid: key.jwk().thumbprint() for kid, key in keys.items()})
+    plaintext = sign_content(party.sign, own, protected, Service.BBM, readers, CONTENT[:SIZE])
+    return seal_content(cek, protected, recipients, plaintext, MAX_CIPHERTEXT)

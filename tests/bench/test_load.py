@@ -20,7 +20,7 @@ from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
 from tiers.wire.message.envelope import Channel, format_protected, parse_envelope
 from tiers.wire.message.frames import envelope_in
-from tiers.wire.message.sealing import open_content, unwrap_from_carrier
+from tiers.wire.message.sealing import open_message, unwrap_from_carrier
 
 NOW = 1_767_225_600_000
 MASTER = Master(b"m" * 32)
@@ -67,7 +67,7 @@ def test_a_consumer_message_is_sealed_for_the_carriers_key_of_that_minute() -> N
     envelope = parse_envelope(envelope_in(unmasked(one.frame)) or b"")
 
     key = wrap_key(leaf([subscriber_root(MASTER, PINS[0])], epoch_of(NOW)), envelope.jwe.protected)
-    content = open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[0], key))
+    content = open_message(envelope, unwrap_from_carrier(envelope.jwe.recipients[0], key))
 
     assert frames.CONTENT[: frames.SIZE] == content
     assert 256 == len(content)

@@ -22,7 +22,7 @@ EPOCH = epoch_of(NOW)
 CEK = ContentKey(b"k" * 32)
 HEADER = Protected(
     "message+jwe", "A256GCM", "0190a0b0-0000-7000-8000-000000000001", Channel.CONSUMER, Service.BBM, ALICE, BOB, NOW,
-    "text/plain",
+    "text/plain", CEK.commitment,
 )  # fmt: skip
 
 
@@ -49,6 +49,12 @@ def test_what_is_admitted_opens_with_the_receivers_key_for_that_message() -> Non
     assert isinstance(answer, Recipient)
     assert answer.header.kid == f"carrier/in/{BOB}/{EPOCH}"
     assert unwrap_from_carrier(answer, wrap_key(KEYS.leaf(BOB, EPOCH), asked.protected)) == CEK
+
+
+def test_a_content_key_that_the_header_does_not_commit_to_is_not_admitted() -> None:
+    (answer,) = admit(ask(msgspec.structs.replace(HEADER, cmt=ContentKey(b"o" * 32).commitment)))
+
+    assert code(answer) == "admission.commitment"
 
 
 def test_what_is_admitted_opens_with_nobody_elses_key() -> None:

@@ -34,7 +34,9 @@ MID = "0190a0b0-0000-7000-8000-000000000001"
 
 
 def ask(nodes: list[Node], *, sender: str = ALICE, to: str = BOB) -> Ask:
-    head = Protected("message+jwe", "A256GCM", MID, Channel.CONSUMER, Service.BBM, sender, to, NOW, "text/plain")
+    head = Protected(
+        "message+jwe", "A256GCM", MID, Channel.CONSUMER, Service.BBM, sender, to, NOW, "text/plain", CEK.commitment
+    )
     protected = format_protected(head)
     key = wrap_key(leaf(nodes, EPOCH), protected)
     return Ask(protected, wrap_for_carrier(f"carrier/in/{sender}/{EPOCH}", CEK, key))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from device.test_keyring import ALICE, BOB, MID, NOW, seal_consumer, subscriber
-from tiers.device.keyring import Draft, Keyring
+from kits.keyring import ALICE, BOB, MID, NOW, subscriber
+from tiers.device.keyring import Draft, Keyring, seal_consumer
 from tiers.device.store import HandsetStore
 from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Envelope, Service

@@ -6,17 +6,27 @@ from hypothesis import strategies as st
 
 from kits.enterprise import ACME, ALICE, BOB, ERIN, GINA, GLOBEX, NOW, Contact, outcome, seal
 from tiers.chassis.state import StateDir
-from tiers.enterprise.journal import bes_generation, check_copy, open_copy, verify_copy
+from tiers.enterprise.journal import bes_generation, check_copy, check_opens, open_copy, verify_copy
 from tiers.enterprise.keystore import KeyStore
 from tiers.wire.api.enterprise import AddPartner, Journal, Opened, Read, Revoke, Rotate, Rotated
 from tiers.wire.api.gateway import Done
 from tiers.wire.enterprise.directory import BesKey, Entry
 from tiers.wire.errors import Conflict, Forbidden, Missing, TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.message.envelope import Channel, Service, parse_envelope
-from tiers.wire.message.sealing import HpkePrivateKey, seal_content, wrap_for_carrier
+from tiers.wire.message.envelope import Channel, Envelope, Recipient, Service, format_jwe, parse_envelope
+from tiers.wire.message.sealing import (
+    ContentKey,
+    HpkePrivateKey,
+    decrypt_with,
+    encrypt_for,
+    seal_content,
+    wrap_for_carrier,
+)
 
 SIGN, DEVICE, BES = SigningKey(b"s" * 32), HpkePrivateKey(b"d" * 32), HpkePrivateKey(b"b" * 32)
+
+
+CEK = ContentKey(b"k" * 32)
 
 
 def contact(pin: str, org: str = ACME, generation: int = 1) -> Contact:
@@ -196,16 +206,15 @@ async def test_what_is_no_envelope_is_not_journalled(alice, envelope):
         await alice.journal(envelope)
 
 
-async def test_an_employee_who_signs_as_somebody_else_is_caught_at_the_reading(acme, alice, bob):
+async def test_an_employee_who_signs_as_somebody_else_is_caught_at_the_reading_or_before(acme, alice, bob):
     mine, theirs = await alice.look_up(ALICE), await alice.look_up(BOB)
     mid, forged = seal(bob.sign, mine, theirs, b"I, Alice, resign", NOW)
     await bob.journal(forged)
     with pytest.raises(Yours, match=r"^content\.signature"):
         await acme.read(mid)
-    mid, named = seal(bob.sign, mine, theirs, b"I, Alice, resign", NOW, kid=theirs.kid)
-    await bob.journal(named)
-    with pytest.raises(Yours, match=r"^content\.sender"):
-        await acme.read(mid)
+    _, named = seal(bob.sign, mine, theirs, b"I, Alice, resign", NOW, kid=theirs.kid)
+    with pytest.raises(Yours, match=r"^journal\.does_not_open"):
+        await bob.journal(named)
 
 
 @pytest.mark.usefixtures("bob")
@@ -268,9 +277,9 @@ def test_a_consumer_message_is_none_of_the_customers_business():
     from tiers.wire.message.envelope import CTY, TYP, Envelope, Protected, format_protected
 
     header = Protected(TYP, "A256GCM", str(uuid_utils.uuid7()), Channel.CONSUMER, Service.BBM, ALICE, BOB, NOW,
-                       CTY[Channel.CONSUMER, Service.BBM])  # fmt: skip
-    content = seal_content(format_protected(header), b"hi")
-    jwe = content.jwe([wrap_for_carrier(f"carrier/in/{ALICE}/1", content.cek, WrapKey(b"w" * 32))])
+                       CTY[Channel.CONSUMER, Service.BBM], CEK.commitment)  # fmt: skip
+    recipient = wrap_for_carrier(f"carrier/in/{ALICE}/1", CEK, WrapKey(b"w" * 32))
+    jwe = seal_content(CEK, format_protected(header), [recipient], b"hi")
     with pytest.raises(Yours, match=r"^journal\.consumer"):
         check_copy(Envelope(header, jwe), ALICE, ACME, 1)
 
@@ -300,11 +309,42 @@ def test_nothing_but_our_own_errors_escapes_from_a_journal_decision(caller, org,
 
 @given(st.binary(max_size=200))
 def test_nothing_but_our_own_errors_escapes_from_what_was_sealed(plaintext):
-    from tiers.enterprise.journal import OpenedCopy, _author
-    from tiers.wire.message.envelope import DeviceKid
-
     whole = sealed()
-    with pytest.raises(TiersError):
-        _author(plaintext, whole)
-    with pytest.raises(TiersError):
-        verify_copy(OpenedCopy(whole, plaintext, DeviceKid(ACME, ALICE, 1)), SIGN.public)
+    cek = decrypt_with(whole.jwe.recipients[1], BES)
+    jwe = seal_content(cek, whole.jwe.protected, whole.jwe.recipients, plaintext)
+    with pytest.raises(Yours, match=r"^journal\.does_not_open"):
+        check_opens(Envelope(whole.header, jwe), ACME, lambda _: BES)
+
+
+def spoiled(envelope: bytes, how: str) -> bytes:
+    """A message that its receiver opens, and whose copy for the customer is not the same message."""
+    whole = parse_envelope(envelope).jwe
+    ours, cek = whole.recipients[1], ContentKey.draw()
+    kid = ours.header.kid
+    other = {
+        "another content key": encrypt_for(kid, cek, BES.public),
+        "rubbish": Recipient(ours.header, "A" * 64),
+        "another reader's": Recipient(msgspec.structs.replace(whole.recipients[0].header, kid=kid), "A" * 64),
+    }[how]
+    return format_jwe(msgspec.structs.replace(whole, recipients=(whole.recipients[0], other)))
+
+
+@pytest.mark.parametrize("how", ["another content key", "rubbish", "another reader's"])
+async def test_a_copy_that_does_not_open_is_refused_to_both_ends_and_not_kept(acme, alice, bob, events, how):
+    mid, envelope = await alice.write(BOB, b"the plan")
+    for device in (alice, bob):
+        with pytest.raises(Yours, match=r"^journal\.does_not_open"):
+            await device.journal(spoiled(envelope, how))
+    assert acme.store.copy(mid) is None
+    await bob.journal(envelope)
+    assert (await acme.read(mid)).content == "the plan"
+
+
+async def test_what_was_journalled_before_the_kill_switch_is_delivered_after_it(acme, alice, bob):
+    _, kept = await alice.write(BOB, b"kept")
+    _, late = await alice.write(BOB, b"late")
+    await alice.journal(kept)
+    await acme.administer("POST", "/v1/rotations", Rotated, Rotate(destroy=True))
+    assert await bob.journal(kept) == Done()
+    with pytest.raises(Forbidden, match=r"^read\.key_destroyed"):
+        await bob.journal(late)

@@ -38,6 +38,7 @@ def copy() -> Copy:
         to=PEER,
         ts=1_400_000_041_000,
         cty=CTY[Channel.CONSUMER, Service.BBM],
+        cmt="A" * 43,
     )
     protected = format_protected(said)
     key = RecipientHeader("A256GCMKW", "carrier/in/2100000a/2294347", "A" * 16, "A" * 22)

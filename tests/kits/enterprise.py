@@ -48,7 +48,7 @@ from tiers.wire.lawful.trust import parse_trust
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
 from tiers.wire.log.leaf import Leaf, parse_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
-from tiers.wire.message.content import sign_content
+from tiers.wire.message.content import readers_of, sign_content
 from tiers.wire.message.envelope import (
     CTY,
     MAX_CIPHERTEXT,
@@ -63,7 +63,7 @@ from tiers.wire.message.envelope import (
     format_protected,
 )
 from tiers.wire.message.proof import Request, sign_request
-from tiers.wire.message.sealing import HpkePrivateKey, HpkePublicKey, encrypt_for, seal_content
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, HpkePublicKey, encrypt_for, seal_content
 
 ACME, GLOBEX = "S50000001", "S50000002"
 ALICE, BOB, ERIN, GINA = "a11ce001", "b0b00001", "e0000001", "61a00001"
@@ -302,19 +302,21 @@ def seal(sign: SigningKey, mine: Contact, to: Contact, content: bytes, ts: int, 
     """Seal as a device does. `changed` replaces header members, the key servers (`servers`), the signer (`kid`)."""
     servers = changed.pop("servers", {mine.bes, to.bes})
     kid = changed.pop("kid", mine.kid)
-    service = changed.get("service", Service.BBM)
+    service, cek = changed.get("service", Service.BBM), ContentKey.draw()
     members = {
         "typ": TYP, "enc": "A256GCM", "mid": str(uuid_utils.uuid7()), "channel": Channel.ENTERPRISE,
         "service": service, "sender": mine.entry.pin, "to": to.entry.pin, "ts": ts,
         "cty": CTY[Channel.ENTERPRISE, service], "org": mine.entry.org,
+        "cmt": cek.commitment,
     }  # fmt: skip
     header = Protected(**members | changed)
     protected = format_protected(header)
-    sealed = seal_content(protected, sign_content(sign, kid, protected, service, content), MAX_CIPHERTEXT)
     readers = [(to.kid, to.entry.hpke)]
     readers += sorted((format_kid(BesKid(bes.org, bes.generation)), bes.hpke) for bes in servers)
-    recipients = [encrypt_for(kid, sealed.cek, HpkePublicKey.from_jwk(jwk)) for kid, jwk in readers]
-    return header.mid, format_jwe(sealed.jwe(recipients))
+    recipients = [encrypt_for(name, cek, HpkePublicKey.from_jwk(jwk)) for name, jwk in readers]
+    signed = readers_of(recipients, {name: jwk.thumbprint() for name, jwk in readers})
+    plaintext = sign_content(sign, kid, protected, service, signed, content)
+    return header.mid, format_jwe(seal_content(cek, protected, recipients, plaintext, MAX_CIPHERTEXT))
 
 
 issued = cache(pki.issue)  # one certificate for each identity of the whole run

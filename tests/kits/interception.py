@@ -150,9 +150,7 @@ def header(sender: str = TARGET, to: str = PEER, service: Service = Service.BBM,
     number = next(_mids)
     mid = f"01450000-0000-7000-8000-{number:012x}"
     cty = CTY[Channel.CONSUMER, service]
-    return Protected(
-        typ=TYP, enc="A256GCM", mid=mid, channel=Channel.CONSUMER, service=service, sender=sender, to=to, ts=ts, cty=cty
-    )
+    return Protected(TYP, "A256GCM", mid, Channel.CONSUMER, service, sender, to, ts, cty, cmt="A" * 43)
 
 
 def entry_of(said: Protected, size: int = 300) -> Entry:

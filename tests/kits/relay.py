@@ -69,7 +69,14 @@ from tiers.wire.message.frames import (
     parse_from_relay,
     session_message,
 )
-from tiers.wire.message.sealing import HPKE, seal_content, unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.message.sealing import (
+    HPKE,
+    ContentKey,
+    open_message,
+    seal_content,
+    unwrap_from_carrier,
+    wrap_for_carrier,
+)
 
 ALICE, BOB, CAROL, DAVE = "2100000a", "2100000b", "2100000c", "2100000d"
 ACME, GLOBEX = "S50000001", "S50000002"
@@ -118,6 +125,9 @@ class Carrier:
         return self._admission.admit(read(asks), self.subscribers, epoch_of(self._clock()))
 
 
+CEK = ContentKey(b"k" * 32)
+
+
 def header(channel: Channel, sender: str, to: str, ts: int, **changed: object) -> Protected:
     """Write a protected header."""
     org = {"org": ACME} if channel is Channel.ENTERPRISE else {}
@@ -132,6 +142,7 @@ def header(channel: Channel, sender: str, to: str, ts: int, **changed: object) -
         "to": to,
         "ts": ts,
         "cty": CTY[channel, service],
+        "cmt": CEK.commitment,
     }
     return Protected(**{**fields, **org, **changed})  # type: ignore[arg-type]
 
@@ -141,10 +152,9 @@ def consumer(head: Protected, content: bytes = b"hello", kid: str | None = None)
     protected = format_protected(head)
     epoch = message_epoch(head)
     minute = Keystore(Master(b"m" * 32)).leaf(head.sender, epoch)
-    sealed = seal_content(protected, content)
-    key = wrap_key(minute, protected)
     kid = kid or f"carrier/in/{head.sender}/{epoch}"
-    return Envelope(head, sealed.jwe([wrap_for_carrier(kid, sealed.cek, key)]))
+    recipient = wrap_for_carrier(kid, CEK, wrap_key(minute, protected))
+    return Envelope(head, seal_content(CEK, protected, [recipient], content))
 
 
 _EK, _ENCRYPTED_KEY = b64u(os.urandom(1120)), b64u(os.urandom(48))
@@ -158,18 +168,15 @@ def hpke(kid: str) -> Recipient:
 def enterprise(head: Protected, content: bytes = b"hello", kids: Sequence[str] | None = None) -> Envelope:
     """Write an enterprise envelope to the receiver's device and acme's key server, or to `kids`."""
     kids = kids or (f"org/{ACME}/{head.to}/1", f"org/{ACME}/bes/1")
-    sealed = seal_content(format_protected(head), content)
-    return Envelope(head, sealed.jwe([hpke(kid) for kid in kids]))
+    return Envelope(head, seal_content(CEK, format_protected(head), [hpke(kid) for kid in kids], content))
 
 
 def opened(envelope: Envelope, pin: str) -> bytes:
     """Open a consumer envelope as its receiver does."""
-    from tiers.wire.message.sealing import open_content
-
     epoch = message_epoch(envelope.header)
     minute = leaf(Keystore(Master(b"m" * 32)).enrolment(pin, epoch), epoch)
     mine = next(one for one in envelope.jwe.recipients if one.header.kid == f"carrier/in/{pin}/{epoch}")
-    return open_content(envelope.jwe, unwrap_from_carrier(mine, wrap_key(minute, envelope.jwe.protected)))
+    return open_message(envelope, unwrap_from_carrier(mine, wrap_key(minute, envelope.jwe.protected)))
 
 
 class Handset:

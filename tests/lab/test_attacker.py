@@ -17,7 +17,7 @@ from tiers.wire.keys.keytree import Master, epoch_of, epoch_start, leaf, subscri
 from tiers.wire.lawful.grant import Payload, seal_grant
 from tiers.wire.log.checkpoint import ProofOfLogging
 from tiers.wire.message.envelope import CTY, TYP, Channel, Jwe, Protected, Service, format_jwe, format_protected
-from tiers.wire.message.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
 
 ALICE, BOB, PRIYA, QUENTIN = "2100000a", "2100000b", "3100000a", "3100000b"
 TS = epoch_start(8_000_000) + 5
@@ -45,21 +45,26 @@ class Lab:
         return {fact[1] for fact in knowledge if fact[0] == "plaintext"}
 
 
+CEK = ContentKey(b"k" * 32)
+
+
 def header(channel: Channel, sender: str, to: str, mid: str) -> Protected:
-    return Protected(TYP, "A256GCM", mid, channel, Service.BBM, sender, to, TS, CTY[channel, Service.BBM])
+    return Protected(
+        TYP, "A256GCM", mid, channel, Service.BBM, sender, to, TS, CTY[channel, Service.BBM], CEK.commitment
+    )
 
 
 @pytest.fixture
 def lab() -> Lab:
     master, hpke = Master(os.urandom(32)), HpkePrivateKey(os.urandom(32))
     mids = [f"019a0000-0000-7000-8000-00000000000{n}" for n in (1, 2)]
-    consumer = seal_content(format_protected(header(Channel.CONSUMER, ALICE, BOB, mids[0])), b"hello")
+    protected = format_protected(header(Channel.CONSUMER, ALICE, BOB, mids[0]))
     recipients = []
     for pin in (ALICE, BOB):
-        key = wrap_key(leaf([subscriber_root(master, pin)], EPOCH), consumer.protected)
-        recipients.append(wrap_for_carrier(f"carrier/in/{pin}/{EPOCH}", consumer.cek, key))
+        key = wrap_key(leaf([subscriber_root(master, pin)], EPOCH), protected)
+        recipients.append(wrap_for_carrier(f"carrier/in/{pin}/{EPOCH}", CEK, key))
     head = header(Channel.ENTERPRISE, PRIYA, QUENTIN, mids[1])
-    enterprise = seal_content(format_protected(Protected(**{**as_dict(head), "org": "S50000001"})), b"hello")
+    sent = format_protected(Protected(**{**as_dict(head), "org": "S50000001"}))
     secrets = [Known(("master",), master.reveal()), *hybrid_secrets(KID, hpke.reveal())]
     secrets += [node_secret("alice", node) for node in window(subscriber_root(master, ALICE), EPOCH, EPOCH + 2)]
     cases = {
@@ -70,8 +75,8 @@ def lab() -> Lab:
         master,
         hpke,
         {one.fact: one for one in secrets},
-        consumer.jwe(recipients),
-        enterprise.jwe([encrypt_for(KID, enterprise.cek, hpke.public)]),
+        seal_content(CEK, protected, recipients, b"hello"),
+        seal_content(CEK, sent, [encrypt_for(KID, CEK, hpke.public)], b"hello"),
         Scene(cases, (EPOCH, EPOCH + 1)),
     )
 

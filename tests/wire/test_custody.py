@@ -43,7 +43,7 @@ from tiers.wire.message.envelope import (
     parse_envelope,
     parse_kid,
 )
-from tiers.wire.message.sealing import HpkePrivateKey, open_content, unwrap_from_carrier
+from tiers.wire.message.sealing import HpkePrivateKey, open_message, unwrap_from_carrier
 
 NOW = 1_795_500_000_000
 CARRIERS, COURTS = Master(b"C" * 32), Master(b"J" * 32)
@@ -68,7 +68,7 @@ def draft(text: bytes, to: str = BOB) -> Draft:
 
 
 def plaintext_of(envelope: Envelope, at: int, key: object) -> bytes:
-    return open_content(envelope.jwe, unwrap_from_carrier(envelope.jwe.recipients[at], key))  # type: ignore[arg-type]
+    return open_message(envelope, unwrap_from_carrier(envelope.jwe.recipients[at], key))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("custody", [GLOBAL, SPLIT, DEVICE], ids=lambda one: one.name)

@@ -55,6 +55,7 @@ def head(channel: str = "consumer", **changed: Any) -> dict[str, Any]:
         "to": "2100000b",
         "ts": TS,
         "cty": "text/plain" if consumer else "JOSE",
+        "cmt": "A" * 43,
     }
     return members | ({} if consumer else {"org": "S50000001"}) | changed
 
@@ -115,7 +116,17 @@ def test_a_well_formed_envelope_comes_out_as_it_went_in(data: bytes) -> None:
 def test_the_members_are_read() -> None:
     parsed = parse_envelope(GOOD["enterprise"])
     assert parsed.header == Protected(
-        "message+jwe", "A256GCM", MID, Channel.ENTERPRISE, Service.BBM, "2100000a", "2100000b", TS, "JOSE", "S50000001"
+        "message+jwe",
+        "A256GCM",
+        MID,
+        Channel.ENTERPRISE,
+        Service.BBM,
+        "2100000a",
+        "2100000b",
+        TS,
+        "JOSE",
+        "A" * 43,
+        "S50000001",
     )
     assert [one.header.kid for one in parsed.jwe.recipients] == ["org/S50000001/2100000b/1", "org/S50000001/bes/1"]
 

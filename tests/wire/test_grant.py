@@ -18,7 +18,7 @@ from tiers.wire.lawful.warrant import Claims, digest_of
 from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash
-from tiers.wire.message.sealing import HpkePrivateKey, encrypt_for, seal_content
+from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec"
 PAGE = (SPEC / "grant.md").read_text(encoding="utf-8")
@@ -178,5 +178,7 @@ def test_no_grant_shows_its_keys():
 
 def _wrap(typ: str, inside: bytes) -> bytes:
     protected = b64u(msgspec.json.encode({"typ": typ, "enc": "A256GCM", "cty": "JOSE"}))
-    sealed = seal_content(protected, inside)
-    return msgspec.json.encode(sealed.jwe([encrypt_for("auditor/cbi/1", sealed.cek, AUDITOR.public)]))
+    cek = ContentKey.draw()
+    return msgspec.json.encode(
+        seal_content(cek, protected, [encrypt_for("auditor/cbi/1", cek, AUDITOR.public)], inside)
+    )

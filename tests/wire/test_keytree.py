@@ -31,7 +31,7 @@ from tiers.wire.keys.keytree import (
     wrap_key,
 )
 from tiers.wire.message.envelope import parse_envelope
-from tiers.wire.message.sealing import open_content, unwrap_from_carrier
+from tiers.wire.message.sealing import open_message, unwrap_from_carrier
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec" / "keytree.md").read_text(encoding="utf-8")
 MASTER = Master(bytes(range(32)))
@@ -72,11 +72,12 @@ def test_the_page_shows_a_cover_that_opens_its_five_minutes():
 def test_the_pages_message_opens_with_the_pages_keys(at, pin):
     text = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
     assert text
-    jwe = parse_envelope(json.dumps(json.loads(text[1]), separators=(",", ":"))).jwe
+    envelope = parse_envelope(json.dumps(json.loads(text[1]), separators=(",", ":")))
+    jwe = envelope.jwe
     key = wrap_key(leaf([subscriber_root(MASTER, pin)], 8_361_600), jwe.protected)
 
     assert key.reveal() == on_the_page(f"message key of {pin}")
-    assert open_content(jwe, unwrap_from_carrier(jwe.recipients[at], key)) == b"Meet at six."
+    assert open_message(envelope, unwrap_from_carrier(jwe.recipients[at], key)) == b"Meet at six."
     if pin == "2100000b":
         assert b64u(key.reveal()) in PAGE
 

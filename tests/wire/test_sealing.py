@@ -14,6 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwe as joserfc_jwe
@@ -21,12 +23,14 @@ from joserfc.jwk import OctKey
 from jwcrypto import jwe as jwcrypto_jwe
 from jwcrypto import jwk as jwcrypto_jwk
 
+from kits.two_texts import two_texts
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TiersError, TooLarge, Yours
 from tiers.wire.keys.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
 from tiers.wire.message.envelope import (
     MAX_PLAINTEXT,
     Channel,
+    Envelope,
     Jwe,
     Protected,
     Recipient,
@@ -35,6 +39,7 @@ from tiers.wire.message.envelope import (
     format_jwe,
     format_protected,
     parse_envelope,
+    parse_protected,
 )
 from tiers.wire.message.sealing import (
     ContentKey,
@@ -45,6 +50,7 @@ from tiers.wire.message.sealing import (
     decrypt_with,
     encrypt_for,
     open_content,
+    open_message,
     recipient_info,
     seal_content,
     unwrap_from_carrier,
@@ -60,11 +66,18 @@ TEXT = "Meet at six, ünder the bridge.".encode()
 DEVICE, BES = HpkePrivateKey(b"d" * 32), HpkePrivateKey(b"b" * 32)
 DEVICE_KID, BES_KID = f"org/{ORG}/{BOB}/1", f"org/{ORG}/bes/1"
 
+P = 2**255 - 19
+ORDER_8 = 325606250916557431795983626356110631294008115727848805560023387167927233504
+OTHER_8 = 39382357235489614581723060781553021112529911719440698176882885853963445705823
+CEK = ContentKey(b"k" * 32)
+ENDS = ALICE, BOB
 CONSUMER = format_protected(
-    Protected("message+jwe", "A256GCM", MID, Channel.CONSUMER, Service.BBM, ALICE, BOB, NOW, "text/plain")
+    Protected(
+        "message+jwe", "A256GCM", MID, Channel.CONSUMER, Service.BBM, ALICE, BOB, NOW, "text/plain", CEK.commitment
+    )
 )
 ENTERPRISE = format_protected(
-    Protected("message+jwe", "A256GCM", MID, Channel.ENTERPRISE, Service.BBM, ALICE, BOB, NOW, "JOSE", ORG)
+    Protected("message+jwe", "A256GCM", MID, Channel.ENTERPRISE, Service.BBM, *ENDS, NOW, "JOSE", CEK.commitment, ORG)
 )
 
 
@@ -74,16 +87,14 @@ def message_key(pin: str) -> WrapKey:
 
 
 def consumer() -> Jwe:
-    sealed = seal_content(CONSUMER, TEXT)
     kids = {pin: f"carrier/in/{pin}/{epoch_of(NOW)}" for pin in (ALICE, BOB)}
-    return sealed.jwe(wrap_for_carrier(kid, sealed.cek, message_key(pin)) for pin, kid in kids.items())
+    recipients = [wrap_for_carrier(kid, CEK, message_key(pin)) for pin, kid in kids.items()]
+    return seal_content(CEK, CONSUMER, recipients, TEXT)
 
 
 def enterprise() -> Jwe:
-    sealed = seal_content(ENTERPRISE, TEXT)
-    return sealed.jwe(
-        [encrypt_for(DEVICE_KID, sealed.cek, DEVICE.public), encrypt_for(BES_KID, sealed.cek, BES.public)]
-    )
+    recipients = [encrypt_for(DEVICE_KID, CEK, DEVICE.public), encrypt_for(BES_KID, CEK, BES.public)]
+    return seal_content(CEK, ENTERPRISE, recipients, TEXT)
 
 
 def oct_jwk(key: WrapKey) -> dict[str, str]:
@@ -344,17 +355,57 @@ def test_whatever_a_recipient_says_it_is_refused_with_our_own_error(recipient):
 
 
 def test_the_biggest_content_is_sealed_and_one_byte_more_is_not():
-    sealed = seal_content(CONSUMER, bytes(MAX_PLAINTEXT))
-    recipient = wrap_for_carrier(f"carrier/in/{ALICE}/{epoch_of(NOW)}", sealed.cek, message_key(ALICE))
+    recipient = wrap_for_carrier(f"carrier/in/{ALICE}/{epoch_of(NOW)}", CEK, message_key(ALICE))
 
-    assert parse_envelope(format_jwe(sealed.jwe([recipient])))
+    assert parse_envelope(format_jwe(seal_content(CEK, CONSUMER, [recipient], bytes(MAX_PLAINTEXT))))
     with pytest.raises(TooLarge) as refused:
-        seal_content(CONSUMER, bytes(MAX_PLAINTEXT + 1))
+        seal_content(CEK, CONSUMER, [], bytes(MAX_PLAINTEXT + 1))
     assert refused.value.code == "envelope.too_large"
 
 
 def test_no_two_messages_share_a_key_or_a_nonce():
-    sealed = [seal_content(CONSUMER, TEXT) for _ in range(50)]
+    assert len({ContentKey.draw() for _ in range(50)}) == 50
+    assert len({seal_content(CEK, CONSUMER, [], TEXT).iv for _ in range(50)}) == 50
 
-    assert len({one.cek for one in sealed}) == 50
-    assert len({one.iv for one in sealed}) == 50
+
+def test_the_two_keys_of_one_ciphertext_are_told_apart_by_what_the_header_commits_to():
+    first, second = ContentKey(b"1" * 32), ContentKey(b"2" * 32)
+    texts = b"I owe you 1 coin", b"I owe you 9000.."
+    header = msgspec.structs.replace(parse_protected(CONSUMER), cmt=first.commitment)
+    jwe = two_texts((first, second), format_protected(header), [], texts)
+
+    assert open_content(jwe, first)[:16] == texts[0]
+    assert open_content(jwe, second)[16:32] == texts[1]
+    assert open_message(Envelope(header, jwe), first)[:16] == texts[0]
+    with pytest.raises(Yours, match=r"^sealing\.commitment"):
+        open_message(Envelope(header, jwe), second)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_a_commitment_is_hkdf_and_no_two_keys_share_one(one, other):
+    expanded = HKDFExpand(SHA256(), 32, b"tiers/v1 commit").derive(one)
+
+    assert ContentKey(one).commitment == b64u(expanded)
+    assert (ContentKey(one).commitment == ContentKey(other).commitment) == (one == other)
+
+
+@pytest.mark.parametrize("small", [0, 1, P - 1, P, P + 1, 2 * P - 1, 2**255 - 1, ORDER_8, OTHER_8, 2**255, 2**255 + 1])
+def test_a_key_with_an_x25519_half_that_protects_nothing_or_has_two_spellings_is_refused(small):
+    raw = DEVICE.public.raw[:-32] + small.to_bytes(32, "little")
+
+    with pytest.raises(Yours, match=r"^jwk\.malformed"):
+        HpkePublicKey(raw)
+
+
+def test_a_key_with_an_ml_kem_half_that_hides_nothing_is_refused():
+    with pytest.raises(Yours, match=r"^jwk\.malformed"):
+        HpkePublicKey(bytes(1152) + DEVICE.public.raw[1152:])
+
+
+def test_an_encapsulated_key_of_small_order_opens_for_nobody():
+    recipient = enterprise().recipients[0]
+    ek = unb64u(recipient.header.ek, "x")[:-32]
+    for small in (0, 1, P - 1, P, P + 1, ORDER_8, OTHER_8):
+        head = msgspec.structs.replace(recipient.header, ek=b64u(ek + small.to_bytes(32, "little")))
+        with pytest.raises(Yours, match=r"^sealing\.key"):
+            decrypt_with(Recipient(head, recipient.encrypted_key), DEVICE)

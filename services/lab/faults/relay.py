@@ -38,9 +38,9 @@ def copy_all(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
 
 
 def swap_keys(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Having given a sender a false key of the receiver: open, keep, seal again to the true one.
+    """Having given a sender a false key of the receiver: open, keep, and wrap again for the true one.
 
-    The signature inside still fits: it names the header, and the header stays as it was.
+    The header stays as it was, and so does what the sender signed: the false key among the readers.
     """
     from tiers.wire.custody import Card  # noqa: PLC0415 - a relay has no way to open; this one brought it along
     from tiers.wire.message.envelope import format_jwe, format_kid, parse_envelope  # noqa: PLC0415
@@ -50,7 +50,6 @@ def swap_keys(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
         decrypt_with,
         encrypt_for,
         open_content,
-        seal_content,
     )
 
     def submit(self: Any, item: Any, device: Any, receiver: Any) -> None:
@@ -58,11 +57,10 @@ def swap_keys(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
         if item.parsed.header.to == card.pin:
             jwe = item.parsed.jwe
             false = HpkePrivateKey((_state(root) / FALSE_KEY).read_bytes())
-            text = open_content(jwe, decrypt_with(jwe.recipients[0], false))
-            _keep(root, text)
-            again = seal_content(jwe.protected, text, len(text))
-            true = encrypt_for(format_kid(card.kid), again.cek, HpkePublicKey.from_jwk(card.hpke))
-            raw = format_jwe(again.jwe([true]))
+            cek = decrypt_with(jwe.recipients[0], false)
+            _keep(root, open_content(jwe, cek))
+            true = encrypt_for(format_kid(card.kid), cek, HpkePublicKey.from_jwk(card.hpke))
+            raw = format_jwe(msgspec.structs.replace(jwe, recipients=(true,)))
             item = msgspec.structs.replace(item, parsed=parse_envelope(raw), envelope=raw)
         old(self, item, device, receiver)
 

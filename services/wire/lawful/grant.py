@@ -17,6 +17,7 @@ from tiers.wire.lawful.evidence import Evidence
 from tiers.wire.lawful.warrant import Claims, Delivery, Keys
 from tiers.wire.message.envelope import Jwe, Pin, format_jwe, parse_jwe
 from tiers.wire.message.sealing import (
+    ContentKey,
     HpkePrivateKey,
     HpkePublicKey,
     decrypt_with,
@@ -91,8 +92,8 @@ def granted_epochs(ask: AskGrant, claims: Claims, now: int) -> tuple[int, int]:
 def seal_grant(payload: Payload, giver: SigningKey, giver_kid: str, kid: str, to: HpkePublicKey) -> bytes:
     """Sign and seal a grant to the auditor's key `kid`; returns the JWE."""
     token = giver.sign_compact({"typ": JWS_TYP, "kid": giver_kid}, msgspec.json.encode(payload))
-    sealed = seal_content(_PROTECTED, token.encode("ascii"))
-    return format_jwe(sealed.jwe([encrypt_for(kid, sealed.cek, to)]))
+    cek = ContentKey.draw()
+    return format_jwe(seal_content(cek, _PROTECTED, [encrypt_for(kid, cek, to)], token.encode("ascii")))
 
 
 def open_grant(raw: bytes, key: HpkePrivateKey, givers: Keys) -> Grant:

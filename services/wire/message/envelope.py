@@ -27,6 +27,7 @@ HPKE = "HPKE-9-KE"
 Pin = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 Org = Annotated[str, Meta(pattern=r"^S[0-9]{8}\Z")]
 Mid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+Commitment = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
 _FIRST_MS, _END_MS = 1_262_304_000_000, 2_268_936_960_000  # the epochs of the key tree
 _B64U_32 = 43  # characters of 32 bytes
 
@@ -61,7 +62,10 @@ _KINDS = {
 
 
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
-    """The JWE protected header: what everybody on the path sees, and nobody can change. `ts` is ms since 1970."""
+    """The JWE protected header: what everybody on the path sees, and nobody can change. `ts` is ms since 1970.
+
+    `cmt` commits to the content key (commitment.py).
+    """
 
     typ: str
     enc: str
@@ -72,6 +76,7 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     to: Pin
     ts: Annotated[int, Meta(ge=_FIRST_MS, lt=_END_MS)]
     cty: str
+    cmt: Commitment
     org: Org | UnsetType = UNSET
 
 
@@ -227,11 +232,11 @@ def _read_spelled(raw: bytes) -> Protected | None:
     match = PROTECTED.fullmatch(raw.decode("latin-1"))  # what is not ASCII does not match
     if match is None:
         return None
-    mid, channel, service, sender, to, stamp, cty, org = match.groups()
+    mid, channel, service, sender, to, stamp, cty, cmt, org = match.groups()
     kinds, ts = _KINDS.get((channel, service, cty, org is None)), int(stamp)
     if kinds is None or not _FIRST_MS <= ts < _END_MS:
         return None
-    return Protected(TYP, "A256GCM", mid, *kinds, sender, to, ts, cty, org or UNSET)
+    return Protected(TYP, "A256GCM", mid, *kinds, sender, to, ts, cty, cmt, org or UNSET)
 
 
 def _read_members(raw: bytes) -> Protected:

@@ -2,14 +2,13 @@
 
 Standard formats, library primitives: A256GCM content (RFC 7518, 5.3), A256GCMKW (RFC 7518, 4.7), HPKE-9-KE
 (draft-ietf-jose-hpke-encrypt-20 key encryption with draft-ietf-jose-hpke-pq-pqt: ML-KEM-768 + X25519, SHAKE256,
-AES-256-GCM). Keys come and go as types. Randomness is the operating system's: nonces and CEKs are drawn here, where
-they are used, because a caller who could choose them could repeat them.
+AES-256-GCM). Keys come and go as types. Randomness is the operating system's: nonces and CEKs are drawn here, because a
+caller who could choose them could repeat them.
 """
 
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -23,20 +22,37 @@ from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TooLarge, Yours
 from tiers.wire.keys.jose import HpkeJwk
 from tiers.wire.keys.keytree import WrapKey
-from tiers.wire.keys.secret import Secret
-from tiers.wire.message.envelope import GCMKW, HPKE, MAX_PLAINTEXT, Jwe, Recipient, RecipientHeader
+from tiers.wire.keys.secret import KEY_BYTES, Secret
+from tiers.wire.message.commitment import check_commitment, commitment
+from tiers.wire.message.envelope import GCMKW, HPKE, MAX_PLAINTEXT, Envelope, Jwe, Recipient, RecipientHeader
 
 _NONCE = 12
 _TAG = 16
 _ENC = 1120  # bytes of the encapsulated key
 _ML_KEM_PUBLIC = 1184
 _PUBLIC = _ML_KEM_PUBLIC + 32
+_P = 2**255 - 19
+_ORDER_8_U = 0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F
+_SMALL_ORDER_U = frozenset({0, 1, _P - 1, _ORDER_8_U, 0xB8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0})
+"""The u of the points of small order on curve25519 and its twist."""
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.SHAKE256, hpke.AEAD.AES_256_GCM)
 _WILL_NOT_OPEN = "It was altered on the way, or sealed for somebody else: ask the sender to send it again."
 
 
 class ContentKey(Secret):
     """The CEK of one message: it opens the content."""
+
+    __slots__ = ()
+
+    @classmethod
+    def draw(cls) -> "ContentKey":
+        """Draw a new key. It seals one content."""
+        return cls(os.urandom(KEY_BYTES))
+
+    @property
+    def commitment(self) -> str:
+        """What a protected header says of this key: `cmt`."""
+        return commitment(self.reveal())
 
 
 class HpkePrivateJwk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +64,17 @@ class HpkePrivateJwk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alg: str = HPKE
 
 
+def _check_halves(raw: bytes) -> None:
+    """Refuse a hybrid key one half of which protects nothing, or which has a second spelling; raises `Yours`.
+
+    X25519 ignores the top bit and takes any u (RFC 7748, section 5); with a u of small order the shared secret is zero.
+    An ML-KEM key whose polynomials are all zero leaves the message in its ciphertext for all to read.
+    """
+    u = int.from_bytes(raw[_ML_KEM_PUBLIC:], "little")
+    if u >= _P or u in _SMALL_ORDER_U or not any(raw[: _ML_KEM_PUBLIC - KEY_BYTES]):
+        raise Yours("jwk.malformed", f"Send an {HPKE} key as it was generated: a half of this one protects nothing.")
+
+
 class HpkePublicKey:
     """Seals to one recipient. Equal when the key is."""
 
@@ -56,6 +83,7 @@ class HpkePublicKey:
     def __init__(self, raw: bytes) -> None:
         if len(raw) != _PUBLIC:
             raise Yours("jwk.malformed", f"An {HPKE} public key is {_PUBLIC} bytes.")
+        _check_halves(raw)
         self.raw = raw
         try:
             ml_kem = MLKEM768PublicKey.from_public_bytes(raw[:_ML_KEM_PUBLIC])
@@ -127,32 +155,25 @@ class HpkePrivateKey(Secret):
             raise Yours("sealing.key", _WILL_NOT_OPEN) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """Content sealed under a CEK that still waits for its recipients."""
-
-    protected: str
-    iv: str
-    ciphertext: str
-    tag: str
-    cek: ContentKey
-
-    def jwe(self, recipients: Iterable[Recipient]) -> Jwe:
-        """Name who can read it. The CEK stays here."""
-        return Jwe(self.protected, tuple(recipients), self.iv, self.ciphertext, self.tag)
-
-
-def seal_content(protected: str, plaintext: bytes, biggest: int = MAX_PLAINTEXT) -> Sealed:
+def seal_content(
+    cek: ContentKey, protected: str, recipients: Iterable[Recipient], plaintext: bytes, biggest: int = MAX_PLAINTEXT
+) -> Jwe:
     """Seal under a fresh CEK (A256GCM; the additional data is the protected header as sent); raises `TooLarge`."""
     if len(plaintext) > biggest:
         raise TooLarge("envelope.too_large", f"Send at most {MAX_PLAINTEXT} bytes of content.")
-    cek, nonce = ContentKey(os.urandom(32)), os.urandom(_NONCE)
+    nonce = os.urandom(_NONCE)
     sealed = AESGCM(cek.reveal()).encrypt(nonce, plaintext, protected.encode("ascii"))
-    return Sealed(protected, b64u(nonce), b64u(sealed[:-_TAG]), b64u(sealed[-_TAG:]), cek)
+    return Jwe(protected, tuple(recipients), b64u(nonce), b64u(sealed[:-_TAG]), b64u(sealed[-_TAG:]))
+
+
+def open_message(envelope: Envelope, cek: ContentKey) -> bytes:
+    """Open a message's content, with the very key that its header commits to; raises `Yours`."""
+    check_commitment(cek.reveal(), envelope.header.cmt, "sealing.commitment")
+    return open_content(envelope.jwe, cek)
 
 
 def open_content(jwe: Jwe, cek: ContentKey) -> bytes:
-    """Open the content; raises `Yours`."""
+    """Open the content of a JWE with one reader, such as a grant; a message by `open_message`. Raises `Yours`."""
     code = "sealing.content"
     nonce, ciphertext, tag = (unb64u(part, code) for part in (jwe.iv, jwe.ciphertext, jwe.tag))
     try:

@@ -28,9 +28,10 @@ PROTECTED = re.compile(
     r'\{"typ":"message\+jwe","enc":"A256GCM",'
     r'"mid":"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})",'
     r'"channel":"(consumer|enterprise)","service":"(bbm|email)","from":"([0-9a-f]{8})","to":"([0-9a-f]{8})",'
-    r'"ts":([1-9][0-9]{12}),"cty":"(text/plain|message/rfc822|JOSE)"(?:,"org":"(S[0-9]{8})")?\}'
+    r'"ts":([1-9][0-9]{12}),"cty":"(text/plain|message/rfc822|JOSE)",'
+    r'"cmt":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"(?:,"org":"(S[0-9]{8})")?\}'
 )
-"""A protected header: mid, channel, service, from, to, ts, cty, org."""
+"""A protected header: mid, channel, service, from, to, ts, cty, cmt, org."""
 
 
 def _skeletons() -> frozenset[bytes]:
