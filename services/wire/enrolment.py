@@ -19,6 +19,7 @@ from tiers.wire.keys.keytree import Node
 from tiers.wire.message.envelope import format_jwe, parse_jwe
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
 from tiers.wire.message.sealing import (
+    ContentKey,
     HpkePrivateKey,
     HpkePublicKey,
     decrypt_with,
@@ -56,9 +57,9 @@ def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, 
 def seal_keys(giver: Identity, enrol: Enrol, nodes: Iterable[Node]) -> Enrolled:
     """Seal a subscriber's nodes to the key that it enrolled with."""
     said = Keys(str(giver), enrol.pin, tuple(NodeJson.of(node) for node in nodes))
-    sealed = seal_content(_PROTECTED, msgspec.json.encode(said))
-    recipient = encrypt_for(f"device/{enrol.pin}/1", sealed.cek, HpkePublicKey.from_jwk(enrol.hpke))
-    return Enrolled(msgspec.Raw(format_jwe(sealed.jwe([recipient]))))
+    cek = ContentKey.draw()
+    recipient = encrypt_for(f"device/{enrol.pin}/1", cek, HpkePublicKey.from_jwk(enrol.hpke))
+    return Enrolled(msgspec.Raw(format_jwe(seal_content(cek, _PROTECTED, [recipient], msgspec.json.encode(said)))))
 
 
 def open_keys(done: Enrolled, giver: Identity, pin: str, key: HpkePrivateKey) -> tuple[Node, ...]:

@@ -11,7 +11,7 @@ from tiers.measure.search.spelling import text_needles
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.message.content import sign_content
 from tiers.wire.message.envelope import Recipient, RecipientHeader, format_jwe
-from tiers.wire.message.sealing import seal_content
+from tiers.wire.message.sealing import ContentKey, seal_content
 
 TEXT = "Bring the blue folder to platform nine at six o'clock"
 HAY = st.binary(max_size=64)
@@ -22,14 +22,14 @@ def finds(data: bytes) -> bool:
 
 
 def test_a_text_is_found_inside_a_signed_one() -> None:
-    token = sign_content(SigningKey(bytes(range(32))), "org/S50000001/3100000a/1", "e30", "bbm", TEXT.encode())  # type: ignore[arg-type]
+    token = sign_content(SigningKey(bytes(range(32))), "org/S50000001/3100000a/1", "e30", "bbm", (), TEXT.encode())  # type: ignore[arg-type]
     assert finds(token)
     assert finds(base64.b64encode(b"{" + token))
 
 
 def jwe() -> bytes:
     recipient = Recipient(RecipientHeader("A256GCMKW", "carrier/in/2100000a/1", iv="A" * 16, tag="A" * 22), "A" * 43)
-    return format_jwe(seal_content("e3lKMGVYQWkifQ", b"text").jwe([recipient]))
+    return format_jwe(seal_content(ContentKey(b"k" * 32), "e3lKMGVYQWkifQ", [recipient], b"text"))
 
 
 @given(HAY, HAY)

@@ -25,6 +25,7 @@ export function header(over = {}) {
     to: "2100000b",
     ts: AT,
     cty: "text/plain",
+    cmt: "A".repeat(43),
     ...over,
   };
 }
@@ -53,6 +54,7 @@ export const ENTERPRISE = envelope(
     from: "3100000a",
     to: "3100000b",
     cty: "JOSE",
+    cmt: "A".repeat(43),
     org: "S50000001",
   }),
   [hpke("org/S50000001/3100000b/1"), hpke("org/S50000001/bes/1")],

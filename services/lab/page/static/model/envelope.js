@@ -29,6 +29,7 @@ const HEADER = {
   to: "The receiver’s PIN. Everybody on the path sees it.",
   ts: "When it was written, milliseconds since 1970.",
   cty: "What is inside: text or mail on the consumer lane, a signature (JOSE) on the enterprise lane.",
+  cmt: "A commitment to the content key: every reader compares, so all who can read it read one text.",
   org: "The sender’s customer.",
 };
 
@@ -152,7 +153,7 @@ export function headerParts(bytes) {
   return parts;
 }
 
-const ORDER = ["typ", "enc", "mid", "channel", "service", "from", "to", "ts", "cty", "org"];
+const ORDER = ["typ", "enc", "mid", "channel", "service", "from", "to", "ts", "cty", "cmt", "org"];
 const compact = (jwe, header) =>
   JSON.stringify({
     protected: jwe.protected,

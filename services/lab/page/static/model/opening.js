@@ -23,21 +23,36 @@ async function open(key, iv, sealed, aad) {
   }
 }
 
-/** Return a message's wrapping key from a subscriber's key of the minute: HKDF-Expand (RFC 5869), one block. */
-async function wrapKey(leaf, header) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(header)));
-  const mac = await crypto.subtle.importKey("raw", leaf, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  return new Uint8Array(await crypto.subtle.sign("HMAC", mac, join(utf8.encode("tiers/v1 wrap"), digest, [1])));
+/** HKDF-Expand (RFC 5869), one block. */
+async function expand(key, info) {
+  const mac = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", mac, join(info, [1])));
 }
 
-const content = (jwe, cek) =>
-  open(cek, unb64u(jwe.iv), join(unb64u(jwe.ciphertext), unb64u(jwe.tag)), utf8.encode(jwe.protected));
+/** Return a message's wrapping key from a subscriber's key of the minute. */
+async function wrapKey(leaf, header) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(header)));
+  return expand(leaf, join(utf8.encode("tiers/v1 wrap"), digest));
+}
+
+/** Open the content with the one content key that the header commits to; null with any other. */
+async function content(jwe, cek) {
+  const { cmt } = JSON.parse(new TextDecoder().decode(unb64u(jwe.protected)));
+  const committed = cmt ? unb64u(cmt) : [];
+  const made = await expand(cek, utf8.encode("tiers/v1 commit"));
+  if (committed.length !== made.length || made.some((byte, at) => byte !== committed[at])) return null;
+  return open(cek, unb64u(jwe.iv), join(unb64u(jwe.ciphertext), unb64u(jwe.tag)), utf8.encode(jwe.protected));
+}
 
 /** Try a key on an envelope: {text, steps} or null. */
 export async function openWith(raw, key) {
   const jwe = JSON.parse(raw);
   const direct = await content(jwe, key);
-  if (direct) return { text: readable(direct), steps: ["it is the content key", "A256GCM opens the content"] };
+  if (direct)
+    return {
+      text: readable(direct),
+      steps: ["it is the content key that the header commits to", "A256GCM opens the content"],
+    };
   for (const [step, wrap] of [
     ["it is the wrapping key of this message", key],
     ["it is a subscriber’s key of this minute; HKDF-Expand gives the wrapping key", await wrapKey(key, jwe.protected)],
@@ -53,7 +68,12 @@ export async function openWith(raw, key) {
       if (plain)
         return {
           text: readable(plain),
-          steps: [step, `A256GCMKW opens the lock ${one.header.kid}`, "A256GCM opens the content"],
+          steps: [
+            step,
+            `A256GCMKW opens the lock ${one.header.kid}`,
+            "it is the content key that the header commits to",
+            "A256GCM opens the content",
+          ],
         };
     }
   }
