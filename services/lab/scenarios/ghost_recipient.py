@@ -49,23 +49,23 @@ async def _honest(stage: Stage) -> None:
 
 async def _rogue(stage: Stage) -> None:
     usual = await _received(stage, "usual")
+    stage.check("Quentin opens the usual one", usual.content, NOTE.text.encode())
     stage.tell("The relay is in on it", "The same handset, and a relay that was told not to count.")
     _haunt(stage)
     haunted = await _received(stage, "haunted")
-    stage.tell("Delivered", "Quentin's handset opens it like every other message, and warns of nothing.")
+    stage.check("Quentin's handset", (haunted.content, haunted.unreadable), (None, "device.readers"))
     stage.check("who reads more than the last one", set(haunted.readers) - set(usual.readers), {GHOST})
     stage.tell(
-        "Whoever looks",
-        f"The handset lists who can read a message. The last one: {', '.join(usual.readers)}. This one has {GHOST} as well.",
+        "Delivered, and found out",
+        f"Quentin's handset looks at the readers first. It finds {GHOST}, whom nobody agreed on, and shows no text.",
     )
+    stage.tell("Too late for this one", "The auditor's key opens it: what was sealed to somebody is his.")
 
 
 async def _received(stage: Stage, key: str) -> Message:
     """Send the message, and return it as the receiver's handset has it."""
     stage.messages[key] = await stage.desk.send(NOTE)
-    got = await stage.desk.received(NOTE.to)
-    stage.check(f"{NOTE.to} opens {key}", got.content, NOTE.text.encode())
-    return got
+    return await stage.desk.received(NOTE.to)
 
 
 SCENARIO = Scenario(
@@ -79,14 +79,17 @@ SCENARIO = Scenario(
             cells=(Cells("auditor", reads=("haunted",), sealed=("usual",)), Cells("gateway", sealed=("haunted",))),
         ),
     ),
-    verdict="Against an honest relay the ghost loses. With handset and relay both in on it, it wins.",
+    verdict=(
+        "Against an honest relay the ghost gets nothing. With the sender's handset and the relay both in on it, it reads "
+        "that message, and the receiver's handset finds out before it shows a word: a ghost reads, but not in silence."
+    ),
     caught=(
-        "The recipients list: it cannot be hidden from whoever gets the message. The receiver's handset shows it and the "
-        "customer's journal holds it. Ours warn of nothing: a handset that counted, or a user who looked, would catch it."
+        "The receiver's handset: it compares the recipients, which cannot be hidden from it, with whom the sender signed "
+        "and whom the arrangement names. The customer's journal holds them, too."
     ),
     when="2018",
     asked='"silently adding a law enforcement participant" [g1]',
     got="an open letter of 47 against it [g2]; no system is known to have been changed",
-    see="docs/spec/envelope.md, must 7; docs/attacks.md, the relay",
+    see="docs/spec/envelope.md, musts 8 and 10; docs/attacks.md, the relay",
     sources=("g1", "g2"),
 )

@@ -1,4 +1,4 @@
-"""Key swap: the relay gives a sender its own key for the receiver's. Unpinned it succeeds, pinned it is caught."""
+"""Key swap: the relay gives a sender its own key for the receiver's. It reads once, and the receiver finds out."""
 
 from dataclasses import replace
 
@@ -36,13 +36,16 @@ async def _play(stage: Stage) -> None:
     alice._keep(replace(alice.ring, cards=tuple(c for c in alice.ring.cards if c.pin != handset("bob").pin)))  # noqa: SLF001
     tell("Two who have not", "Alice never met Bob, asks the network for his key, and believes what she gets.")
     alice.meet(swapped)
-    await stage.send("swapped", NOTE)
+    stage.messages["swapped"] = await desk.send(NOTE)
     token = (desk.world.state("gateway") / COPIES).read_bytes().split(b"\n")[0].decode()
     read = unb64u(token.split(".")[1], "content.malformed")
     stage.show("relay with a false key", "swapped", read, NOTE.text)
+    tell("Unpinned: it reads", "The relay opens, keeps, and wraps the content key again, for Bob's true key.")
+    got = await desk.received(NOTE.to)
+    stage.check("Bob's handset", got.unreadable, "content.readers")
     tell(
-        "Unpinned: it succeeds",
-        "The relay opens, keeps, seals again to Bob. He opens it, and Alice's signature inside still fits.",
+        "Bob finds out",
+        "Alice signed whose keys can read it, and the key under Bob's name is not his. His handset shows no text and says so.",
     )
 
 
@@ -61,10 +64,13 @@ SCENARIO = Scenario(
             cells=(Cells("receiver", reads=("swapped",)), Cells("carrier-keys", sealed=("swapped",))),
         ),
     ),
-    verdict="Whoever hands out the keys reads, if nobody checks them; and he reads for as long as he stays in the middle.",
+    verdict=(
+        "Whoever hands out the keys reads the first message, if nobody checks them. He cannot stay in the middle: the "
+        "sender's signature names the false key, and the receiver's handset knows its own."
+    ),
     caught=(
-        "A key that was pinned: shown in person here, signed by the customer's root on the enterprise channel. "
-        "Comparing keys later catches it too."
+        "Beforehand, a key that was pinned: shown in person here, signed by the customer's root on the enterprise "
+        "channel. Afterwards, the receiver's handset, unless the relay drops the message."
     ),
     see="docs/attacks.md, the relay: swap a receiver's enterprise key; docs/spec/directory.md",
 )

@@ -33,12 +33,14 @@ from tiers.wire.identity import Role
 from tiers.wire.keys.jose import peek_header
 from tiers.wire.keys.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
 from tiers.wire.lawful.grant import JWE_TYP
-from tiers.wire.message.envelope import Channel, Jwe, Recipient, message_epoch, parse_protected
+from tiers.wire.message.content import read_content
+from tiers.wire.message.envelope import Channel, Envelope, Jwe, Recipient, message_epoch, parse_protected
 from tiers.wire.message.sealing import (
     ContentKey,
     HpkePrivateKey,
     decrypt_with,
     open_content,
+    open_message,
     unwrap_from_carrier,
 )
 
@@ -181,7 +183,10 @@ def _hpke_decrypt(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey, rec
 
 
 def _open_content(_scene: Scene, facts: Sequence[Fact], key: ContentKey, jwe: Jwe) -> Iterator[Made]:
-    yield ("plaintext", facts[0][1]), open_content(jwe, key)
+    envelope = Envelope(parse_protected(jwe.protected), jwe)
+    plaintext = open_message(envelope, key)
+    read_content(plaintext, envelope, {})
+    yield ("plaintext", facts[0][1]), plaintext
 
 
 class _Payload(msgspec.Struct, frozen=True):
