@@ -53,7 +53,7 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
     delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics, slack)
-    registry = Registry(store, wall_clock)
+    registry = Registry(store, wall_clock, mailboxes)
     scope = OrderScope(identity, settings.jurisdiction, settings.arrangement)
     docket = Docket(store, ledger, trust, scope, wall_clock, bus)
     intake = Intake(registry, delivery, wall_clock, scope.arrangement, docket.in_force)

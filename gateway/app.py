@@ -2,8 +2,9 @@
 
     -> GET    /v1/session          a device      the conversation of gateway/path/session.py
     -> POST   /v1/messages         a device      one envelope with a proof: the same as `send`, for curl
-    -> PUT    /v1/devices/{pin}    carrier: it is my subscriber; customer: it is my employee's device
-    -> DELETE /v1/devices/{pin}    customer: it is not any more
+    -> PUT    /v1/devices/{pin}       carrier: it is my subscriber; customer: it is my employee's device
+    -> PUT    /v1/reservations/{pin}  customer: it will be my employee's device
+    -> DELETE /v1/devices/{pin}       carrier, customer: it is not any more; operator: it is nobody's
 
 Interception and regulators' orders add their own rows (gateway/interception/administration.py, gateway/orders.py).
 """
@@ -14,18 +15,19 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from tiers.chassis.web import Route, application, body, problem, raw_body
+from tiers.chassis.web import Route, application, body, in_path, problem, raw_body
+from tiers.gateway.devices import Changed
 from tiers.gateway.path.delivery import Submission
 from tiers.gateway.path.session import SessionContext
 from tiers.gateway.path.sessions import Sessions
 from tiers.wire.api.gateway import AcceptedMessage, Done, RegisterDevice
-from tiers.wire.errors import Forbidden, Suspended, TiersError, Unauthenticated, Yours
+from tiers.wire.errors import Suspended, TiersError, Unauthenticated
 from tiers.wire.identity import Identity, Role
-from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.envelope import Pin
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
 
 _DEVICES = frozenset({Role.ANYONE})
+_RELEASE = frozenset({Role.CARRIER, Role.CUSTOMER, Role.OPERATOR})
 
 
 class Handlers:
@@ -42,7 +44,8 @@ class Handlers:
             Route("GET", "/v1/session", _DEVICES, self._session, "open a session (WebSocket)"),
             Route("POST", "/v1/messages", _DEVICES, self._message, "send one message"),
             Route("PUT", "/v1/devices/{pin}", {Role.CARRIER, Role.CUSTOMER}, self._register, "register a device"),
-            Route("DELETE", "/v1/devices/{pin}", {Role.CUSTOMER}, self._revoke, "revoke one's own device"),
+            Route("PUT", "/v1/reservations/{pin}", {Role.CUSTOMER}, self._reserve, "keep a PIN for a device to come"),
+            Route("DELETE", "/v1/devices/{pin}", _RELEASE, self._revoke, "revoke one's own device, or release a PIN"),
         ]
         return application([*routes, *more], self._context.metrics.registry, self._context.mailboxes.check)
 
@@ -71,25 +74,31 @@ class Handlers:
     async def _prove(self, request: web.Request, raw: bytes) -> str:
         """Return the PIN whose key signed the request; raises `Yours`."""
         authorization = request.headers.get("Authorization")
-        device = await self._context.intake.device(_pin(claimed_pin(authorization)))
+        pin = claimed_pin(authorization)
+        key = await self._context.registry.key(pin)
         signed = Request(request.method, request.path, raw)
-        key = VerifyKey.from_jwk(device.sign)
-        return self._proofs.verify(authorization or "", device.pin, key, signed, self._context.clock())
+        return self._proofs.verify(authorization or "", pin, key, signed, self._context.clock())
 
     async def _register(self, caller: Identity, request: web.Request) -> Done:
-        pin, asked = _pin(request.match_info["pin"]), await body(request, RegisterDevice)
-        before = await self._context.registry.find(pin)
-        device = await self._context.registry.register(pin, asked.sign, caller)
-        if before is not None and before.sign != device.sign:
-            await self._context.bus.tell("changed", pin)
-            self._sessions.end(pin, Forbidden("session.rekeyed", "Open a session with the key that is registered now."))
-        return Done()
+        pin, asked = in_path(request, "pin", Pin), await body(request, RegisterDevice)
+        return await self._tell(pin, await self._context.registry.register(pin, asked.sign, caller))
+
+    async def _reserve(self, caller: Identity, request: web.Request) -> Done:
+        pin = in_path(request, "pin", Pin)
+        return await self._tell(pin, await self._context.registry.reserve(pin, caller))
 
     async def _revoke(self, caller: Identity, request: web.Request) -> Done:
-        device = await self._context.registry.revoke(_pin(request.match_info["pin"]), caller)
-        await self._context.bus.tell("changed", device.pin)
-        if device.gone:
-            self._sessions.end(device.pin, Unauthenticated("device.unknown", "This device has been revoked."))
+        pin = in_path(request, "pin", Pin)
+        return await self._tell(pin, await self._context.registry.revoke(pin, caller))
+
+    async def _tell(self, pin: str, changed: Changed) -> Done:
+        """Tell the other processes what changed, and end the session of a device that lost something."""
+        if changed.before not in {None, changed.after}:
+            await self._context.bus.tell("changed", pin)
+        if changed.after is None or changed.after.sign is None:
+            self._sessions.end(pin, Unauthenticated("device.unknown", "This device has been revoked."))
+        elif changed.rekeyed:
+            self._sessions.changed(pin)
         return Done()
 
 
@@ -108,10 +117,3 @@ class PostedMessage:
         """Raise the reason."""
         if not self.mid.done():
             self.mid.set_exception(error)
-
-
-def _pin(text: str) -> str:
-    try:
-        return msgspec.convert(text, Pin)
-    except msgspec.ValidationError:
-        raise Yours("device.pin", "Write a PIN as 8 lower-case hex digits.") from None

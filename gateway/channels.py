@@ -65,11 +65,14 @@ class Readers:
         """Whether the content is signed inside: where the ends have keys of their own."""
         return _has_public_keys(self.patterns)
 
-    def check(self, envelope: Envelope, sender: Device, receiver: Device) -> Envelope:
-        """Return the envelope if it names these readers, each once, and nobody else; raises `Yours`."""
+    def check(self, envelope: Envelope, carrier: str | None, org: str | None, to_org: str | None) -> Envelope:
+        """Return the envelope if it names these readers, each once, and nobody else; raises `Yours`.
+
+        `carrier` and `org` are the sender's, `to_org` the receiver's customer.
+        """
         if (envelope.header.cty == SIGNED_CTY) != self.signed:
             raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
-        if not fits(envelope, self.patterns, sender.carrier, sender.org, receiver.org):
+        if not fits(envelope, self.patterns, carrier, org, to_org):
             raise Yours("envelope.recipients", _SENTENCES.get(self.patterns, f"Name these readers: {self.patterns}."))
         return envelope
 
@@ -119,9 +122,9 @@ def decide(
 def _consumer(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Admit | Forward:
     if sender.carrier is None:
         raise Policy("envelope.channel", "Enrol with a carrier before you send consumer messages.")
+    readers.check(envelope, sender.carrier, sender.org, None)
     if receiver is None or receiver.carrier != sender.carrier:
         raise Yours("envelope.receiver", f"Check the PIN: it is no subscriber of carrier {sender.carrier}.")
-    readers.check(envelope, sender, receiver)
     if not readers.admitted:
         return FORWARD
     return Admit(sender.carrier, Ask(envelope.jwe.protected, envelope.jwe.recipients[0]))
@@ -133,10 +136,18 @@ def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None, rea
         raise Policy("envelope.channel", "Activate with a customer before you send enterprise messages.")
     if header.org != sender.org:
         raise Forbidden("envelope.org", "Name the customer that activated this device in `org`.")
-    if receiver is None or receiver.org is None:
-        raise Yours("envelope.receiver", "Check the PIN: it is no device of a customer.")
-    readers.check(envelope, sender, receiver)
+    named = _customer_of(envelope)  # first whether it is right by its own word: then whose a PIN is shows to nobody
+    readers.check(envelope, sender.carrier, sender.org, named)
+    if receiver is None or receiver.org is None or named not in {None, receiver.org}:
+        raise Yours("envelope.receiver", "Check the PIN: it is no device of the customer that is named.")
     return FORWARD
+
+
+def _customer_of(envelope: Envelope) -> str | None:
+    """Return whose device the receiver is, by the word of the recipients; `None` where they do not say."""
+    middle = f"/{envelope.header.to}/"
+    kids = (recipient.header.kid for recipient in envelope.jwe.recipients)
+    return next((kid[4 : kid.index(middle)] for kid in kids if kid.startswith("org/") and middle in kid), None)
 
 
 @lru_cache(maxsize=16)

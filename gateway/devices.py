@@ -1,22 +1,30 @@
 """The device registry: which PIN opens its session with which key, and on which channels it is. It holds no secret.
 
 A carrier makes a PIN a consumer subscriber, a customer makes it an employee's device; one device may be both, with
-one signing key. Pure rules first, the thin store below; the hot path looks into a cache and asks no store.
+one signing key. A customer reserves a PIN before its device activates, so that nobody takes it first. A mailbox belongs
+to the key: whoever gets a PIN after somebody else finds it empty.
+
+Pure rules first, the thin store below; the hot path looks into a cache and asks no store.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tiers.chassis.background import every
+from tiers.gateway.mailbox.promises import START, Message
 from tiers.store.pipeline import unavailable
 from tiers.wire.encoding import parse_own
-from tiers.wire.errors import Conflict, Missing
+from tiers.wire.errors import Conflict, Missing, Unauthenticated
 from tiers.wire.identity import Identity, Role
-from tiers.wire.keys.jose import PublicJwk, VerifyKey
-from tiers.wire.message.envelope import Org, Pin
+from tiers.wire.keys.jose import PublicJwk, SigningKey, VerifyKey
+from tiers.wire.keys.secret import KEY_BYTES
+from tiers.wire.message.envelope import Channel, Org, Pin, parse_envelope
 
 FRESH_MS = 5_000
 """How long another process's change may go unseen."""
@@ -34,53 +42,127 @@ return 1
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One PIN. `carrier` names the carrier whose subscriber it is, `org` the customer whose employee's device it is."""
+    """One PIN. `carrier` names the carrier whose subscriber it is, `org` the customer whose employee's device it is.
+
+    `reserved` names a customer that will activate it. A PIN that is reserved and on no channel has no key yet.
+    """
 
     pin: Pin
-    sign: PublicJwk
+    sign: PublicJwk | None
     carrier: str | None = None
     org: Org | None = None
+    reserved: Org | None = None
 
-    @property
-    def gone(self) -> bool:
-        """Whether it is on no channel any more."""
-        return self.carrier is None and self.org is None
+    def key(self) -> VerifyKey:
+        """Return the key that opens its session; raises `Unauthenticated` where it has none."""
+        if self.sign is None:
+            raise unknown()
+        return VerifyKey.from_jwk(self.sign)
+
+    def on(self, channel: Channel) -> tuple[str, PublicJwk | None] | None:
+        """Return whose it is on a channel, and by which key; `None` where it is not on it."""
+        whose = self.carrier if channel is Channel.CONSUMER else self.org
+        return None if whose is None else (whose, self.sign)
+
+
+def unknown() -> Unauthenticated:
+    """Return what a device hears that is on no channel, or not any more."""
+    return Unauthenticated("device.unknown", "Enrol with a carrier or activate with a customer first.")
 
 
 def register(known: Device | None, pin: str, sign: PublicJwk, caller: Identity) -> Device:
-    """Put a device on the caller's channel; raises `Conflict`.
+    """Put a device on the caller's channel; raises `Conflict`, the same for both, so that it tells neither.
 
     1. Another customer's device is not taken over, another carrier's neither. 2. On both channels there is one key.
     """
     VerifyKey.from_jwk(sign)
-    consumer = caller.role is Role.CARRIER
-    before = known or Device(pin, sign)
-    mine, others = (before.carrier, before.org) if consumer else (before.org, before.carrier)
-    if mine not in {None, caller.name}:  # 1
-        raise Conflict("device.taken", "Have the device removed where it is registered now, then register it here.")
-    if others is not None and before.sign != sign:  # 2
-        raise Conflict("device.key_conflict", "Register the same signing key on both channels: a device has one.")
-    if consumer:
-        return Device(pin, sign, caller.name, before.org)
-    return Device(pin, sign, before.carrier, caller.name)
+    before = known or Device(pin, None)
+    if caller.role is Role.CARRIER:
+        mine, other = before.carrier in {None, caller.name}, before.org
+        after = replace(before, sign=sign, carrier=caller.name)
+    else:
+        mine, other = _may_activate(before, caller), before.carrier
+        after = replace(before, sign=sign, org=caller.name, reserved=None)
+    if not mine or (other is not None and before.sign != sign):  # 1, 2
+        raise _taken()
+    return after
 
 
-def revoke(known: Device | None, caller: Identity) -> Device:
-    """Take a device off the caller's channel; raises `Missing` if it is not on it."""
-    if known is None or known.org != caller.name:
+def reserve(known: Device | None, pin: str, caller: Identity) -> Device:
+    """Keep a PIN for the customer that will activate it; raises `Conflict`."""
+    before = known or Device(pin, None)
+    if not _may_activate(before, caller):
+        raise _taken()
+    return before if before.org else replace(before, reserved=caller.name)
+
+
+def _may_activate(device: Device, customer: Identity) -> bool:
+    return {device.org, device.reserved} <= {None, customer.name}
+
+
+def _taken() -> Conflict:
+    return Conflict("device.taken", "Have the PIN released where it is registered, or register the key that it has.")
+
+
+def revoke(known: Device | None, caller: Identity) -> Device | None:
+    """Take a PIN off the caller's channel, an operator off all of them; raises `Missing` if it is not on it.
+
+    Returns the record that stays, if one does.
+    """
+    after = known
+    if known is not None and caller.role is Role.OPERATOR:
+        return None
+    if known is not None and caller.role is Role.CARRIER and known.carrier == caller.name:
+        after = replace(known, carrier=None)
+    elif known is not None and caller.role is Role.CUSTOMER and caller.name in {known.org, known.reserved}:
+        after = replace(known, org=None, reserved=None)
+    if after is None or after == known:
         raise Missing("device.unknown", "Name a device of your own.")
-    return Device(known.pin, known.sign, known.carrier, None)
+    if after.carrier is None and after.org is None:
+        after = replace(after, sign=None)
+    return after if after.sign or after.reserved else None
+
+
+def kept(before: Device | None, after: Device | None) -> frozenset[Channel]:
+    """Return the channels whose messages stay in a PIN's mailbox: those on which it is still the same one's."""
+    if before is None or after is None:
+        return frozenset()
+    return frozenset(one for one in Channel if (whose := before.on(one)) is not None and after.on(one) == whose)
+
+
+class Changed(NamedTuple):
+    """The record of a PIN before a change and after it; `None` where there is none."""
+
+    before: Device | None
+    after: Device | None
+
+    @property
+    def rekeyed(self) -> bool:
+        """Whether an open session was proved with another key than the PIN has now, if it has one."""
+        return self.before is not None and self.before.sign != (self.after and self.after.sign)
+
+
+class Boxes(Protocol):
+    """The mailboxes (gateway.mailbox.promises), as far as a registry empties them."""
+
+    async def read(self, pin: str, after: str, count: int) -> list[Message]:
+        """Return up to `count` messages behind the place `after`; raises `Ours`."""
+
+    async def drop(self, pin: str, places: Sequence[str]) -> None:
+        """Delete messages; raises `Ours`."""
 
 
 class Registry:
     """The records on disk, and a cache of those in use."""
 
-    def __init__(self, store: Redis, clock: Callable[[], int]) -> None:
-        """Keep records in `store`; `clock` is ms since 1970."""
+    def __init__(self, store: Redis, clock: Callable[[], int], boxes: Boxes) -> None:
+        """Keep records in `store`, and empty the mailboxes of those who leave; `clock` is ms since 1970."""
         self._store = store
+        self._boxes = boxes
         self._clock = clock
         self._cache: dict[str, tuple[int, Device]] = {}
         self._used: set[str] = set()
+        self._nobodys = SigningKey(os.urandom(KEY_BYTES)).public
 
     def cached(self, pin: str, now: int) -> Device | None:
         """Return a record that is fresh at `now`, without asking anybody; `None` means: `find` it."""
@@ -120,37 +202,63 @@ class Registry:
 
     async def find(self, pin: str) -> Device | None:
         """Return the record of a PIN; raises `Ours`."""
-        if device := self.cached(pin, self._clock()):
-            return device
+        return self.cached(pin, self._clock()) or await self.read(pin)
+
+    async def read(self, pin: str) -> Device | None:
+        """Return the record of a PIN as it is on disk now, whoever asks: known or not takes the same. Raises `Ours`."""
         try:
             raw = await self._store.get(_key(pin))
         except (RedisError, OSError):
             raise unavailable() from None
         return None if raw is None else self._keep(_parse(raw))
 
-    async def register(self, pin: str, sign: PublicJwk, caller: Identity) -> Device:
+    async def key(self, pin: str) -> VerifyKey:
+        """Return the key that proves a PIN, or one that proves nothing: nobody learns which PINs are known."""
+        device = await self.read(pin)
+        return self._nobodys if device is None or device.sign is None else VerifyKey.from_jwk(device.sign)
+
+    async def register(self, pin: str, sign: PublicJwk, caller: Identity) -> Changed:
         """Register on disk; raises `Conflict` or `Ours`."""
         return await self._change(pin, lambda known: register(known, pin, sign, caller))
 
-    async def revoke(self, pin: str, caller: Identity) -> Device:
-        """Revoke on disk; raises `Missing` or `Ours`."""
-        return await self._change(pin, lambda known: revoke(known, caller))
+    async def reserve(self, pin: str, caller: Identity) -> Changed:
+        """Reserve on disk; raises `Conflict` or `Ours`."""
+        return await self._change(pin, lambda known: reserve(known, pin, caller))
 
-    async def _change(self, pin: str, change: Callable[[Device | None], Device]) -> Device:
-        """Read, decide and write as one: a change in between starts it again."""
+    async def revoke(self, pin: str, caller: Identity) -> Changed:
+        """Revoke on disk; raises `Missing` or `Ours`."""
+        changed = await self._change(pin, lambda known: revoke(known, caller))
+        await self._empty(pin, changed)  # what was under way when it was revoked
+        return changed
+
+    async def _change(self, pin: str, change: Callable[[Device | None], Device | None]) -> Changed:
+        """Read, decide, empty the mailbox and write: a change in between starts it again."""
         try:
             while True:
                 raw = await self._store.get(_key(pin))
-                device = change(None if raw is None else _parse(raw))
-                new = b"" if device.gone else msgspec.json.encode(device)
+                before = None if raw is None else _parse(raw)
+                changed = Changed(before, change(before))
+                await self._empty(pin, changed)
+                new = b"" if changed.after is None else msgspec.json.encode(changed.after)
                 if await self._store.eval(_PUT, 1, _key(pin), raw or b"", new):
                     break
         except (RedisError, OSError):
             raise unavailable() from None
-        if device.gone:
-            self._cache.pop(pin, None)
-            return device
-        return self._keep(device)
+        self._cache.pop(pin, None)
+        if changed.after is not None:
+            self._keep(changed.after)
+        return changed
+
+    async def _empty(self, pin: str, changed: Changed) -> None:
+        """Drop from a mailbox what was for another one than whoever has the PIN from now on."""
+        if changed.before == changed.after:
+            return
+        stays, place = kept(changed.before, changed.after), START
+        while some := await self._boxes.read(pin, place, _CHUNK):
+            place = some[-1].id
+            old = [one.id for one in some if parse_envelope(one.envelope).header.channel not in stays]
+            if old:
+                await self._boxes.drop(pin, old)
 
     def _keep(self, device: Device) -> Device:
         now = self._clock()

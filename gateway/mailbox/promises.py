@@ -139,6 +139,9 @@ class Mailboxes(Protocol):
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """Return up to `count` messages behind the place `after`."""
 
+    async def drop(self, pin: str, places: Sequence[str]) -> None:
+        """Delete messages that nobody is to have."""
+
     async def expire(self, pin: str, keep_ms: int) -> None:
         """Drop the messages of one mailbox that have waited longer than `keep_ms`, by the store's own clock."""
 
@@ -207,6 +210,11 @@ class MemoryMailboxes:
         last = int(after.partition("-")[0])
         box = self.boxes.get(pin, {})
         return [Message(place, raw) for place, raw in box.items() if int(place.partition("-")[0]) > last][:count]
+
+    async def drop(self, pin: str, places: Sequence[str]) -> None:
+        """Delete."""
+        for place in places:
+            self.boxes.get(pin, {}).pop(place, None)
 
     async def expire(self, pin: str, keep_ms: int) -> None:
         """Keep everything: places are no times here."""

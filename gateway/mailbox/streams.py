@@ -242,6 +242,10 @@ class RedisMailboxes:
         found = await (reads.ask(slot, command) if isinstance(reads, Nodes) else reads.ask(command))
         return [Message(place.decode(), fields[1]) for place, fields in found]
 
+    async def drop(self, pin: str, places: Sequence[str]) -> None:
+        """See the Protocol."""
+        await self._ask(self._cold.xdel(_keys(pin)[0], *places))
+
     async def expire(self, pin: str, keep_ms: int) -> None:
         """See the Protocol."""
         await self._ask(self._cold.eval(_EXPIRE, 1, _keys(pin)[0], keep_ms))

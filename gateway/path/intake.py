@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from tiers.gateway.channels import INDIA, Arrangement, decide
-from tiers.gateway.devices import Device, Registry
+from tiers.gateway.devices import Device, Registry, unknown
 from tiers.gateway.orders import InForce
 from tiers.gateway.path.delivery import Delivery, Submission, Submitter
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import TiersError, Unauthenticated
+from tiers.wire.errors import TiersError
 from tiers.wire.message.envelope import Envelope, Jwe, parse_envelope, parse_protected
 
 
@@ -56,7 +56,7 @@ class Intake:
         """Return the record of a device; raises `Unauthenticated`."""
         device = await self._registry.find(pin)
         if device is None:
-            raise Unauthenticated("device.unknown", "Enrol with a carrier or activate with a customer first.")
+            raise unknown()
         return device
 
 

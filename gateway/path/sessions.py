@@ -18,7 +18,6 @@ from tiers.gateway.mailbox.promises import KEEP_MS
 from tiers.gateway.path.session import BYE_SECONDS, Session, SessionContext, Socket, parse_frame, say_bye
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours
-from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.frames import MAX_FRAME, Challenge, Hello, Welcome, session_message
 
 _encode = msgspec.json.encode
@@ -36,7 +35,7 @@ class Sessions:
         self._closing = False
         context.bus.on("stored", self.look)
         context.bus.on("opened", self._opened_elsewhere)
-        context.bus.on("changed", self._changed)
+        context.bus.on("changed", self.changed)
         context.bus.on_missed(self._look_at_all)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
@@ -102,9 +101,8 @@ class Sessions:
         hello = parse_frame(message.data)
         if not isinstance(hello, Hello):
             raise Unauthenticated("session.hello", "Answer the challenge with a hello frame.")
-        device = await self._context.intake.device(hello.pin)
         signature = unb64u(hello.signature, "session.signature")
-        key = VerifyKey.from_jwk(device.sign)
+        key = await self._context.registry.key(hello.pin)
         key.verify(signature, session_message(self._context.identity, nonce, hello.pin), "session.signature")
         return hello.pin
 
@@ -125,7 +123,8 @@ class Sessions:
     def _opened_elsewhere(self, pin: str) -> None:
         self.end(pin, _replaced())
 
-    def _changed(self, pin: str) -> None:
+    def changed(self, pin: str) -> None:
+        """End the session of a PIN: what is registered for it changed."""
         self._context.registry.forget(pin)
         self.end(pin, Forbidden("session.rekeyed", "Open a session again: what is registered for this PIN changed."))
 

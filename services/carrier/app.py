@@ -21,7 +21,7 @@ from tiers.carrier.outside import Outside, unavailable
 from tiers.carrier.refusals import Refusals
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
-from tiers.chassis.web import Route, application, raw_body
+from tiers.chassis.web import Route, application, body, in_path, raw_body
 from tiers.wire.api.carrier import (
     Admissions,
     Admitted,
@@ -29,10 +29,12 @@ from tiers.wire.api.carrier import (
     Enrol,
     Enrolled,
     Granted,
+    IssueVoucher,
     Product,
     Refusal,
     Served,
     ServeWarrant,
+    Voucher,
     WarrantStatus,
 )
 from tiers.wire.api.gateway import Done
@@ -41,6 +43,7 @@ from tiers.wire.enrolment import verify_enrolment
 from tiers.wire.errors import Policy, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.message.envelope import Pin
 from tiers.wire.message.proof import Proofs, Request
 
 _CERTIFIED = frozenset(Role) - {Role.ANYONE}
@@ -69,6 +72,8 @@ def build(carrier: Carrier) -> web.Application:
     warrant, grant = carrier.refusals.knock("warrant.refused"), carrier.refusals.knock("grant.refused")
     routes = [
         Route("POST", "/v1/subscribers", {Role.ANYONE}, asked.enrol, "enrol a subscriber's device"),
+        Route("POST", "/v1/vouchers", {Role.OPERATOR}, asked.voucher, "make a PIN's voucher, as the shop does"),
+        Route("DELETE", "/v1/subscribers/{pin}", {Role.OPERATOR}, asked.revoke, "shut a lost handset out"),
         Route("POST", "/v1/admissions", {Role.GATEWAY}, asked.admit, "re-wrap content keys for receivers"),
         Route("POST", "/v1/warrants", applicant, asked.serve, "serve a warrant", warrant),
         Route("POST", f"{one}/status", court, asked.status, "suspend, resume or cancel a warrant", warrant),
@@ -96,6 +101,15 @@ class Handlers:
         signed = Request(request.method, request.path, raw)
         key = verify_enrolment(request.headers.get("Authorization"), enrol, signed, self._carrier.proofs, now)
         return await self._carrier.subscribers.enrol(enrol, key, now)
+
+    async def voucher(self, _caller: Identity, request: web.Request) -> Voucher:
+        """Make a voucher."""
+        return await self._carrier.subscribers.voucher((await body(request, IssueVoucher)).pin)
+
+    async def revoke(self, _caller: Identity, request: web.Request) -> Done:
+        """Shut a handset out."""
+        await self._carrier.subscribers.revoke(in_path(request, "pin", Pin))
+        return Done()
 
     async def admit(self, _caller: Identity, request: web.Request) -> Admitted:
         """Admit the messages of one turn of the relay."""

@@ -82,6 +82,14 @@ async def raw_body(request: web.Request) -> bytes:
         raise TooLarge("request.too_large", f"Send a body of at most {MAX_BODY} bytes.") from None
 
 
+def in_path(request: web.Request, name: str, kind: type[T]) -> T:
+    """Read a part of the path, such as `{pin}`; raises `Yours`."""
+    try:
+        return msgspec.convert(request.match_info[name], kind)
+    except msgspec.ValidationError:
+        raise Yours("request.path", f"Write the {name} in the path as it is specified.") from None
+
+
 def json_response(answer: msgspec.Struct | Sequence[msgspec.Struct], status: int = 200) -> web.Response:
     """Answer a struct as JSON."""
     return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")

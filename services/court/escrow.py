@@ -11,21 +11,31 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tiers.chassis.state import StateDir
-from tiers.chassis.web import Route, raw_body
-from tiers.wire.api.carrier import Enrol, Enrolled
+from tiers.chassis.web import Route, body, in_path, raw_body
+from tiers.wire.api.carrier import Enrol, Enrolled, IssueVoucher, Voucher
+from tiers.wire.api.gateway import Done
 from tiers.wire.encoding import parse_json
-from tiers.wire.enrolment import seal_keys, verify_enrolment
-from tiers.wire.errors import Conflict
+from tiers.wire.enrolment import (
+    admit_key,
+    is_enrolled,
+    new_voucher,
+    seal_keys,
+    taken,
+    unknown,
+    verify_enrolment,
+    voucher_record,
+)
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.keys.keytree import EPOCHS, Master, Node, epoch_of, subscriber_root, window
+from tiers.wire.message.envelope import Pin
 from tiers.wire.message.proof import Proofs, Request
 
 KEY = "escrow.key"
 
 
 class Escrow:
-    """Hands each subscriber its own part of the court's tree. First come, first served; then only by the same key."""
+    """Hands each subscriber its own part of the court's tree: by a voucher of the court, then to the same key."""
 
     def __init__(self, state: StateDir, court: Identity, clock: Callable[[], int]) -> None:
         """Load the tree's master, or draw it; raises `Yours` if others can read it. `clock` is ms since 1970."""
@@ -36,8 +46,13 @@ class Escrow:
         self._master = state.key(KEY, Master)
 
     def routes(self) -> list[Route]:
-        """Return the one more row of the request table."""
-        return [Route("POST", "/v1/subscribers", {Role.ANYONE}, self._enrol, "take one's part of the court's tree")]
+        """Return the rows that an escrow adds to the request table. Vouchers are its own."""
+        judge = frozenset({Role.JUDGE})
+        return [
+            Route("POST", "/v1/subscribers", {Role.ANYONE}, self._enrol, "take one's part of the court's tree"),
+            Route("POST", "/v1/vouchers", judge, self._voucher, "let a PIN take its part once"),
+            Route("DELETE", "/v1/subscribers/{pin}", judge, self._revoke, "shut a lost handset out"),
+        ]
 
     def half(self, pin: str, start: int, end: int) -> list[Node]:
         """Derive the minimal cover of the epochs [start, end) of somebody's tree."""
@@ -48,12 +63,29 @@ class Escrow:
         enrol = parse_json(Enrol, raw, "request.malformed")
         signed = Request(request.method, request.path, raw)
         key = verify_enrolment(request.headers.get("Authorization"), enrol, signed, self._proofs, now)
-        self._check_same(enrol.pin, key)
+        self._admit(enrol.pin, enrol.voucher, key)
         return seal_keys(self._court, enrol, self.half(enrol.pin, epoch_of(now) - 1, EPOCHS))
 
-    def _check_same(self, pin: str, key: VerifyKey) -> None:
-        known = self._state.read(f"subscribers/{pin}")
-        if known is None:
-            self._state.write(f"subscribers/{pin}", key.raw)
-        elif known != key.raw:
-            raise Conflict("subscriber.key_conflict", "Enrol this PIN with the key that it was first enrolled with.")
+    def _admit(self, pin: str, voucher: str, key: VerifyKey) -> None:
+        known = self._state.read(_record(pin)) or b""
+        if (record := admit_key(known, voucher, key)) != known:
+            self._state.write(_record(pin), record)
+
+    async def _voucher(self, _caller: Identity, request: web.Request) -> Voucher:
+        pin = (await body(request, IssueVoucher)).pin
+        if is_enrolled(self._state.read(_record(pin)) or b""):
+            raise taken()
+        voucher = new_voucher()
+        self._state.write(_record(pin), voucher_record(voucher))
+        return Voucher(pin, voucher)
+
+    async def _revoke(self, _caller: Identity, request: web.Request) -> Done:
+        pin = in_path(request, "pin", Pin)
+        if not self._state.read(_record(pin)):
+            raise unknown()
+        self._state.write(_record(pin), b"")
+        return Done()
+
+
+def _record(pin: str) -> str:
+    return f"subscribers/{pin}"

@@ -58,11 +58,11 @@ def new(pin: Pin) -> None:
 
 
 @app.command()
-def enrol() -> None:
-    """Become a carrier's subscriber."""
+def enrol(voucher: Annotated[str, typer.Option(prompt=True, help="what the shop gave with the handset")]) -> None:
+    """Become a carrier's subscriber, with the voucher of its shop."""
 
     async def work(device: Device, _store: HandsetStore, settings: Settings) -> None:
-        await device.enrol(Address(settings.carrier_url, Identity(Role.CARRIER, settings.carrier)))
+        await device.enrol(Address(settings.carrier_url, Identity(Role.CARRIER, settings.carrier)), voucher)
         typer.echo(f"{device.ring.pin} is enrolled with carrier/{settings.carrier}")
 
     _run(work)

@@ -89,17 +89,18 @@ class Device:
         self._waiting: list[tuple[str, Envelope]] = []
         """What could not be opened yet because the key server does not answer, with its place in the mailbox."""
 
-    async def enrol(self, carrier: Address) -> None:
-        """Become a subscriber: the carrier hands over this subscriber's keys from now on."""
-        self._keep(replace(self.ring, consumer=ConsumerKeys(carrier.identity.name, await self._enrol(carrier))))
+    async def enrol(self, carrier: Address, voucher: str) -> None:
+        """Become a subscriber, with the shop's voucher: the carrier hands over this subscriber's keys from now on."""
+        nodes = await self._enrol(carrier, voucher)
+        self._keep(replace(self.ring, consumer=ConsumerKeys(carrier.identity.name, nodes)))
 
-    async def enrol_escrow(self, court: Address) -> None:
-        """Take this subscriber's part of the court's key tree, the other half of an escrow."""
-        self._keep(replace(self.ring, escrow=await self._enrol(court)))
+    async def enrol_escrow(self, court: Address, voucher: str) -> None:
+        """Take this subscriber's part of the court's key tree, the other half of an escrow, by a voucher."""
+        self._keep(replace(self.ring, escrow=await self._enrol(court, voucher)))
 
-    async def _enrol(self, giver: Address) -> tuple[Node, ...]:
+    async def _enrol(self, giver: Address, voucher: str) -> tuple[Node, ...]:
         ring, peer = self.ring, Peer(self._http, giver.url, giver.identity)
-        body = msgspec.json.encode(Enrol(ring.pin, ring.sign.public.jwk(), ring.hpke.public.jwk()))
+        body = msgspec.json.encode(Enrol(ring.pin, ring.sign.public.jwk(), ring.hpke.public.jwk(), voucher))
         proof = self._proof(giver.identity, "POST", "/v1/subscribers", body)
         done = await peer.ask("POST", "/v1/subscribers", Enrolled, body, proof)
         return open_keys(done, giver.identity, ring.pin, ring.hpke)

@@ -12,9 +12,7 @@ and no key and no store of the provider.
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 import structlog
@@ -23,7 +21,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.web import Handler, Route, application, body, raw_body
+from tiers.chassis.web import Handler, Route, application, body, in_path, raw_body
 from tiers.enterprise import activation, directory, journal
 from tiers.enterprise.clerk import Clerk
 from tiers.enterprise.keystore import KeyStore
@@ -50,15 +48,16 @@ from tiers.wire.api.enterprise import (
 from tiers.wire.api.gateway import Done, RegisterDevice
 from tiers.wire.encoding import parse_json
 from tiers.wire.enterprise.activation import PASSWORD_BYTES, activation_key, answer, format_password
-from tiers.wire.enterprise.directory import ENTRY_TYP, sign_statement, verify_entry
-from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated, Yours
+from tiers.wire.enterprise.directory import ENTRY_TYP, Entry, sign_statement, verify_entry
+from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated
 from tiers.wire.identity import Identity, Role
-from tiers.wire.keys.jose import VerifyKey
+from tiers.wire.keys.jose import SigningKey, VerifyKey
+from tiers.wire.keys.secret import KEY_BYTES
 from tiers.wire.message.envelope import Org, Pin, format_envelope, parse_envelope
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
+from tiers.wire.message.sealing import HpkePrivateKey
 
 _log = structlog.get_logger()
-T = TypeVar("T")
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _DEVICE = frozenset({Role.ANYONE})  # a device has no certificate: it signs each request
 _COURT = frozenset({Role.COURT})
@@ -91,6 +90,9 @@ class KeyServer:
         self._clerk = Clerk(parts.party, parts.store, self._reader, parts.ledger, parts.policy, parts.clock)
         self._now = parts.clock
         self._proofs = Proofs(parts.party, parts.clock())
+        stranger = SigningKey(os.urandom(KEY_BYTES)).public.jwk()
+        nobody = Entry(self._org, "0" * 8, 1, HpkePrivateKey.generate().public.jwk(), stranger, 0)
+        self._nobodys = sign_statement(parts.keys.root, self._org, ENTRY_TYP, nobody)
         # Activations and revocations tell the relay first or last, and must not overtake each other on the way.
         self._changes = asyncio.Lock()
         self._activations = Counter("tiers_enterprise_activations", "Activations", ["outcome"], registry=metrics)
@@ -146,7 +148,7 @@ class KeyServer:
             directory.check_asks(caller, self._store.partners())
         else:
             self._device(request, b"")
-        pin = _in_path(request, "pin", Pin)
+        pin = in_path(request, "pin", Pin)
         token = self._store.device(pin)
         if token is not None:
             return Lookup(token, self._keys.statement)
@@ -171,9 +173,7 @@ class KeyServer:
         """Return the PIN of the activated device that signed this request; raises `Yours`."""
         authorization = request.headers.get("Authorization", "")
         pin = claimed_pin(authorization)
-        token = self._store.device(pin)
-        if token is None:
-            raise Unauthenticated("request.device", "Activate this device first: ask the administrator for a password.")
+        token = self._store.device(pin) or self._nobodys  # the same work and the same refusal where there is none
         key = VerifyKey.from_jwk(verify_entry(token, self._org, self._keys.root.public).sign)
         return self._proofs.verify(authorization, pin, key, Request(request.method, request.path, raw), self._now())
 
@@ -192,6 +192,7 @@ class KeyServer:
 
     async def _password(self, _caller: Identity, request: web.Request) -> Password:
         pin = (await body(request, NewPassword)).pin
+        await self._gateway.ask_raw("PUT", f"/v1/reservations/{pin}")  # nobody can take it before the device is there
         password = format_password(os.urandom(PASSWORD_BYTES))
         self._store.put_password(activation.OpenPassword(pin, activation_key(password), self._now(), tries=0))
         _log.info("password.issued", pin=pin)
@@ -201,11 +202,12 @@ class KeyServer:
         pin = (await body(request, Revoke)).pin
         async with self._changes:
             self._store.revoke(pin)
-            if not self._store.last_generation(self._org, pin):
-                raise directory.unknown()
             # The directory first: if the relay is out of reach, nobody seals to the device any more; ask again.
-            with suppress(Missing):  # the relay has forgotten it already
+            try:
                 await self._gateway.ask_raw("DELETE", f"/v1/devices/{pin}")
+            except Missing:  # the relay has forgotten it already
+                if not self._store.last_generation(self._org, pin):
+                    raise directory.unknown() from None
         _log.info("device.revoked", pin=pin)
         return Done()
 
@@ -216,7 +218,7 @@ class KeyServer:
         return Rotated(self._keys.generation, self._keys.statement, destroyed)
 
     async def _partner(self, _caller: Identity, request: web.Request) -> Done:
-        org = _in_path(request, "org", Org)
+        org = in_path(request, "org", Org)
         asked = await body(request, AddPartner)
         partner = directory.PinnedPartner(org, VerifyKey.from_jwk(asked.root), asked.url)
         self._store.put_partner(directory.check_partner(partner, self._org, self._keys.root.public))
@@ -242,10 +244,3 @@ def build(parts: Parts, metrics: CollectorRegistry) -> web.Application:
         parts.store.devices()
 
     return application(KeyServer(parts, metrics).routes(), metrics, ready)
-
-
-def _in_path(request: web.Request, name: str, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(request.match_info[name], kind)
-    except msgspec.ValidationError:
-        raise Yours("request.path", f"Write the {name} in the path as it is specified.") from None

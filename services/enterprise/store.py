@@ -31,6 +31,7 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS passwords (pin TEXT PRIMARY KEY, key BLOB, issued INTEGER, tries INTEGER);
+INSERT OR IGNORE INTO passwords VALUES ('', NULL, 0, 0);
 CREATE TABLE IF NOT EXISTS entries (org TEXT, pin TEXT, generation INTEGER, token TEXT,
                                     PRIMARY KEY (org, pin, generation));
 CREATE TABLE IF NOT EXISTS devices (pin TEXT PRIMARY KEY, token TEXT);
@@ -71,9 +72,11 @@ class Store:
         return OpenPassword(pin, ActivationKey(row[0]), row[1], row[2]) if row else None
 
     def count_try(self, pin: str) -> None:
-        """Count a wrong password."""
+        """Count a wrong password: on disk, also where there is none, so that both take the same time."""
+        count = """UPDATE passwords SET tries = tries + 1
+                   WHERE pin = coalesce((SELECT pin FROM passwords WHERE pin = ?), '')"""
         with self._writing() as db:
-            db.execute("UPDATE passwords SET tries = tries + 1 WHERE pin = ?", (pin,))
+            db.execute(count, (pin,))
 
     # ---- own devices, and every entry that was ever good ----
 

@@ -1,18 +1,23 @@
-"""Enrolment: a handset proves its key, and gets its part of a key tree, sealed to that handset. Pure.
+"""Enrolment: a voucher lets one key have a PIN, and a key tree's part for it, sealed to its handset. Pure.
 
-    device -> carrier, court   POST /v1/subscribers {pin, sign, hpke}, signed by the key `sign` for that one party
+    shop -> carrier, judge -> court   POST /v1/vouchers {pin}: the SIM card of the story, good once
+    device -> carrier, court   POST /v1/subscribers {pin, sign, hpke, voucher}, signed by the key `sign` for that party
     device <- carrier, court   {keys}: a JWE to `hpke`, which nobody on the way opens
 
-Carrier and court check the same things here, so neither takes an enrolment that was made for the other.
+Carrier and court check the same things here, so neither takes an enrolment that was made for the other. Whoever asks
+for a PIN without its voucher hears one refusal, whatever that PIN is.
 """
 
+import hashlib
+import os
 from collections.abc import Iterable
+from hmac import compare_digest
 
 import msgspec
 
 from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
 from tiers.wire.encoding import b64u, parse_json
-from tiers.wire.errors import Conflict, Yours
+from tiers.wire.errors import Conflict, Forbidden, Missing, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.keys.keytree import Node
@@ -30,6 +35,47 @@ from tiers.wire.message.sealing import (
 
 MAX_ANSWER = 16_384
 _PROTECTED = b64u(b'{"typ":"enrolment+jwe","enc":"A256GCM"}')
+
+
+_KEY, _VOUCHER = b"key:", b"voucher:"
+_VOUCHER_BYTES = 16
+
+
+def new_voucher() -> str:
+    """Draw a voucher: 16 random bytes, base64url."""
+    return b64u(os.urandom(_VOUCHER_BYTES))
+
+
+def voucher_record(voucher: str) -> bytes:
+    """Return what is kept of a PIN with an open voucher: enough to know it by, and not enough to use it."""
+    return _VOUCHER + hashlib.sha256(voucher.encode()).digest()
+
+
+def is_enrolled(record: bytes) -> bool:
+    """Whether what is kept of a PIN is a subscriber's key."""
+    return record.startswith(_KEY)
+
+
+def admit_key(known: bytes, voucher: str, key: VerifyKey) -> bytes:
+    """Return the record of a PIN that `key` may have; `known` is the one before. Raises `Forbidden`, always alike.
+
+    1. It is this key's already. 2. Or the voucher is the PIN's, and not spent.
+    """
+    mine = _KEY + key.raw
+    again, first = compare_digest(known, mine), compare_digest(known, voucher_record(voucher))  # 1, 2
+    if not (again or first):
+        raise Forbidden("subscriber.voucher", "Bring the voucher that was made for this PIN: it is good once.")
+    return mine
+
+
+def taken() -> Conflict:
+    """Return the refusal of a voucher for a PIN that a subscriber has."""
+    return Conflict("subscriber.taken", "Revoke the subscriber first, then make a voucher.")
+
+
+def unknown() -> Missing:
+    """Return the refusal to revoke a PIN that nobody has."""
+    return Missing("subscriber.unknown", "Name a subscriber, or a PIN with an open voucher.")
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,7 +19,7 @@ from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
 from tiers.lab.world.processes import LAUNCHER, PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
 from tiers.lab.world.world import As, World, booted
-from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson, Served, ServeWarrant
+from tiers.wire.api.carrier import Enrol, Enrolled, IssueVoucher, NodeJson, Served, ServeWarrant, Voucher
 from tiers.wire.api.court import Apply, Decide, Entry
 from tiers.wire.api.gateway import Done, RegisterDevice
 from tiers.wire.encoding import b64u
@@ -126,8 +126,9 @@ class Stage:
 
     async def _subscriber(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
+        made = await self.operator.peer("carrier").ask("POST", "/v1/vouchers", Voucher, IssueVoucher(pin))
         hpke, to = HpkePrivateKey.generate(), party("carrier").identity
-        body = msgspec.json.encode(Enrol(pin, sign.public.jwk(), hpke.public.jwk()))
+        body = msgspec.json.encode(Enrol(pin, sign.public.jwk(), hpke.public.jwk(), made.voucher))
         proof = sign_request(sign, pin, to, Request("POST", "/v1/subscribers", body), self.world.clock.now())
         carrier = Peer(self.http, self.world.url("carrier"), to)
         done = await carrier.ask("POST", "/v1/subscribers", Enrolled, body, proof)

@@ -151,7 +151,7 @@ async def test_a_client_that_reached_another_party_than_it_meant_says_nothing(ha
     carrier_in_place_of_relay = Address(hands.world.url("gateway"), CARRIER)
 
     with pytest.raises(Ours):
-        await device.enrol(carrier_in_place_of_relay)
+        await device.enrol(carrier_in_place_of_relay, "")
 
 
 async def mediation(hands: Hands, who: Identity | None) -> bytes:

@@ -120,7 +120,7 @@ async def test_a_partner_never_asks_on_for_a_partner(town, acme, globex):
 async def test_nobody_looks_up_without_an_activated_device(acme, globex, alice):
     stranger = await globex.hire(GINA)
     stranger.customer = acme
-    with pytest.raises(Yours, match=r"^request\.device"):
+    with pytest.raises(Yours, match=r"^request\.proof"):
         await stranger.ask("GET", f"/v1/directory/{ALICE}", Lookup)
     with pytest.raises(Yours, match=r"^request\.proof"):
         await alice.ask("GET", f"/v1/directory/{ALICE}", Lookup, proof=False)
@@ -147,7 +147,7 @@ async def test_a_revoked_device_is_forgotten_here_and_at_the_relay(town, acme, a
     assert BOB not in town.relay.devices
     with pytest.raises(Missing, match=r"^directory\.unknown"):
         await alice.look_up(BOB)
-    with pytest.raises(Yours, match=r"^request\.device"):
+    with pytest.raises(Yours, match=r"^request\.proof"):
         await bob.look_up(ALICE)
 
 

@@ -195,7 +195,7 @@ async def test_only_the_device_itself_journals_and_only_what_it_signed_for(acme,
     with pytest.raises(Yours, match=r"^request\.proof"):
         await alice.ask("POST", "/v1/journal", Done, Journal(msgspec.Raw(envelope)), proof=False)
     await acme.administer("POST", "/v1/revocations", Done, Revoke(ALICE))
-    with pytest.raises(Yours, match=r"^request\.device"):
+    with pytest.raises(Yours, match=r"^request\.proof"):
         await alice.journal(envelope)
     assert acme.store.copy(mid) is None
 

@@ -199,10 +199,10 @@ async def test_a_challenge_answered_before_opens_no_second_session(world: World)
 
 
 @pytest.mark.parametrize("pin", ["ffffffff"])
-async def test_a_device_that_nobody_registered_opens_no_session(world: World, pin: str) -> None:
+async def test_a_pin_that_nobody_registered_is_refused_as_a_wrong_signature_is(world: World, pin: str) -> None:
     handset, challenge = await world.challenged(pin)
     await handset.say(Hello(pin, b64u(signing_key(pin).sign(session_message(GATEWAY, challenge.nonce, pin)))))
-    assert await handset.bye() == "device.unknown"
+    assert await handset.bye() == "session.signature"
 
 
 async def test_a_session_starts_with_hello(world: World) -> None:

@@ -203,6 +203,7 @@ class StandInGateway:
     def app(self) -> web.Application:
         routes = [
             Route("PUT", "/v1/devices/{pin}", {Role.CARRIER}, self.register, ""),
+            Route("DELETE", "/v1/devices/{pin}", {Role.CARRIER}, self.revoke, ""),
             Route("PUT", "/v1/tasks/{xid}", {Role.CARRIER}, self.activate, ""),
             Route("DELETE", "/v1/tasks/{xid}", {Role.CARRIER}, self.deactivate, ""),
         ]
@@ -213,6 +214,14 @@ class StandInGateway:
         if self.fails:
             raise self.fails
         self.devices[request.match_info["pin"]] = (await body(request, RegisterDevice)).sign.x
+        return Done()
+
+    async def revoke(self, _caller, request) -> Done:
+        self.calls.append(f"DELETE device {request.match_info['pin']}")
+        if self.fails:
+            raise self.fails
+        if self.devices.pop(request.match_info["pin"], None) is None:
+            raise Missing("device.unknown", "no such device")
         return Done()
 
     async def activate(self, _caller, request) -> Done:

@@ -85,6 +85,7 @@ class Relay:
     """What a relay answers to a customer: devices come and go."""
 
     devices: dict[str, tuple[VerifyKey, str]] = field(default_factory=dict)
+    reserved: dict[str, str] = field(default_factory=dict)
     down: bool = False
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -96,14 +97,22 @@ class Relay:
             self.devices[request.match_info["pin"]] = VerifyKey.from_jwk(sign), str(caller)
             return Done()
 
+        async def reserve(caller, request):
+            self._check()
+            self.reserved[request.match_info["pin"]] = str(caller)
+            return Done()
+
         async def delete(_caller, request):
             self._check()
-            if self.devices.pop(request.match_info["pin"], None) is None:
+            pin = request.match_info["pin"]
+            held = [found.pop(pin, None) for found in (self.devices, self.reserved)]
+            if held == [None, None]:
                 raise Missing("device.unknown", "Name a registered device.")
             return Done()
 
         routes = [
             Route("PUT", "/v1/devices/{pin}", {Role.CUSTOMER}, put, ""),
+            Route("PUT", "/v1/reservations/{pin}", {Role.CUSTOMER}, reserve, ""),
             Route("DELETE", "/v1/devices/{pin}", {Role.CUSTOMER}, delete, ""),
         ]
         return application(routes, CollectorRegistry(), _ready)

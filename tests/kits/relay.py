@@ -331,7 +331,7 @@ async def running(
         metrics = Metrics(CollectorRegistry())
         live: dict[str, Session] = {}
         delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), live, clock, metrics)
-        registry = Registry(store, clock)
+        registry = Registry(store, clock, mailboxes)
         orders = docket(store, clock, bus) if docket else None
         in_force = orders.in_force if orders else InForce()
         intake = Intake(registry, delivery, clock, INDIA, in_force)

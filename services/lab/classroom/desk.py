@@ -32,7 +32,7 @@ from tiers.lab.world.cast import (
 )
 from tiers.lab.world.world import As, World, customer_of
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
-from tiers.wire.api.carrier import Served, ServeWarrant
+from tiers.wire.api.carrier import IssueVoucher, Served, ServeWarrant, Voucher
 from tiers.wire.api.court import Apply, Decide, Entry
 from tiers.wire.api.enterprise import (
     AddPartner,
@@ -188,6 +188,15 @@ class Desk:
         court = self.as_(party("court").identity)
         return await court.peer(customer_of(org)).ask("POST", "/v1/orders", OrderAnswer, order)
 
+    async def voucher(self, pin: str) -> str:
+        """Have the carrier's shop make the voucher that goes with a handset."""
+        shop = self.as_(OPERATOR).peer("carrier")
+        return (await shop.ask("POST", "/v1/vouchers", Voucher, IssueVoucher(pin))).voucher
+
+    async def lost(self, name: str) -> None:
+        """Have the carrier shut a lost handset out."""
+        await self.as_(OPERATOR).peer("carrier").ask_raw("DELETE", f"/v1/subscribers/{handset(name).pin}")
+
     async def revoke(self, org: str, name: str) -> None:
         """Have a customer's administrator shut a device out."""
         peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
@@ -239,9 +248,11 @@ async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> D
     network = Network(gateway, bes, world.clock.now, world.arrangement.custody)
     device = Device(store, store.create(person.pin, world.factory_key()), http, network)
     if person.subscriber:
-        await device.enrol(Address(world.url("carrier"), party("carrier").identity))
+        word = await device.enrol(
+            Address(world.url("carrier"), party("carrier").identity), await desk.voucher(person.pin)
+        )
         if world.arrangement.escrow:
-            await device.enrol_escrow(Address(world.url("court"), party("court").identity))
+            await device.enrol_escrow(Address(world.url("court"), party("court").identity), word)
     if person.org:
         administrator = desk.as_(ADMINISTRATORS[person.org]).peer(customer_of(person.org))
         password = await administrator.ask("POST", "/v1/passwords", Password, NewPassword(person.pin))

@@ -29,7 +29,7 @@ def customer_key_at_relay(old: Callable[..., Any], root: Path) -> Callable[..., 
 
 def any_readers(_old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
     """Let messages through whoever they name as readers."""
-    return lambda _self, envelope, _sender, _receiver: envelope
+    return lambda _self, envelope, *_named: envelope
 
 
 def copy_all(old: Callable[..., Any], root: Path) -> Callable[..., Any]:

@@ -14,12 +14,32 @@ from tiers.wire.message.envelope import Pin, Recipient, RecipientHeader, check_r
 MAX_BATCH = 1024
 
 
+class IssueVoucher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/vouchers` by the carrier's shop, or a court's judge: let this PIN enrol once."""
+
+    pin: Pin
+
+
+class Voucher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is handed over with a handset, as a SIM card is. The repr hides it."""
+
+    pin: Pin
+    voucher: str
+
+    def __repr__(self) -> str:
+        return f"<Voucher for {self.pin}>"
+
+
 class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`POST /v1/subscribers`, signed by the device: the key that it will be known by, and one to seal its keys to."""
+    """`POST /v1/subscribers`, signed by the device: the key that it will be known by, and one to seal its keys to.
+
+    `voucher` was made for this PIN; the same key may ask again without one.
+    """
 
     pin: Pin
     sign: PublicJwk
     hpke: HpkeJwk
+    voucher: Annotated[str, Meta(max_length=64)]
 
 
 class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

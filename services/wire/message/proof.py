@@ -16,6 +16,7 @@ from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Unauthenticated, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import SigningKey, VerifyKey, peek_header, verify_compact
+from tiers.wire.message.envelope import Pin
 
 TYP = "request+jws"
 GOOD_FOR_MS = 120_000
@@ -56,7 +57,11 @@ def claimed_pin(authorization: str | None) -> str:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme != "Device" or not token:
         raise Unauthenticated("request.proof", "Sign the request with the device's key: Authorization: Device <JWS>.")
-    return peek_header(token.partition(".")[0], "request.proof").kid
+    kid = peek_header(token.partition(".")[0], "request.proof").kid
+    try:
+        return msgspec.convert(kid, Pin)
+    except msgspec.ValidationError:
+        raise Yours("request.proof", "Sign as a PIN: 8 lower-case hex digits in kid.") from None
 
 
 @dataclass(slots=True)
