@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kits.carrier import MINUTE, NOW, World
 from tiers.carrier.subscribers import KEY
 from tiers.chassis.client import Peer
-from tiers.wire.api.carrier import Admissions, Ask, Enrol, Enrolled, IssueVoucher, Refusal, Voucher
+from tiers.wire.api.carrier import Admissions, Ask, Enrol, Enrolled, IssueVoucher, Refusal, Voucher, parse_admitted
 from tiers.wire.enrolment import admit_key, open_keys, voucher_record
 from tiers.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
 from tiers.wire.identity import Identity, Role

@@ -286,7 +286,7 @@ async def test_whose_a_pin_is_shows_to_no_stranger(world: World, monkeypatch: py
         handset, challenge = await world.challenged(pin)
         await handset.say(Hello(pin, b64u(stranger.sign(session_message(GATEWAY, challenge.nonce, pin)))))
         frame = await handset.expect(Bye)
-        signed = sign_request(stranger, pin, Request("POST", "/v1/messages", b"{}"), world.clock())
+        signed = sign_request(stranger, pin, GATEWAY, Request("POST", "/v1/messages", b"{}"), world.clock())
         heard.add((frame, *await world.ask(None, "POST", "/v1/messages", b"{}", Authorization=signed)))
     assert len(heard) == 1
     assert asked == [pin for pin in pins for _ in range(2)]

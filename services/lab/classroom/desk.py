@@ -188,14 +188,18 @@ class Desk:
         court = self.as_(party("court").identity)
         return await court.peer(customer_of(org)).ask("POST", "/v1/orders", OrderAnswer, order)
 
-    async def voucher(self, pin: str) -> str:
-        """Have the carrier's shop make the voucher that goes with a handset."""
-        shop = self.as_(OPERATOR).peer("carrier")
-        return (await shop.ask("POST", "/v1/vouchers", Voucher, IssueVoucher(pin))).voucher
+    async def voucher(self, pin: str, giver: str = "carrier") -> str:
+        """Have the carrier's shop make the voucher that goes with a handset, or the judge the court's."""
+        person = OPERATOR if giver == "carrier" else JUDGE
+        made = await self.as_(person).peer(giver).ask("POST", "/v1/vouchers", Voucher, IssueVoucher(pin))
+        return made.voucher
 
     async def lost(self, name: str) -> None:
         """Have the carrier shut a lost handset out."""
-        await self.as_(OPERATOR).peer("carrier").ask_raw("DELETE", f"/v1/subscribers/{handset(name).pin}")
+        path = f"/v1/subscribers/{handset(name).pin}"
+        await self.as_(OPERATOR).peer("carrier").ask_raw("DELETE", path)
+        if self.world.arrangement.escrow:
+            await self.as_(JUDGE).peer("court").ask_raw("DELETE", path)
 
     async def revoke(self, org: str, name: str) -> None:
         """Have a customer's administrator shut a device out."""
@@ -248,11 +252,11 @@ async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> D
     network = Network(gateway, bes, world.clock.now, world.arrangement.custody)
     device = Device(store, store.create(person.pin, world.factory_key()), http, network)
     if person.subscriber:
-        word = await device.enrol(
-            Address(world.url("carrier"), party("carrier").identity), await desk.voucher(person.pin)
-        )
+        carrier = Address(world.url("carrier"), party("carrier").identity)
+        await device.enrol(carrier, await desk.voucher(person.pin))
         if world.arrangement.escrow:
-            await device.enrol_escrow(Address(world.url("court"), party("court").identity), word)
+            court = Address(world.url("court"), party("court").identity)
+            await device.enrol_escrow(court, await desk.voucher(person.pin, "court"))
     if person.org:
         administrator = desk.as_(ADMINISTRATORS[person.org]).peer(customer_of(person.org))
         password = await administrator.ask("POST", "/v1/passwords", Password, NewPassword(person.pin))
