@@ -81,6 +81,7 @@ async def test_an_order_reaches_one_handsets_messages_of_its_window_and_no_other
     desk.world.clock.turn(1)
     await says(desk, "priya", "quentin", "a minute later")
 
+    start -= start % 60_000
     window = Window(start, start + 60_000)
     answer = await desk.order(ACME, Order("CC/16/2013", ASKED, pin=handset("priya").pin, window=window))
 

@@ -94,7 +94,7 @@ async def test_a_warrant_that_does_not_stand_gets_no_half_of_either(desk: Desk, 
 
 async def test_a_carrier_that_replays_a_handsets_enrolment_at_the_court_gets_no_half(desk: Desk) -> None:
     ring, carrier, court = desk.devices["alice"].ring, party("carrier").identity, desk.as_(CARRIER).peer("court")
-    body = msgspec.json.encode(Enrol(ring.pin, ring.sign.public.jwk(), ring.hpke.public.jwk()))
+    body = msgspec.json.encode(Enrol(ring.pin, ring.sign.public.jwk(), ring.hpke.public.jwk(), ""))
     asked = Request("POST", "/v1/subscribers", body)
     proofs = [sign_request(ring.sign, ring.pin, to, asked, desk.world.clock.now()) for to in (carrier, court.identity)]
 
