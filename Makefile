@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --n
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
 INSTALL = $$(command -v uv || echo $(BIN)/uv) pip install --quiet --compile-bytecode --python
 
-.PHONY: help demo up install test lint unit-3.13 lock clean
+.PHONY: help demo up install test lint unit-3.13 picture lock clean
 
 help:
 	@echo 'make demo       from nothing to who can read which message; installs what a run needs'
@@ -18,6 +18,7 @@ help:
 	@echo 'make install    all that development needs'
 	@echo 'make test       everything that must hold'
 	@echo 'make lint       the quick half of it'
+	@echo 'make picture    take the picture of the page again'
 	@echo 'make lock       pin the newest versions of everything'
 	@echo 'make clean      remove what was installed here'
 	@echo 'PYTHON=python3.12 chooses the interpreter; else the newest that works, from 3.11 on.'
@@ -77,6 +78,9 @@ tools: $(NODE)
 
 $(NODE): tests/interop/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/interop && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; fi
+
+picture: install
+	$(BIN)/python docs/picture.py
 
 lock:
 	$(COMPILE) --group dev --upgrade --output-file requirements.lock

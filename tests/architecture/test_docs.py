@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 SPEC = (DOCS / "spec" / "envelope.md").read_text()
 READERS = {"3100000b": b"D", "bes": b"B"}
 CONTENT = "Shall we meet at six?"
-PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
 
 
 def blocks(kind: str) -> list[str]:

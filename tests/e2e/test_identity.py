@@ -29,7 +29,7 @@ from tiers.wire.message.envelope import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "requests.md"
 NAMES = {Role.CUSTOMER: ACME, Role.ADMINISTRATOR: ACME, Role.JUDGE: "delhi", Role.WITNESS: "w1", Role.GATEWAY: "1"}
 AT_ONCE = 3.0
 HUGE = 4_000_000_000
@@ -56,10 +56,10 @@ async def refusal(asking: Awaitable[object]) -> str:
 # The table, and that it is kept
 
 
-async def test_the_readme_shows_the_tables_that_the_programs_build(tables: dict[str, tuple[Row, ...]]) -> None:
-    page = README.read_text(encoding="utf-8")
+async def test_the_documentation_shows_the_tables_that_the_programs_build(tables: dict[str, tuple[Row, ...]]) -> None:
+    page = PAGE.read_text(encoding="utf-8")
 
-    assert requests.put_into(page, requests.render(tables)) == page, "run: tiers requests --readme README.md"
+    assert requests.put_into(page, requests.render(tables)) == page, "run: tiers requests --into docs/requests.md"
 
 
 async def head_only(hands: Hands, who: Identity | None, name: str, row: Row) -> tuple[int, str]:

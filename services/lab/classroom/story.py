@@ -49,25 +49,28 @@ class Story:
 async def play(desk: Desk, tell: Tell) -> Story:
     """Play the story on a fresh desk; `tell` gets a title and a sentence for each step."""
     story = Story()
-    tell("Nine messages will pass", "One relay, one store. Only the names in each envelope's recipients differ.")
+    tell("Nine messages will pass", "One relay carries them all. Only whose keys open a message differs.")
     desk.world.clock.turn(1)  # the window must not begin before the warrants are served
     await _send_all(desk, story, BEFORE)
-    tell("A consumer message, before any warrant", "Alice writes Bob a BBM. Its one recipient is carrier/in.")
+    tell(
+        "A consumer message, before any warrant",
+        "Alice writes to Bob. Her message is sealed to a key of the carrier's, for this minute.",
+    )
     for target in ("alice", "priya"):
         jti = await desk.apply(target, (BBM, EMAIL), minutes=1, after=1)
         story.warrants[target] = jti
         await desk.decide(jti, "approval")
-    tell("Two warrants", "An applicant signs, a judge signs: Alice, a consumer, and Priya of Acme, for one minute.")
+    tell("Two warrants", "An agency applies, a judge signs: for Alice, a consumer, and Priya of Acme; one minute each.")
     for target, jti in story.warrants.items():
         served = await desk.serve(jti)
-        said = f"The carrier logged it first (leaf {served.leaf}), then set the task at the relay."
+        said = f"The carrier writes it into the public log first (entry {served.leaf}), then has the relay copy."
         tell(f"Served: {target.capitalize()}", said)
     desk.world.clock.turn(1)
     await _send_all(desk, story, INSIDE)
-    tell("The minute of the warrant", "Seven messages, both tiers, one relay. It copies what the targets send and get.")
+    tell("The minute of the warrant", "Seven messages, of both kinds. The relay copies what the two send and get.")
     desk.world.clock.turn(1)
     await _send_all(desk, story, AFTER)
-    tell("The minute after", "Alice writes again. The task has ended by the clock.")
+    tell("The minute after", "Alice writes again. The copying has ended by the clock.")
     desk.world.clock.turn(1)
     for target, jti in story.warrants.items():
         found = await desk.inspect(jti)
@@ -75,7 +78,7 @@ async def play(desk: Desk, tell: Tell) -> Story:
         read = sum(finding.content is not None for finding in found.findings)
         sealed = len(found.findings) - read
         others = len(found.third_parties)
-        said = f"{read} opened, {sealed} sealed. Third parties seen, whom no warrant names: {others}."
+        said = f"{read} opened, {sealed} stay sealed. People seen whom no warrant names: {others}."
         tell(f"The auditor inspects {target.capitalize()}", said)
     return story
 

@@ -14,7 +14,9 @@ from rich.padding import Padding
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
 from tiers.lab.faults.registry import by_party
+from tiers.lab.matrix import lesson
 from tiers.lab.matrix.matrix import measure
+from tiers.lab.matrix.policy import load_policy
 from tiers.lab.page.control import served
 from tiers.lab.page.watched import watched
 from tiers.lab.world.world import booted
@@ -62,18 +64,36 @@ def _of(matrix: Any, message: Any) -> list[Any]:
     return [cell for cell in matrix["cells"] if cell["message"] == message["key"]]
 
 
-async def run_demo(root: Path, store_url: str, *, quiet: bool, cluster: bool = False) -> Demo:
+def show(matrix: Matrix, console: Console, *, full: bool) -> None:
+    """Print the lesson, the full matrix if it is asked for, and how much of it is as declared."""
+    lesson.show(matrix, load_policy(), console)
+    said = matrix.agreement
+    if full:
+        show(matrix, console, full=False)
+    elif not said.holds:
+        for line in ("", *render.verdict(matrix)):
+            console.print(line, highlight=False)
+    else:
+        unmeasured = f" ({said.unmeasured} cannot be measured here)" if said.unmeasured else ""
+        console.print(
+            f"\nEvery cell was attacked: {said.cells - said.unmeasured} of {said.cells} are as declared{unmeasured}.",
+            highlight=False,
+        )
+        console.print("All of them: tiers demo --full. On a page, to play with: tiers up.", highlight=False)
+
+
+async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = False, cluster: bool = False) -> Demo:
     """Run the demo in a fresh folder; raises `Ours` if a party does not start or a capture is not whole."""
     demo = Demo(Console(quiet=quiet))
     async with booted(root, store_url, cluster=cluster) as world:
         store = "a store of three nodes" if cluster else "a store"
-        demo.tell("Every party is its own process", f"{len(world.children)} parties and {store} run below {root}.")
+        demo.tell("Every party is its own process", f"{len(world.children)} parties and {store}; nobody shares a key.")
         async with opened(world) as desk:
-            demo.tell("Seven handsets", "Consumers enrol with the carrier; employees activate by one-time password.")
+            demo.tell("Seven handsets", "Consumers get their keys from the carrier, employees from their company.")
             story = await play(desk, demo.tell)
-            demo.tell("The attack", "Memory, store, links, logs, key files, APIs: what does each party hold?")
+            demo.tell("The attack", "Memory, disks, wires, logs, key files, answers: what can each party really open?")
             demo.matrix = await measure(desk, story)
-    render.show(demo.matrix, demo.console)
+    show(demo.matrix, demo.console, full=full)
     return demo
 
 
@@ -91,7 +111,7 @@ async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False)
         seen.story = await play(seen, seen.tell)
         matrix = await measure(seen, seen.story)
         seen.measured(matrix, seen.story)
-        render.show(matrix, console)
+        show(matrix, console, full=False)
         await asyncio.Event().wait()
 
 

@@ -98,6 +98,7 @@ def about(
 def demo(
     how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT,
     on_page: Annotated[bool, typer.Option("--open", help="tell it on the page, in a browser")] = False,
+    full: Annotated[bool, typer.Option("--full", help="end with every vantage point and every message")] = False,
     cluster: Cluster = False,
 ) -> None:
     """Boot every party, tell the story, attack everything; exits 0 only if every cell is as declared."""
@@ -107,7 +108,7 @@ def demo(
             with suppress(KeyboardInterrupt, asyncio.CancelledError):
                 run_to_end(demo_on_the_page(root, store_url(), cluster=cluster))
             return
-        result = run_to_end(run_demo(root, store_url(), quiet=how is DemoFormat.JSON, cluster=cluster))
+        result = run_to_end(run_demo(root, store_url(), quiet=how is DemoFormat.JSON, full=full, cluster=cluster))
     if how is DemoFormat.JSON:
         sys.stdout.write(json.dumps(result.document(), ensure_ascii=False) + "\n")
     raise typer.Exit(0 if result.as_declared else 1)
@@ -315,14 +316,14 @@ def ledger_verify() -> None:
 
 @app.command("requests")
 def requests_(
-    readme: Annotated[Path | None, typer.Option(help="put it between the markers of this page")] = None,
+    into: Annotated[Path | None, typer.Option(help="put it between the markers of this page")] = None,
 ) -> None:
     """Print what each party may be asked and by whom, as its own program builds the table."""
     text = requests.render(asyncio.run(requests.tables()))
-    if readme is None:
+    if into is None:
         sys.stdout.write(f"{text}\n")
     else:
-        readme.write_text(requests.put_into(readme.read_text(encoding="utf-8"), text), encoding="utf-8")
+        into.write_text(requests.put_into(into.read_text(encoding="utf-8"), text), encoding="utf-8")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Every party's request table, as its own program builds it: `tiers requests` prints it, the README carries it.
+"""Every party's request table, as its own program builds it: `tiers requests` prints it, docs/requests.md carries it.
 
 The lab imports no party. Each program runs as a process with throw-away settings, up to the moment at which it hands
 its table to the chassis; there the table is printed and the process ends, before anything listens.
@@ -35,7 +35,7 @@ _SETTINGS = {
 _NOTES = """\
 `anyone` has no certificate: a device signs its requests with its own key instead.
 A wrong role gets 403 before the body is read.
-Beside these, the carrier takes X2 and X3 from `gateway` on a TLS port of its own ([product](docs/spec/product.md))."""
+Beside these, the carrier takes X2 and X3 from `gateway` on a TLS port of its own ([product](spec/product.md))."""
 
 
 class Row(msgspec.Struct, frozen=True):
