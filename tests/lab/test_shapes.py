@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tiers.lab.attack.search.shapes import JWE
 from tiers.measure.search.scan import Chunk, Scanner, Source
-from tiers.measure.search.spelling import text_needles
+from tiers.measure.search.spelling import Known, spell
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.message.content import sign_content
 from tiers.wire.message.envelope import Recipient, RecipientHeader, format_jwe
@@ -18,7 +18,11 @@ HAY = st.binary(max_size=64)
 
 
 def finds(data: bytes) -> bool:
-    return bool(Scanner(text_needles(("plaintext", "bbm"), TEXT)).scan(Source("hay", (Chunk("hay", 0, data),))).facts)
+    return bool(
+        Scanner(spell(Known(("plaintext", "bbm"), TEXT.encode(), words=True)))
+        .scan(Source("hay", (Chunk("hay", 0, data),)))
+        .facts
+    )
 
 
 def test_a_text_is_found_inside_a_signed_one() -> None:

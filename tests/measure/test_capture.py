@@ -15,7 +15,7 @@ from tiers.measure.capture.files import answers, files, folder
 from tiers.measure.capture.memory import MEASURES_MEMORY, memory
 from tiers.measure.errors import NotWhole
 from tiers.measure.search.scan import Scanner, Source
-from tiers.measure.search.spelling import spell
+from tiers.measure.search.spelling import Known, spell
 
 LINUX = pytest.mark.skipif(not MEASURES_MEMORY, reason="memory is measured on Linux only")
 
@@ -41,7 +41,7 @@ sys.stdin.readline()
 
 
 def finds(source: Source, raw: bytes) -> bool:
-    return bool(Scanner(spell(FACT, raw)).scan(source).facts)
+    return bool(Scanner(spell(Known(FACT, raw))).scan(source).facts)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_a_key_in_the_memory_of_a_process_is_found(holder: tuple[Child, by
     assert finds(source, raw)
     assert not finds(source, os.urandom(32))
     assert source.name == "memory:holder"
-    (place, *_) = Scanner(spell(FACT, raw)).scan(source).facts[FACT]
+    (place, *_) = Scanner(spell(Known(FACT, raw))).scan(source).facts[FACT]
     with Path(f"/proc/{child.pid}/mem").open("rb", buffering=0) as file:
         file.seek(place.offset)
         found = file.read(32)
@@ -98,7 +98,8 @@ async def test_a_region_that_cannot_be_read_is_an_error(
 ) -> None:
     real = capturing._regions
     hole = capturing._Region(4096, 8192, "hole")
-    monkeypatch.setattr(capturing, "_regions", lambda child: [*real(child), hole])
+    monkeypatch.setattr(capturing, "_regions", lambda who, pid: [*real(who, pid), hole])
+    monkeypatch.setattr(capturing, "_present", lambda _pid, region: [(region.start, region.start + 4096)])
     with pytest.raises(NotWhole, match="1 regions"):
         memory("memory:holder", holder[0])
 

@@ -1,18 +1,29 @@
-"""Captures the memory of running processes. Linux only. A capture that is partial raises `NotWhole`. Thin I/O."""
+"""Captures running processes: memory, environment, arguments, open files without a name; children too. Linux only.
 
+A capture that is partial raises `NotWhole`. Thin I/O.
+"""
+
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+from tiers.measure.capture.processes import arguments, environment, tree, unnamed
 from tiers.measure.errors import NotWhole
 from tiers.measure.search.scan import Chunk, Source, split
 
 MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3
-_SMALLEST = 1 << 20
+_SMALLEST = 1 << 16
 """Bytes of memory below which a capture of a process cannot be whole."""
+_PAGE = 4096
+_INT = 32
+"""Bytes of one of CPython's small integers; they lie in one array."""
+_SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 6)), re.DOTALL)
+_SHORTEST_LIST = 12
 
 
 class Running(Protocol):
@@ -37,60 +48,118 @@ class _Region:
 
     @classmethod
     def wanted(cls, line: str) -> "_Region | None":
-        """Read a line; `None` for what holds no data of the process: unreadable, the kernel's, or a file's own text."""
+        """Read a line; `None` for what holds no data of the process: the kernel's, or a file's own text."""
         parts = line.split(maxsplit=5)
         start, end = (int(part, 16) for part in parts[0].split("-"))
         name = parts[5].strip() if len(parts) > 5 else "anonymous"  # noqa: PLR2004 - the sixth column is the name
         kernels = name in {"[vvar]", "[vvar_vclock]", "[vsyscall]", "[vdso]"}
-        text = name.startswith("/") and "w" not in parts[1]
-        return None if "r" not in parts[1] or kernels or text else cls(start, end, Path(name).name)
+        text = name.startswith("/") and "w" not in parts[1] and not name.startswith(("/memfd:", "/dev/shm/"))  # noqa: S108
+        return None if kernels or text else cls(start, end, Path(name).name)
 
 
 def memories(name: str, children: Iterable[Running]) -> Source:
-    """Read the memory of several processes, as `memory` does: a store may have three of them."""
-    return Source(name, tuple(chunk for child in children for chunk in memory(name, child).chunks))
+    """Read several processes, as `memory` does: a store may have three of them."""
+    return Source(name, tuple(chunk for child in children for chunk in memory(name, child).chunks), packed=False)
 
 
 def memory(name: str, child: Running) -> Source:
-    """Read all memory of a running process that can hold data; raises `NotWhole` if any of it cannot be read."""
+    """Read all that a running process and its descendants hold; raises `NotWhole` if any of it cannot be read."""
+    chunks: list[Chunk] = []
+    for pid in tree(child.pid):
+        who = child.name if pid == child.pid else f"{child.name}, child {pid}"
+        try:
+            chunks += _memory(who, pid)
+        except NotWhole:
+            if pid == child.pid or Path(f"/proc/{pid}").exists():
+                raise
+        chunks += chain(environment(who, pid), arguments(who, pid), unnamed(who, pid))
+    return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False)
+
+
+def _memory(who: str, pid: int) -> list[Chunk]:
     missing: set[_Region] = set()
     for _ in range(_TRIES):
-        regions = _regions(child)
+        regions = _regions(who, pid)
         if missing and not missing & set(regions):
             regions = [one for one in regions if one not in missing]
-        chunks, missing = _read_regions(child, regions)
+        chunks, missing = _read_regions(who, pid, regions)
         if not missing:
-            source = Source(name, tuple(chunks))
-            if source.size < _SMALLEST:
-                raise NotWhole(f"the memory of {child.name} is only {source.size} bytes")
-            return source
-    raise NotWhole(f"{len(missing)} regions of the memory of {child.name} cannot be read")
+            if (size := sum(len(chunk.data) for chunk in chunks)) < _SMALLEST:
+                raise NotWhole(f"the memory of {who} is only {size} bytes")
+            return [*chunks, *_lists(chunks)]
+    raise NotWhole(f"{len(missing)} regions of the memory of {who} cannot be read")
 
 
-def _regions(child: Running) -> list[_Region]:
+def _regions(who: str, pid: int) -> list[_Region]:
     try:
-        lines = Path(f"/proc/{child.pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        raise NotWhole(f"{child.name} is not running") from None
+        raise NotWhole(f"{who} is not running") from None
     return [region for region in map(_Region.wanted, lines) if region is not None]
 
 
-def _read_regions(child: Running, regions: Iterable[_Region]) -> tuple[list[Chunk], set[_Region]]:
+def _read_regions(who: str, pid: int, regions: Iterable[_Region]) -> tuple[list[Chunk], set[_Region]]:
     """Read regions; what was unmapped meanwhile, or grew, is reported and looked at again."""
     chunks: list[Chunk] = []
     missing: set[_Region] = set()
     try:
-        with Path(f"/proc/{child.pid}/mem").open("rb", buffering=0) as file:
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as file:
             for region in regions:
-                try:
-                    file.seek(region.start)
-                    data = file.read(region.end - region.start)
-                except OSError:
-                    missing.add(region)
-                    continue
-                if len(data) != region.end - region.start:
-                    missing.add(region)
-                chunks += split(f"memory of {child.name}, {region.name}", data, region.start)
+                for start, end in _present(pid, region):
+                    try:
+                        file.seek(start)
+                        data = file.read(end - start)
+                    except OSError:
+                        missing.add(region)
+                        continue
+                    if len(data) != end - start:
+                        missing.add(region)
+                    chunks += split(f"memory of {who}, {region.name}", data, start)
     except OSError:
-        raise NotWhole(f"the memory of {child.name} may not be read: run as the user that started it") from None
+        raise NotWhole(f"the memory of {who} may not be read: run as the user that started it") from None
     return chunks, missing
+
+
+def _present(pid: int, region: _Region) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a region that were ever written or read: /proc/<pid>/pagemap, bits 62 and 63."""
+    if region.start >= 1 << 63:
+        return
+    with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
+        file.seek(region.start // _PAGE * 8)
+        entries = memoryview(file.read((region.end - region.start) // _PAGE * 8)).cast("Q")
+    begin: int | None = None
+    for at, entry in enumerate(chain(entries, [0])):
+        if entry >> 62 and begin is None:
+            begin = at
+        elif not entry >> 62 and begin is not None:
+            yield region.start + begin * _PAGE, region.start + at * _PAGE
+            begin = None
+
+
+def _lists(chunks: list[Chunk]) -> Iterator[Chunk]:
+    """Yield the bytes that lie in memory as lists of Python's small integers, one pointer for each."""
+    for chunk in chunks:
+        if found := _SMALL_INTS.search(chunk.data):
+            zero = chunk.start + found.start() - 24 - _INT
+            yield from (
+                one
+                for where in chunks
+                for high in {zero >> 16, zero + 255 * _INT >> 16}
+                for one in _runs(where, zero, high)
+            )
+
+
+def _runs(chunk: Chunk, zero: int, high: int) -> Iterator[Chunk]:
+    """Yield runs of pointers to small integers; `zero` is where 0 lies, `high` what pointers have in common."""
+    pattern, data, at = high.to_bytes(6, "little"), chunk.data, 0
+    while (at := data.find(pattern, at)) >= 0:
+        begin, values = at - 2, bytearray()
+        if begin % 8 == 0 and data.startswith(pattern, at + 8):
+            pointer = int.from_bytes(data[begin : begin + 8], "little") - zero
+            while 0 <= pointer < 256 * _INT and pointer % _INT == 0:
+                values.append(pointer // _INT)
+                place = begin + 8 * len(values)
+                pointer = int.from_bytes(data[place : place + 8], "little") - zero
+            if len(values) >= _SHORTEST_LIST:
+                yield Chunk(f"{chunk.place}, a list of integers", chunk.start + begin, bytes(values))
+        at += max(1, 8 * len(values))

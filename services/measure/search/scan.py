@@ -1,22 +1,28 @@
 """Finds needles in holdings: one pass of Aho and Corasick over every byte, each hit with its place and offset. Pure.
 
-The automaton knows eight bytes of each needle, so that it stays in the processor's cache; a hit is then compared in
-full. In the same pass things of a known shape are cut out, such as every JWE that lies in the bytes.
+Both are squeezed (`encodings.py`). The automaton knows eight characters of each part of a needle; a hit is then
+compared as far as it goes. Things of a known shape are cut out as well, such as every JWE that lies in the bytes.
 """
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import ahocorasick_rs
 
 from tiers.measure.derive.rules import Fact
-from tiers.measure.search.spelling import Needle
+from tiers.measure.search.encodings import squeeze
+from tiers.measure.search.opening import opened
+from tiers.measure.search.spelling import SHORTEST, Needle
 
-ANCHOR = 8
+ANCHOR = SHORTEST
 KEEP = 4
 """Places that are kept of one fact in one source."""
+BLOCK, OVERLAP = 1 << 14, 1 << 11
+"""Bytes that are squeezed at once, and how far one block reaches into the next: no needle is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Source:
 
     name: str
     chunks: tuple[Chunk, ...]
+    packed: bool = True
+    """Whether what is packed in it is opened: memory is too large for that."""
 
     @property
     def size(self) -> int:
@@ -78,59 +86,136 @@ class Found:
     shut: dict[Hashable, Evidence] = field(default_factory=dict)
 
 
+Hits = tuple[tuple[int, int, int], ...]
+"""Which anchor, from where, to where."""
+Fit = tuple[Needle, int, int, int]
+"""A needle, where it begins in what was looked through, from which of its characters on, and how many of them."""
+
+
 class Scanner:
     """Looks for all needles at once, and cuts out what has one of the `shapes`."""
 
     def __init__(self, needles: Iterable[Needle], shapes: Sequence[Shape] = ()) -> None:
-        self._needles: list[list[tuple[Needle, int]]] = []
-        anchors: dict[bytes, int] = {}
-        for needle in sorted(needles, key=lambda one: (len(one.spelled), one.spelled)):
-            at = _anchor_of(needle.spelled, anchors)
-            anchor = needle.spelled[at : at + ANCHOR]
-            if anchor not in anchors:
-                anchors[anchor] = len(self._needles)
-                self._needles.append([])
-            self._needles[anchors[anchor]].append((needle, at))
+        anchors: dict[bytes, list[tuple[Needle, int]]] = {}
+        for needle in needles:
+            for at in _anchors(needle):
+                anchors.setdefault(needle.spelled[at : at + ANCHOR], []).append((needle, at))
+        self._needles = list(anchors.values())
         self._shapes = tuple(shapes)
-        patterns = [*anchors, *(shape.begins for shape in shapes)]
-        self._automaton = ahocorasick_rs.BytesAhoCorasick(patterns, implementation=ahocorasick_rs.Implementation.DFA)
+        self._before: dict[bytes, Hits] = {}
+        kind = ahocorasick_rs.Implementation.ContiguousNFA
+        self._automaton = ahocorasick_rs.BytesAhoCorasick(list(anchors), implementation=kind)
 
     def scan(self, source: Source) -> Found:
         """Look through one source."""
         found = Found(source.name)
         for chunk in source.chunks:
             found.size += len(chunk.data)
-            self._look(chunk, found)
+            self._inside(chunk, found)
+            for how, at, data in opened(chunk.data) if source.packed else ():
+                self._inside(Chunk(f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened", 0, data), found)
         return found
 
+    def _inside(self, chunk: Chunk, found: Found) -> None:
+        self._look(chunk, found)
+        for shape in self._shapes:
+            for begin in _all(chunk.data, shape.begins):
+                _cut(shape, chunk, begin, found)
+
     def _look(self, chunk: Chunk, found: Found) -> None:
-        data = chunk.data
-        for which, start, _end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if which >= len(self._needles):
-                _cut(self._shapes[which - len(self._needles)], chunk, start, found)
+        for begin in range(0, max(1, len(chunk.data) - OVERLAP), BLOCK):
+            data = chunk.data[begin : begin + BLOCK + OVERLAP]
+            if not (hits := self._hits(data)):
                 continue
+            pieces = dict[int, _Pieces]()
+            for needle, first, at, size in self._fitting(hits, squeeze(data)):
+                if size < needle.least and not pieces.setdefault(id(needle), _Pieces(2 * needle.piece)).add(
+                    first, at, size
+                ):
+                    continue
+                places = found.facts.setdefault(needle.fact, [])
+                if len(places) < KEEP:
+                    how = needle.how if size >= needle.least else f"{needle.how}, in pieces"
+                    place = Evidence(chunk.place, chunk.start + begin + _before(data, first), how)
+                    if place not in places:
+                        places.append(place)
+
+    def _hits(self, data: bytes) -> Hits:
+        """Return where anchors lie; the same bytes in another process are not looked through again."""
+        key = blake2b(data, digest_size=16).digest()
+        if key not in self._before:
+            self._before[key] = tuple(self._automaton.find_matches_as_indexes(squeeze(data), overlapping=True))
+        return self._before[key]
+
+    def _fitting(self, hits: Hits, squeezed: bytes) -> list[Fit]:
+        """Return the needles that fit, in the order in which they lie.
+
+        Two texts may have words in common: the one that goes on is the one that is there.
+        """
+        fits = dict[tuple[int, int], Fit]()
+        for which, start, _end in hits:
             for needle, at in self._needles[which]:
-                begin = start - at
-                if begin >= 0 and data.startswith(needle.spelled, begin):
-                    places = found.facts.setdefault(needle.fact, [])
-                    if len(places) < KEEP:
-                        places.append(Evidence(chunk.place, chunk.start + begin, needle.how))
+                left, right = _extent(needle.spelled, at, squeezed, start)
+                if left + right >= needle.piece:
+                    fits[id(needle), start - left] = (needle, start - left, at - left, left + right)
+        return [fit for fit in fits.values() if not any(_goes_on(other, fit) for other in fits.values())]
+
+
+def _goes_on(other: Fit, fit: Fit) -> bool:
+    """Whether what fits there is but a part of what fits better, of another secret."""
+    needle, first, _, size = other
+    return needle.fact != fit[0].fact and size > fit[3] and first <= fit[1] and fit[1] + fit[3] <= first + size
+
+
+class _Pieces:
+    """Pieces of one text in one block: several of them near each other are no chance."""
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._seen: list[tuple[int, frozenset[int]]] = []
+
+    def add(self, start: int, at: int, size: int) -> bool:
+        """Add a piece (where it lies, which letters of the text it is), and say whether there are enough by now."""
+        self._seen.append((start, frozenset(range(at, at + size))))
+        near = {piece for where, piece in self._seen if start - where <= OVERLAP}
+        return len(frozenset().union(*near)) >= self._enough and len(near) > 1
+
+
+def _anchors(needle: Needle) -> Iterator[int]:
+    """Yield places of a needle, so that every part of it that is enough holds one of them whole."""
+    last = len(needle.spelled) - ANCHOR
+    for at in {*range(0, last, max(1, needle.piece - ANCHOR + 1)), last}:
+        if len(set(needle.spelled[at : at + ANCHOR])) > 1:  # one byte over and over stands everywhere
+            yield at
+
+
+def _extent(spelled: bytes, at: int, data: bytes, start: int) -> tuple[int, int]:
+    """Return how many bytes before `start`, and from there on, are those of the needle around `at`."""
+    left = 0
+    while left < at and left < start and spelled[at - left - 1] == data[start - left - 1]:
+        left += 1
+    right = ANCHOR
+    most = min(len(spelled) - at, len(data) - start)
+    while right < most and spelled[at + right] == data[start + right]:
+        right += 1
+    return left, right
+
+
+def _before(data: bytes, squeezed: int) -> int:
+    """Return where in `data` the byte lies that comes after so many in squeezed form."""
+    return bisect_right(range(len(data)), squeezed, key=lambda end: len(squeeze(data[:end]))) - 1
+
+
+def _all(data: bytes, begins: bytes) -> Iterator[int]:
+    at = data.find(begins)
+    while at >= 0:
+        yield at
+        at = data.find(begins, at + 1)
 
 
 def _cut(shape: Shape, chunk: Chunk, start: int, found: Found) -> None:
     if (match := shape.pattern.match(chunk.data, start)) and (thing := shape.read(match[0])) is not None:
         found.shut.setdefault(thing, Evidence(chunk.place, chunk.start + start, shape.name))
-
-
-def _anchor_of(spelled: bytes, taken: dict[bytes, int]) -> int:
-    """Return where the first window lies that is no other needle's anchor and not one byte over and over."""
-    if len(spelled) < ANCHOR:
-        raise ValueError(f"a needle has at least {ANCHOR} bytes")
-    for at in range(len(spelled) - ANCHOR + 1):
-        window = spelled[at : at + ANCHOR]
-        if window not in taken and len(set(window)) > 2:  # noqa: PLR2004 - such windows are found everywhere
-            return at
-    return 0
 
 
 def merge(parts: Sequence[Found]) -> Found:

@@ -1,27 +1,33 @@
-"""Every spelling in which a program, a log or a debugger would write a secret down. Pure.
+"""Secrets by value, and the needles to look for: every spelling of each, squeezed (`encodings.py`). Pure.
 
 A needle carries the fact that finding it proves, and never shows its bytes.
 """
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tiers.measure.derive.rules import Fact
+from tiers.measure.errors import Misused
+from tiers.measure.search.encodings import encodings, squeeze
 
-PIECE = 16
-"""Characters of a plaintext that are enough to say that it was there."""
-_LONGEST_KEY = 64
+PART = 12
+"""Characters of a secret that are enough to say that it was there: a part of a secret is a secret."""
+RARE = 16
+"""The same in a rare spelling, or in two: half of a key."""
+WORDS = 20
+"""The same of a text in plain words, of which a few occur together by chance."""
+SHORTEST = 8
+"""Characters, squeezed, below which anything is found by chance."""
+_COMMON = {"raw", "hex", "base64", "base64url", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Known:
-    """One secret of the world, and what holding it means."""
+    """One secret, and what holding it means. `words`: it is a text in plain words, of which parts occur by chance."""
 
     fact: Fact
     raw: bytes
+    words: bool = False
 
     def __repr__(self) -> str:
         return f"<Known {' '.join(self.fact)}>"
@@ -29,11 +35,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Needle:
-    """One spelling of a secret. `how` says which."""
+    """One spelling of a secret, squeezed. `how` says which.
+
+    `least` characters of it are enough by themselves; pieces of `piece` if two of them lie near each other.
+    """
 
     fact: Fact
     how: str
     spelled: bytes
+    least: int
+    piece: int
 
     def __repr__(self) -> str:
         return f"<Needle {' '.join(self.fact)} {self.how}>"
@@ -42,66 +53,38 @@ class Needle:
 def needles(known: Iterable[Known]) -> Iterator[Needle]:
     """Spell every secret in every way."""
     for one in known:
-        yield from spell(one.fact, one.raw)
+        yield from spell(one)
 
 
-def text_needles(fact: Fact, text: str) -> Iterator[Needle]:
-    """Spell a plaintext in pieces, so that one that was cut is found as well."""
-    raw = text.encode()
-    starts = {*range(0, max(len(raw) - PIECE, 0) + 1, PIECE), max(len(raw) - PIECE, 0)}
-    for start in sorted(starts):
-        yield from spell(fact, raw[start : start + PIECE])
-
-
-def spell(fact: Fact, raw: bytes) -> Iterator[Needle]:
-    """Spell bytes in every way that the system, a log or a debugger writes them, each once."""
+def spell(known: Known) -> Iterator[Needle]:
+    """Spell a secret in every way, each once; raises `Misused` for one so short that it would be found by chance."""
+    raw = known.raw
+    if len(raw) < PART or (known.words and len(squeeze(raw)) < PART):
+        raise Misused(f"Take a secret of {PART} characters or more: {' '.join(known.fact)} would be found by chance.")
     seen = set[bytes]()
-    for how, spelled in _spellings(raw):
-        if spelled not in seen and len(spelled) >= PIECE:  # a shorter one would be found by chance
+    for how, written in encodings(raw):
+        spelled = squeeze(written)
+        if spelled not in seen and len(spelled) >= SHORTEST:
             seen.add(spelled)
-            yield Needle(fact, how, spelled)
+            part = WORDS if known.words else PART if how in _COMMON else RARE
+            least = min(len(spelled), max(SHORTEST + 1, _share(len(spelled), part, len(raw))))
+            if how == "raw" and not known.words:
+                least = min(least, max(SHORTEST + 1, _thinnest(raw)))
+            piece = min(least, _share(len(spelled), PART, len(raw))) if known.words and how in _COMMON else least
+            yield Needle(known.fact, how, spelled, least, max(piece, SHORTEST))
 
 
-def _spellings(raw: bytes) -> Iterator[tuple[str, bytes]]:
-    yield "raw", raw
-    if raw.isascii() and raw.decode("ascii").isprintable():
-        yield "UTF-16", raw.decode("ascii").encode("utf-16-le")
-    for how, text in _texts(raw):
-        yield how, text.encode("ascii")
-        yield f"{how}, UTF-16", text.encode("utf-16-le")
-    for how, text in _printed(raw):
-        yield how, text.encode()
-        yield f"{how}, in JSON", json.dumps(text, ensure_ascii=False)[1:-1].encode()
-        yield f"{how}, in JSON", json.dumps(text)[1:-1].encode()
-    inner = base64.urlsafe_b64encode(raw).rstrip(b"=")
-    yield from (("base64url in base64", piece) for piece in _shifted(inner, base64.urlsafe_b64encode))
+def _share(size: int, part: int, whole: int) -> int:
+    """Return how many of `size` characters stand for `part` of `whole` bytes."""
+    return -(-size * part // max(part, whole))
 
 
-def _texts(raw: bytes) -> Iterator[tuple[str, str]]:
-    digits = binascii.hexlify(raw).decode("ascii")
-    yield "hex", digits
-    yield "HEX", digits.upper()
-    for how, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
-        yield from ((how, piece.decode("ascii")) for piece in _shifted(raw, encode))
+def _thinnest(raw: bytes) -> int:
+    """Return how many characters are left, squeezed, of that part of a key of which the fewest are."""
+    return min(len(squeeze(raw[at : at + PART])) for at in range(max(1, len(raw) - PART + 1)))
 
 
-def _printed(raw: bytes) -> Iterator[tuple[str, str]]:
-    """Write bytes as a careless line of Python does."""
-    yield "Latin-1", raw.decode("latin-1")
-    yield "Python literal", repr(raw)[2:-1]
-    yield "list of integers", ", ".join(map(str, raw))
-    yield "list of integers", ",".join(map(str, raw))
-    yield "hex with colons", raw.hex(":")
-    yield "hex with spaces", raw.hex(" ")
-    if len(raw) <= _LONGEST_KEY:
-        yield "integer", str(int.from_bytes(raw, "big"))
-        yield "integer, little-endian", str(int.from_bytes(raw, "little"))
-
-
-def _shifted(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """Return the characters that `raw` alone decides, at each of the three offsets within base64."""
-    for before in range(3):
-        whole = encode(bytes(before) + raw)
-        first = -(-before * 8 // 6)
-        last = (before + len(raw)) * 8 // 6
-        yield whole[first:last]
+def trace(fact: Fact, how: str, written: str | bytes) -> Needle:
+    """Return a needle for what is no secret: it must stand there as a whole."""
+    spelled = squeeze(written.encode() if isinstance(written, str) else written)
+    return Needle(fact, how, spelled, len(spelled), len(spelled))

@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -80,7 +81,9 @@ class Interview:
                 server_hostname=party(question.party).identity.host,
                 timeout=_SECONDS,
             ) as response:
-                return where, f"{response.status} {dict(response.headers)}\n".encode() + await response.read()
+                said = "refused" if response.status >= HTTPStatus.BAD_REQUEST else "answered"
+                head = f"{said} with {response.status} {dict(response.headers)}\n"
+                return where, head.encode() + await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError):
             raise Ours("lab.capture", f"Start again: {where} got no answer, so the capture would be partial.") from None
 

@@ -25,7 +25,7 @@ from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import HANDSETS, PARTIES, party
 from tiers.measure.derive.knowledge import Knowledge, Step
 from tiers.measure.derive.rules import Fact
-from tiers.measure.search.spelling import Known, Needle, needles, text_needles
+from tiers.measure.search.spelling import Known, Needle, needles, spell, trace
 from tiers.wire.keys.keytree import Master
 from tiers.wire.message.envelope import message_epoch
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -101,16 +101,16 @@ def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Sc
 
 def _traces(messages: Mapping[str, Sent]) -> Iterable[Needle]:
     for key, sent in messages.items():
-        yield from text_needles(("plaintext", key), sent.note.text)
+        yield from spell(Known(("plaintext", key), sent.note.text.encode(), words=True))
         yield from trace_needles(key, sent.envelope)
 
 
 def _marks(desk: Desk) -> Iterable[Needle]:
     """Return what is no secret and stands where it must: for the positive controls."""
     for device in desk.devices.values():
-        yield Needle(("mark", "device"), "a public key", device.ring.sign.public.jwk().x.encode())
+        yield trace(("mark", "device"), "a public key", device.ring.sign.public.jwk().x)
     for one in PARTIES:
-        yield Needle(("mark", str(one.identity)), "its name", f'"party":"{one.identity}"'.encode())
-    yield Needle(("mark", "sni"), "its name", party("gateway").identity.host.encode())
-    yield Needle(("mark", "refused"), "a code", b'{"code":"')
-    yield Needle(("mark", "metric"), "a metric", b"# HELP tiers_")
+        yield trace(("mark", str(one.identity)), "its name", f'"party":"{one.identity}"')
+    yield trace(("mark", "sni"), "its name", party("gateway").identity.host)
+    yield trace(("mark", "refused"), "a status", "refused with 4")
+    yield trace(("mark", "metric"), "a metric", b"# HELP tiers_")

@@ -11,7 +11,7 @@ from pathlib import Path
 from tiers.device.keyring import Keyring
 from tiers.lab.world.cast import HANDSETS, PARTIES
 from tiers.measure.derive.rules import Fact
-from tiers.measure.search.spelling import Known, Needle
+from tiers.measure.search.spelling import Known, Needle, trace
 from tiers.wire.identity import Role
 from tiers.wire.keys.keytree import DEPTH, EPOCHS, Master, Node, Position, cover, descend, subscriber_root
 from tiers.wire.keys.secret import Secret
@@ -127,8 +127,8 @@ def trace_needles(key: str, envelope: Envelope) -> Iterator[Needle]:
     """Return what a message leaves behind that is no secret: its header, in the spellings that the parties use."""
     head, fact = envelope.header, ("header", key)
     decoded = f'"mid":"{head.mid}","channel":"{head.channel}","service":"{head.service}","from":"{head.sender}"'
-    yield Needle(fact, "protected header", envelope.jwe.protected.encode())
-    yield Needle(fact, "header", decoded.encode())
-    yield Needle(fact, "record", f"{head.mid}{head.sender}{head.to}".encode())
-    yield Needle(fact, "record", f"{head.sender}{head.to}{head.mid}".encode())
-    yield Needle(("mid", key), "mid", head.mid.encode())
+    yield trace(fact, "protected header", envelope.jwe.protected)
+    yield trace(fact, "header", decoded)
+    yield trace(fact, "record", f"{head.mid}{head.sender}{head.to}")
+    yield trace(fact, "record", f"{head.sender}{head.to}{head.mid}")
+    yield trace(("mid", key), "mid", head.mid)

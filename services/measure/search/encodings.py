@@ -1,0 +1,197 @@
+r"""One table of the ways in which bytes are written down, by programs, logs and people. Pure.
+
+What is looked for and what is looked through are both *squeezed* first: letters in lower case, and what stands between
+them left out (blanks, line ends, punctuation, NUL, the `x` of `0x`). So one row stands for hex in either case, with
+colons, in a dump, as `\x..`, and in UTF-16 or UTF-32; and a list of numbers may have any form.
+"""
+
+import base64
+import binascii
+import codecs
+import html
+import json
+import quopri
+import string
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+_BETWEEN = b"\0\t\n\v\f\r xX\x7f" + string.punctuation.encode()
+_LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
+_LONGEST_NUMBER = 64
+"""Bytes that somebody would write as one number: keys, not texts."""
+_BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BASE32S = {
+    "base32": _BASE32,
+    "base32hex": b"0123456789ABCDEFGHIJKLMNOPQRSTUV",
+    "Crockford's base32": b"0123456789ABCDEFGHJKMNPQRSTVWXYZ",
+    "z-base-32": b"ybndrfg8ejkmcpqxot1uwisza345h769",
+}
+_BASE85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_BASES = {
+    "base 10": string.digits,
+    "base 36": string.digits + string.ascii_lowercase,
+    "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
+    "base62": string.digits + string.ascii_uppercase + string.ascii_lowercase,
+    "base62, lower first": string.digits + string.ascii_lowercase + string.ascii_uppercase,
+}
+Encoding = Callable[[bytes], Iterable[bytes]]
+
+
+def squeeze(data: bytes) -> bytes:
+    """Leave out what stands between letters and digits, and their case."""
+    return data.translate(_LOWER, _BETWEEN)
+
+
+def encodings(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield (how, written) for every way to write `raw`, twice encoded and backwards included; not squeezed."""
+    for how, encode in ENCODINGS.items():
+        yield from ((how, written) for written in encode(raw))
+    for inner in _INNER:
+        for written in ENCODINGS[inner](raw):
+            for outer in _OUTER:
+                yield from ((f"{inner} in {outer}", twice) for twice in ENCODINGS[outer](written))
+    for how in _BACKWARDS:
+        yield from ((f"{how}, of the bytes backwards", written) for written in ENCODINGS[how](raw[::-1]))
+        yield from ((f"{how}, backwards", written[::-1]) for written in ENCODINGS[how](raw))
+
+
+def _shifted(encode: Callable[[bytes], bytes], bits: int, group: int) -> Encoding:
+    """Encode at each place in a group of bytes, and keep the characters that `raw` alone decides."""
+
+    def at_each(raw: bytes) -> Iterator[bytes]:
+        for before in range(group):
+            whole = encode(bytes(before) + raw + bytes(-(before + len(raw)) % group))
+            yield whole[-(-before * 8 // bits) : (before + len(raw)) * 8 // bits]
+
+    return at_each
+
+
+def _once(encode: Callable[[bytes], bytes | str]) -> Encoding:
+    def wrapped(raw: bytes) -> Iterator[bytes]:
+        written = encode(raw)
+        yield written.encode() if isinstance(written, str) else written
+
+    return wrapped
+
+
+def _text(encode: Callable[[str], str | bytes]) -> Encoding:
+    """Encode what is text; nothing of what is none."""
+
+    def wrapped(raw: bytes) -> Iterator[bytes]:
+        try:
+            written = encode(raw.decode())
+        except UnicodeError:
+            return
+        yield written.encode() if isinstance(written, str) else written
+
+    return wrapped
+
+
+def _each(form: str, *, signed: bool = False) -> Encoding:
+    """Write one number for each byte."""
+    return _once(lambda raw: " ".join(form.format(abs((byte ^ 128) - 128) if signed else byte) for byte in raw))
+
+
+def _words(form: str, width: int) -> Encoding:
+    """Write one number for each word of so many bytes, in either order of bytes."""
+
+    def written(raw: bytes) -> Iterator[bytes]:
+        words = [raw[at : at + width] for at in range(0, len(raw), width)]
+        for order in ("big", "little"):
+            yield " ".join(form.format(int.from_bytes(word, order)) for word in words).encode()
+
+    return written
+
+
+def _swapped(width: int) -> Encoding:
+    return _once(lambda raw: b"".join(raw[at : at + width][::-1] for at in range(0, len(raw), width)))
+
+
+def _number(alphabet: str) -> Encoding:
+    def written(raw: bytes) -> Iterator[bytes]:
+        if len(raw) > _LONGEST_NUMBER:
+            return
+        for order in ("big", "little"):
+            rest, digits = int.from_bytes(raw, order), ""
+            while rest:
+                rest, digit = divmod(rest, len(alphabet))
+                digits = alphabet[digit] + digits
+            yield digits.encode()
+
+    return written
+
+
+def _big_integer(raw: bytes) -> Iterator[bytes]:
+    """Write the digits of Python's own integers: 30 bits in four bytes each."""
+    for order in ("big", "little"):
+        rest, digits = int.from_bytes(raw, order), b""
+        while rest and len(raw) <= _LONGEST_NUMBER:
+            digits += (rest & 0x3FFFFFFF).to_bytes(4, "little")
+            rest >>= 30
+        yield digits
+
+
+def _base32(alphabet: bytes) -> Encoding:
+    table = bytes.maketrans(_BASE32, alphabet)
+    return _shifted(lambda raw: base64.b32encode(raw).translate(table), 5, 5)
+
+
+def _uu(raw: bytes) -> Iterator[bytes]:
+    for before in range(3):
+        padded = bytes(before) + raw
+        yield b"".join(binascii.b2a_uu(padded[at : at + 45])[1:] for at in range(0, len(padded), 45))
+
+
+ENCODINGS: Mapping[str, Encoding] = {
+    "raw": _once(bytes),
+    "hex": _once(lambda raw: raw.hex()),
+    "HEX": _once(lambda raw: raw.hex().upper()),
+    "base64": _shifted(base64.b64encode, 6, 3),
+    "base64url": _shifted(base64.urlsafe_b64encode, 6, 3),
+    "base64, quoted": _once(lambda raw: quote_plus(base64.b64encode(raw))),
+    **{how: _base32(alphabet) for how, alphabet in _BASE32S.items()},
+    "base85": _once(base64.b85encode),
+    "Z85": _once(lambda raw: base64.b85encode(raw).translate(bytes.maketrans(_BASE85, _Z85))),
+    "Ascii85": _once(base64.a85encode),
+    **{how: _number(alphabet) for how, alphabet in _BASES.items()},
+    "list of integers": _each("{}"),
+    "list of signed integers": _each("{}", signed=True),
+    "list of decimals": _each("{}.0"),
+    "hex, 0x": _each("0{:02x}"),
+    "hex, without leading zeros": _each("{:x}"),
+    "hex, 0x without leading zeros": _each("0{:x}"),
+    "hex, \\u": _each("u00{:02x}"),
+    "octal": _each("{:03o}"),
+    "octal, without leading zeros": _each("{:o}"),
+    "octal, 0o": _each("0o{:o}"),
+    "bits": _each("{:08b}"),
+    "bits, 0b": _each("0b{:b}"),
+    "words of 16 bits": _words("{}", 2),
+    "words of 32 bits": _words("{}", 4),
+    "words of 64 bits": _words("{}", 8),
+    "words of 32 bits, hex": _words("0{:08x}", 4),
+    "words of 64 bits, hex": _words("0{:016x}", 8),
+    **{f"bytes in words of {8 * width} bits": _swapped(width) for width in (2, 4, 8)},
+    "digits of a Python integer": _big_integer,
+    "inverted": _once(lambda raw: bytes(byte ^ 255 for byte in raw)),
+    "yEnc": _once(lambda raw: bytes((byte + 42) % 256 for byte in raw)),
+    "uuencode": _uu,
+    "quoted-printable": _once(quopri.encodestring),
+    "percent": _once(quote),
+    "percent, as in forms": _once(quote_plus),
+    "Python literal": _once(lambda raw: repr(raw)[2:-1]),
+    "Latin-1": _once(lambda raw: raw.decode("latin-1")),
+    "Latin-1 in JSON": _once(lambda raw: json.dumps(raw.decode("latin-1"))),
+    "Latin-1 in JSON, not escaped": _once(lambda raw: json.dumps(raw.decode("latin-1"), ensure_ascii=False)),
+    "JSON": _text(json.dumps),
+    "HTML": _text(html.escape),
+    "UTF-16": _text(lambda text: text.encode("utf-16-le")),
+    "UTF-32": _text(lambda text: text.encode("utf-32-be")),
+    "UTF-7": _text(lambda text: text.encode("utf-7")),
+    "EBCDIC": _text(lambda text: text.encode("cp037")),
+    "rot13": _text(lambda text: codecs.encode(text, "rot13")),
+}
+_INNER = ("hex", "HEX", "base64", "base64url")
+_OUTER = ("hex", "base64", "list of integers")
+_BACKWARDS = ("raw", "hex", "base64", "list of integers")

@@ -1,0 +1,109 @@
+"""Opens what is packed: compressed streams, and base64 or hex in text, also one within the other. Pure.
+
+A stream that was cut off is opened as far as it goes.
+"""
+
+import base64
+import binascii
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Protocol
+
+_MOST = 1 << 24
+"""Bytes that are taken out of one stream."""
+_DEEPEST = 3
+_LEAST = 12
+_FAILS: list[type[Exception]] = [zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError]
+"""What is raised for bytes that are no stream of a kind."""
+
+
+class _Stream(Protocol):
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _library(name: str, error: str, make: Callable[[Any], _Stream]) -> Callable[[], _Stream] | None:
+    """Return how to open a stream with a library that may not be there."""
+    try:
+        library = import_module(name)
+    except ImportError:
+        return None
+    _FAILS.append(getattr(library, error))
+    return lambda: make(library)
+
+
+class _Whole:
+    """A library that has no streams of its own kind here."""
+
+    def __init__(self, decompress: Callable[[bytes], bytes]) -> None:
+        self._decompress = decompress
+
+    def decompress(self, data: bytes, most: int, /) -> bytes:
+        return self._decompress(data)[:most]
+
+
+_BROTLI = _library("brotli", "error", lambda brotli: _Whole(brotli.Decompressor().process))
+_ZSTD = _library("zstandard", "ZstdError", lambda zstd: _Whole(zstd.ZstdDecompressor().decompressobj().decompress))
+_STREAMS: dict[bytes, tuple[str, Callable[[], _Stream] | None]] = {
+    rb"\x1f\x8b\x08": ("gzip", lambda: zlib.decompressobj(31)),
+    rb"\x78[\x01\x5e\x9c\xda]": ("zlib", lambda: zlib.decompressobj(15)),
+    rb"BZh[1-9]1AY&SY": ("bzip2", bz2.BZ2Decompressor),
+    rb"\xfd7zXZ\0": ("xz", lzma.LZMADecompressor),
+    rb"\x5d\0\0[\0-\xff]{3}": ("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE)),
+    rb"\x28\xb5\x2f\xfd": ("zstd", _ZSTD),
+    rb"PK\x03\x04[\0-\xff]{26}": ("zip", lambda: zlib.decompressobj(-15)),
+}
+_PACKED = re.compile(b"|".join(b"(%s)" % pattern for pattern in _STREAMS), re.DOTALL)
+_RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}")
+_HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
+_URL = bytes.maketrans(b"-_", b"+/")
+
+
+def opened(data: bytes, depth: int = 0) -> Iterator[tuple[str, int, bytes]]:
+    """Yield (how, offset in `data`, what was inside) for everything that is packed."""
+    if depth == _DEEPEST:
+        return
+    for how, at, inside in _once(data):
+        yield how, at, inside
+        yield from ((f"{deeper} in {how}", at, more) for deeper, _, more in opened(inside, depth + 1))
+
+
+def _once(data: bytes) -> Iterator[tuple[str, int, bytes]]:
+    for match in _PACKED.finditer(data):
+        name, stream = list(_STREAMS.values())[(match.lastindex or 1) - 1]
+        begin = match.start()
+        if name == "zip":
+            begin += 30 + int.from_bytes(data[begin + 26 : begin + 28], "little")
+            begin += int.from_bytes(data[match.start() + 28 : match.start() + 30], "little")
+        yield from _inflated(name, stream, data, begin)
+    yield from _inflated("deflate", lambda: zlib.decompressobj(-15), data, 0)
+    yield from _inflated("brotli", _BROTLI, data, 0)
+    for match in _HEX.finditer(data):
+        for at in range(2):
+            run = match[0][at:]
+            yield "hex", match.start() + at, binascii.unhexlify(run[: len(run) & ~1])
+    for match in _RUN.finditer(data):
+        for at in range(4):
+            run = match[0][at:].translate(_URL)
+            yield "base64", match.start() + at, base64.b64decode(run[: len(run) & ~3] + _rest(run))
+
+
+def _rest(run: bytes) -> bytes:
+    """Return what is left of a run after whole groups, filled up."""
+    left = run[len(run) & ~3 :]
+    return left + b"=" * (4 - len(left)) if len(left) > 1 else b""
+
+
+def _inflated(
+    name: str, stream: Callable[[], _Stream] | None, data: bytes, begin: int
+) -> Iterator[tuple[str, int, bytes]]:
+    if stream is None:
+        return
+    with suppress(*_FAILS):
+        inside = stream().decompress(data[begin : begin + _MOST], _MOST)
+        if len(inside) >= _LEAST:
+            yield name, begin, inside
