@@ -19,9 +19,9 @@ from tiers.lab.world.cast import PARTIES
 from tiers.lab.world.forking import Forked, Nursery
 from tiers.lab.world.processes import LAUNCHER, Child, base_environ, children_of, nursery, start, stop
 from tiers.lab.world.world import World, booted
-from tiers.measure.capture.memory import memory
+from tiers.measure.capture.memory import alone, memory
 from tiers.measure.search.scan import Scanner
-from tiers.measure.search.spelling import spell
+from tiers.measure.search.spelling import Known, spell
 from tiers.wire.message.envelope import Channel, Service
 
 ROOT = Path(__file__).parents[2]
@@ -105,14 +105,14 @@ async def test_a_secret_of_one_party_is_never_in_anothers_memory_through_the_nur
 
     owned = {(name, str(number)): raw for name, keys in keys_of(world).items() for number, raw in enumerate(keys)}
     assert {name for name, _number in owned} == set(world.children)
-    needles = [needle for fact, raw in owned.items() for needle in spell(fact, raw)]
+    needles = [needle for fact, raw in owned.items() for needle in spell(Known(fact, raw))]
     scanner = Scanner(needles)
     for name, child in world.children.items():
         found = {owner for owner, _number in scanner.scan(memory(name, child)).facts}
         assert {name} == found, "its own are there, and nobody else's"
 
     everything = Scanner([*catalogue(desk, {"hello": sent}, ()).needles, *needles])
-    assert {} == everything.scan(memory("nursery", of_the_nursery())).facts
+    assert {} == everything.scan(alone("nursery", of_the_nursery())).facts
 
 
 @pytest.fixture

@@ -76,6 +76,11 @@ def memory(name: str, child: Running) -> Source:
     return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False)
 
 
+def alone(name: str, child: Running) -> Source:
+    """Read the memory of one process without its descendants; raises `NotWhole` if any of it cannot be read."""
+    return Source(name, tuple(_memory(child.name, child.pid)), packed=False)
+
+
 def _memory(who: str, pid: int) -> list[Chunk]:
     missing: set[_Region] = set()
     for _ in range(_TRIES):
@@ -139,7 +144,7 @@ def _present(pid: int, region: _Region) -> Iterator[tuple[int, int]]:
 def _lists(chunks: list[Chunk]) -> Iterator[Chunk]:
     """Yield the bytes that lie in memory as lists of Python's small integers, one pointer for each."""
     for chunk in chunks:
-        if found := _SMALL_INTS.search(chunk.data):
+        if "python" in chunk.place.rpartition(",")[2] and (found := _SMALL_INTS.search(chunk.data)):
             zero = chunk.start + found.start() - 24 - _INT
             yield from (
                 one

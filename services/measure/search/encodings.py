@@ -21,7 +21,6 @@ _LONGEST_NUMBER = 64
 """Bytes that somebody would write as one number: keys, not texts."""
 _BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BASE32S = {
-    "base32": _BASE32,
     "base32hex": b"0123456789ABCDEFGHIJKLMNOPQRSTUV",
     "Crockford's base32": b"0123456789ABCDEFGHJKMNPQRSTVWXYZ",
     "z-base-32": b"ybndrfg8ejkmcpqxot1uwisza345h769",
@@ -47,10 +46,9 @@ def encodings(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield (how, written) for every way to write `raw`, twice encoded and backwards included; not squeezed."""
     for how, encode in ENCODINGS.items():
         yield from ((how, written) for written in encode(raw))
-    for inner in _INNER:
-        for written in ENCODINGS[inner](raw):
-            for outer in _OUTER:
-                yield from ((f"{inner} in {outer}", twice) for twice in ENCODINGS[outer](written))
+    for inner, encode_whole in _INNER.items():
+        for outer in _OUTER:
+            yield from ((f"{inner} in {outer}", twice) for twice in ENCODINGS[outer](encode_whole(raw)))
     for how in _BACKWARDS:
         yield from ((f"{how}, of the bytes backwards", written) for written in ENCODINGS[how](raw[::-1]))
         yield from ((f"{how}, backwards", written[::-1]) for written in ENCODINGS[how](raw))
@@ -134,13 +132,7 @@ def _big_integer(raw: bytes) -> Iterator[bytes]:
 
 def _base32(alphabet: bytes) -> Encoding:
     table = bytes.maketrans(_BASE32, alphabet)
-    return _shifted(lambda raw: base64.b32encode(raw).translate(table), 5, 5)
-
-
-def _uu(raw: bytes) -> Iterator[bytes]:
-    for before in range(3):
-        padded = bytes(before) + raw
-        yield b"".join(binascii.b2a_uu(padded[at : at + 45])[1:] for at in range(0, len(padded), 45))
+    return _once(lambda raw: base64.b32encode(raw).translate(table))
 
 
 ENCODINGS: Mapping[str, Encoding] = {
@@ -150,6 +142,7 @@ ENCODINGS: Mapping[str, Encoding] = {
     "base64": _shifted(base64.b64encode, 6, 3),
     "base64url": _shifted(base64.urlsafe_b64encode, 6, 3),
     "base64, quoted": _once(lambda raw: quote_plus(base64.b64encode(raw))),
+    "base32": _shifted(base64.b32encode, 5, 5),
     **{how: _base32(alphabet) for how, alphabet in _BASE32S.items()},
     "base85": _once(base64.b85encode),
     "Z85": _once(lambda raw: base64.b85encode(raw).translate(bytes.maketrans(_BASE85, _Z85))),
@@ -176,7 +169,7 @@ ENCODINGS: Mapping[str, Encoding] = {
     "digits of a Python integer": _big_integer,
     "inverted": _once(lambda raw: bytes(byte ^ 255 for byte in raw)),
     "yEnc": _once(lambda raw: bytes((byte + 42) % 256 for byte in raw)),
-    "uuencode": _uu,
+    "uuencode": _once(lambda raw: b"".join(binascii.b2a_uu(raw[at : at + 45])[1:] for at in range(0, len(raw), 45))),
     "quoted-printable": _once(quopri.encodestring),
     "percent": _once(quote),
     "percent, as in forms": _once(quote_plus),
@@ -192,6 +185,11 @@ ENCODINGS: Mapping[str, Encoding] = {
     "EBCDIC": _text(lambda text: text.encode("cp037")),
     "rot13": _text(lambda text: codecs.encode(text, "rot13")),
 }
-_INNER = ("hex", "HEX", "base64", "base64url")
+_INNER: Mapping[str, Callable[[bytes], bytes]] = {
+    "hex": binascii.hexlify,
+    "HEX": lambda raw: binascii.hexlify(raw).upper(),
+    "base64": base64.b64encode,
+    "base64url": base64.urlsafe_b64encode,
+}
 _OUTER = ("hex", "base64", "list of integers")
 _BACKWARDS = ("raw", "hex", "base64", "list of integers")

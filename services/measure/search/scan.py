@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import ahocorasick_rs
 
@@ -102,7 +101,7 @@ class Scanner:
                 anchors.setdefault(needle.spelled[at : at + ANCHOR], []).append((needle, at))
         self._needles = list(anchors.values())
         self._shapes = tuple(shapes)
-        self._before: dict[bytes, Hits] = {}
+        self._before: dict[tuple[int, int], Hits] = {}
         kind = ahocorasick_rs.Implementation.ContiguousNFA
         self._automaton = ahocorasick_rs.BytesAhoCorasick(list(anchors), implementation=kind)
 
@@ -142,7 +141,7 @@ class Scanner:
 
     def _hits(self, data: bytes) -> Hits:
         """Return where anchors lie; the same bytes in another process are not looked through again."""
-        key = blake2b(data, digest_size=16).digest()
+        key = (hash(data), len(data))
         if key not in self._before:
             self._before[key] = tuple(self._automaton.find_matches_as_indexes(squeeze(data), overlapping=True))
         return self._before[key]
