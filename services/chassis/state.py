@@ -35,14 +35,7 @@ class StateDir:
     def write(self, name: str, data: bytes) -> None:
         """Replace a file: on disk, with its name, when this returns."""
         path = self.path / name
-        path.parent.mkdir(mode=_DIR, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.new")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        replace_file(path, data, durable=True)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -66,6 +59,25 @@ def _refuse_wider(path: Path) -> None:
         raise Yours("state.permissions", f"Run chmod {mode & _DIR:o} on {path}: others can read it.")
 
 
+def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace a file (0600): whoever reads it meanwhile meets the old one or the new one, whole.
+
+    Its bytes are on disk when this returns if it is to be `durable`.
+    """
+    path.parent.mkdir(mode=_DIR, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE), "wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    fresh.replace(path)
+
+
 def read_folder(path: Path) -> dict[str, bytes]:
-    """Read every file below `path`, by relative name; an absent folder is an empty one."""
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    """Read every file below `path`, by relative name; an absent folder is an empty one.
+
+    One whose name begins with a dot is being written, and becomes another's successor.
+    """
+    found = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
+    return {str(file.relative_to(path)): file.read_bytes() for file in found}

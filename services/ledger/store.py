@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from tiers.chassis.state import StateDir
+from tiers.chassis.state import StateDir, replace_file
 from tiers.ledger import tree
 from tiers.ledger.tree import TILE_BYTES, TILE_WIDTH, Edge, TileName
 from tiers.wire.errors import Missing, Ours
@@ -45,12 +45,7 @@ class Files(StateDir):
 
     def write_derived(self, name: str, data: bytes) -> None:
         """Replace a file that the next start can derive again: whole, but not waited for."""
-        path = self.path / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-        fresh.replace(path)
+        replace_file(self.path / name, data)
 
     def drop(self, folder: str) -> None:
         """Remove the partial versions of a tile that is full now."""

@@ -14,6 +14,7 @@ import uuid_utils
 
 from bench.load import Member, Result, Spec
 from tiers.chassis.client import Peer
+from tiers.chassis.state import replace_file
 from tiers.chassis.tls import device_context
 from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
@@ -145,8 +146,7 @@ class Stage:
 async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asyncio.StreamReader]:
     """Run a process of the bench on the time of `folder`, its spec there, too; gives what it says, and stops it."""
     path = folder / f"{module}.json"
-    path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.encode(spec))
+    replace_file(path, msgspec.json.encode(spec))
     process = await asyncio.create_subprocess_exec(
         *(*LAUNCHER, str(folder / "clock"), module, str(path)),
         stdout=asyncio.subprocess.PIPE,

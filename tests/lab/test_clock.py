@@ -21,7 +21,7 @@ def test_a_world_begins_at_the_start_of_a_minute(tmp_path_factory: pytest.TempPa
     path = tmp_path_factory.mktemp("clock") / "clock"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "_real", lambda: real)
-        began = Clock(path).time_ns()
+        began = Clock.start(path).time_ns()
 
         assert began % MINUTE_NS == 0
         assert 0 <= began - real < MINUTE_NS

@@ -28,9 +28,7 @@ class Regulator:
         """Draw a key, pin it at the parties, get a certificate."""
         world = desk.world
         key = StateDir(world.root / "people" / name).key("sign.key", SigningKey)
-        pinned = world.root / "trust" / "regulators" / f"{name}.jwk"
-        pinned.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pinned.write_bytes(msgspec.json.encode(key.public.jwk()))
+        world.pin(f"regulators/{name}.jwk", msgspec.json.encode(key.public.jwk()))
         regulator = cls(desk, name, key)
         world.authority.issue(regulator.identity, world.tls(regulator.identity))
         return regulator

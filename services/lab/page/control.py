@@ -3,13 +3,13 @@
 It exists in the lab only. No party has such a door.
 """
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
+from tiers.chassis.state import replace_file
 from tiers.lab.classroom.desk import Desk
 from tiers.lab.page.server import listening
 from tiers.lab.page.watched import WatchedDesk, watched
@@ -39,6 +39,4 @@ async def served(desk: Desk) -> AsyncIterator[Control]:
 
 def leave_control(root: Path, control: Control) -> None:
     """Leave the address where the command line finds it."""
-    path = root / CONTROL
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(msgspec.to_builtins(control)), encoding="utf-8")
+    replace_file(root / CONTROL, msgspec.json.encode(control))

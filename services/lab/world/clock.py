@@ -11,6 +11,8 @@ import struct
 import time
 from pathlib import Path
 
+from tiers.chassis.state import replace_file
+
 _MINUTE_NS = 60_000_000_000
 _real = time.time_ns
 
@@ -19,12 +21,15 @@ class Clock:
     """A clock whose offset lies in a shared file of eight bytes."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            # The start of a minute: what belongs into one must not run into the next by chance.
-            path.write_bytes(struct.pack("<q", -_real() % _MINUTE_NS))
         with path.open("r+b") as file:
             self._offset = mmap.mmap(file.fileno(), 8)
         self.path = path
+
+    @classmethod
+    def start(cls, path: Path) -> "Clock":
+        """Begin at the start of a minute: what belongs into one must not run into the next by chance."""
+        replace_file(path, struct.pack("<q", -_real() % _MINUTE_NS))
+        return cls(path)
 
     def time_ns(self) -> int:
         """Return classroom time, ns since 1970."""

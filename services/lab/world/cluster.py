@@ -17,6 +17,7 @@ from urllib.parse import quote
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.state import replace_file
 from tiers.lab.world.processes import free_ports, stop
 from tiers.lab.world.store import START_SECONDS, Node, Store, launch
 from tiers.store.acl import RULES, acl_file
@@ -98,8 +99,7 @@ def third(number: int) -> tuple[int, int]:
 async def _node(folder: Path, config: str, users: str, log: Path, port: int) -> Node:
     folder.mkdir(mode=0o700, exist_ok=True)
     acl = folder / "users.acl"
-    acl.write_text(users, encoding="ascii")
-    acl.chmod(0o600)
+    replace_file(acl, users.encode("ascii"))
     return await launch(folder, config, acl, log, partial(asyncio.open_connection, _HOST, port))
 
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import ipaddress
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tiers.chassis.state import replace_file
 from tiers.wire.identity import TRUST_DOMAIN, Identity
 
 LIFETIME = dt.timedelta(hours=12)
@@ -62,12 +62,11 @@ class Authority:
             .add_extension(issuer_id, critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         pem = serialization.Encoding.PEM
         secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        _write(folder / "ca.pem", self.certificate.public_bytes(pem))
-        _write(folder / "key.pem", secret)
-        _write(folder / "cert.pem", certificate.public_bytes(pem))
+        replace_file(folder / "ca.pem", self.certificate.public_bytes(pem))
+        replace_file(folder / "key.pem", secret)
+        replace_file(folder / "cert.pem", certificate.public_bytes(pem))
 
 
 def _builder(
@@ -87,10 +86,3 @@ def _builder(
 
 def _uri(text: str) -> x509.UniformResourceIdentifier:
     return x509.UniformResourceIdentifier(text)
-
-
-def _write(path: Path, data: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-    fresh.replace(path)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tiers.chassis.state import replace_file
 from tiers.lab.world.processes import Child, base_environ, start
 from tiers.store.acl import RULES, acl_file
 from tiers.store.client import answering, connect
@@ -109,8 +110,7 @@ async def embedded(folder: Path, log: Path) -> Store:
     path = folder / _SOCKET
     passwords = {role: secrets.token_urlsafe(24) for role in RULES}
     acl = folder / "users.acl"
-    acl.write_text(acl_file(passwords), encoding="ascii")
-    acl.chmod(0o600)
+    replace_file(acl, acl_file(passwords).encode("ascii"))
     node = await launch(folder, _ALONE.format(socket=path), acl, log, lambda: asyncio.open_unix_connection(str(path)))
     urls = {role: f"unix://{role}:{quote(password)}@{path}" for role, password in passwords.items()}
     return Store(urls, (node,), folder)
@@ -119,7 +119,7 @@ async def embedded(folder: Path, log: Path) -> Store:
 async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> Node:
     """Start a Valkey in a folder, with `more` in its configuration; raises `Ours` if it does not come up."""
     config = folder / "valkey.conf"
-    config.write_text(more + CONFIG.format(folder=folder, acl=acl), encoding="utf-8")
+    replace_file(config, (more + CONFIG.format(folder=folder, acl=acl)).encode())
     return await _start([_binary(), str(config)], dial, log)
 
 

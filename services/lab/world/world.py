@@ -6,6 +6,7 @@ A world lives in one fresh folder (0700): `state/<party>`, `tls/<role>/<name>`, 
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import aiohttp
 import msgspec
 
 from tiers.chassis.client import Peer
-from tiers.chassis.state import StateDir
+from tiers.chassis.state import StateDir, replace_file
 from tiers.chassis.tls import Tls
 from tiers.lab.world import arrangement as arrangements
 from tiers.lab.world import cluster as cluster_module
@@ -24,7 +25,7 @@ from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import LAUNCHER, Child, base_environ, free_ports, start_party, stop
+from tiers.lab.world.processes import FORKS, LAUNCHER, Child, base_environ, free_ports, nursery, start_party, stop
 from tiers.lab.world.store import Store
 from tiers.wire.custody import GLOBAL, GlobalKey
 from tiers.wire.errors import Yours
@@ -124,9 +125,9 @@ class World:
         self.children[name] = await start_party(name, command, environ, self.log(name))
 
     async def halt(self) -> None:
-        """Stop everything, the store last."""
+        """Stop everything, the store last, and not gently: what it has accepted is on disk."""
         await asyncio.gather(*(stop(child) for child in self.children.values()))
-        await asyncio.gather(*(stop(child) for child in self.store.children))
+        await asyncio.gather(*(stop(child, signal.SIGKILL) for child in self.store.children))
         await store_module.left_clean(self.store)
 
     def issue(self) -> None:
@@ -137,12 +138,11 @@ class World:
     def publish_keys(self) -> None:
         """Copy the public keys that parties made for themselves into the trust folder: the exchange out of band."""
         for name, (own, pinned) in PUBLIC.items():
-            self._pin(pinned, (self.state(name) / own).read_bytes())
+            self.pin(pinned, (self.state(name) / own).read_bytes())
 
-    def _pin(self, name: str, data: bytes) -> None:
-        path = self.root / "trust" / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(data)
+    def pin(self, name: str, data: bytes) -> None:
+        """Have every party pin a public key, by its name in the trust folder, which they read while they run."""
+        replace_file(self.root / "trust" / name, data)
 
     def factory_key(self) -> GlobalKey | None:
         """Return the global key, where the arrangement has one: the maker keeps a copy beside the carrier's keys."""
@@ -151,10 +151,8 @@ class World:
         return StateDir(self.state("carrier")).key("global.key", GlobalKey)
 
     def applicant_key(self) -> SigningKey:
-        """Return the applicant's signing key, made at first use and pinned with the others."""
-        key = StateDir(self.root / "people" / "applicant").key("sign.key", SigningKey)
-        self._pin("applicants/cbi.jwk", msgspec.json.encode(key.public.jwk()))
-        return key
+        """Return the applicant's signing key, made at first use."""
+        return StateDir(self.root / "people" / "applicant").key("sign.key", SigningKey)
 
 
 def customer_of(org: str) -> str:
@@ -178,6 +176,8 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
     India's unless another is given. The relay has `workers` processes. A `cluster` of three nodes is the store then,
     unless `store_url` names one.
     """
+    if FORKS:
+        nursery()  # it gets ready while we do
     if root.exists():
         shutil.rmtree(root)
     for folder in ("state", "logs", "trust", "people", "handsets", "taps"):
@@ -186,13 +186,13 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
     names = [one.name for one in PARTIES]
     ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
     store = await _store(root, store_url, cluster=cluster)
-    world = World(root, Authority.create(), ports, store, Clock(root / "clock"), faults=faults or {})
+    world = World(root, Authority.create(), ports, store, Clock.start(root / "clock"), faults=faults or {})
     world.workers = workers
     if arrangement is not None:
         world.arrangement = arrangement
     try:
         world.issue()
-        world.applicant_key()
+        world.pin("applicants/cbi.jwk", msgspec.json.encode(world.applicant_key().public.jwk()))
         await asyncio.gather(*(world.launch(name) for name in names))
         world.publish_keys()
         yield world

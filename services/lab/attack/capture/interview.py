@@ -156,8 +156,7 @@ async def ask_all(interview: Interview) -> list[Source]:
     world.authority.issue(OTHER_AGENCY, world.tls(OTHER_AGENCY))
     # The other agency's key is pinned like the first one's: it must fail for want of a warrant and not of a key.
     key = StateDir(other_agency_folder(world)).key("hpke.key", HpkePrivateKey)
-    pinned = world.root / "trust" / "auditors" / f"{OTHER_AGENCY.name}.jwk"
-    pinned.write_bytes(msgspec.json.encode(key.public.jwk()))
+    world.pin(f"auditors/{OTHER_AGENCY.name}.jwk", msgspec.json.encode(key.public.jwk()))
     plan = {
         "gateway": (party("gateway").identity, [*curious, *interview.readdressed("mallory")]),
         "operator": (OPERATOR, [*curious, *interview.watching()]),
