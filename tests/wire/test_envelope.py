@@ -340,8 +340,10 @@ def test_nothing_but_our_own_errors_ever_escapes_from_an_envelope(data: bytes | 
 @given(st.text(max_size=300))
 def test_nothing_but_our_own_errors_ever_escapes_from_a_header_or_a_kid(text: str) -> None:
     for parse in (parse_protected, parse_protected_json, parse_kid):
-        with pytest.raises(TiersError, match=r"^envelope\."):
+        try:
             parse(text)
+        except TiersError as error:
+            assert error.code.startswith("envelope.")
 
 
 def parse_protected_json(text: str) -> Protected:
