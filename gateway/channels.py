@@ -8,15 +8,14 @@ patterns of `kid`; the relay knows no more of it. Spec page: docs/spec/session.m
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import msgspec
 
 from tiers.gateway.devices import Device
 from tiers.wire.api.carrier import Ask
 from tiers.wire.errors import Forbidden, Policy, Yours
-from tiers.wire.message.envelope import HPKE, SIGNED_CTY, Channel, Envelope, parse_kid
-from tiers.wire.message.readers import ALG, fits, is_admitted
+from tiers.wire.message.envelope import SIGNED_CTY, Channel, Envelope, parse_kid
+from tiers.wire.message.readers import choices, fits, is_admitted, is_signed
 
 MAX_SKEW_MS = 120_000
 CONSUMER_READERS = "carrier/{carrier}/{from}/{epoch}"
@@ -55,38 +54,31 @@ class Readers:
 
     patterns: str
 
-    @property
-    def admitted(self) -> bool:
-        """Whether the carrier adds the receiver."""
-        return is_admitted(self.patterns)
+    def check(self, envelope: Envelope, carrier: str | None, org: str | None, to_org: str | None) -> bool:
+        """Return whether the carrier is to admit an envelope that names these readers, each once; raises `Yours`.
 
-    @property
-    def signed(self) -> bool:
-        """Whether the content is signed inside: where the ends have keys of their own."""
-        return _has_public_keys(self.patterns)
-
-    def check(self, envelope: Envelope, carrier: str | None, org: str | None, to_org: str | None) -> Envelope:
-        """Return the envelope if it names these readers, each once, and nobody else; raises `Yours`.
-
-        `carrier` and `org` are the sender's, `to_org` the receiver's customer.
+        `carrier` and `org` are the sender's, `to_org` the receiver's customer. Where there is a choice, one of them.
         """
-        if (envelope.header.cty == SIGNED_CTY) != self.signed:
+        fitting = [one for one in choices(self.patterns) if (envelope.header.cty == SIGNED_CTY) == is_signed(one)]
+        if not fitting:
             raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
-        if not fits(envelope, self.patterns, carrier, org, to_org):
-            raise Yours("envelope.recipients", _SENTENCES.get(self.patterns, f"Name these readers: {self.patterns}."))
-        return envelope
+        for patterns in fitting:
+            if fits(envelope, patterns, carrier, org, to_org):
+                return is_admitted(patterns)
+        raise Yours("envelope.recipients", _SENTENCES.get(self.patterns, f"Name these readers: {self.patterns}."))
 
 
 def parse_readers(patterns: str) -> Readers:
     """Read the patterns of a setting; raises `Yours("settings.readers")`."""
+    plain = " ".join(patterns.split())
     try:
-        for pattern in patterns.split():
+        for pattern in " ".join(choices(plain)).split():
             parse_kid(pattern.format_map(_SAMPLE).replace("*", "1"))
     except (Yours, KeyError, ValueError, IndexError, AttributeError):
         raise Yours("settings.readers", "Write patterns of kid as docs/custody.md shows them.") from None
-    if not patterns.split():
+    if not all(choice.strip() for choice in choices(plain)):
         raise Yours("settings.readers", "Name the readers of each channel: one pattern of kid at least.")
-    return Readers(" ".join(patterns.split()))
+    return Readers(plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +114,10 @@ def decide(
 def _consumer(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Admit | Forward:
     if sender.carrier is None:
         raise Policy("envelope.channel", "Enrol with a carrier before you send consumer messages.")
-    readers.check(envelope, sender.carrier, sender.org, None)
+    admitted = readers.check(envelope, sender.carrier, sender.org, None)
     if receiver is None or receiver.carrier != sender.carrier:
         raise Yours("envelope.receiver", f"Check the PIN: it is no subscriber of carrier {sender.carrier}.")
-    if not readers.admitted:
+    if not admitted:
         return FORWARD
     return Admit(sender.carrier, Ask(envelope.jwe.protected, envelope.jwe.recipients[0]))
 
@@ -148,8 +140,3 @@ def _customer_of(envelope: Envelope) -> str | None:
     middle = f"/{envelope.header.to}/"
     kids = (recipient.header.kid for recipient in envelope.jwe.recipients)
     return next((kid[4 : kid.index(middle)] for kid in kids if kid.startswith("org/") and middle in kid), None)
-
-
-@lru_cache(maxsize=16)
-def _has_public_keys(patterns: str) -> bool:
-    return any(ALG[pattern.partition("/")[0]] == HPKE for pattern in patterns.split())

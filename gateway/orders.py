@@ -133,7 +133,7 @@ def answer_to(order: VerifiedOrder, arrangement: Arrangement) -> Answer:
 def readers_of(channels: Iterable[Channel], arrangement: Arrangement) -> tuple[ReadersOf, ...]:
     """Name the readers that the relay insists on, for each channel."""
     rules = {Channel.CONSUMER: arrangement.consumer, Channel.ENTERPRISE: arrangement.enterprise}
-    return tuple(ReadersOf(channel, tuple(rules[channel].patterns.split())) for channel in channels)
+    return tuple(ReadersOf(channel, tuple(rules[channel].patterns.replace(" | ", " ").split())) for channel in channels)
 
 
 def check_new(order: VerifiedOrder, known: Mapping[str, Record]) -> VerifiedOrder:

@@ -62,13 +62,15 @@ class Address:
 class Network:
     """What surrounds a handset: the relay, its customer's key server if it has one, and the time (ms since 1970).
 
-    `arrangement` says whose keys it seals to and opens with, on each channel.
+    `arrangement` says whose keys it seals to and opens with, on each channel; `jurisdiction` is where its user lives,
+    if that has a custody of its own.
     """
 
     gateway: Address
     bes: Address | None = None
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     arrangement: Arrangement = INDIA
+    jurisdiction: str = ""
 
 
 class Device:
@@ -84,6 +86,7 @@ class Device:
         self._bes = Peer(http, network.bes.url, network.bes.identity) if network.bes else None
         self._clock = network.clock
         self._arrangement = network.arrangement
+        self._jurisdiction = network.jurisdiction
         self._pending: dict[str, tuple[Envelope, asyncio.Future[None]]] = {}
         self._session: Session | None = None
         self._waiting: list[tuple[str, Envelope]] = []
@@ -138,7 +141,7 @@ class Device:
         """Seal a message on the named channel. There is no default and no fall-back."""
         draft = Draft(to, service, content, str(uuid_utils.uuid7()), self._clock())
         if channel is Channel.CONSUMER:
-            return seal_consumer(self.ring, draft, self._arrangement.consumer)
+            return seal_consumer(self.ring, draft, self._arrangement.sealing(channel, self._jurisdiction))
         own = await self.contact(self.ring.pin)
         return seal_enterprise(self.ring, draft, own.bes, await self.contact(to), self._arrangement.enterprise)
 
@@ -258,7 +261,7 @@ class Device:
 
     async def _open(self, envelope: Envelope) -> bytes:
         if envelope.header.channel is Channel.CONSUMER:
-            return open_consumer(self.ring, envelope, self._arrangement.consumer)
+            return open_consumer(self.ring, envelope, self._arrangement.opening(envelope))
         sender = await self.contact(envelope.header.sender)
         content = open_enterprise(self.ring, envelope, sender, self._arrangement.enterprise)
         await self._journal(envelope)

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kits.keyring import admitted, draft, met, subscriber
 from kits.relay import ACME, ALICE, BOB, GLOBEX, consumer, enterprise, header, signing_key
-from tiers.gateway.channels import FORWARD, MAX_SKEW_MS, Admit, Forward, decide
+from tiers.device.keyring import open_consumer, seal_consumer
+from tiers.gateway.channels import FORWARD, MAX_SKEW_MS, Admit, Arrangement, Forward, decide, parse_readers
 from tiers.gateway.devices import Device
 from tiers.wire.api.carrier import Ask
+from tiers.wire.custody import CARRIER, DEVICE, custody_of
 from tiers.wire.errors import TiersError
 from tiers.wire.keys.keytree import epoch_of
 from tiers.wire.message.envelope import Channel, Envelope, parse_envelope
@@ -46,6 +49,29 @@ def test_mail_between_two_customers_names_both_key_servers() -> None:
     for left_out in range(3):
         fewer = kids[:left_out] + kids[left_out + 1 :]
         assert refusal(enterprise(header(E, ALICE, BOB, NOW), kids=fewer), *PARTNERS) == "envelope.recipients"
+
+
+def test_where_a_jurisdiction_has_readers_of_its_own_either_choice_passes_and_no_third() -> None:
+    both = Arrangement(parse_readers("device/{to}/* | carrier/{carrier}/{from}/{epoch}"))
+    alice, bob = met(subscriber(ALICE, NOW), subscriber(BOB, NOW))
+    people = device(ALICE), device(BOB)
+    sealed = seal_consumer(alice, draft(ts=NOW), DEVICE)
+    wider = seal_consumer(alice, draft(ts=NOW), custody_of("device+carrier", C))
+    provider = seal_consumer(alice, draft(ts=NOW), CARRIER)
+
+    assert decide(sealed, *people, NOW, both) is FORWARD
+    assert decide(provider, *people, NOW, both) == Admit("in", Ask(provider.jwe.protected, provider.jwe.recipients[0]))
+    with pytest.raises(TiersError, match=r"envelope\.recipients"):
+        decide(wider, *people, NOW, both)
+    assert [b"hello", b"hello"] == [
+        open_consumer(bob, sealed, DEVICE), open_consumer(bob, admitted(provider), CARRIER)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("patterns", ["", "|", "device/{to}/* | ", " | device/{to}/*", "device/{to}/*|carrier/x"])
+def test_a_setting_that_leaves_a_choice_empty_is_refused(patterns: str) -> None:
+    with pytest.raises(TiersError, match=r"settings\.readers"):
+        parse_readers(patterns)
 
 
 def test_somebody_elses_pin_in_from_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Keyrings of handsets, and what a carrier does between two of them."""
 
 import os
+from dataclasses import replace
 
 from tiers.device.keyring import (
     ConsumerKeys,
@@ -58,3 +59,8 @@ def admitted(envelope: Envelope) -> Envelope:
 
 def draft(content: bytes = b"hello", ts: int = NOW, to: str = BOB) -> Draft:
     return Draft(to, Service.BBM, content, MID, ts)
+
+
+def met(*rings: Keyring) -> list[Keyring]:
+    """Let everybody show everybody his card."""
+    return [replace(ring, cards=tuple(other.card() for other in rings if other is not ring)) for ring in rings]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kits.keyring import met
 from tiers.device.keyring import (
     ConsumerKeys,
     Contact,
@@ -19,7 +20,18 @@ from tiers.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
-from tiers.wire.custody import CARRIER, CUSTODIES, CUSTOMER, DEVICE, GLOBAL, INDIA, SPLIT, GlobalKey, arrange
+from tiers.wire.custody import (
+    CARRIER,
+    CUSTODIES,
+    CUSTOMER,
+    DEVICE,
+    GLOBAL,
+    INDIA,
+    SPLIT,
+    GlobalKey,
+    arrange,
+    custody_of,
+)
 from tiers.wire.custody.global_ import global_wrap
 from tiers.wire.custody.split import escrow_key
 from tiers.wire.enterprise.directory import BesKey, Entry
@@ -59,10 +71,6 @@ def subscriber(pin: str) -> Keyring:
     return replace(ring, escrow=tuple(court), factory=FACTORY)
 
 
-def met(*rings: Keyring) -> list[Keyring]:
-    return [replace(ring, cards=tuple(one.card() for one in rings if one is not ring)) for ring in rings]
-
-
 def draft(text: bytes, to: str = BOB) -> Draft:
     return Draft(to, Service.BBM, text, MID, NOW)
 
@@ -71,7 +79,10 @@ def plaintext_of(envelope: Envelope, at: int, key: object) -> bytes:
     return open_message(envelope, unwrap_from_carrier(envelope.jwe.recipients[at], key))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("custody", [GLOBAL, SPLIT, DEVICE], ids=lambda one: one.name)
+JOINED = [custody_of(f"device+{one}", Channel.CONSUMER) for one in ("carrier", "global", "split+carrier")]
+
+
+@pytest.mark.parametrize("custody", [GLOBAL, SPLIT, DEVICE, *JOINED], ids=lambda one: one.name)
 @given(text=st.binary(max_size=300))
 def test_what_a_subscriber_sends_the_receiver_opens(custody: object, text: bytes) -> None:
     alice, bob = met(subscriber(ALICE), subscriber(BOB))
@@ -99,6 +110,17 @@ def test_the_global_key_of_any_handset_opens_everybodys_messages() -> None:
 def test_a_handset_without_the_global_key_seals_nothing_under_it() -> None:
     with pytest.raises(Yours, match="device.no_global_key"):
         seal_consumer(replace(subscriber(ALICE), factory=None), draft(b"x"), GLOBAL)
+
+
+def test_every_keeper_that_stands_beside_the_handset_opens_the_same_text() -> None:
+    alice, _bob = met(subscriber(ALICE), subscriber(BOB))
+    envelope = seal_consumer(alice, draft(b"one text"), custody_of("device+carrier+global", Channel.CONSUMER))
+    epoch, protected = message_epoch(envelope.header), envelope.jwe.protected
+    carrier = wrap_key(leaf([subscriber_root(CARRIERS, ALICE)], epoch), protected)
+
+    kids = [f"device/{BOB}/1", f"carrier/in/{ALICE}/{epoch}", "global/in/1"]
+    assert kids == [one.header.kid for one in envelope.jwe.recipients]
+    assert plaintext_of(envelope, 1, carrier) == plaintext_of(envelope, 2, global_wrap(FACTORY))
 
 
 def test_an_escrow_takes_both_halves() -> None:
@@ -193,3 +215,38 @@ def test_nothing_but_our_own_errors_escapes_from_a_kid(text: str) -> None:
         assert text == format_kid(parse_kid(text))
     except TiersError:
         pass
+
+
+def test_other_keepers_may_stand_beside_the_handset() -> None:
+    joined = custody_of("device+carrier", Channel.CONSUMER)
+    assert ("device/{to}/*", "carrier/{carrier}/{from}/{epoch}") == joined.readers[Channel.CONSUMER]
+    assert ("device/{to}/*", "escrow/in/{from}/{epoch}") == custody_of("device+split", Channel.CONSUMER).readers[
+        Channel.CONSUMER
+    ]
+    assert custody_of("device+carrier", Channel.CONSUMER) is joined
+
+
+@pytest.mark.parametrize(
+    ("name", "channel"),
+    [
+        ("carrier+device", Channel.CONSUMER),
+        ("device+device", Channel.CONSUMER),
+        ("device+carrier+carrier", Channel.CONSUMER),
+        ("device+customer", Channel.CONSUMER),
+        ("device+", Channel.CONSUMER),
+        ("+device", Channel.CONSUMER),
+        ("device+carrier", Channel.ENTERPRISE),
+        ("carrier", Channel.ENTERPRISE),
+    ],
+)
+def test_a_custody_that_its_channel_cannot_have_is_refused(name: str, channel: Channel) -> None:
+    with pytest.raises(Yours, match=r"custody\.unknown"):
+        custody_of(name, channel)
+
+
+def test_a_jurisdiction_may_have_a_custody_of_its_own() -> None:
+    arranged = arrange("device", "customer", {"GB": "carrier"})
+    assert "device/{to}/* | carrier/{carrier}/{from}/{epoch}" == arranged.readers(Channel.CONSUMER)
+    assert arranged.readers(Channel.ENTERPRISE) == arrange("device", "customer").readers(Channel.ENTERPRISE)
+    assert [DEVICE, CARRIER] == [arranged.sealing(Channel.CONSUMER, where) for where in ("", "GB")]
+    assert (True, False) == (arranged.names("carrier/"), arranged.names("escrow/"))

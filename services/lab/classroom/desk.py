@@ -232,7 +232,7 @@ async def opened(world: World) -> AsyncIterator[Desk]:
             desk.taps[person.name] = tap
         devices = await asyncio.gather(*(_handset(desk, http, person) for person in HANDSETS))
         desk.devices = {person.name: device for person, device in zip(HANDSETS, devices, strict=True)}
-        if world.arrangement.custody.consumer.signed:
+        if world.arrangement.custody.names("device/"):
             _meet(devices)
         desk.sessions = {name: asyncio.create_task(device.run()) for name, device in desk.devices.items()}
         stack.push_async_callback(_end_all, desk)
@@ -249,7 +249,7 @@ async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> D
     if person.org:
         customer = party(customer_of(person.org))
         bes = Address(world.url(customer.name), customer.identity)
-    network = Network(gateway, bes, world.clock.now, world.arrangement.custody)
+    network = Network(gateway, bes, world.clock.now, world.arrangement.custody, world.arrangement.home(person.name))
     device = Device(store, store.create(person.pin, world.factory_key()), http, network)
     if person.subscriber:
         carrier = Address(world.url("carrier"), party("carrier").identity)

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from tiers.lab.faults.planting import bes, first, once
+from tiers.wire.message.readers import is_admitted
 
 FALSE_KEY = "false.key"
 TRUE_CARD = "true.card"
@@ -29,7 +30,7 @@ def customer_key_at_relay(old: Callable[..., Any], root: Path) -> Callable[..., 
 
 def any_readers(_old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
     """Let messages through whoever they name as readers."""
-    return lambda _self, envelope, *_named: envelope
+    return lambda _self, envelope, *_named: is_admitted(envelope.jwe.recipients[0].header.kid)
 
 
 def copy_all(old: Callable[..., Any], root: Path) -> Callable[..., Any]:

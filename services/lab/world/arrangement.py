@@ -3,17 +3,18 @@
     title, says, jurisdiction
     [consumer]   custody, who_reads, stolen       who_reads: vantage points that read a message from Alice to Bob
     [enterprise] custody, who_reads, stolen       … from Priya to Quentin; stolen: what is lost with the key, in words
+    [within.GB]  custody, who                     subscribers who live there have this consumer custody
 
 What is declared here is measured (compare.py, scenario.py): a wrong list fails.
 """
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 
 import msgspec
 
 from tiers.wire import custody
-from tiers.wire.custody import SPLIT
 from tiers.wire.errors import Missing, Yours
 from tiers.wire.message.envelope import Channel
 
@@ -29,6 +30,13 @@ class Side(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keba
     stolen: str
 
 
+class Within(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A jurisdiction with a consumer custody of its own, and who of the classroom lives there."""
+
+    custody: str
+    who: tuple[str, ...]
+
+
 class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -37,6 +45,7 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jurisdiction: str
     consumer: Side
     enterprise: Side
+    within: Mapping[str, Within] = {}
 
 
 class Arrangement(msgspec.Struct, frozen=True):
@@ -49,7 +58,11 @@ class Arrangement(msgspec.Struct, frozen=True):
     @property
     def escrow(self) -> bool:
         """Whether the court keeps a key tree."""
-        return self.custody.consumer is SPLIT
+        return self.custody.names("escrow/")
+
+    def home(self, name: str) -> str:
+        """Return the jurisdiction in which somebody lives, if it has a custody of its own."""
+        return next((where for where, there in self.declared.within.items() if name in there.who), "")
 
     def side(self, channel: Channel) -> Side:
         """Return what is declared of a channel."""
@@ -76,7 +89,8 @@ def parse_arrangement(name: str, text: str) -> Arrangement:
         declared = msgspec.convert(tomllib.loads(text), Declared)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise Yours("arrangement.malformed", f"Write {name} as docs/custody.md shows: {error}.") from None
-    return Arrangement(name, declared, custody.arrange(declared.consumer.custody, declared.enterprise.custody))
+    within = {where: there.custody for where, there in declared.within.items()}
+    return Arrangement(name, declared, custody.arrange(declared.consumer.custody, declared.enterprise.custody, within))
 
 
 def names() -> list[str]:

@@ -27,7 +27,7 @@ from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import FORKS, LAUNCHER, Child, base_environ, free_ports, nursery, start_party, stop
 from tiers.lab.world.store import Store
-from tiers.wire.custody import GLOBAL, GlobalKey
+from tiers.wire.custody import GlobalKey
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
@@ -146,7 +146,7 @@ class World:
 
     def factory_key(self) -> GlobalKey | None:
         """Return the global key, where the arrangement has one: the maker keeps a copy beside the carrier's keys."""
-        if self.arrangement.custody.consumer is not GLOBAL:
+        if not self.arrangement.custody.names("global/"):
             return None
         return StateDir(self.state("carrier")).key("global.key", GlobalKey)
 

@@ -1,7 +1,7 @@
 """Who may read, as patterns of `kid`: the relay checks what it takes by them, a handset what it opens. Pure.
 
 One pattern for each recipient, a space between two. In braces: `carrier`, `from`, `to`, `org`, `to_org`, `epoch`; a
-last `*` is any generation.
+last `*` is any generation. Where subscribers of some jurisdiction have other readers, ` | ` stands between the choices.
 """
 
 import re
@@ -19,8 +19,20 @@ Name = tuple[str, ...]
 """A reader by algorithm and `kid`; a third member stands for "of any generation"."""
 
 
+@lru_cache(maxsize=64)
+def choices(patterns: str) -> tuple[str, ...]:
+    """Return the choices, the most usual first."""
+    return tuple(patterns.split(" | "))
+
+
+@lru_cache(maxsize=64)
+def is_signed(patterns: str) -> bool:
+    """Whether the content is signed inside: where the ends have keys of their own."""
+    return any(ALG[pattern.partition("/")[0]] == HPKE for pattern in patterns.split())
+
+
 def is_admitted(patterns: str) -> bool:
-    """Whether the carrier adds the receiver: where its own key of the sender is named."""
+    """Whether the carrier adds the receiver: where its own key of the sender is named first."""
     return patterns.startswith("carrier/")
 
 

@@ -1,0 +1,85 @@
+"""ANOM, 2018 to 2021: a messenger made for the police. One more reader on every message, from the factory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.wire.custody import DEVICE, Arrangement, Custody, Holder, Reader
+from tiers.wire.keys.jose import HpkeJwk
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Protected, Recipient, Service
+
+C = Channel.CONSUMER
+GHOST = "device/2100000f/1"
+"""A handset that nobody owns. A `kid` is a label: the key under it is the auditor's, who plays the police here."""
+FIRST = Note("alice", "bob", C, Service.BBM, "The container is on the second ship")
+SECOND = Note("bob", "alice", C, Service.BBM, "Then tell the driver to be at gate four")
+
+
+def _made_for_the_police(jwk: bytes) -> Custody:
+    """Return what the factory put into every handset: it names the ghost when it seals, and expects it when it opens."""
+    ghost = Reader(GHOST, msgspec.json.decode(jwk, type=HpkeJwk))
+
+    def seal(cek: Secret, header: Protected, sent: str, holder: Holder, to: Sequence[Reader]) -> list[Recipient]:
+        return DEVICE.seal(cek, header, sent, holder, (*to, ghost))
+
+    return replace(DEVICE, seal=seal, readers={C: (*DEVICE.readers[C], GHOST)})
+
+
+async def _play(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    jwk = (desk.world.root / "trust" / "auditors" / "cbi.jwk").read_bytes()
+    made = Arrangement(_made_for_the_police(jwk), DEVICE)
+    for name in ("alice", "bob"):
+        desk.devices[name]._arrangement = made  # noqa: SLF001 - so it left the factory
+    tell(
+        "2018",
+        'A messenger is sold to criminals. A master key "surreptitiously attaches to each message" [h1].',
+    )
+    sent = await stage.send("first", FIRST)
+    await stage.send("second", SECOND)
+    kids = [one.header.kid for one in sent.envelope.jwe.recipients]
+    stage.check("readers of each message", len(kids), 2)
+    tell("Nobody notices", f"Both handsets were made to expect it. The recipients, all the same: {', '.join(kids)}.")
+    tell("June 2021", "More than 20 million messages of about 11,800 devices have been read [h1].")
+    honest = desk.devices["bob"]
+    honest._arrangement = Arrangement(DEVICE, DEVICE)  # noqa: SLF001 - the program that he installed himself
+    stage.messages["third"] = await desk.send(FIRST)
+    got = await desk.received("bob")
+    stage.check("an honest handset", (got.content, got.unreadable), (None, "device.readers"))
+    tell(
+        "One honest handset",
+        f"Bob installs a program of his own. It compares the readers with those agreed on, finds {GHOST}, and shows no text.",
+    )
+
+
+SCENARIO = Scenario(
+    name="anom-2018",
+    title="ANOM, 2018 to 2021: one more reader on every message",
+    acts=(
+        Act(
+            _play,
+            arrangement="all-the-way",
+            jurisdiction="AU",
+            faults={"gateway": "any-readers"},
+            cells=(
+                Cells("auditor", reads=("first", "second", "third")),
+                Cells("carrier-keys", sealed=("first", "second", "third")),
+                Cells("gateway", sealed=("first", "second", "third")),
+            ),
+        ),
+    ),
+    verdict=(
+        "Whoever makes the handsets wins, for as long as nobody looks: a message is for those whom its recipients list "
+        "names, and here it names one more. No cipher was broken, and no warrant was shown to the log."
+    ),
+    caught="One handset by somebody else, that compares the readers with whom it agreed on. The list itself hides nothing.",
+    unknown="At the time: which third country ran the server that decrypted and passed on.",
+    when="2018 to 2021",
+    asked="nothing of a provider: the police was the provider [h1]",
+    got="more than 20 million messages of about 11,800 devices [h1]",
+    sources=("h1",),
+)
