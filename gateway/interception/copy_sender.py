@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tiers.chassis.background import wanted
-from tiers.chassis.tls import Tls
+from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import Copy
@@ -292,6 +292,8 @@ async def connect(mediation: str, carrier: Identity, tls: Tls) -> Link:
     host, port = parse_listen(mediation)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return Link(*await asyncio.open_connection(host, port, ssl=tls.client, server_hostname=carrier.host))
+            reader, writer = await asyncio.open_connection(host, port, ssl=tls.client, server_hostname=carrier.host)
     except TimeoutError:
         raise Ours("mediation.timeout", "Start the carrier's mediation: it does not answer.") from None
+    end_with_certificate(writer.transport)
+    return Link(reader, writer)

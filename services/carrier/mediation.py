@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tiers.chassis.tls import Tls
+from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.wire.api.carrier import Product
 from tiers.wire.encoding import b64u
@@ -186,6 +186,7 @@ class Mediation:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             caller = _relay(writer)
+            end_with_certificate(writer.transport)
             while caller in self._open:
                 await self._end(caller)
             task = asyncio.current_task()

@@ -1,10 +1,16 @@
-"""Another party, asked over mutual TLS. TLS itself checks that the right party answers, before a byte is sent."""
+"""Another party, asked over mutual TLS. TLS itself checks that the right party answers, before a byte is sent.
 
-from typing import TypeVar
+Who answers may be hostile all the same: no redirect is followed, nothing is unpacked, no cookie is kept, an answer has
+a greatest length, and no connection outlives the certificate that it was made with.
+"""
+
+import ssl
+from typing import Any, NoReturn, TypeVar
 
 import aiohttp
 import msgspec
 
+from tiers.chassis.tls import end_with_certificate
 from tiers.chassis.web import Problem
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import (
@@ -22,6 +28,7 @@ from tiers.wire.errors import (
 from tiers.wire.identity import Identity
 
 T = TypeVar("T")
+MAX_ANSWER = 16 * 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
 _BY_STATUS: dict[int, type[TiersError]] = {
     401: Unauthenticated,
@@ -32,6 +39,33 @@ _BY_STATUS: dict[int, type[TiersError]] = {
     429: TooMany,
     451: Policy,
 }
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connections that end with the certificate of whom they reach."""
+
+    # The one place where a new connection passes by; a small answer is read before anybody else sees its transport.
+    async def _create_connection(self, *asked: Any, **named: Any) -> Any:
+        made = await super()._create_connection(*asked, **named)
+        end_with_certificate(made.transport)
+        return made
+
+
+def client_session(context: ssl.SSLContext, at_once: int = 100) -> aiohttp.ClientSession:
+    """Return what all calls of a party or handset go out by, HTTP and WebSocket, with `at_once` connections."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_stay)  # a WebSocket has no other way to say so
+    return aiohttp.ClientSession(
+        connector=_Connector(ssl=context, limit=at_once),
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[trace],
+    )
+
+
+async def _stay(*_what: Any) -> NoReturn:
+    raise aiohttp.ClientError("no redirect is followed")
 
 
 class Peer:
@@ -60,8 +94,7 @@ class Peer:
             async with self._session.request(
                 method, self._url + path, data=data, headers=headers, server_hostname=host, timeout=_TIMEOUT
             ) as response:
-                answer = await response.read()
-                status = response.status
+                answer, status = await _read(response), response.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             name = self.identity.role
             raise Ours(f"{name}.unavailable", f"Try again in a second: the {name} is not answering.") from None
@@ -70,10 +103,27 @@ class Peer:
         return answer
 
 
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer to its end; raises `Ours` for one that is packed or too long."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _malformed()
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise _malformed()
+    return b"".join(parts)
+
+
+def _malformed() -> Ours:
+    return Ours("peer.malformed", "Try again in a second: a party answered something that is not specified.")
+
+
 def _refusal(status: int, answer: bytes) -> TiersError:
     try:
         said = parse_json(Problem, answer, "peer.malformed")
     except Yours:
-        return Ours("peer.malformed", "Try again in a second: a party answered something that is not specified.")
+        return _malformed()
     kind = Ours if status >= 500 else _BY_STATUS.get(status, Yours)  # noqa: PLR2004 - HTTP
     return kind(said.code, said.detail)

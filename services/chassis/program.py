@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from tiers.chassis import background
+from tiers.chassis.client import client_session
 from tiers.chassis.settings import load
 from tiers.chassis.state import read_folder
 from tiers.chassis.tls import Tls
@@ -50,7 +51,7 @@ def wall_clock() -> int:
 
 def outgoing(tls: Tls) -> aiohttp.ClientSession:
     """Return the session that all of a party's peers share: our certificate on every connection."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client))
+    return client_session(tls.client)
 
 
 def pinned(folder: Path) -> Callable[[], Trust]:

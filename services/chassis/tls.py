@@ -1,7 +1,16 @@
-"""Mutual TLS 1.3 from the files of one identity: `ca.pem`, `cert.pem`, `key.pem`. New certificates need no restart."""
+"""Mutual TLS 1.3 from the files of one identity: `ca.pem`, `cert.pem`, `key.pem`. New certificates need no restart.
 
+A certificate is good until it expires, and so is whatever stands on it: no session is resumed by a ticket, and a
+connection that stands ends with its peer's certificate. That is real time, as TLS itself reads it.
+"""
+
+import asyncio
 import ssl
+import time
+import weakref
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -22,6 +31,7 @@ class Tls:
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Devices have no certificate: the request table says who needs one.
         self.server.verify_mode = ssl.CERT_OPTIONAL
+        self.server.num_tickets = 0  # a ticket would outlive the certificate that it was given for
         for context in (self.server, self.client):
             context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._seen = 0
@@ -49,6 +59,30 @@ class Tls:
     async def _look(self) -> None:
         if self.reload():
             _log.info("tls.reloaded")
+
+
+def seconds_left(certificate: Mapping[str, Any]) -> float:
+    """Return how long a verified certificate (`SSLSocket.getpeercert()`) is good; negative once it has expired."""
+    return ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()
+
+
+_watched: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
+
+
+def end_with_certificate(transport: asyncio.BaseTransport | None) -> None:
+    """Have a connection end when its peer's certificate expires; one without a certificate is left alone."""
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
+    if transport is None or not certificate or transport in _watched:
+        return
+    _watched.add(transport)
+    asyncio.get_running_loop().call_later(seconds_left(certificate), _abort, weakref.ref(transport))
+
+
+def _abort(left: "weakref.ref[asyncio.BaseTransport]") -> None:
+    transport = left()
+    if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
+        _log.info("tls.expired")
+        transport.abort()
 
 
 def device_context(ca: Path) -> ssl.SSLContext:

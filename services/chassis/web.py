@@ -23,9 +23,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from tiers.chassis import background
 from tiers.chassis.memory import settle
-from tiers.chassis.tls import Tls
+from tiers.chassis.tls import Tls, end_with_certificate, seconds_left
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Yours
+from tiers.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Unauthenticated, Yours
 from tiers.wire.identity import Identity, Role, identity_of
 
 _log = structlog.get_logger()
@@ -107,14 +107,23 @@ def problem(error: TiersError) -> web.Response:
 
 
 def caller_of(request: web.Request) -> Identity:
-    """Name who is asking, by the certificate that TLS verified; raises `Unauthenticated`."""
-    return identity_of(request.get_extra_info("peercert"))
+    """Name who is asking, by the certificate that TLS verified; raises `Unauthenticated`.
+
+    A connection that stands is over when its certificate expires, and so is the request that comes first.
+    """
+    certificate = request.get_extra_info("peercert")
+    if certificate and seconds_left(certificate) < 0:
+        raise Unauthenticated("identity.expired", "Connect again with a certificate that has not expired.")
+    end_with_certificate(request.transport)
+    return identity_of(certificate)
 
 
 def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             caller = caller_of(request)
+            if request.headers.get("Content-Encoding", "identity") != "identity":
+                raise Yours("request.encoding", "Send the body as it is, without Content-Encoding.")
             if Role.ANYONE not in route.roles and caller.role not in route.roles:
                 allowed = ", ".join(sorted(route.roles))
                 error = Forbidden("request.role", f"This request is for {allowed}; you are {caller}.")
@@ -179,7 +188,7 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, auto_decompress=False)
     await runner.setup()
     fresh = background.start(tls.keep_fresh())
     try:

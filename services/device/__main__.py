@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
-import aiohttp
 import typer
 
+from tiers.chassis.client import client_session
 from tiers.chassis.settings import load
 from tiers.chassis.tls import device_context
 from tiers.device.client import Address, Device, Network
@@ -36,8 +36,7 @@ async def _handset() -> AsyncIterator[tuple[Device, HandsetStore, Settings]]:
         raise Yours("device.new", "Run `tiers-device new PIN` first.")
     gateway = Address(settings.gateway_url, Identity(Role.GATEWAY, settings.gateway))
     bes = Address(settings.bes_url, Identity(Role.CUSTOMER, settings.org)) if settings.bes_url else None
-    connector = aiohttp.TCPConnector(ssl=device_context(settings.ca))
-    async with aiohttp.ClientSession(connector=connector) as http:
+    async with client_session(device_context(settings.ca)) as http:
         arrangement = arrange(settings.consumer, settings.enterprise)
         yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), store, settings
 

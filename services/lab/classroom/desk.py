@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 import uuid_utils
 
+from tiers.chassis.client import client_session
 from tiers.chassis.tls import device_context
 from tiers.device.client import Address, Device, Network
 from tiers.device.mail import write_mail
@@ -221,8 +222,7 @@ def claims_of(warrant: GeneralJws) -> Claims:
 async def opened(world: World) -> AsyncIterator[Desk]:
     """Open a desk: every handset enrolled and activated, the two customers' roots exchanged, all sessions open."""
     async with AsyncExitStack() as stack:
-        connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=0)
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        http = await stack.enter_async_context(client_session(device_context(world.ca), at_once=0))
         desk = Desk(world, {}, stack)
         await _exchange_roots(desk)
         for person in HANDSETS:

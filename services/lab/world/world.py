@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
 import msgspec
 
-from tiers.chassis.client import Peer
+from tiers.chassis.client import Peer, client_session
 from tiers.chassis.state import StateDir, replace_file
 from tiers.chassis.tls import Tls
 from tiers.lab.world import arrangement as arrangements
@@ -215,7 +214,7 @@ class As:
     def __init__(self, world: World, identity: Identity) -> None:
         self.identity = identity
         self._world = world
-        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=Tls(world.tls(identity)).client))
+        self._http = client_session(Tls(world.tls(identity)).client)
 
     def peer(self, name: str) -> Peer:
         """Return a party to ask."""
