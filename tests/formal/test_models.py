@@ -63,8 +63,15 @@ SPOILED = [
      "entry(who: pin, unused: hpke_public, theirs: sign_public) = verify(listed, sign_pk(org)) in\n  let inner(=h",
      "event(accepted(acme,alice,bob,t))==>event(sent(acme,alice,bob,t))"),
     ("a signature that is not compared with the header is handed on", "enterprise",
-     "let inner(=h, text", "let inner(other: protected, text",
+     "let inner(=h, =hpke_pk(device_hpke(org, me))", "let inner(other: protected, mine: hpke_public",
      "event(accepted(acme,alice,bob,t))==>event(sent(acme,alice,bob,t))"),
+    ("a key of the receiver's that is not compared is passed on", "enterprise",
+     "=hpke_pk(device_hpke(org, me)), =hpke_pk(bes_hpke(org))", "mine: hpke_public, =hpke_pk(bes_hpke(org))",
+     "event(accepted(acme,alice,bob,t))==>event(sealed_to(acme,alice,bob,hpke_pk(device_hpke(acme,bob)),t))"),
+    ("one reader who does not compare is shown another text", "one_text",
+     "  let header(again: bitstring, =commit(two)) = h in\n", "", "attacker(two_texts)"),
+    ("a carrier that does not compare passes another key on", "one_text",
+     "  let header(said: bitstring, =commit(first(a))) = h in\n", "", "attacker(admitted_another)"),
 ]  # fmt: skip
 
 

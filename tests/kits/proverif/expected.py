@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FORMAL = Path(__file__).parents[3] / "docs" / "formal"
-MODELS = ("consumer", "enterprise")
+MODELS = ("consumer", "enterprise", "one_text")
 ROW = re.compile(
     r"^\| (?P<model>\w+) \| `(?P<query>[^`]+)` \| (?P<result>true|false|not true) \| (?P<claim>.+) \|$", re.MULTILINE
 )
