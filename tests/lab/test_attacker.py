@@ -1,9 +1,12 @@
 """The attacker, on synthetic holdings: what opens is opened with the bytes that were found, and no more follows."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.scene import Case
@@ -16,7 +19,18 @@ from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
 from tiers.wire.lawful.grant import Payload, seal_grant
 from tiers.wire.log.checkpoint import ProofOfLogging
-from tiers.wire.message.envelope import CTY, TYP, Channel, Jwe, Protected, Service, format_jwe, format_protected
+from tiers.wire.message.content import sign_content
+from tiers.wire.message.envelope import (
+    CTY,
+    TYP,
+    Channel,
+    Jwe,
+    Protected,
+    Service,
+    format_jwe,
+    format_protected,
+    parse_protected,
+)
 from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
 
 ALICE, BOB, PRIYA, QUENTIN = "2100000a", "2100000b", "3100000a", "3100000b"
@@ -68,17 +82,21 @@ def lab() -> Lab:
     secrets = [Known(("master",), master.reveal()), *hybrid_secrets(KID, hpke.reveal())]
     secrets += [node_secret("alice", node) for node in window(subscriber_root(master, ALICE), EPOCH, EPOCH + 2)]
     cases = {
-        mids[0]: Case("bbm", "alice", "bob", Channel.CONSUMER, str(EPOCH)),
-        mids[1]: Case("bes", "priya", "quentin", Channel.ENTERPRISE, str(EPOCH)),
+        protected: Case("bbm", "alice", "bob", Channel.CONSUMER, str(EPOCH)),
+        sent: Case("bes", "priya", "quentin", Channel.ENTERPRISE, str(EPOCH)),
     }
     return Lab(
         master,
         hpke,
         {one.fact: one for one in secrets},
         seal_content(CEK, protected, recipients, b"hello"),
-        seal_content(CEK, sent, [encrypt_for(KID, CEK, hpke.public)], b"hello"),
+        seal_content(CEK, sent, [encrypt_for(KID, CEK, hpke.public)], signed(sent)),
         Scene(cases, (EPOCH, EPOCH + 1)),
     )
+
+
+def signed(protected: str) -> bytes:
+    return sign_content(SigningKey(b"s" * 32), f"org/S50000001/{PRIYA}/1", protected, Service.BBM, (), b"hello")
 
 
 def as_dict(head: Protected) -> dict[str, object]:
@@ -150,6 +168,48 @@ def test_a_grant_opens_with_its_key_whoever_signed_it(lab: Lab) -> None:
     assert whole.reads(both(lab), grant(lab, HpkePrivateKey(os.urandom(32))), key.reveal()) == set()
 
 
+def holdings(lab: Lab) -> tuple[Lab, list[bytes]]:
+    """What somebody might hold: keys, messages, a grant, and things that look like them and are false."""
+    auditor, other = HpkePrivateKey(os.urandom(32)), ContentKey.draw()
+    known = lab.known | {one.fact: one for one in hybrid_secrets("auditor/cbi/1", auditor.reveal())}
+    key = wrap_key(leaf([subscriber_root(lab.master, ALICE)], EPOCH), lab.consumer.protected)
+    kids = [one.header.kid for one in lab.consumer.recipients]
+    header = parse_protected(lab.consumer.protected)
+    redated = format_protected(msgspec.structs.replace(header, cmt=other.commitment))
+    false = [
+        msgspec.structs.replace(lab.consumer, recipients=tuple(wrap_for_carrier(kid, other, key) for kid in kids)),
+        msgspec.structs.replace(lab.enterprise, recipients=(encrypt_for(KID, other, lab.hpke.public),)),
+        seal_content(other, lab.consumer.protected, lab.consumer.recipients, b"another text"),
+        seal_content(other, redated, [wrap_for_carrier(kids[0], other, key)], b"a third"),
+        seal_content(CEK, lab.enterprise.protected, lab.enterprise.recipients, b"signed by nobody"),
+    ]
+    rubbish = replace(lab, master=Master(os.urandom(32)))
+    keys = [lab.master.reveal(), lab.hpke.reveal(), auditor.reveal(), lab.known["mlkem", KID].raw]
+    parts = [
+        *keys,
+        *map(format_jwe, (lab.consumer, lab.enterprise, *false)),
+        grant(rubbish, auditor),
+        grant(lab, auditor),
+    ]
+    return replace(lab, known=known), parts
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whoever_knows_more_never_reads_less(lab: Lab, data: st.DataObject) -> None:
+    whole, parts = holdings(lab)
+    more = data.draw(st.lists(st.sampled_from(range(len(parts))), unique=True))
+    fewer = data.draw(st.lists(st.sampled_from(more), unique=True)) if more else []
+    reads = [whole.reads(*(parts[at] for at in held)) for held in (fewer, more, data.draw(st.permutations(more)))]
+    assert reads[0] <= reads[1] == reads[2]
+
+
+def test_nothing_false_hides_what_is_true(lab: Lab) -> None:
+    whole, parts = holdings(lab)
+    for held in (parts, parts[::-1]):
+        assert whole.reads(*held) == {"bbm", "bes"}
+
+
 def test_the_derivation_tells_every_step_and_where_the_bytes_lay(lab: Lab) -> None:
     knowledge = close(start(lab.found(both(lab), b"...." + lab.master.reveal()), lab.known, lab.scene), lab.scene)
     steps = derivation(knowledge, ("plaintext", "bbm"))
@@ -160,7 +220,7 @@ def test_the_derivation_tells_every_step_and_where_the_bytes_lay(lab: Lab) -> No
         "found in file 0, offset 0x0, JWE",
         "key that wraps",
         "found in file 0, offset 0x0, JWE",
-        "the content key of bbm",
+        "the content key that bbm commits to",
         "opens bbm",
     ]
     assert [number for number, step in enumerate(steps, 1) if step.startswith(f"{number}. ")] == list(range(1, 9))

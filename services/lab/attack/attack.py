@@ -184,8 +184,8 @@ class _Run:
             parts = [self.found[name] for name in sources if name in self.found]
             found = start(merge(parts), self.book.known, self.book.scene)
             if relay:
-                found["relay",] = Step(("relay",), None, Evidence("the relay's own process", 0, "it is its own"))
-            both = found, {fact: step for fact, step in found.items() if fact[0] in ROOTS}
+                found["relay",] = [Step(("relay",), None, Evidence("the relay's own process", 0, "it is its own"))]
+            both = found, {fact: list(steps) for fact, steps in found.items() if fact[0] in ROOTS}
             for knowledge in both:
                 await bench.add_to(close(knowledge, self.book.scene))
             self.known[sources, relay] = both

@@ -5,24 +5,35 @@ facts found by a scan -> close -> Knowledge -> derivation
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from tiers.measure.derive.rules import Fact, Rule, by_kind, match, matches
 from tiers.measure.search.scan import Evidence
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Step:
-    """One thing known: found in the holdings (`evidence`), or derived by `rule` from `premises`."""
+    """One thing known: found in the holdings (`evidence`), or derived by `rule` from earlier steps."""
 
     fact: Fact
     value: object = None
     evidence: Evidence | None = None
     rule: Rule | None = None
-    premises: tuple[Fact, ...] = ()
+    premises: "tuple[Step, ...]" = ()
 
 
-Knowledge = dict[Fact, Step]
+Knowledge = dict[Fact, list[Step]]
+"""What is known, with every value that it was found to have: a false key never hides a true one of the same name."""
 Made = tuple[Fact, object]
+
+
+def learn(knowledge: Knowledge, step: Step) -> bool:
+    """Add a step, unless its very value is known; says whether it is new."""
+    steps = knowledge.setdefault(step.fact, [])
+    if any(one.value == step.value for one in steps):
+        return False
+    steps.append(step)
+    return True
 
 
 Operation = Callable[[Sequence[Fact], Sequence[object]], Iterable[Made]]
@@ -38,8 +49,8 @@ class Engine:
     memo: dict[tuple[str, tuple[Fact, ...], tuple[object, ...]], tuple[Made, ...]] = field(default_factory=dict)
 
     def close(self, knowledge: Knowledge) -> Knowledge:
-        """Add everything that follows, until nothing new does."""
-        tried = set[tuple[str, tuple[Fact, ...]]]()
+        """Add everything that follows, until nothing new does. Whoever knows more never ends with less."""
+        tried = set[tuple[str, tuple[Step, ...]]]()
         growing = True
         while growing:
             growing = False
@@ -48,17 +59,16 @@ class Engine:
                 if rule.name not in self.operations:
                     continue
                 for premises, _ in matches(rule.needs, facts):
-                    if (rule.name, premises) in tried:
-                        continue
-                    tried.add((rule.name, premises))
-                    for fact, value in self._apply(rule, premises, knowledge):
-                        if fact not in knowledge:
-                            knowledge[fact] = Step(fact, value, None, rule, premises)
-                            growing = True
+                    for steps in list(product(*(knowledge[fact] for fact in premises))):
+                        if (rule.name, steps) not in tried:
+                            tried.add((rule.name, steps))
+                            made = self._apply(rule, steps)
+                            news = [learn(knowledge, Step(fact, value, None, rule, steps)) for fact, value in made]
+                            growing = growing or any(news)
         return knowledge
 
-    def _apply(self, rule: Rule, premises: tuple[Fact, ...], knowledge: Knowledge) -> tuple[Made, ...]:
-        values = tuple(knowledge[fact].value for fact in premises)
+    def _apply(self, rule: Rule, steps: tuple[Step, ...]) -> tuple[Made, ...]:
+        premises, values = tuple(step.fact for step in steps), tuple(step.value for step in steps)
         memo = (rule.name, premises, values)
         if memo not in self.memo:
             made = tuple(self.operations[rule.name](premises, values))
@@ -69,24 +79,23 @@ class Engine:
         return self.memo[memo]
 
 
-def derivation(knowledge: Mapping[Fact, Step], goal: Fact, words: Mapping[str, str]) -> tuple[str, ...]:
+def derivation(knowledge: Mapping[Fact, Sequence[Step]], goal: Fact, words: Mapping[str, str]) -> tuple[str, ...]:
     """Tell how `goal` is known, step by step, each with where the bytes lay; nothing if it is not known.
 
     `words` say a fact in words, by its kind: `{"cek": "the content key of {0}"}`.
     """
     lines: list[str] = []
-    numbers: dict[Fact, int] = {}
+    numbers: dict[Step, int] = {}
 
-    def tell(fact: Fact) -> int:
-        if fact not in numbers:
-            step = knowledge[fact]
+    def tell(step: Step) -> int:
+        if step not in numbers:
             earlier = [tell(one) for one in step.premises]
             lines.append(_line(step, earlier, words))
-            numbers[fact] = len(lines)
-        return numbers[fact]
+            numbers[step] = len(lines)
+        return numbers[step]
 
     if goal in knowledge:
-        tell(goal)
+        tell(knowledge[goal][0])
     return tuple(f"{at}. {line}" for at, line in enumerate(lines, 1))
 
 
@@ -95,12 +104,12 @@ def _line(step: Step, earlier: Sequence[int], words: Mapping[str, str]) -> str:
         said = describe(step.fact, words)
         return f"{said}: found in {step.evidence}" if step.evidence else said
     bound: Mapping[str, str] = {}
-    for pattern, fact in [*zip(step.rule.needs, step.premises, strict=True), (step.rule.gives, step.fact)]:
+    facts = [one.fact for one in step.premises]
+    for pattern, fact in [*zip(step.rule.needs, facts, strict=True), (step.rule.gives, step.fact)]:
         bound = match(pattern, fact, bound) or bound
-    said = step.rule.says.format(**{name: value.partition("~")[0] for name, value in bound.items()})
-    return f"{said} (from {', '.join(map(str, earlier))})"
+    return f"{step.rule.says.format(**bound)} (from {', '.join(map(str, earlier))})"
 
 
 def describe(fact: Fact, words: Mapping[str, str]) -> str:
     """Put a fact into words."""
-    return words.get(fact[0], " ".join(fact)).format(*(term.partition("~")[0] for term in fact[1:]))
+    return words.get(fact[0], " ".join(fact)).format(*fact[1:])

@@ -19,7 +19,7 @@ from tiers.lab.attack.derive.scene import Case
 from tiers.lab.attack.search.secrets import court_of, escrow_of, pin_names, place_of
 from tiers.lab.world.cast import HANDSETS, handset
 from tiers.measure.derive import knowledge as knowing
-from tiers.measure.derive.knowledge import Engine, Knowledge, Made, Step
+from tiers.measure.derive.knowledge import Engine, Knowledge, Made, Step, learn
 from tiers.measure.derive.rules import Fact
 from tiers.measure.search.scan import Found
 from tiers.measure.search.spelling import Known
@@ -30,11 +30,12 @@ from tiers.wire.custody.split import escrow_key
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import Role
-from tiers.wire.keys.jose import peek_header
+from tiers.wire.keys.jose import peek_header, read_compact
 from tiers.wire.keys.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
 from tiers.wire.lawful.grant import JWE_TYP
-from tiers.wire.message.content import read_content
-from tiers.wire.message.envelope import Channel, Envelope, Jwe, Recipient, message_epoch, parse_protected
+from tiers.wire.message.commitment import check_commitment
+from tiers.wire.message.content import TYP as CONTENT_TYP
+from tiers.wire.message.envelope import SIGNED_CTY, Channel, Envelope, Jwe, Recipient, message_epoch, parse_protected
 from tiers.wire.message.sealing import (
     ContentKey,
     HpkePrivateKey,
@@ -47,7 +48,10 @@ from tiers.wire.message.sealing import (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the attacker may know of the world: which `mid` is which message, and which minutes matter."""
+    """What the attacker may know of the world: which minutes matter, and which message is which.
+
+    A message is known by its protected header as sent, which commits to the content key: it has no second text.
+    """
 
     messages: Mapping[str, Case]
     epochs: tuple[int, ...]
@@ -64,10 +68,10 @@ def start(found: Found, known: Mapping[Fact, Known], scene: Scene) -> Knowledge:
     """Take up what a scan found: secrets by value, and what is shut."""
     out: Knowledge = {}
     for fact, places in found.facts.items():
-        out[fact] = Step(fact, value_of(fact, known), places[0])
+        learn(out, Step(fact, value_of(fact, known), places[0]))
     for jwe, evidence in found.shut.items():
         for fact, value in shut(cast("Jwe", jwe), scene):
-            out.setdefault(fact, Step(fact, value, evidence))
+            learn(out, Step(fact, value, evidence))
     return out
 
 
@@ -101,17 +105,12 @@ def _typed(fact: Fact, raw: bytes) -> object:  # noqa: PLR0911 - a table
 
 def shut(jwe: Jwe, scene: Scene) -> Iterator[Made]:
     """Read a JWE: one of the messages, with its recipients, or a grant."""
-    try:
-        mid = parse_protected(jwe.protected).mid
-    except TiersError:
-        if f'"typ":"{JWE_TYP}"'.encode() in unb64u(jwe.protected, "attacker.jwe"):
-            yield ("grant", hashlib.sha256(jwe.ciphertext.encode()).hexdigest()[:8]), jwe
-        return
-    if (case := scene.messages.get(mid)) is not None:
-        key = case.key
-        yield ("sealed", key), jwe
+    if f'"typ":"{JWE_TYP}"'.encode() in unb64u(jwe.protected, "attacker.jwe"):
+        yield ("grant", hashlib.sha256(jwe.ciphertext.encode()).hexdigest()[:8]), jwe
+    elif (case := scene.messages.get(jwe.protected)) is not None:
+        yield ("sealed", case.key), jwe
         for recipient in jwe.recipients:
-            yield ("recipient", key, f"{recipient.header.kid}~{recipient.encrypted_key[:6]}"), recipient
+            yield ("recipient", case.key, recipient.header.kid), recipient
 
 
 def close(knowledge: Knowledge, scene: Scene) -> Knowledge:
@@ -164,8 +163,14 @@ def _wrap_key(_scene: Scene, facts: Sequence[Fact], leaf: Node, jwe: Jwe) -> Ite
         yield ("wrapkey", facts[0][1], facts[1][1]), wrap_key(leaf, jwe.protected)
 
 
-def _unwrap(_scene: Scene, facts: Sequence[Fact], key: WrapKey, recipient: Recipient) -> Iterator[Made]:
-    yield ("cek", facts[1][1]), unwrap_from_carrier(recipient, key)
+def _unwrap(_scene: Scene, facts: Sequence[Fact], key: WrapKey, recipient: Recipient, jwe: Jwe) -> Iterator[Made]:
+    yield ("cek", facts[1][1]), _committed(unwrap_from_carrier(recipient, key), jwe)
+
+
+def _committed(cek: ContentKey, jwe: Jwe) -> ContentKey:
+    """Return a content key that the header commits to; raises `Yours`."""
+    check_commitment(cek.reveal(), parse_protected(jwe.protected).cmt, "sealing.commitment")
+    return cek
 
 
 def _hpke_seed(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey) -> Iterator[Made]:
@@ -178,14 +183,21 @@ def _hpke_halves(
     yield ("hpke", facts[0][1]), mlkem
 
 
-def _hpke_decrypt(_scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey, recipient: Recipient) -> Iterator[Made]:
-    yield ("cek", facts[1][1]), decrypt_with(recipient, key)
+def _hpke_decrypt(
+    _scene: Scene, facts: Sequence[Fact], key: HpkePrivateKey, recipient: Recipient, jwe: Jwe
+) -> Iterator[Made]:
+    yield ("cek", facts[1][1]), _committed(decrypt_with(recipient, key), jwe)
 
 
 def _open_content(_scene: Scene, facts: Sequence[Fact], key: ContentKey, jwe: Jwe) -> Iterator[Made]:
-    envelope = Envelope(parse_protected(jwe.protected), jwe)
-    plaintext = open_message(envelope, key)
-    read_content(plaintext, envelope, {})
+    """Open with the key that the header commits to. Who signed and who else reads is no attacker's question.
+
+    Where a signed content is due, another plaintext is nobody's text.
+    """
+    header = parse_protected(jwe.protected)
+    plaintext = open_message(Envelope(header, jwe), key)
+    if header.cty == SIGNED_CTY:
+        read_compact(plaintext.decode("ascii", "replace"), CONTENT_TYP, "content.signature")
     yield ("plaintext", facts[0][1]), plaintext
 
 
@@ -270,7 +282,7 @@ WORDS = {
 }
 
 
-def derivation(knowledge: Mapping[Fact, Step], goal: Fact) -> tuple[str, ...]:
+def derivation(knowledge: Mapping[Fact, Sequence[Step]], goal: Fact) -> tuple[str, ...]:
     """Tell how `goal` is known, in the words of this system."""
     return knowing.derivation(knowledge, goal, WORDS)
 

@@ -28,8 +28,7 @@ from tiers.lab.attack.derive.rules import BY_NAME
 from tiers.lab.attack.derive.scene import Case
 from tiers.lab.world.cast import handset
 from tiers.measure.derive.closure import NOW, THEN
-from tiers.measure.derive.knowledge import Knowledge, Step
-from tiers.measure.derive.rules import Fact
+from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.wire.custody import CARRIER as CARRIER_CUSTODY
 from tiers.wire.custody import INDIA, Arrangement, GlobalKey
 from tiers.wire.enterprise.directory import (
@@ -66,10 +65,10 @@ LookUp = Callable[[str, str], Awaitable[Contact]]
 
 
 class Try(NamedTuple):
-    """One way to forge a message: by which rule, from which fact, usable when, and the doing."""
+    """One way to forge a message: by which rule, from which step, usable when, and the doing."""
 
     rule: str
-    premise: Fact
+    premise: Step
     when: str
     attempt: Callable[[], Awaitable[bytes]]
 
@@ -86,7 +85,7 @@ class Bench:
     admit: Admit
     look_up: LookUp
     arrangement: Arrangement = INDIA
-    tried: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    tried: dict[tuple[object, ...], bool] = field(default_factory=dict)
 
     async def add_to(self, knowledge: Knowledge) -> None:
         """Add to what is known, for every message, whether one like it can be forged."""
@@ -94,11 +93,11 @@ class Bench:
             for one in self._ways(case, knowledge):
                 fact = ("forged", case.key, one.when)
                 if fact not in knowledge and await self._once(case.key, one):
-                    knowledge[fact] = Step(fact, None, None, BY_NAME[one.rule], (one.premise,))
+                    learn(knowledge, Step(fact, None, None, BY_NAME[one.rule], (one.premise,)))
 
     async def _once(self, key: str, one: Try) -> bool:
         """Try it; the same keys give the same result, whoever holds them."""
-        what = (key, one.rule, one.when, *one.premise)
+        what = (key, one.rule, one.when, one.premise.fact, one.premise.value)
         if what not in self.tried:
             try:
                 self.tried[what] = await one.attempt() == TEXT
@@ -117,13 +116,13 @@ class Bench:
 
     def _other_consumer(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
         if not self.arrangement.consumer.signed:
-            if ("globalkey",) in knowledge:
-                key = cast("GlobalKey", knowledge["globalkey",].value)
-                ring = replace(self.rings[case.sender], factory=key)
-                yield Try("write-with-global-key", ("globalkey",), NOW, partial(self._consumer_as, case, ring))
-        elif (fact := ("sign", case.sender)) in knowledge:
-            ring = replace(self.rings[case.sender], sign=SigningKey(cast("bytes", knowledge[fact].value)))
-            yield Try("sign-as-sender", fact, NOW, partial(self._consumer_as, case, ring))
+            for step in knowledge.get(("globalkey",), ()):
+                ring = replace(self.rings[case.sender], factory=cast("GlobalKey", step.value))
+                yield Try("write-with-global-key", step, NOW, partial(self._consumer_as, case, ring))
+            return
+        for step in knowledge.get(("sign", case.sender), ()):
+            ring = replace(self.rings[case.sender], sign=SigningKey(cast("bytes", step.value)))
+            yield Try("sign-as-sender", step, NOW, partial(self._consumer_as, case, ring))
 
     async def _consumer_as(self, case: Case, ring: Keyring) -> bytes:
         """Write with what is known of the sender's keys, and show it to the receiver's handset."""
@@ -138,18 +137,18 @@ class Bench:
             # A message of a past minute is opened by a handset that was off since: so the carrier must not admit one.
             off = self._ring_then(case)
             ring = self.rings[case.receiver] if epoch == self.now else off
-            if (fact := ("leaf", case.sender, str(epoch))) in knowledge:
-                leaf = cast("Node", knowledge[fact].value)
-                yield Try("write-as-sender", fact, NOW, partial(self._as_sender, case, leaf, self.admit, ring))
+            for step in knowledge.get(("leaf", case.sender, str(epoch)), ()):
+                leaf = cast("Node", step.value)
+                yield Try("write-as-sender", step, NOW, partial(self._as_sender, case, leaf, self.admit, ring))
                 if epoch == then:
                     past = partial(self._as_sender, case, leaf, self._admit_then, off)
-                    yield Try("write-as-sender", fact, THEN, past)
-            if (fact := ("leaf", case.receiver, str(epoch))) in knowledge:
-                leaf = cast("Node", knowledge[fact].value)
+                    yield Try("write-as-sender", step, THEN, past)
+            for step in knowledge.get(("leaf", case.receiver, str(epoch)), ()):
+                leaf = cast("Node", step.value)
                 if epoch == self.now:
-                    yield Try("write-to-receiver", fact, NOW, partial(self._to_receiver, case, leaf, ring))
+                    yield Try("write-to-receiver", step, NOW, partial(self._to_receiver, case, leaf, ring))
                 if epoch == then:
-                    yield Try("write-to-receiver", fact, THEN, partial(self._to_receiver, case, leaf, off))
+                    yield Try("write-to-receiver", step, THEN, partial(self._to_receiver, case, leaf, off))
 
     async def _as_sender(self, case: Case, leaf: Node, admit: Admit, ring: Keyring) -> bytes:
         """Write with the sender's key, have it admitted, and show it to the receiver's handset."""
@@ -194,14 +193,13 @@ class Bench:
     # ---- enterprise: a signature says who wrote it ----
 
     def _enterprise(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
-        fact: Fact = ("sign", case.sender)
-        if fact in knowledge:
-            key = SigningKey(cast("bytes", knowledge[fact].value))
-            yield Try("sign-as-sender", fact, NOW, partial(self._sign, case, key))
+        for step in knowledge.get(("sign", case.sender), ()):
+            key = SigningKey(cast("bytes", step.value))
+            yield Try("sign-as-sender", step, NOW, partial(self._sign, case, key))
         for org in dict.fromkeys((handset(case.sender).org, handset(case.receiver).org)):
-            if (fact := ("orgroot", org)) in knowledge:
-                root = SigningKey(cast("bytes", knowledge[fact].value))
-                yield Try("vouch-falsely", fact, NOW, partial(self._vouch, case, org, root))
+            for step in knowledge.get(("orgroot", org), ()):
+                root = SigningKey(cast("bytes", step.value))
+                yield Try("vouch-falsely", step, NOW, partial(self._vouch, case, org, root))
 
     async def _sign(self, case: Case, key: SigningKey) -> bytes:
         """Sign with the sender's key, against the entry that the receiver finds in the directory."""

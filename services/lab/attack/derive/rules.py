@@ -43,10 +43,10 @@ RULES = (
     ),
     Rule(
         "unwrap",
-        needs=(("wrapkey", "P", "M"), ("recipient", "M", "R")),
+        needs=(("wrapkey", "P", "M"), ("recipient", "M", "R"), ("sealed", "M")),
         where=(("wrapped", "M", "R", "P"),),
         gives=("cek", "M"),
-        says="{P}'s wrapping key opens the recipient {R}: the content key of {M}",
+        says="{P}'s wrapping key opens the recipient {R}: the content key that {M} commits to",
     ),
     Rule(
         "hpke-seed",
@@ -64,10 +64,10 @@ RULES = (
     ),
     Rule(
         "hpke-decrypt",
-        needs=(("hpke", "K"), ("recipient", "M", "R")),
+        needs=(("hpke", "K"), ("recipient", "M", "R"), ("sealed", "M")),
         where=(("encrypted", "M", "R", "K"),),
         gives=("cek", "M"),
-        says="the private key {K} opens the recipient {R}: the content key of {M}",
+        says="the private key {K} opens the recipient {R}: the content key that {M} commits to",
     ),
     Rule(
         "open-content",

@@ -23,7 +23,7 @@ from tiers.lab.attack.search.secrets import (
 )
 from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import HANDSETS, PARTIES, party
-from tiers.measure.derive.knowledge import Knowledge, Step
+from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.measure.derive.rules import Fact
 from tiers.measure.search.spelling import Known, Needle, needles, spell, trace
 from tiers.wire.keys.keytree import Master
@@ -57,7 +57,7 @@ def catalogue(desk: Desk, messages: Mapping[str, Sent], extra_epochs: Iterable[i
     """Collect everything; `extra_epochs` are minutes that matter beside those of the messages."""
     cases = cases_of(messages)
     epochs = sorted({int(case.minute) for case in cases.values()} | set(extra_epochs))
-    scene = Scene({sent.mid: cases[key] for key, sent in messages.items()}, tuple(epochs))
+    scene = Scene({sent.envelope.jwe.protected: cases[key] for key, sent in messages.items()}, tuple(epochs))
     known = _held(desk, epochs)
     known |= _opened(known, messages, scene)
     return Catalogue(known, (*needles(known.values()), *_traces(messages), *_marks(desk)), scene)
@@ -85,17 +85,17 @@ def _held(desk: Desk, epochs: list[int]) -> dict[Fact, Known]:
 
 def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Scene) -> dict[Fact, Known]:
     """Open every message with everything that is known, and keep the keys that this takes."""
-    knowledge: Knowledge = {fact: Step(fact, value_of(fact, known)) for fact in known}
+    knowledge: Knowledge = {fact: [Step(fact, value_of(fact, known))] for fact in known}
     for sent in messages.values():
         for fact, value in shut(sent.envelope.jwe, scene):
-            knowledge[fact] = Step(fact, value)
+            learn(knowledge, Step(fact, value))
     close(knowledge, scene)
     out: dict[Fact, Known] = {}
     for case in scene.messages.values():
         who = (case.sender, case.receiver, court_of(case.sender), escrow_of(case.sender))
         for fact in (("cek", case.key), *(("wrapkey", one, case.key) for one in who)):
             if fact in knowledge:
-                out[fact] = known_key(fact, knowledge[fact].value)
+                out[fact] = known_key(fact, knowledge[fact][0].value)
     return out
 
 
