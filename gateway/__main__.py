@@ -48,7 +48,9 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     live: dict[str, Session] = {}
     trust = pinned(settings.trust)
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
-    interception = Interception(store, mailboxes, ledger, trust, identity, wall_clock, metrics.registry, bus, lease)
+    interception = Interception(
+        store, mailboxes, ledger, trust, settings.author, wall_clock, metrics.registry, bus, lease
+    )
     mailboxes.on_copies = interception.wake
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tiers.gateway.channels import CONSUMER_READERS, ENTERPRISE_READERS, Arrangement, parse_readers
 from tiers.wire.identity import Identity, Role
+from tiers.wire.log.leaf import Author, Jurisdiction
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,9 @@ class Settings:
 
     Without a `store_url` (`redis://`, `rediss://`, `unix://`; for any node of a cluster `redis+cluster://` or
     `rediss+cluster://`) the relay runs a Valkey of its own in its state folder.
-    `jurisdiction` is where regulators' orders hold. `…_readers` are the patterns of `kid` that a channel's messages
-    name: the arrangement (docs/custody.md). `workers` are the processes that share the port; they need a `store_url`.
+    `jurisdiction` is where regulators' orders hold, and stands on its leaves in the log. `…_readers` are the patterns
+    of `kid` that a channel's messages name: the arrangement (docs/custody.md). `workers` are the processes that share
+    the port; they need a `store_url`.
     """
 
     listen: str
@@ -28,7 +30,7 @@ class Settings:
     workers: int = 1
     name: str = "1"
     carrier: str = "in"
-    jurisdiction: str = "IN"
+    jurisdiction: Jurisdiction = "IN"
     consumer_readers: str = CONSUMER_READERS
     enterprise_readers: str = ENTERPRISE_READERS
 
@@ -36,6 +38,11 @@ class Settings:
     def identity(self) -> Identity:
         """Who this relay is."""
         return Identity(Role.GATEWAY, self.name)
+
+    @property
+    def author(self) -> Author:
+        """Who signs its leaves in the log, and for where."""
+        return Author(self.identity, self.jurisdiction)
 
     @property
     def arrangement(self) -> Arrangement:

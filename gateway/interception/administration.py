@@ -1,19 +1,20 @@
 """Interception at the relay: what a carrier may ask, what stands on disk, what the ledger is told. Opens nothing.
 
-    carrier -> PUT    /v1/tasks/{xid}   warrant + evidence     verified here, with the relay's own pinned keys
-    carrier -> DELETE /v1/tasks/{xid}                          ends at once; what was copied is still delivered
+    carrier -> PUT    /v1/tasks/{xid}   warrant, proof, status    verified here, with the relay's own pinned keys
+    carrier -> DELETE /v1/tasks/{xid}   status, where there is one    ends at once; what was copied is still delivered
     carrier -> GET    /v1/tasks                                the caller's own XIDs and ends, never a target
 
-The accept path asks `tasks.match` and waits for nothing else of this. Spec page: docs/spec/product.md.
+The accept path asks `tasks.match` and waits for nothing else of this. What the ledger is told of a task is told at the
+end of the minute, in no order that says whose it is, and of losses when the warrant has expired: a target who watches
+the log learns nothing from the time. Spec page: docs/spec/product.md.
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from hashlib import sha256
-from typing import Protocol, cast
+from contextlib import contextmanager, suppress
+from operator import itemgetter
+from typing import cast
 
 import msgspec
 import structlog
@@ -23,47 +24,44 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tiers.chassis.background import every
+from tiers.chassis.refusals import MINUTE_MS, Ledger, Refusals, sealed_request
 from tiers.chassis.web import Route, raw_body
 from tiers.gateway.interception.copy_sender import Copies, CopySender, Link, Numbers
 from tiers.gateway.interception.tasks import Task, Tasks, verify_task
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
 from tiers.wire.api import gateway as api
-from tiers.wire.encoding import b64u, parse_json, parse_own
+from tiers.wire.encoding import parse_json, parse_own
 from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Uuid
-from tiers.wire.log.checkpoint import LoggedLeaf
-from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.log.leaf import Author, Leaf, LeafType, encode_leaf, parse_leaf
 
 _log = structlog.get_logger()
 TASKS = "gateway:{li}:tasks"
 """A hash on disk: XID -> `Record`."""
-JURISDICTION = "IN"
+FACTS = "gateway:{li}:facts"
+"""A hash on disk: leaves about tasks that the ledger has not been told yet. Several processes write each once."""
 UNKNOWN_AGENCY = "unknown"
 """What the log says of an order that does not verify: nothing in it may be repeated as a fact."""
 TICK_SECONDS = 1.0
-MAX_UNLOGGED = 1000
 MAX_LATE_MS = 120_000
 _ALL = ""
 CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
 
-class Ledger(Protocol):
-    """The public log (tiers.chassis.ledger_client.LedgerClient)."""
-
-    async def append(self, leaf: Leaf) -> LoggedLeaf:
-        """Append a leaf; raises `Ours` while that cannot be had."""
-
-
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A task on disk: who set it, when (ms), what was shown, when it ended. Verified again at every start."""
+    """A task on disk: who set it, what was shown and when (ms), when it ended. Verified again at every start.
+
+    `word` is the court's word with which it ended, if there was one.
+    """
 
     carrier: str
     activated: int
     shown: api.ActivateTask
     ended: int | None = None
+    word: str = ""
 
 
 class Interception:
@@ -78,7 +76,7 @@ class Interception:
         copies: Copies,
         ledger: Ledger,
         trust: Callable[[], Trust],
-        relay: Identity,
+        author: Author,
         clock: Callable[[], int],
         metrics: CollectorRegistry,
         bus: Bus,
@@ -92,15 +90,15 @@ class Interception:
         self._copies = copies
         self._ledger = ledger
         self._trust = trust
-        self._relay = relay
+        self._author = author
+        self._refusals = Refusals(author, ledger, clock, metrics)
         self._clock = clock
         self._lock = asyncio.Lock()
         self._dropped = asyncio.Event()
-        self._unlogged: list[Leaf] = []
         self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=metrics)
         self._numbers = Numbers(store)
         self.tasks = Tasks(self._dropped.set)
-        self._sender = CopySender(copies, self._numbers, self.tasks, relay, lease)
+        self._sender = CopySender(copies, self._numbers, self.tasks, author.party, lease)
         bus.on("task", self._heard)
         bus.on_missed(self._look_at_all)
 
@@ -109,7 +107,7 @@ class Interception:
 
         A knock by anybody but a carrier leaves a leaf; who shows no certificate is turned away without one.
         """
-        only, knocked = frozenset({Role.CARRIER}), self._knocked
+        only, knocked = frozenset({Role.CARRIER}), self._refusals.knock("task.refused")
         return [
             Route("PUT", "/v1/tasks/{xid}", only, self._put, "activate an interception task", knocked),
             Route("DELETE", "/v1/tasks/{xid}", only, self._delete, "end an interception task", knocked),
@@ -134,7 +132,7 @@ class Interception:
                 self._restore(xid, raw)
             except TiersError as error:
                 _log.error("task.not_restored", xid=xid, code=error.code)
-                self._unlogged.append(self._refusal(raw, error))
+                await self._refusals.note("task.refused", UNKNOWN_AGENCY, sealed_request(raw), error.code)
 
     def _heard(self, xid: str) -> None:
         self._stale.add(xid)
@@ -165,9 +163,7 @@ class Interception:
         if raw is None:
             return
         try:
-            ended = parse_own(Record, raw, "task.record").ended
-            if self.tasks.get(xid) is None or self.tasks.is_active(xid) != (ended is None):
-                self._restore(xid, raw)
+            self._restore(xid, raw)
         except TiersError as error:
             _log.error("task.not_restored", xid=xid, code=error.code)
 
@@ -181,7 +177,7 @@ class Interception:
             group.create_task(every(None, self._reread, self._news))
 
     async def tick(self) -> None:
-        """Write losses down, end what the clock has ended, forget what is over."""
+        """Write losses down, end what is over by the clock or the court's silence, forget what is done."""
         now = self._clock()
         self._dropped.clear()
         with _disk():
@@ -205,32 +201,40 @@ class Interception:
                 await self._sender.count(xid)
 
     async def tell_ledger(self) -> None:
-        """Log what could not be logged when it happened: refusals, then losses."""
-        while self._unlogged:
-            leaf, now = self._unlogged[0], self._clock()
-            if now - leaf.ts > MAX_LATE_MS:
-                leaf = msgspec.structs.replace(leaf, ts=now)  # the ledger takes none that is five minutes old
-            await self._ledger.append(leaf)
-            self._unlogged.pop(0)
+        """Log the facts of minutes that are over, by commitment, then the losses of warrants that have expired."""
+        await self._refusals.tell()
         if not self._lease.held:
             return
         with _disk():
+            waiting = cast("dict[bytes, bytes]", await self._store.hgetall(FACTS))
+            facts = [(parse_leaf(raw), name) for name, raw in waiting.items()]
+            due = [(leaf.commitment, name, leaf) for leaf, name in facts if leaf.ts <= self._clock()]
+            said = set[bytes]()
+            for _, name, fact in sorted(due, key=itemgetter(0, 1)):
+                leaf = self._dated(fact, said)
+                await self._ledger.append(leaf)
+                said.add(encode_leaf(leaf))
+                await self._store.hdel(FACTS, name.decode())
             for xid, count in (await self._numbers.unlogged()).items():
-                if task := self.tasks.get(xid):
-                    await self._ledger.append(self._loss(task, count))
+                task = self.tasks.get(xid)
+                if task and self._clock() >= task.claims.exp * 1000:
+                    await self._ledger.append(self._fact(task, "loss.recorded", self._clock(), count))
                     await self._numbers.logged(xid, count)
+
+    def _dated(self, leaf: Leaf, said: AbstractSet[bytes]) -> Leaf:
+        """Date a fact anew that waited too long for the ledger, or that reads as another one of the same minute."""
+        now = self._clock()
+        if now - leaf.ts > MAX_LATE_MS:
+            leaf = msgspec.structs.replace(leaf, ts=now)
+        while encode_leaf(leaf) in said:
+            leaf = msgspec.structs.replace(leaf, ts=leaf.ts + 1)
+        return leaf
 
     async def _put(self, caller: Identity, request: web.Request) -> api.Done:
         xid, raw = request.match_info["xid"], await raw_body(request)
-        try:
-            async with self._lock:
-                with _disk():
-                    await self._activate(xid, raw, caller)
-        except Ours:
-            raise
-        except TiersError as error:
-            await self._log_refusal(raw, error)
-            raise
+        async with self._refusals.logged("task.refused", UNKNOWN_AGENCY, sealed_request(raw)), self._lock:
+            with _disk():
+                await self._activate(xid, raw, caller)
         return api.Done()
 
     async def _activate(self, xid: str, raw: bytes, caller: Identity) -> None:
@@ -243,39 +247,40 @@ class Interception:
         await self._refresh(xid)
         self.tasks.check_new(task)
         # on disk first: a task that was answered for survives, one that was not is asked for again
-        record = Record(str(caller), now, shown)
+        record, begins = Record(str(caller), now, shown), not self.tasks.is_active(xid)
+        if begins:
+            await self._owe(task, "task.activated", now)
         await self._store.hset(TASKS, xid, msgspec.json.encode(record))
         self.tasks.activate(task)
         await self._bus.tell("task", xid)
-        _log.info("task.activated", xid=xid, until=task.claims.window.until)
+        _log.info("task.activated" if begins else "task.goes_on", xid=xid, until=task.until)
 
     async def _delete(self, caller: Identity, request: web.Request) -> api.Done:
-        await self.end(request.match_info["xid"], caller)
+        said = parse_json(api.EndTask, await raw_body(request) or b"{}", "request.malformed")
+        await self.end(request.match_info["xid"], caller, said.status)
         return api.Done()
 
-    async def end(self, xid: str, carrier: Identity) -> None:
-        """End a task that `carrier` set, here at once; raises `Missing` or `Ours`."""
+    async def end(self, xid: str, carrier: Identity, status: str = "") -> None:
+        """End a task that `carrier` set, at once, with the court's word if it shows one; raises `Missing` or `Ours`."""
         now = self._clock()
         with _disk():
             if self.tasks.get(xid) is None:
                 async with self._lock:
                     await self._refresh(xid)
             task = self.tasks.deactivate(xid, carrier, now)
+            if status:
+                with suppress(Yours):  # it ends all the same
+                    task = task.heard(status, self._trust())
             async with self._lock:
-                await self._end(task, now)
+                await self._end(task, now, status)
             await self._bus.tell("task", xid)
-
-    async def _knocked(self, caller: Identity, request: web.Request, error: TiersError) -> None:
-        _log.warning("task.knocked", caller=str(caller))
-        await self._log_refusal(request.raw_path.encode(), error)
 
     async def _list(self, caller: Identity, request: web.Request) -> api.Tasks:
         if caller.role is not Role.CARRIER or request.query_string:
-            error = Forbidden(
-                "task.listing", "Look up targets in the warrants: the relay lists a carrier's own XIDs only."
-            )
-            await self._log_refusal(request.raw_path.encode(), error)
-            raise error
+            seal = sealed_request(request.raw_path.encode())
+            async with self._refusals.logged("task.refused", caller.name, seal):
+                detail = "Look up targets in the warrants: the relay lists a carrier's own XIDs only."
+                raise Forbidden("task.listing", detail)
         return api.Tasks(self.tasks.listed(caller, self._clock()))
 
     def _restore(self, xid: str, raw: bytes) -> None:
@@ -284,50 +289,28 @@ class Interception:
         if record.ended is None:
             self.tasks.activate(task)
         else:
-            self.tasks.end(task, record.ended)
+            self.tasks.end(task.heard(record.word, self._trust()) if record.word else task, record.ended)
 
-    async def _end(self, task: Task, now: int) -> None:
+    async def _end(self, task: Task, now: int, status: str = "") -> None:
         """End a task, in memory first; on disk, so that no restart brings it back."""
         self.tasks.end(task, now)
         raw = await self._store.hget(TASKS, task.xid)
-        if raw is not None:
-            record = msgspec.structs.replace(parse_own(Record, raw, "task.record"), ended=now)
-            await self._store.hset(TASKS, task.xid, msgspec.json.encode(record))
+        record = parse_own(Record, raw, "task.record") if raw else None
+        if record is not None:
+            if record.ended is None:
+                await self._owe(task, "task.deactivated", now)
+            ended = msgspec.structs.replace(record, ended=record.ended or now, word=status or record.word)
+            await self._store.hset(TASKS, task.xid, msgspec.json.encode(ended))
         _log.info("task.ended", xid=task.xid)
 
-    async def _log_refusal(self, raw: bytes, error: TiersError) -> None:
-        """Tell the ledger of a refusal; refused it is either way, and what cannot be logged now is logged later."""
-        leaf = self._refusal(raw, error)
-        try:
-            await self._ledger.append(leaf)
-        except TiersError as failure:
-            _log.warning("task.refusal_unlogged", code=error.code, because=failure.code)
-            self._unlogged = [*self._unlogged, leaf][-MAX_UNLOGGED:]
+    async def _owe(self, task: Task, kind: LeafType, now: int) -> None:
+        """Write down what the ledger is to be told of a task once this minute is over."""
+        leaf = self._fact(task, kind, (now // MINUTE_MS + 1) * MINUTE_MS)
+        # named so that facts about one warrant sort as they came about
+        await self._store.hsetnx(FACTS, f"{task.word.serial:012} {kind} {task.xid}", encode_leaf(leaf))
 
-    def _refusal(self, raw: bytes, error: TiersError) -> Leaf:
-        """Write the leaf for a refused order; whoever has our log can show which order it was."""
-        seal = Seal(os.urandom(SALT_BYTES), "order", sha256(raw).digest())
-        _log.info("task.refused", code=error.code, salt=b64u(seal.salt), digest=b64u(seal.digest))
-        return Leaf(
-            type="task.refused",
-            ts=self._clock(),
-            jurisdiction=JURISDICTION,
-            agency=UNKNOWN_AGENCY,
-            party=self._relay.uri,
-            commitment=seal.commit(),
-            detail=error.code,
-        )
-
-    def _loss(self, task: Task, count: int) -> Leaf:
-        return Leaf(
-            type="loss.recorded",
-            ts=self._clock(),
-            jurisdiction=JURISDICTION,
-            agency=task.claims.agency,
-            party=self._relay.uri,
-            commitment=task.commitment,
-            count=count,
-        )
+    def _fact(self, task: Task, kind: LeafType, at: int, count: int | None = None) -> Leaf:
+        return self._author.leaf(kind, at, task.claims.agency, task.commitment, count=count)
 
 
 @contextmanager

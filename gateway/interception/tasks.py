@@ -2,12 +2,14 @@
 
     ActivateTask --verify_task--> Task --Tasks.activate--> active --deactivate, or the clock--> ended --forget--> gone
 
-A `Task` holds a `LoggedWarrant`, so without a warrant that two people signed and a witnessed log shows, there is none.
+A `Task` holds a `LoggedWarrant` and the court's word on it, so without a warrant that two people signed, that a
+witnessed log shows and of which the court has lately said that it stands, there is none. An ended task is remembered
+until its warrant has expired, so that no older word of the court begins it again.
 A task knows its target and its XID, never the LIID's reader: that is the mediation's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tiers.gateway.mailbox.promises import Match
@@ -16,7 +18,7 @@ from tiers.wire.errors import Conflict, Missing, Policy
 from tiers.wire.identity import Identity
 from tiers.wire.lawful.evidence import LoggedWarrant, verify_logged_warrant
 from tiers.wire.lawful.trust import Trust
-from tiers.wire.lawful.warrant import Claims, verify_warrant
+from tiers.wire.lawful.warrant import Claims, StatusStatement, check_standing, verify_warrant, verify_word
 from tiers.wire.lawful.x2x3 import Direction
 from tiers.wire.message.envelope import Protected
 
@@ -29,11 +31,12 @@ LINGER_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One interception task: made by `verify_task` only. `carrier` is who set it."""
+    """One interception task: made by `verify_task` only. `carrier` is who set it, `word` the court's latest."""
 
     xid: str
     carrier: Identity
     logged: LoggedWarrant
+    word: StatusStatement
 
     @property
     def claims(self) -> Claims:
@@ -45,17 +48,30 @@ class Task:
         """The log's name for this warrant."""
         return self.logged.leaf.leaf.commitment
 
+    @property
+    def until(self) -> int:
+        """When it ends by itself (ms): with its window, or with the court's word on it."""
+        return min(self.claims.window.until, self.word.until)
+
+    def heard(self, token: str, trust: Trust) -> "Task":
+        """Return the task with a newer word of the court on it, whatever that says; an older one changes nothing."""
+        warrant = self.logged.warrant
+        word = verify_word(token, warrant.jws, warrant.claims, trust.judges)
+        return replace(self, word=word) if word.serial > self.word.serial else self
+
 
 def verify_task(xid: str, asked: api.ActivateTask, carrier: Identity, trust: Trust, now: int) -> Task:
     """Check what a carrier shows, with the relay's own pinned keys, at `now` (ms); raises `Yours` or `Policy`.
 
-    1. A warrant, signed twice, for this carrier, in force. 2. It was logged as served. 3. By this carrier.
+    1. A warrant, signed twice, for this carrier, in force. 2. It was logged as served, before its window began. 3. By
+    this carrier. 4. The court's word on it says that it stands, and holds.
     """
     warrant = verify_warrant(asked.warrant, trust.applicants, trust.judges, carrier.name, now)  # 1
     logged = verify_logged_warrant(warrant, asked.evidence, trust.log)  # 2
     if logged.leaf.leaf.party != carrier.uri:  # 3
         raise Policy("evidence.party", "Show the leaf that the carrier logged itself.")
-    return Task(xid, carrier, logged)
+    word = check_standing(verify_word(asked.status, warrant.jws, warrant.claims, trust.judges), now)  # 4
+    return Task(xid, carrier, logged, word)
 
 
 class Size(NamedTuple):
@@ -155,6 +171,7 @@ class Tasks:
         self._on_drop = on_drop
         self._all: dict[str, Task] = {}
         self._by_pin: dict[str, dict[str, Task]] = {}
+        self._of_warrant: dict[str, dict[str, Task]] = {}
         self._ended: dict[str, int] = {}
 
     def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:
@@ -174,19 +191,26 @@ class Tasks:
         self.backlog.committed()
 
     def check_new(self, task: Task) -> Task:
-        """Return a task that may be activated; raises `Conflict`. The same one again may."""
+        """Return a task that may be activated; raises `Conflict`.
+
+        1. The XID is its own; the same task again may. 2. The warrant has no other task here. 3. The court's word is no
+        older than the last that was heard here, and newer than that of a task which has ended.
+        """
         known = self._all.get(task.xid)
-        if known is not None and (known.carrier, known.commitment) != (task.carrier, task.commitment):
+        if known is not None and (known.carrier, known.commitment) != (task.carrier, task.commitment):  # 1
             raise Conflict("task.exists", "Choose an XID of its own for each task.")
-        for other in self._by_pin.get(task.claims.sub, {}).values():
-            if other.xid != task.xid and other.claims.jti == task.claims.jti:
+        for other in self._of_warrant.get(task.commitment, {}).values():
+            ended = other.xid in self._ended
+            if other.xid != task.xid and not ended:  # 2
                 raise Conflict("task.duplicate", "End the task that this warrant has here first.")
+            if task.word.serial < other.word.serial + ended:  # 3
+                raise Conflict("task.old_word", "Show a newer word of the court: this relay has heard as much.")
         return task
 
     def activate(self, task: Task) -> None:
         """Copy from now on; the same task again changes nothing. Raises `Conflict`."""
         self.check_new(task)
-        self._all[task.xid] = task
+        self._keep(task)
         self._ended.pop(task.xid, None)
         self._by_pin.setdefault(task.claims.sub, {})[task.xid] = task
 
@@ -200,7 +224,7 @@ class Tasks:
 
     def end(self, task: Task, at: int) -> None:
         """Take a task out of the look-up; what it copied still goes to the mediation."""
-        self._all[task.xid] = task
+        self._keep(task)
         active = self._by_pin.get(task.claims.sub, {})
         active.pop(task.xid, None)
         if not active:
@@ -208,17 +232,21 @@ class Tasks:
         self._ended.setdefault(task.xid, at)
 
     def overdue(self, now: int) -> tuple[Task, ...]:
-        """List the tasks whose window has closed and that nobody has ended: they match nothing any more."""
+        """List the tasks that nobody has ended and whose time is over: they match nothing any more."""
         active = (task for task in self._all.values() if task.xid not in self._ended)
-        return tuple(task for task in active if now >= task.claims.window.until)
+        return tuple(task for task in active if now >= task.until)
 
     def done(self, now: int) -> tuple[str, ...]:
-        """List the tasks that ended long enough ago to be forgotten once nothing of them waits."""
-        return tuple(xid for xid, at in self._ended.items() if now >= at + LINGER_MS)
+        """List the ended tasks whose warrants have expired: to be forgotten once nothing of them waits."""
+        ended = ((xid, max(at + LINGER_MS, self._all[xid].claims.exp * 1000)) for xid, at in self._ended.items())
+        return tuple(xid for xid, over in ended if now >= over)
 
     def forget(self, xid: str) -> None:
         """Drop an ended task."""
-        del self._all[xid], self._ended[xid]
+        task = self._all.pop(xid)
+        del self._ended[xid], self._of_warrant[task.commitment][xid]
+        if not self._of_warrant[task.commitment]:
+            del self._of_warrant[task.commitment]
 
     def get(self, xid: str) -> Task | None:
         """Return a task, active or ended."""
@@ -231,10 +259,14 @@ class Tasks:
     def listed(self, carrier: Identity, now: int) -> tuple[api.Task, ...]:
         """List what `carrier` itself has set: XIDs and ends, no targets."""
         return tuple(
-            api.Task(task.xid, task.claims.window.until)
+            api.Task(task.xid, task.until)
             for task in self._all.values()
-            if task.carrier == carrier and task.xid not in self._ended and now < task.claims.window.until
+            if task.carrier == carrier and task.xid not in self._ended and now < task.until
         )
+
+    def _keep(self, task: Task) -> None:
+        self._all[task.xid] = task
+        self._of_warrant.setdefault(task.commitment, {})[task.xid] = task
 
     def _of(self, pin: str, header: Protected, now: int, size: int, direction: Direction) -> tuple[Match, ...]:
         tasks = self._by_pin.get(pin)
@@ -243,7 +275,7 @@ class Tasks:
         return tuple(
             Match(task.xid, direction)
             for task in tasks.values()
-            if task.logged.warrant.covers(now, header.service) and self._fits(task.xid, size)
+            if now < task.word.until and task.logged.warrant.covers(now, header.service) and self._fits(task.xid, size)
         )
 
     def _fits(self, xid: str, size: int) -> bool:

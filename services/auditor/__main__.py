@@ -38,7 +38,7 @@ async def run(config: Settings) -> None:
                 wall_clock,
                 court,
             )
-            app = build(Auditor(config.party, key, store, outside, metrics), metrics)
+            app = build(Auditor(config.author, key, store, outside, metrics), metrics)
             await serve(app, config.party, config.listen, tls)
     finally:
         store.close()

@@ -11,7 +11,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 
 import msgspec
 import structlog
@@ -22,6 +21,7 @@ from tiers.auditor.inspect import Expected, Halves, NoGrant, check_grant, epochs
 from tiers.auditor.store import Store
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
 from tiers.wire.api.carrier import AskGrant, Granted, Product
@@ -32,7 +32,7 @@ from tiers.wire.keys.jose import GeneralJws, VerifyKey
 from tiers.wire.lawful.grant import Grant
 from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
-from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
+from tiers.wire.log.leaf import Author
 from tiers.wire.message.sealing import HpkePrivateKey
 
 _log = structlog.get_logger()
@@ -56,12 +56,12 @@ class Outside:
 
 
 class Auditor:
-    """What the auditor answers. `party` names the agency."""
+    """What the auditor answers. `author` names the agency."""
 
     def __init__(
-        self, party: Identity, key: HpkePrivateKey, store: Store, outside: Outside, metrics: CollectorRegistry
+        self, author: Author, key: HpkePrivateKey, store: Store, outside: Outside, metrics: CollectorRegistry
     ) -> None:
-        self._party = party
+        self._party = author.party
         self._key = key
         self._store = store
         self._outside = outside
@@ -69,8 +69,7 @@ class Auditor:
         self._carrier = outside.carrier.identity
         self._messages = Counter("tiers_auditor_messages", "Messages inspected", ["content"], registry=metrics)
         self._third = Counter("tiers_auditor_third_parties", "People without a warrant, met", registry=metrics)
-        self._refused = Counter("tiers_auditor_refused", "Warrants turned away", ["code"], registry=metrics)
-        self._unlogged = Counter("tiers_auditor_refused_unlogged", "Refusals the ledger never saw", registry=metrics)
+        self.refusals = Refusals(author, outside.ledger, outside.clock, metrics)
 
     def routes(self) -> list[Route]:
         """Return the whole request table."""
@@ -89,11 +88,8 @@ class Auditor:
 
     async def _file(self, caller: Identity, request: web.Request) -> Filed:
         jws = (await body(request, FileWarrant)).warrant
-        try:
+        async with self.refusals.logged("warrant.refused", self._party.name, sealed_request(msgspec.json.encode(jws))):
             warrant = self._verify(jws, caller)
-        except TiersError as error:
-            await self._log_refusal(jws, error.code)
-            raise
         self._store.file(warrant)
         _log.info("warrant.filed", jti=warrant.claims.jti)
         return Filed(warrant.claims.jti, warrant.claims.liid)
@@ -139,7 +135,7 @@ class Auditor:
         if page.first != after or page.liid != claims.liid:
             raise Ours("product.other", "Ask the carrier: it delivered something else than what was asked for.")
         pdus = [unb64u(pdu, "product.malformed") for pdu in page.pdus]
-        self._store.add_product(claims.jti, after, pdus, page.lost)
+        self._store.add_product(claims.jti, page, pdus)
         return bool(pdus) and after + len(pdus) < page.total
 
     async def _half(self, claims: Claims, ask: Inspect) -> Grant | NoGrant | None:
@@ -149,9 +145,9 @@ class Auditor:
     async def _keys(self, claims: Claims, ask: Inspect, giver: Peer) -> Grant | NoGrant:
         """Ask for the keys of the window. A refusal is a finding too; only what may pass by itself is raised."""
         try:
-            start, until = window_to_ask(claims, ask, self._clock())
-            want = Expected(claims, *epochs_of(start, until), giver.identity, self._signers(giver))
+            start, until = window_to_ask(claims, ask, self._store.since(claims.jti), self._clock())
             asked = AskGrant(claims.jti, start, until, b64u(os.urandom(_NONCE_BYTES)))
+            want = Expected(claims, *epochs_of(start, until), asked.nonce, giver.identity, self._signers(giver))
             raw = bytes((await giver.ask("POST", "/v1/grants", Granted, asked)).grant)
             grant = check_grant(raw, self._key, want, self._outside.trust().log, self._clock())
         except Ours:
@@ -186,27 +182,9 @@ class Auditor:
         self._check_own(caller)
         return Inspections(self._store.inspections())
 
-    async def _log_refusal(self, jws: GeneralJws, code: str) -> None:
-        """Append that a warrant was turned away. If the ledger is down it is refused all the same, and counted."""
-        self._refused.labels(code).inc()
-        seal = Seal(os.urandom(SALT_BYTES), "refused", sha256(msgspec.json.encode(jws)).digest())
-        self._store.keep_refusal(jws, seal, code, self._clock())
-        leaf = Leaf(
-            type="warrant.refused",
-            ts=self._clock(),
-            jurisdiction=self._carrier.name.upper(),
-            agency=self._party.name,
-            party=self._party.uri,
-            commitment=seal.commit(),
-            detail=code,
-        )
-        try:
-            await self._outside.ledger.append(leaf)
-        except TiersError as error:
-            self._unlogged.inc()
-            _log.warning("warrant.refusal_not_logged", code=code, because=error.code)
-
 
 def build(auditor: Auditor, metrics: CollectorRegistry) -> web.Application:
     """Make the application."""
-    return application(auditor.routes(), metrics, auditor.ready)
+    app = application(auditor.routes(), metrics, auditor.ready)
+    app.cleanup_ctx.append(auditor.refusals.keep_telling)
+    return app

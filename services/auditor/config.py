@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiers.wire.identity import Identity, Role
+from tiers.wire.log.leaf import Author, Jurisdiction
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,14 @@ class Settings:
     carrier: str = "in"
     court_url: str = ""
     court: str = "in"
+    jurisdiction: Jurisdiction = "IN"
 
     @property
     def party(self) -> Identity:
         """Who this process is."""
         return Identity(Role.AUDITOR, self.name)
+
+    @property
+    def author(self) -> Author:
+        """Who signs its leaves in the log, and for where."""
+        return Author(self.party, self.jurisdiction)

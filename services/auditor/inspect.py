@@ -17,11 +17,12 @@ from tiers.wire.api.auditor import Finding, Inspect, Inspection
 from tiers.wire.custody.split import escrow_key
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Policy, TiersError, Yours
-from tiers.wire.identity import Identity
+from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import EPOCH_MS, WrapKey, epoch_of, leaf, wrap_key
 from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import Grant, open_grant
 from tiers.wire.lawful.product import Stream, following, missing, read_x2, stream_of
+from tiers.wire.lawful.release import check_since, terms
 from tiers.wire.lawful.warrant import Claims, Delivery, Keys
 from tiers.wire.lawful.x2x3 import X2, X3, decode
 from tiers.wire.lawful.xiri import Metadata
@@ -39,6 +40,8 @@ from tiers.wire.message.sealing import HpkePrivateKey, open_message, unwrap_from
 
 MAX_PROOF_AGE_MS: Final = 600_000
 """How old the leaf of a fresh grant may be: the log takes a leaf within five minutes of its own clock."""
+
+_CAME = {Role.CARRIER: "warrant.served", Role.COURT: "warrant.approved"}
 
 NO_RECIPIENT: Final = "no recipient of this JWE is held by the carrier"
 NO_COURT: Final = "the other half of its key is a court's, and this auditor has no court to ask"
@@ -67,11 +70,12 @@ class NoGrant:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a grant must be about: this warrant, these epochs [start, end), from this giver, signed by a pinned key."""
+    """What a grant must be about: this warrant, these epochs [start, end), the request of this nonce, this giver."""
 
     claims: Claims
     start: int
     end: int
+    nonce: str
     giver: Identity
     keys: Keys
 
@@ -110,12 +114,14 @@ class _Key(NamedTuple):
     to: str
 
 
-def window_to_ask(claims: Claims, ask: Inspect, now: int) -> tuple[int, int]:
-    """Return [from, until) in ms: as asked, else the whole minutes of the warrant's window that have elapsed.
+def window_to_ask(claims: Claims, ask: Inspect, since: int, now: int) -> tuple[int, int]:
+    """Return [from, until) in ms: as asked, else the whole minutes that the warrant buys and that have elapsed.
+
+    It buys those of its window from the minute on in which it was served, at `since` (ms).
 
     Raises `Policy("auditor.not_elapsed")` if that is no minute at all.
     """
-    start = claims.window.start if ask.start is None else ask.start
+    start = max(claims.window.start, since - since % EPOCH_MS) if ask.start is None else ask.start
     until = min(claims.window.until, now - now % EPOCH_MS) if ask.until is None else ask.until
     if start >= until:
         raise Policy("auditor.not_elapsed", "Wait a minute, or ask from before until: keys are for elapsed minutes.")
@@ -127,7 +133,8 @@ def check_grant(raw: bytes, key: HpkePrivateKey, want: Expected, pinned: PinnedL
 
     1. Sealed to this key, signed by its giver, minimal (`open_grant`). 2. For this warrant, target and window.
     3. Its leaf stands in a witnessed checkpoint of the pinned log, and commits to this very warrant. 4. The leaf says
-    that this giver released a grant to this agency, just now.
+    that this giver released a grant to this agency, just now. 5. It was logged for this very request: window and nonce.
+    6. No minute lies before the one in which, by the log, the carrier was served the warrant or the court approved it.
     """
     grant = open_grant(raw, key, want.keys)  # 1
     claims = want.claims
@@ -138,6 +145,12 @@ def check_grant(raw: bytes, key: HpkePrivateKey, want: Expected, pinned: PinnedL
         raise Policy("grant.not_logged", f"Ask the {want.giver.role} to log this release: it shows another leaf.")
     if abs(now - said.ts) > MAX_PROOF_AGE_MS:
         raise Policy("grant.old_leaf", f"Ask the {want.giver.role} to log each release by itself: it shows an old one.")
+    if said.terms != terms(claims, want.start, want.end, want.nonce):  # 5
+        raise Policy("grant.other_leaf", f"Ask the {want.giver.role} to log each release by itself: this is another's.")
+    came = verify_evidence(grant.since, claims, pinned).leaf  # 6
+    if (came.type, came.party) != (_CAME[want.giver.role], want.giver.uri):
+        raise Policy("grant.not_logged", f"Ask the {want.giver.role} to show when the warrant came, in the log.")
+    check_since(grant.start, came.ts)
     return grant
 
 

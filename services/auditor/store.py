@@ -13,15 +13,14 @@ import msgspec
 
 from tiers.auditor.inspect import Product
 from tiers.wire.api.auditor import Inspection
+from tiers.wire.api.carrier import Product as Page
 from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import Conflict, Missing, Ours, Yours
-from tiers.wire.keys.jose import GeneralJws
 from tiers.wire.lawful.warrant import Claims, VerifiedWarrant
-from tiers.wire.log.leaf import Seal
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS warrants (
-    jti TEXT PRIMARY KEY, digest BLOB NOT NULL, jws BLOB NOT NULL, lost INTEGER NOT NULL DEFAULT 0
+    jti TEXT PRIMARY KEY, payload TEXT NOT NULL, lost INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS product (
     jti TEXT NOT NULL REFERENCES warrants (jti), number INTEGER NOT NULL, pdu BLOB NOT NULL, PRIMARY KEY (jti, number)
@@ -32,8 +31,6 @@ CREATE TABLE IF NOT EXISTS grants (
 CREATE TABLE IF NOT EXISTS inspections (
     ts INTEGER NOT NULL, jti TEXT NOT NULL REFERENCES warrants (jti), found BLOB NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS refusals (ts INTEGER NOT NULL, code TEXT NOT NULL, jws BLOB NOT NULL, salt BLOB NOT NULL)
-STRICT;
 """
 
 
@@ -54,20 +51,18 @@ class Store:
     def file(self, warrant: VerifiedWarrant) -> None:
         """Keep a warrant; the same one again changes nothing. Raises `Conflict` for another one of its `jti`."""
         jti = warrant.claims.jti
-        row = (jti, warrant.digest, msgspec.json.encode(warrant.jws))
-        self._db.execute("INSERT OR IGNORE INTO warrants (jti, digest, jws) VALUES (?, ?, ?)", row)
-        (digest,) = self._db.execute("SELECT digest FROM warrants WHERE jti = ?", (jti,)).fetchone()
-        if digest != warrant.digest:
+        self._db.execute("INSERT OR IGNORE INTO warrants (jti, payload) VALUES (?, ?)", (jti, warrant.jws.payload))
+        (payload,) = self._db.execute("SELECT payload FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        if payload != warrant.jws.payload:
             raise Conflict("auditor.duplicate", "File a warrant with a jti of its own: this one names another.")
 
     def claims(self, jti: str) -> Claims:
         """Return what a warrant on file says; raises `Missing`, or `Ours`. It was verified when it was filed."""
-        row = self._db.execute("SELECT jws FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        row = self._db.execute("SELECT payload FROM warrants WHERE jti = ?", (jti,)).fetchone()
         if row is None:
             raise Missing("auditor.no_warrant", "File the warrant with this auditor first.")
         try:
-            jws = parse_json(GeneralJws, row[0], "auditor.store")
-            return parse_json(Claims, unb64u(jws.payload, "auditor.store"), "auditor.store")
+            return parse_json(Claims, unb64u(row[0], "auditor.store"), "auditor.store")
         except Yours:
             detail = "Restore the auditor's state from its backup: a warrant in it does not read."
             raise Ours("auditor.store", detail) from None
@@ -77,13 +72,20 @@ class Store:
         (count,) = self._db.execute("SELECT count(*) FROM product WHERE jti = ?", (jti,)).fetchone()
         return int(count)
 
-    def add_product(self, jti: str, first: int, pdus: Sequence[bytes], lost: int) -> None:
-        """Keep PDUs, the first of which bears the number `first`, and the carrier's count of what was lost."""
+    def since(self, jti: str) -> int:
+        """Return when a warrant was served, as far as the carrier has said (ms)."""
+        (since,) = self._db.execute("SELECT since FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        return int(since)
+
+    def add_product(self, jti: str, page: Page, pdus: Sequence[bytes]) -> None:
+        """Keep the PDUs of a page, and what it says of losses and of the day on which the warrant was served."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            rows = [(jti, first + at, pdu) for at, pdu in enumerate(pdus)]
+            rows = [(jti, page.first + at, pdu) for at, pdu in enumerate(pdus)]
             self._db.executemany("INSERT OR IGNORE INTO product VALUES (?, ?, ?)", rows)
-            self._db.execute("UPDATE warrants SET lost = max(lost, ?) WHERE jti = ?", (lost, jti))
+            self._db.execute(
+                "UPDATE warrants SET lost = max(lost, ?), since = ? WHERE jti = ?", (page.lost, page.since, jti)
+            )
 
     def product(self, jti: str) -> Product:
         """Return all that was delivered of a warrant, in order."""
@@ -103,7 +105,3 @@ class Store:
         """Return what was read, oldest first."""
         rows = self._db.execute("SELECT found FROM inspections ORDER BY rowid")
         return tuple(msgspec.json.decode(found, type=Inspection) for (found,) in rows)
-
-    def keep_refusal(self, jws: GeneralJws, seal: Seal, code: str, now: int) -> None:
-        """Keep a warrant that was turned away, with the salt of its leaf."""
-        self._db.execute("INSERT INTO refusals VALUES (?, ?, ?, ?)", (now, code, msgspec.json.encode(jws), seal.salt))

@@ -15,7 +15,6 @@ from tiers.carrier.config import Settings
 from tiers.carrier.keystore import Keystore
 from tiers.carrier.mediation import Mediation
 from tiers.carrier.outside import Outside, when_store_answers
-from tiers.carrier.refusals import Refusals
 from tiers.carrier.register import Register, load_register_key
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
@@ -23,6 +22,7 @@ from tiers.chassis import background, logs
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.refusals import Refusals
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
@@ -42,14 +42,15 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
         trust = pinned(settings.trust)
         gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
         ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
-        outside = Outside(gateway, ledger, trust, clock)
+        outside = Outside(gateway, ledger, trust, clock, settings.author)
         register = Register(store, load_register_key(state))
         carrier = Carrier(
             subscribers=Subscribers(party, store, gateway, keys),
             admission=Admission(party.name, keys),
-            administration=Administration(party, register, outside),
-            releases=Releases(party, register, outside, keys, signer),
-            refusals=Refusals(party, register, outside, metrics),
+            administration=Administration(register, outside),
+            releases=Releases(register, outside, keys, signer),
+            refusals=Refusals(settings.author, ledger, clock, metrics),
+            register=register,
             mediation=Mediation(store, register, metrics),
             proofs=Proofs(party, clock()),
             outside=outside,
@@ -68,6 +69,7 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
 
         app = build(carrier)
         app.cleanup_ctx.append(live)
+        app.cleanup_ctx.append(carrier.refusals.keep_telling)
         yield app
     await store.aclose()
 

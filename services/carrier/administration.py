@@ -18,12 +18,12 @@ from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
 from tiers.chassis.background import every
 from tiers.wire.api.carrier import Served
-from tiers.wire.api.gateway import Done
+from tiers.wire.api.gateway import Done, EndTask
 from tiers.wire.errors import Missing, Ours, TiersError, Yours
-from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import GeneralJws
-from tiers.wire.lawful.evidence import Evidence, LoggedWarrant, verify_logged_warrant
-from tiers.wire.lawful.warrant import VerifiedWarrant, verify_status, verify_warrant
+from tiers.wire.lawful.evidence import LoggedWarrant, verify_logged_warrant
+from tiers.wire.lawful.warrant import Claims, VerifiedWarrant, verify_status, verify_warrant, verify_word
+from tiers.wire.log.checkpoint import ProofOfLogging
 from tiers.wire.log.leaf import Leaf
 
 _log = structlog.get_logger()
@@ -33,8 +33,8 @@ SWEEP_SECONDS = 1.0
 class Administration:
     """Serves warrants, heeds the court and the clock."""
 
-    def __init__(self, party: Identity, register: Register, outside: Outside) -> None:
-        self._party = party
+    def __init__(self, register: Register, outside: Outside) -> None:
+        self._author = outside.author
         self._register = register
         self._gateway = outside.gateway
         self._ledger = outside.ledger
@@ -50,15 +50,10 @@ class Administration:
         claims = warrant.claims
         async with self._register.lock(claims.jti):
             await self._take_on(warrant)
-        try:
-            await self.settle(claims.jti)
-        except Ours:
-            # Where the task stands, only the leaf that says so is missing, and `sweep` sees to that.
-            if not self._known(claims.jti).active:
-                raise
-        auth, shown = self._shown(claims.jti)
-        _log.info("warrant.served", jti=claims.jti, leaf=shown.proof.index)
-        return Served(claims.jti, auth.claims.liid, shown.proof.index)
+        await self.settle(claims.jti)
+        shown = self._shown(claims.jti)
+        _log.info("warrant.served", jti=claims.jti, leaf=shown.index)
+        return Served(claims.jti, claims.liid, shown.index)
 
     async def heed(self, jti: str, token: str) -> Done:
         """Let a court's statement take effect at the relay; raises `Yours`, or `Ours` if the relay is out of reach."""
@@ -68,9 +63,9 @@ class Administration:
         async with self._register.lock(jti):
             known = self._register.get(jti)
             if known is None:
-                await self._register.keep_statement(said)
+                await self._register.keep_word(lawful.Word(said, token))
                 return Done()
-            await self._register.save(lawful.heed(known, said))
+            await self._register.save(lawful.heed(known, self._word(token, known.jws, known.claims)))
         _log.info("warrant.status", jti=jti, status=said.status)
         await self._settle_relay(jti)
         return Done()
@@ -100,8 +95,9 @@ class Administration:
         jti, now = warrant.claims.jti, self._clock()
         auth = lawful.check_new(self._register.get(jti), warrant)
         if auth is None:
-            said = await self._register.statement(jti)
-            auth = lawful.authorise(warrant, said, self._register.salt(warrant.digest), now)
+            kept = await self._register.word(jti)
+            word = kept and self._word(kept.token, warrant.jws, warrant.claims)
+            auth = lawful.authorise(self._author, warrant, word, now)
         await self._register.save(auth)
 
     async def _settle_relay(self, jti: str) -> Authorisation:
@@ -110,28 +106,26 @@ class Administration:
                 auth, now = self._known(jti), self._clock()
                 step = lawful.next_step(auth, now, str(uuid4()))
                 if step is None:
-                    return await self._register.save(lawful.advance(auth, now))
+                    return await self._register.save(lawful.advance(auth, self._author, now))
                 await (self._activate(auth, step) if isinstance(step, Activate) else self._deactivate(auth, step))
 
     async def _activate(self, auth: Authorisation, step: Activate) -> None:
         auth = await self._register.save(lawful.tasking(auth, step.xid))
         try:
-            order = lawful.activation(*self._logged_warrant(auth))
+            order = lawful.activation(self._logged_warrant(auth), auth)
             await self._gateway.ask("PUT", f"/v1/tasks/{step.xid}", Done, order)
         except Ours:
             raise
         except TiersError:
             await self._register.save(lawful.turned_down(auth))
             raise
-        await self._register.save(lawful.activated(auth, self._clock()))
+        await self._register.save(lawful.activated(auth))
         _log.info("task.activated", jti=auth.claims.jti, xid=step.xid)
 
     async def _deactivate(self, auth: Authorisation, step: Deactivate) -> None:
-        stood = False
         with suppress(Missing):
-            await self._gateway.ask("DELETE", f"/v1/tasks/{step.xid}", Done)
-            stood = True
-        await self._register.save(lawful.deactivated(auth, self._clock(), stood=stood))
+            await self._gateway.ask("DELETE", f"/v1/tasks/{step.xid}", Done, EndTask(auth.word.token))
+        await self._register.save(lawful.deactivated(auth))
         _log.info("task.deactivated", jti=auth.claims.jti, xid=step.xid)
 
     async def _log_fact(self, jti: str, leaf: Leaf) -> None:
@@ -146,11 +140,13 @@ class Administration:
 
     def _verify(self, jws: GeneralJws) -> VerifiedWarrant:
         trust = self._trust()
-        return verify_warrant(jws, trust.applicants, trust.judges, self._party.name, self._clock())
+        return verify_warrant(jws, trust.applicants, trust.judges, self._author.party.name, self._clock())
 
-    def _logged_warrant(self, auth: Authorisation) -> tuple[LoggedWarrant, Evidence]:
-        _, shown = self._shown(auth.claims.jti)
-        return verify_logged_warrant(self._verify(auth.jws), shown, self._trust().log), shown
+    def _word(self, token: str, jws: GeneralJws, claims: Claims) -> lawful.Word:
+        return lawful.Word(verify_word(token, jws, claims, self._trust().judges), token)
+
+    def _logged_warrant(self, auth: Authorisation) -> LoggedWarrant:
+        return verify_logged_warrant(self._verify(auth.jws), self._shown(auth.claims.jti), self._trust().log)
 
     def _known(self, jti: str) -> Authorisation:
         auth = self._register.get(jti)
@@ -158,8 +154,8 @@ class Administration:
             raise Missing("warrant.unknown", "Serve the warrant on this carrier first.")
         return auth
 
-    def _shown(self, jti: str) -> tuple[Authorisation, Evidence]:
-        auth = self._known(jti)
-        if auth.evidence is None:
+    def _shown(self, jti: str) -> ProofOfLogging:
+        shown = self._known(jti).evidence
+        if shown is None:
             raise Ours("ledger.unavailable", "Try again in a second: the warrant is not logged yet.")
-        return auth, auth.evidence
+        return shown

@@ -18,9 +18,10 @@ from tiers.carrier.administration import Administration
 from tiers.carrier.admission import Admission
 from tiers.carrier.mediation import Mediation
 from tiers.carrier.outside import Outside, unavailable
-from tiers.carrier.refusals import Refusals
+from tiers.carrier.register import Register
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
+from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Route, application, body, in_path, raw_body
 from tiers.wire.api.carrier import (
     Admissions,
@@ -43,6 +44,8 @@ from tiers.wire.enrolment import verify_enrolment
 from tiers.wire.errors import Policy, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.lawful.release import dated
+from tiers.wire.log.leaf import Seal
 from tiers.wire.message.envelope import Pin
 from tiers.wire.message.proof import Proofs, Request
 
@@ -58,6 +61,7 @@ class Carrier:
     administration: Administration
     releases: Releases
     refusals: Refusals
+    register: Register
     mediation: Mediation
     proofs: Proofs
     outside: Outside
@@ -124,38 +128,48 @@ class Handlers:
     async def serve(self, caller: Identity, request: web.Request) -> Served:
         """Serve a warrant."""
         raw = await raw_body(request)
-        async with self._carrier.refusals.logged("warrant.refused", caller, "unknown", raw):
+        async with self._carrier.refusals.logged("warrant.refused", caller.name, sealed_request(raw)):
             return await self._carrier.administration.serve(parse_json(ServeWarrant, raw, "warrant.malformed").warrant)
 
     async def status(self, caller: Identity, request: web.Request) -> Done:
         """Heed the court."""
         raw, jti = await raw_body(request), request.match_info["jti"]
-        async with self._carrier.refusals.logged("warrant.refused", caller, jti, raw):
+        async with self._carrier.refusals.logged("warrant.refused", caller.name, self._seal(jti, raw)):
             statement = parse_json(WarrantStatus, raw, "warrant.malformed").statement
             return await self._carrier.administration.heed(jti, statement)
 
     async def product(self, caller: Identity, request: web.Request) -> Product:
         """Hand over the product."""
         jti, after = request.match_info["jti"], request.query.get("after", "0")
-        async with self._carrier.refusals.logged("warrant.refused", caller, jti, request.path_qs.encode()):
-            liid = self._carrier.releases.liid(jti, caller.name)
+        async with self._carrier.refusals.logged(
+            "warrant.refused", caller.name, self._seal(jti, request.path_qs.encode())
+        ):
+            served = self._carrier.releases.product_of(jti, caller.name)
         if not (after.isascii() and after.isdecimal() and len(after) <= 15):  # noqa: PLR2004 - digits of a count
             raise Yours("product.after", "Say how many PDUs you have: 0 or more.")
-        return await self._carrier.mediation.product(liid, int(after))
+        page = await self._carrier.mediation.product(served.auth.claims.liid, int(after))
+        return msgspec.structs.replace(page, since=dated(served.evidence))
 
     async def grant(self, caller: Identity, request: web.Request) -> Granted:
         """Release keys."""
         raw = await raw_body(request)
         ask = parse_json(AskGrant, raw, "request.malformed")
-        async with self._carrier.refusals.logged("grant.refused", caller, ask.jti, raw):
+        async with self._carrier.refusals.logged("grant.refused", caller.name, self._seal(ask.jti, raw)):
             granted = await self._carrier.releases.grant(ask, caller.name)
         self._grants.inc()
         return granted
 
     async def list_warrants(self, caller: Identity, request: web.Request) -> Done:
         """Refuse, and log that somebody asked."""
-        async with self._carrier.refusals.logged("warrant.refused", caller, "unknown", request.path_qs.encode()):
+        async with self._carrier.refusals.logged(
+            "warrant.refused", caller.name, sealed_request(request.path_qs.encode())
+        ):
             raise Policy("warrant.listing", "Ask about one warrant by its jti: nobody lists targets here.")
+
+    def _seal(self, jti: str, asked: bytes) -> Seal:
+        """Seal what is refused with the warrant, if it is known here; else with the request."""
+        known = self._carrier.register.get(jti)
+        return known.seal if known else sealed_request(asked)
 
 
 def readiness(store: Redis) -> Callable[[], Awaitable[None]]:

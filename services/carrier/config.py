@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiers.wire.identity import Identity, Role
+from tiers.wire.log.leaf import Author, Jurisdiction
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,14 @@ class Settings:
     gateway_url: str
     ledger_url: str
     name: str = "in"
+    jurisdiction: Jurisdiction = "IN"
 
     @property
     def identity(self) -> Identity:
         """Who this carrier is."""
         return Identity(Role.CARRIER, self.name)
+
+    @property
+    def author(self) -> Author:
+        """Who signs its leaves in the log, and for where."""
+        return Author(self.identity, self.jurisdiction)

@@ -11,6 +11,7 @@ from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.wire.errors import Ours
 from tiers.wire.lawful.trust import Trust
+from tiers.wire.log.leaf import Author
 
 _log = structlog.get_logger()
 PATIENCE = 30.0  # seconds that the store may take to start beside us
@@ -19,12 +20,13 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Relay, ledger, pinned keys and time (ms since 1970). `trust` reads anew: keys arrive while we run."""
+    """Relay, ledger, pinned keys, time (ms since 1970), who we are. `trust` reads anew: keys arrive while we run."""
 
     gateway: Peer
     ledger: LedgerClient
     trust: Callable[[], Trust]
     clock: Callable[[], int]
+    author: Author
 
 
 def unavailable() -> Ours:

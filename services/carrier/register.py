@@ -6,7 +6,6 @@ memory too, and one process administers them.
 """
 
 import asyncio
-import hmac
 from collections import defaultdict
 from collections.abc import Callable
 from uuid import UUID
@@ -14,12 +13,11 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
-from tiers.carrier.lawful import Authorisation
+from tiers.carrier.lawful import Authorisation, Word
 from tiers.chassis.state import StateDir
 from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Conflict, Yours
 from tiers.wire.keys.keytree import WrapKey
-from tiers.wire.lawful.warrant import StatusStatement
 from tiers.wire.message.envelope import format_jwe, parse_jwe
 from tiers.wire.message.sealing import ContentKey, open_content, seal_content, unwrap_from_carrier, wrap_for_carrier
 
@@ -28,7 +26,6 @@ STATEMENTS = "carrier:statements"
 NONCES = "carrier:nonces:"
 MAX_RECORD = 1 << 20
 _KID = "register"
-_SALT = b"tiers/v1 seal salt"
 
 
 class RegisterKey(WrapKey):
@@ -62,10 +59,6 @@ class Register:
         found: dict[bytes, bytes] = await self._store.hgetall(WARRANTS)  # type: ignore[assignment]  # decodes nothing
         for jti, raw in found.items():
             self._hold(_open(raw, jti.decode(), self._key))
-
-    def salt(self, digest: bytes) -> bytes:
-        """Return the salt of the seal on what has this SHA-256: always the same, and nobody else can tell."""
-        return hmac.digest(self._key.reveal(), _SALT + digest, "sha256")
 
     def lock(self, jti: str) -> asyncio.Lock:
         """Return the lock of one warrant."""
@@ -101,16 +94,16 @@ class Register:
         async with self.lock(jti):
             return await self.save(change(self._held[jti]))
 
-    async def statement(self, jti: str) -> StatusStatement | None:
+    async def word(self, jti: str) -> Word | None:
         """Return the court's last word on a warrant that was not served yet."""
         raw = await self._store.hget(STATEMENTS, jti)
-        return parse_json(StatusStatement, raw, "register.malformed") if raw else None
+        return parse_json(Word, raw, "register.malformed") if raw else None
 
-    async def keep_statement(self, said: StatusStatement) -> None:
+    async def keep_word(self, word: Word) -> None:
         """Remember the court's word on a warrant that may be served later; an older word changes nothing."""
-        known = await self.statement(said.jti)
-        if known is None or known.serial < said.serial:
-            await self._store.hset(STATEMENTS, said.jti, msgspec.json.encode(said))
+        known = await self.word(word.said.jti)
+        if known is None or known.said.serial < word.said.serial:
+            await self._store.hset(STATEMENTS, word.said.jti, msgspec.json.encode(word))
 
     async def take_nonce(self, jti: str, nonce: str) -> bool:
         """Use up a nonce of a warrant; false if it was used before."""

@@ -27,7 +27,7 @@ async def run(config: Settings) -> None:
     state.write("judge.jwk", msgspec.json.encode(key.public.jwk()))
     store = Store(state.path / "register.sqlite")
     carrier, ledger = Identity(Role.CARRIER, config.carrier), Identity(Role.LEDGER, "in")
-    place = Place(config.party, carrier, Identity(Role.JUDGE, config.judge))
+    place = Place(config.author, carrier, Identity(Role.JUDGE, config.judge), config.word_minutes * 60_000)
     metrics = CollectorRegistry()
     trust = pinned(config.trust)
 
@@ -46,7 +46,7 @@ async def run(config: Settings) -> None:
                 from tiers.court.release import Releases  # noqa: PLC0415 - the same
 
                 escrow = Escrow(state, config.party, outside.clock)
-                routes = [*escrow.routes(), *Releases(place, key, store, outside, escrow, court.log_refusal).routes()]
+                routes = [*escrow.routes(), *Releases(place, key, store, outside, escrow, court.refusals).routes()]
             app = build(court, metrics, routes)
             await serve(app, config.party, config.listen, tls)
     finally:

@@ -9,10 +9,10 @@ the carrier hears of it. What the carrier could not be told is told again until 
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from tiers.chassis import background
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Handler, Route, application, body, raw_body
 from tiers.court import register
 from tiers.court.register import Decision, Place, Record, Transition, Verb
@@ -27,12 +28,13 @@ from tiers.court.store import Store, Untold, unknown
 from tiers.wire.api.carrier import WarrantStatus
 from tiers.wire.api.court import Apply, Decide, Entry, Register
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import Conflict, Forbidden, Ours, TiersError, Yours
+from tiers.wire.errors import Conflict, Forbidden, Ours, Policy, TiersError, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Status
-from tiers.wire.log.leaf import SALT_BYTES, Leaf
+from tiers.wire.log.checkpoint import LoggedLeaf
+from tiers.wire.log.leaf import Leaf
 
 _log = structlog.get_logger()
 LOOK_SECONDS = 0.5
@@ -66,8 +68,7 @@ class Court:
         self._clock = outside.clock
         self._one_step_at_a_time = asyncio.Lock()
         self._steps = Counter("tiers_court_steps", "Changes of state", ["leaf"], registry=metrics)
-        self._refused = Counter("tiers_court_refused", "Applications and keys refused", ["code"], registry=metrics)
-        self._unlogged = Counter("tiers_court_refused_unlogged", "Refusals the ledger never saw", registry=metrics)
+        self.refusals = Refusals(place.author, outside.ledger, outside.clock, metrics)
         Gauge("tiers_court_untold", "Statements that wait for the carrier", registry=metrics).set_function(
             lambda: len(store.untold())
         )
@@ -93,9 +94,12 @@ class Court:
             raise Ours(error.code, error.detail) from None
 
     async def look(self) -> None:
-        """Do what the clock asks for: tell the carrier what it has not taken, record expiry, break seals."""
+        """Do what the clock asks for: tell the carrier what it must know, record expiry, break seals."""
         for said in self._store.untold():
             await self._tell(said)
+        for record in self._store.standing():
+            if register.due(record, self._place, self._clock()):
+                await self._say_again(record.claims.jti)
         for record in self._store.past_expiry(self._clock()):
             await self._past(record.claims.jti)
 
@@ -108,17 +112,11 @@ class Court:
     async def _apply(self, caller: Identity, request: web.Request) -> Entry:
         jws = (await body(request, Apply)).application
         now = self._clock()
-        try:
-            taken = register.apply(jws, self._outside.trust().applicants, caller, self._place, now)
-        except TiersError as error:
-            seal = register.refused_seal(jws, os.urandom(SALT_BYTES))
-            self._store.refused(jws, seal, caller.name, error.code, now)
-            await self.log_refusal(register.refusal_for(seal, error.code, caller.name, self._place, now))
-            raise
-        claims = taken.claims
-        record = Record(claims, jws, register.seal_for(taken, os.urandom(SALT_BYTES)), Status.AWAITING_APPROVAL)
+        async with self.refusals.logged("warrant.refused", caller.name, sealed_request(msgspec.json.encode(jws))):
+            claims = register.apply(jws, self._outside.trust().applicants, caller, self._place, now).claims
+        record = Record(claims, jws, Status.AWAITING_APPROVAL)
         async with self._one_step_at_a_time:
-            self._store.check_new(claims.jti)
+            self._store.check_new(claims)
             await self._append(register.leaf_for(record, "warrant.applied", self._place, now))
             self._store.add(record)
         _log.info("warrant.applied", jti=claims.jti, agency=claims.agency)
@@ -139,14 +137,11 @@ class Court:
         async with self._one_step_at_a_time:
             now, record = self._clock(), self._store.get(jti)
             step, jws = await self._judged(record, decision, now)
-            index = await self._append(register.leaf_for(record, step.leaf, self._place, now))
+            logged = await self._append(register.leaf_for(record, step.leaf, self._place, now))
             changed = replace(record, jws=jws, status=step.after, reason=decision.reason)
             if decision.verb is Verb.APPROVAL:
-                changed = replace(changed, approved_leaf=index)
-            statement = None
-            if step.tell_carrier:
-                statement = register.statement_for(record, step, self._key, decision.judge, now)
-            kept = self._store.replace(changed, statement)
+                changed = replace(changed, approved=logged.proof)
+            kept = self._say(changed, now) if step.tell_carrier else self._store.replace(changed)
         _log.info(step.leaf, jti=jti, serial=kept.serial)
         return kept
 
@@ -154,10 +149,9 @@ class Court:
         """Return the step and the warrant after it. A judge who is none, or judges herself, is put on record."""
         try:
             step = register.decide(record, decision, self._place, now)
-            return step, register.signed(record, decision, self._outside.trust().applicants, self._key)
-        except Forbidden as error:
-            agency = record.claims.agency
-            await self.log_refusal(register.refusal_for(record.seal, error.code, agency, self._place, now))
+            return step, register.signed(record, decision, self._outside.trust().applicants, self._key, now)
+        except (Forbidden, Policy) as error:
+            await self.refusals.note("warrant.refused", record.claims.agency, record.seal, error.code)
             raise
 
     async def _past(self, jti: str) -> None:
@@ -175,15 +169,27 @@ class Court:
                 await self._append(register.leaf_for(record, step.leaf, self._place, now))
                 record = self._store.replace(replace(record, status=step.after))
                 _log.info(step.leaf, jti=jti)
-            if record.approved_leaf is not None and not record.opened:
+            if record.approved is not None and not record.opened:
                 await self._append(register.opening_for(record, self._place, now))
                 self._store.replace(replace(record, opened=True))
                 _log.info("seal.opened", jti=jti)
 
-    async def _append(self, leaf: Leaf) -> int:
+    async def _say_again(self, jti: str) -> None:
+        """Speak for a warrant that stands, before the court's last word on it holds no more."""
+        async with self._one_step_at_a_time:
+            now, record = self._clock(), self._store.get(jti)
+            if register.due(record, self._place, now):
+                self._say(record, now)
+
+    def _say(self, record: Record, now: int) -> Record:
+        """Write a record, and with it the word that the carrier must get."""
+        word = register.word_on(record, record.status, self._place, self._key, now)
+        return self._store.replace(replace(record, said=now), word)
+
+    async def _append(self, leaf: Leaf) -> LoggedLeaf:
         logged = await self._outside.ledger.append(leaf)
         self._steps.labels(leaf.type).inc()
-        return logged.index
+        return logged
 
     async def _tell(self, said: Untold) -> None:
         """Tell the carrier; what it does not take stays on the list until the warrant has expired."""
@@ -199,15 +205,6 @@ class Court:
             _log.warning("carrier.untold", jti=said.jti, serial=said.serial, code=error.code)
             return
         self._store.told([said])
-
-    async def log_refusal(self, leaf: Leaf) -> None:
-        """Append that something was refused. If the ledger is down it is refused all the same, and counted."""
-        self._refused.labels(leaf.detail).inc()
-        try:
-            await self._outside.ledger.append(leaf)
-        except TiersError as error:
-            self._unlogged.inc()
-            _log.warning("warrant.refusal_not_logged", code=leaf.detail, because=error.code)
 
     async def _list(self, caller: Identity, _request: web.Request) -> Register:
         return Register(tuple(self._entry(record) for record in self._store.all() if _may_see(caller, record)))
@@ -232,4 +229,5 @@ def build(court: Court, metrics: CollectorRegistry, more: Sequence[Route] = ()) 
     """Make the application: the table and its `more` rows, and the court's own look at the clock."""
     app = application([*court.routes(), *more], metrics, court.ready)
     app.cleanup_ctx.append(court.keep_looking)
+    app.cleanup_ctx.append(court.refusals.keep_telling)
     return app

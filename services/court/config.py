@@ -2,15 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from tiers.wire.identity import Identity, Role
+from tiers.wire.lawful.warrant import MAX_WORD_MS
+from tiers.wire.log.leaf import Author, Jurisdiction
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`judge` is the name in the judge's certificate; `carrier` the one that is told of suspensions.
+    """`judge` is the name in the judge's certificate; `carrier` the one that is told what a warrant now is.
 
-    `escrow`: the court keeps a key tree of its own, for the custody `split` (docs/custody.md).
+    `word_minutes`: how long the court's word that a warrant stands holds. It is said again after a quarter of that, so
+    interception survives a court that is down for the other three quarters. `escrow`: the court keeps a key tree of its
+    own, for the custody `split` (docs/custody.md).
     """
 
     listen: str
@@ -23,8 +30,15 @@ class Settings:
     judge: str = "delhi"
     carrier: str = "in"
     escrow: bool = False
+    word_minutes: Annotated[int, Meta(ge=1, le=MAX_WORD_MS // 60_000)] = MAX_WORD_MS // 60_000
+    jurisdiction: Jurisdiction = "IN"
 
     @property
     def party(self) -> Identity:
         """Who this process is."""
         return Identity(Role.COURT, self.name)
+
+    @property
+    def author(self) -> Author:
+        """Who signs its leaves in the log, and for where."""
+        return Author(self.party, self.jurisdiction)

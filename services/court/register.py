@@ -4,28 +4,28 @@ The states are those of an Authorisation in ETSI TS 103 120. `TRANSITIONS` is th
 refused. Expiry is nobody's decision: it is read off the clock (`status_at`) and recorded afterwards.
 """
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import msgspec
-
-from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Conflict, Forbidden, Policy, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, SigningKey, peek_header
 from tiers.wire.lawful.warrant import (
+    MAX_WORD_MS,
     Application,
     Claims,
     Keys,
     Status,
     StatusStatement,
     approve,
+    check_prospective,
+    seal_of,
     sign_status,
     verify_application,
 )
-from tiers.wire.log.leaf import Leaf, LeafType, Seal
+from tiers.wire.log.checkpoint import ProofOfLogging
+from tiers.wire.log.leaf import Author, Leaf, LeafType, Seal
 
 REASON_ON_FILE: Final = "judge.reason_on_file"
 """A leaf's `detail` for a judge's words: the log says that there is a reason, the register holds it."""
@@ -54,7 +54,7 @@ class Transition:
 
 
 TRANSITIONS: Final = (
-    Transition(Status.AWAITING_APPROVAL, Verb.APPROVAL, Status.APPROVED, "warrant.approved"),
+    Transition(Status.AWAITING_APPROVAL, Verb.APPROVAL, Status.APPROVED, "warrant.approved", tell_carrier=True),
     Transition(Status.AWAITING_APPROVAL, Verb.REJECTION, Status.REJECTED, "warrant.rejected"),
     Transition(Status.AWAITING_APPROVAL, Verb.EXPIRY, Status.EXPIRED, "warrant.expired"),
     Transition(Status.APPROVED, Verb.SUSPENSION, Status.SUSPENDED, "warrant.suspended", tell_carrier=True),
@@ -69,19 +69,24 @@ _STEPS = {(step.before, step.verb): step for step in TRANSITIONS}
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One warrant in the register. `serial` counts the statements made to the carrier.
+    """One warrant in the register. `serial` counts the statements made to the carrier, the last of them at `said` (ms).
 
-    `approved_leaf` is where its approval stands in the log; `opened` says that its seal has been broken there.
+    `approved` shows its approval in the log; `opened` says that its seal has been broken there.
     """
 
     claims: Claims
     jws: GeneralJws
-    seal: Seal
     status: Status
     serial: int = 0
+    said: int = 0
     reason: str = ""
-    approved_leaf: int | None = None
+    approved: ProofOfLogging | None = None
     opened: bool = False
+
+    @property
+    def seal(self) -> Seal:
+        """What the log's commitments to this warrant are made of."""
+        return seal_of(self.claims)
 
     @property
     def open_after(self) -> int:
@@ -103,23 +108,24 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which court this is, for which carrier, and whose signature counts."""
+    """Which court this is, for which carrier, whose signature counts, and how long its word holds (ms)."""
 
-    court: Identity
+    author: Author
     carrier: Identity
     judge: Identity
+    word_ms: int = MAX_WORD_MS
 
     @property
-    def jurisdiction(self) -> str:
-        """The two letters that every leaf of this court carries."""
-        return self.court.name.upper()
+    def court(self) -> Identity:
+        """The court itself."""
+        return self.author.party
 
 
 def apply(jws: GeneralJws, applicants: Keys, caller: Identity, place: Place, now: int) -> Application:
     """Take an application; raises `Yours` or `Policy`.
 
     1. One signature, by a pinned applicant, over well-formed claims. 2. Made by whoever hands it in, for his own
-    agency. 3. To this court, for its carrier. 4. Not over yet, and for minutes to come.
+    agency. 3. To this court, for its carrier. 4. For minutes to come.
     """
     application = verify_application(jws, applicants)  # 1
     claims = application.claims
@@ -129,10 +135,7 @@ def apply(jws: GeneralJws, applicants: Keys, caller: Identity, place: Place, now
         raise Policy("court.jurisdiction", f"Set iss to {place.court.name}, this court, or apply to the court meant.")
     if claims.aud != place.carrier.name:
         raise Policy("warrant.carrier", f"Set aud to {place.carrier.name}: no other carrier is in this jurisdiction.")
-    if now >= claims.exp * 1000:  # 4
-        raise Policy("warrant.expired", "Apply for a warrant that has not expired.")
-    if now >= claims.window.until:
-        raise Policy("court.past", "Name a window that is not over: a warrant reaches nothing that has passed.")
+    check_prospective(claims, now)  # 4
     return application
 
 
@@ -142,17 +145,6 @@ def applicant_of(jws: GeneralJws) -> Identity:
     if role != Role.APPLICANT:
         raise Yours("warrant.applicant", "Have the first signature made by an applicant.")
     return Identity(Role.APPLICANT, name)
-
-
-def seal_for(application: Application, salt: bytes) -> Seal:
-    """Seal a warrant: the digest is of the signed payload, the same for the application and the warrant."""
-    payload = unb64u(application.jws.payload, "warrant.malformed")
-    return Seal(salt, application.claims.jti, hashlib.sha256(payload).digest())
-
-
-def refused_seal(jws: GeneralJws, salt: bytes) -> Seal:
-    """Seal an application that was refused: nobody vouches for a word of it, so the digest is of the whole."""
-    return Seal(salt, "refused", hashlib.sha256(msgspec.json.encode(jws)).digest())
 
 
 def status_at(record: Record, now: int) -> Status:
@@ -188,25 +180,24 @@ def decide(record: Record, decision: Decision, place: Place, now: int) -> Transi
     return taken
 
 
-def signed(record: Record, decision: Decision, applicants: Keys, key: SigningKey) -> GeneralJws:
+def signed(record: Record, decision: Decision, applicants: Keys, key: SigningKey, now: int) -> GeneralJws:
     """Return the warrant after a decision: an approval checks the application again and adds the judge's signature.
 
-    Raises `Yours` if the applicant's key is pinned no longer, or is the judge's own.
+    Raises `Yours` if the applicant's key is pinned no longer, or is the judge's own; `Policy` if the window has begun.
     """
     if decision.verb is not Verb.APPROVAL:
         return record.jws
+    check_prospective(record.claims, now)
     return approve(verify_application(record.jws, applicants), key, str(decision.judge))
 
 
 def leaf_for(record: Record, kind: LeafType, place: Place, now: int) -> Leaf:
     """Write the leaf for a change of state. Only an approval carries a date: what was never approved stays sealed."""
-    return Leaf(
-        type=kind,
-        ts=now,
-        jurisdiction=place.jurisdiction,
-        agency=record.claims.agency,
-        party=place.court.uri,
-        commitment=record.seal.commit(),
+    return place.author.leaf(
+        kind,
+        now,
+        record.claims.agency,
+        record.seal.commit(),
         detail=REASON_ON_FILE if kind == "warrant.rejected" else None,
         open_after=record.open_after if kind == "warrant.approved" else None,
     )
@@ -214,32 +205,23 @@ def leaf_for(record: Record, kind: LeafType, place: Place, now: int) -> Leaf:
 
 def opening_for(record: Record, place: Place, now: int) -> Leaf:
     """Write the leaf that breaks the seal of an approved warrant; raises `Conflict` before its date."""
-    if record.approved_leaf is None or now < record.open_after:
+    if record.approved is None or now < record.open_after:
         raise Conflict("court.sealed", "Open the seal of an approved warrant, after it has expired.")
-    return Leaf(
-        type="seal.opened",
-        ts=now,
-        jurisdiction=place.jurisdiction,
-        agency=record.claims.agency,
-        party=place.court.uri,
-        commitment=record.seal.commit(),
-        opens=record.seal.opening(record.approved_leaf),
-    )
+    opens = record.seal.opening(record.approved.index)
+    return place.author.leaf("seal.opened", now, record.claims.agency, record.seal.commit(), opens=opens)
 
 
-def refusal_for(seal: Seal, code: str, agency: str, place: Place, now: int) -> Leaf:
-    """Write the leaf for an application that was refused."""
-    return Leaf(
-        type="warrant.refused",
-        ts=now,
-        jurisdiction=place.jurisdiction,
-        agency=agency,
-        party=place.court.uri,
-        commitment=seal.commit(),
-        detail=code,
-    )
+def due(record: Record, place: Place, now: int) -> bool:
+    """Whether a warrant that stands must be spoken for again: a quarter of the last word's time is over."""
+    return status_at(record, now) is Status.APPROVED and now >= record.said + place.word_ms // 4
 
 
-def statement_for(record: Record, taken: Transition, key: SigningKey, judge: Identity, now: int) -> str:
-    """Sign what the carrier is told after this step, under the next serial of this warrant."""
-    return sign_status(StatusStatement(record.claims.jti, taken.after, record.serial + 1, now), key, str(judge))
+def word_on(record: Record, status: Status, place: Place, key: SigningKey, now: int) -> str:
+    """Sign what the carrier is told: what the warrant is now, under the next serial, and how long that holds.
+
+    What ends or suspends a warrant holds until the warrant would have expired.
+    """
+    exp = record.claims.exp * 1000
+    until = min(now + place.word_ms, exp) if status is Status.APPROVED else exp
+    said = StatusStatement(record.claims.jti, record.seal.commit(), status, record.serial + 1, now, until)
+    return sign_status(said, key, str(place.judge))

@@ -16,25 +16,21 @@ from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import Conflict, Missing, Ours, Yours
 from tiers.wire.keys.jose import GeneralJws
 from tiers.wire.lawful.warrant import Claims, Status
-from tiers.wire.log.leaf import Seal
+from tiers.wire.log.checkpoint import ProofOfLogging
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS warrants (
-    jti TEXT PRIMARY KEY, agency TEXT NOT NULL, exp INTEGER NOT NULL, status TEXT NOT NULL, jws BLOB NOT NULL,
-    salt BLOB NOT NULL, digest BLOB NOT NULL, serial INTEGER NOT NULL, reason TEXT NOT NULL,
-    approved_leaf INTEGER, opened INTEGER NOT NULL
+    jti TEXT PRIMARY KEY, salt TEXT NOT NULL UNIQUE, exp INTEGER NOT NULL, status TEXT NOT NULL, jws BLOB NOT NULL,
+    serial INTEGER NOT NULL, said INTEGER NOT NULL, reason TEXT NOT NULL, approved BLOB, opened INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS unfinished ON warrants (exp) WHERE opened = 0;
 CREATE TABLE IF NOT EXISTS untold (
     jti TEXT PRIMARY KEY REFERENCES warrants (jti), serial INTEGER NOT NULL, statement TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS refusals (
-    ts INTEGER NOT NULL, agency TEXT NOT NULL, code TEXT NOT NULL, jws BLOB NOT NULL, salt BLOB NOT NULL
-) STRICT;
 CREATE TABLE IF NOT EXISTS nonces (jti TEXT NOT NULL, nonce TEXT NOT NULL, PRIMARY KEY (jti, nonce)) STRICT;
 """
-_COLUMNS = "jws, salt, jti, digest, status, serial, reason, approved_leaf, opened"
-_Row = tuple[bytes, bytes, str, bytes, str, int, str, int | None, int]
+_COLUMNS = "jws, status, serial, said, reason, approved, opened"
+_Row = tuple[bytes, str, int, int, str, bytes | None, int]
 
 
 class Untold(msgspec.Struct, frozen=True):
@@ -60,17 +56,17 @@ class Store:
         self._db.close()
 
     def add(self, record: Record) -> None:
-        """Enter a new warrant; raises `Conflict` if its `jti` is taken."""
-        claims, seal = record.claims, record.seal
-        row = (claims.jti, claims.agency, claims.exp, record.status, _json(record.jws), seal.salt, seal.digest)
+        """Enter a new warrant; raises `Conflict` if its `jti` or its salt is taken."""
+        claims = record.claims
+        row = (claims.jti, claims.salt, claims.exp, record.status, _json(record.jws))
         try:
-            self._db.execute("INSERT INTO warrants VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', NULL, 0)", row)
+            self._db.execute("INSERT INTO warrants VALUES (?, ?, ?, ?, ?, 0, 0, '', NULL, 0)", row)
         except sqlite3.IntegrityError:
             raise _taken() from None
 
-    def check_new(self, jti: str) -> None:
-        """Raise `Conflict` if there is a warrant of this `jti`."""
-        if self._db.execute("SELECT 1 FROM warrants WHERE jti = ?", (jti,)).fetchone():
+    def check_new(self, claims: Claims) -> None:
+        """Raise `Conflict` if there is a warrant of this `jti`, or of this salt."""
+        if self._db.execute("SELECT 1 FROM warrants WHERE jti = ? OR salt = ?", (claims.jti, claims.salt)).fetchone():
             raise _taken()
 
     def get(self, jti: str) -> Record:
@@ -85,11 +81,16 @@ class Store:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM warrants ORDER BY rowid")  # noqa: S608 - column names
         return [_record(row) for row in rows]
 
+    def standing(self) -> list[Record]:
+        """Return the warrants that were approved, and not yet recorded as over."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM warrants WHERE status = ?", (Status.APPROVED,))  # noqa: S608 - names
+        return [_record(row) for row in rows]
+
     def past_expiry(self, now: int) -> list[Record]:
         """Return the warrants past their `exp` at `now` (ms) that nobody decided, or whose seal is still shut."""
         query = (
             f"SELECT {_COLUMNS} FROM warrants WHERE opened = 0 AND exp * 1000 <= ?"  # noqa: S608 - column names
-            " AND (approved_leaf IS NOT NULL OR status = ?)"
+            " AND (approved IS NOT NULL OR status = ?)"
         )
         return [_record(row) for row in self._db.execute(query, (now, Status.AWAITING_APPROVAL))]
 
@@ -100,11 +101,12 @@ class Store:
         """
         jti = record.claims.jti
         kept = replace(record, serial=record.serial + (statement is not None))
-        row = (kept.status, _json(kept.jws), kept.serial, kept.reason, kept.approved_leaf, kept.opened, jti)
+        approved = _json(kept.approved) if kept.approved else None
+        row = (kept.status, _json(kept.jws), kept.serial, kept.said, kept.reason, approved, kept.opened, jti)
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
-                "UPDATE warrants SET status = ?, jws = ?, serial = ?, reason = ?, approved_leaf = ?, opened = ?"
+                "UPDATE warrants SET status = ?, jws = ?, serial = ?, said = ?, reason = ?, approved = ?, opened = ?"
                 " WHERE jti = ?",
                 row,
             )
@@ -119,11 +121,6 @@ class Store:
     def told(self, said: Sequence[Untold]) -> None:
         """Strike statements off; a newer one about the same warrant stays."""
         self._db.executemany("DELETE FROM untold WHERE jti = ? AND serial = ?", [(one.jti, one.serial) for one in said])
-
-    def refused(self, jws: GeneralJws, seal: Seal, agency: str, code: str, now: int) -> None:
-        """Keep a refused application with the salt of its leaf."""
-        row = (now, agency, code, _json(jws), seal.salt)
-        self._db.execute("INSERT INTO refusals VALUES (?, ?, ?, ?, ?)", row)
 
     def take_nonce(self, jti: str, nonce: str) -> None:
         """Take the nonce of a request for keys; raises `Conflict` if it was taken before."""
@@ -143,18 +140,19 @@ def unknown() -> Missing:
 
 
 def _taken() -> Conflict:
-    return Conflict("court.duplicate", "Apply under a fresh jti: there is a warrant of this one.")
+    return Conflict("court.duplicate", "Apply under a fresh jti, with a fresh salt: there is a warrant of this one.")
 
 
 _json = msgspec.json.encode
 
 
 def _record(row: _Row) -> Record:
-    raw, salt, jti, digest, status, serial, reason, approved_leaf, opened = row
+    raw, status, serial, said, reason, shown, opened = row
     try:
         jws = parse_json(GeneralJws, raw, "court.store")
         claims = parse_json(Claims, unb64u(jws.payload, "court.store"), "court.store")
+        approved = parse_json(ProofOfLogging, shown, "court.store") if shown else None
     except Yours:
         detail = "Restore the court's register from its backup: a warrant in it does not read."
         raise Ours("court.store", detail) from None
-    return Record(claims, jws, Seal(salt, jti, digest), Status(status), serial, reason, approved_leaf, bool(opened))
+    return Record(claims, jws, Status(status), serial, said, reason, approved, bool(opened))

@@ -37,7 +37,7 @@ async def run(settings: Settings) -> None:
         policy()  # a mistake in it is told now
         async with outgoing(tls) as session:
             parts = Parts(
-                settings.identity,
+                settings.author,
                 keys,
                 store,
                 Partners(session, store, keys, failures),

@@ -53,6 +53,7 @@ from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey, VerifyKey
 from tiers.wire.keys.secret import KEY_BYTES
+from tiers.wire.log.leaf import Author
 from tiers.wire.message.envelope import Org, Pin, format_envelope, parse_envelope
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -67,7 +68,7 @@ _COURT = frozenset({Role.COURT})
 class Parts:
     """What a key server is put together from. `clock` gives ms since 1970; `policy` reads the file each time."""
 
-    party: Identity
+    author: Author
     keys: KeyStore
     store: Store
     partners: Partners
@@ -81,15 +82,15 @@ class KeyServer:
     """What the key server answers."""
 
     def __init__(self, parts: Parts, metrics: CollectorRegistry) -> None:
-        self._org = parts.party.name
+        self._org = parts.author.party.name
         self._keys = parts.keys
         self._store = parts.store
         self._partners = parts.partners
         self._reader = Reader(parts.store, parts.keys, parts.partners)
         self._gateway = parts.gateway
-        self._clerk = Clerk(parts.party, parts.store, self._reader, parts.ledger, parts.policy, parts.clock)
+        self._clerk = Clerk(parts.author, parts.store, self._reader, parts.ledger, parts.policy, parts.clock)
         self._now = parts.clock
-        self._proofs = Proofs(parts.party, parts.clock())
+        self._proofs = Proofs(parts.author.party, parts.clock())
         stranger = SigningKey(os.urandom(KEY_BYTES)).public.jwk()
         nobody = Entry(self._org, "0" * 8, 1, HpkePrivateKey.generate().public.jwk(), stranger, 0)
         self._nobodys = sign_statement(parts.keys.root, self._org, ENTRY_TYP, nobody)

@@ -25,7 +25,7 @@ from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.log.checkpoint import LoggedLeaf
-from tiers.wire.log.leaf import SALT_BYTES
+from tiers.wire.log.leaf import SALT_BYTES, Author
 
 _log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 class Clerk:
     """`policy` reads the customer's file each time; `clock` gives ms since 1970."""
 
-    party: Identity
+    author: Author
     store: Store
     reader: Reader
     ledger: LedgerClient
@@ -48,7 +48,7 @@ class Clerk:
         decision = decide(self._read_policy(), order)
         mids = self._reached(subject) if decision is Decision.DISCLOSE else ()
         seal = seal_of(order, served, os.urandom(SALT_BYTES))
-        logged = await self.ledger.append(leaf_of(seal, decision, court, self.party, self.clock()))
+        logged = await self.ledger.append(leaf_of(seal, decision, court, self.author, self.clock()))
         self.store.keep_seal(logged.index, seal)
         _log.info("order.answered", reference=order.reference, decision=decision, leaf=logged.index)
         return await self._produce(order, decision, mids, logged)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiers.wire.identity import Identity, Role
+from tiers.wire.log.leaf import Author, Jurisdiction
 from tiers.wire.message.envelope import Org
 
 
@@ -18,8 +19,14 @@ class Settings:
     name: Org
     gateway_url: str
     ledger_url: str
+    jurisdiction: Jurisdiction = "IN"
 
     @property
     def identity(self) -> Identity:
         """Who this key server is."""
         return Identity(Role.CUSTOMER, self.name)
+
+    @property
+    def author(self) -> Author:
+        """Who signs its leaves in the log, and for where."""
+        return Author(self.identity, self.jurisdiction)

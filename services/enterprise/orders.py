@@ -17,10 +17,9 @@ import msgspec
 from tiers.wire.api.enterprise import Decision, Order, Reason
 from tiers.wire.errors import TooLarge, Yours
 from tiers.wire.identity import Identity
-from tiers.wire.log.leaf import Leaf, Seal
+from tiers.wire.log.leaf import Author, Leaf, Seal
 
 MAX_MESSAGES = 200
-JURISDICTION = "IN"
 _DETAIL = {Decision.DISCLOSE: "order.disclosed", Decision.REFUSE: "order.refused"}
 
 
@@ -87,14 +86,7 @@ def seal_of(order: Order, served: bytes, salt: bytes) -> Seal:
     return Seal(salt, order.reference, sha256(served).digest())
 
 
-def leaf_of(seal: Seal, decision: Decision, court: Identity, party: Identity, now: int) -> Leaf:
+def leaf_of(seal: Seal, decision: Decision, court: Identity, author: Author, now: int) -> Leaf:
     """Return the leaf of an answer at `now` (ms): that an order was answered and how, not whom it was about."""
-    return Leaf(
-        type="order.answered",
-        ts=now,
-        jurisdiction=JURISDICTION,
-        agency=f"{court.role}-{court.name}".lower()[:32],
-        party=party.uri,
-        commitment=seal.commit(),
-        detail=_DETAIL[decision],
-    )
+    agency = f"{court.role}-{court.name}".lower()[:32]
+    return author.leaf("order.answered", now, agency, seal.commit(), detail=_DETAIL[decision])

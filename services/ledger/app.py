@@ -4,7 +4,7 @@
     -> GET  /checkpoint, /tile/...   <- what a static C2SP tlog-tiles server answers
     -> GET  /v1/proofs/...           <- a proof, for readers who do not want to read tiles
 
-Who may write is the `WRITERS` column of the table; anybody may read.
+Who may write which type of leaf is the table `WRITERS` of the treaty; anybody may read.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ from tiers.ledger.tree import parse_tile_path
 from tiers.wire.errors import Forbidden, Missing, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.log.checkpoint import ProofOfLogging, b64
-from tiers.wire.log.leaf import Leaf, parse_leaf, verify_opening
+from tiers.wire.log.leaf import WRITERS, Leaf, parse_leaf, verify_opening
 
 MAX_SKEW_MS = 300_000  # how far a leaf's time may be from the ledger's clock
-WRITERS = frozenset({Role.CARRIER, Role.GATEWAY, Role.COURT, Role.CUSTOMER, Role.AUDITOR})
+_WRITERS = frozenset[Role]().union(*WRITERS.values())
 _READERS = frozenset({Role.ANYONE})
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 _MUTABLE = {"Cache-Control": "no-cache"}
@@ -73,7 +73,7 @@ class Ledger:
     def routes(self) -> list[Route]:
         """Return the whole request table."""
         return [
-            Route("POST", "/v1/leaves", WRITERS, self._append, "log a leaf of its own, with proof"),
+            Route("POST", "/v1/leaves", _WRITERS, self._append, "log a leaf of its own, with proof"),
             Route("GET", "/checkpoint", _READERS, self._checkpoint, "the latest cosigned checkpoint"),
             Route("GET", "/tile/{path:.+}", _READERS, self._tile, "a tile or entry bundle (C2SP tlog-tiles)"),
             Route("GET", "/v1/proofs/inclusion", _READERS, self._inclusion, "prove a leaf in a tree"),
@@ -85,6 +85,8 @@ class Ledger:
         leaf = parse_leaf(entry)
         if leaf.party != caller.uri:
             raise Forbidden("leaf.party", f"Log leaves of your own: set party to {caller.uri}.")
+        if caller.role not in WRITERS[leaf.type]:
+            raise Forbidden("leaf.role", f"Leave {leaf.type} to those who do it: a {caller.role} logs no such leaf.")
         if self._store.index_of(entry) is None:  # what is logged already is only proven again, however late
             self._check_new(leaf)
         proof = await self._sequencer.add(entry)

@@ -26,7 +26,7 @@ MAX_FILE = 32 * 1024 * 1024  # bytes; a bundle of 256 entries of 64 KiB is half 
 LOG, COSIGNATURE = 0x01, 0x04  # C2SP signature types
 TEXTS = {"type", "jurisdiction", "agency", "party", "commitment"}
 NUMBERS = {"ts", "count", "open_after", "index"}
-OPTIONAL = {"detail", "count", "open_after", "opens"}
+OPTIONAL = {"detail", "count", "open_after", "opens", "terms"}
 OPENING = {"index", "salt", "jti", "digest"}
 
 Leaf = dict[str, Any]  # this file trusts no type of ours: it reads JSON as anybody would

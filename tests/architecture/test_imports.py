@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 NAMED = {contract["name"]: contract for contract in CONTRACTS}
 
-FLOORS, HANDSET, STORE, OPENS, PURE = (
+FLOORS, HANDSET, STORE, OPENS, ROOMS, PURE = (
     "Every arrow points down, and parties meet only in the treaty",
     "The lab runs the parties as processes: of them it imports the handset alone",
     "Only relay and carrier have business in the provider's store",
     "Relay, court and ledger have no way to open",
+    "The treaty's rooms stand on each other, and no arrow points up",
     "The treaty does no I/O",
 )
 # contract -> what somebody adds to break it: the file, and what it imports
@@ -47,6 +48,11 @@ REACHES = {
         ("gateway/channels.py", "tiers.wire.message.sealing"),
         ("services/court/register.py", "tiers.wire.lawful.grant"),
         ("services/wire/lawful/trust.py", "tiers.wire.message.sealing"),
+    ],
+    ROOMS: [
+        ("services/wire/lawful/grant.py", "tiers.wire.api.carrier"),
+        ("services/wire/log/reach.py", "tiers.wire.lawful.warrant"),
+        ("services/wire/keys/reach.py", "tiers.wire.log.leaf"),
     ],
     PURE: [
         ("services/wire/message/envelope.py", "asyncio"),

@@ -1,7 +1,6 @@
 """An auditor over real TLS, beside a carrier with a real key tree and a ledger that really proves."""
 
 from collections.abc import AsyncIterator, Callable
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -16,13 +15,15 @@ from kits.court import (
     CARRIER,
     JTI,
     JUDGE,
+    MINUTE,
+    NOW,
     Clock,
     People,
     Site,
     StandinLedger,
-    claims_json,
     pin,
 )
+from kits.court import claims_json as around_now
 from kits.product import MASTER, consumer, copied, enterprise
 from tiers.auditor.app import Auditor, Outside, build
 from tiers.auditor.store import Store
@@ -36,14 +37,16 @@ from tiers.wire.errors import Policy, TiersError
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import epoch_of, subscriber_root, window
-from tiers.wire.lawful.evidence import evidence
 from tiers.wire.lawful.grant import Payload, seal_grant
-from tiers.wire.lawful.warrant import Claims, apply_for, approve, verify_application
-from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.lawful.release import terms
+from tiers.wire.lawful.warrant import Claims, apply_for, approve, seal_of, verify_application
+from tiers.wire.log.checkpoint import ProofOfLogging
+from tiers.wire.log.leaf import Author, Leaf, encode_leaf
 from tiers.wire.message.envelope import Channel, Service, parse_envelope
 from tiers.wire.message.sealing import HpkePrivateKey
 
 KEY = HpkePrivateKey(b"H" * 32)
+HERE = Author(Identity(Role.CARRIER, "in"), "IN")
 PAGE = 3
 Change = Callable[[Payload], Payload]
 
@@ -53,9 +56,9 @@ def warrant_of(**changed: object) -> GeneralJws:
     return approve(verify_application(jws, {"applicant/cbi": APPLICANT.public}), JUDGE, "judge/delhi")
 
 
-def released(commitment: str, now: int, **changed: object) -> bytes:
-    said = {"type": "grant.released", "agency": "cbi", "party": "spiffe://tiers.example/carrier/in", **changed}
-    return encode_leaf(msgspec.convert({"ts": now, "jurisdiction": "IN", "commitment": commitment, **said}, Leaf))
+def claims_json(**changed: object) -> dict[str, object]:
+    """Claims of a warrant whose window began five minutes ago, when it was served."""
+    return around_now(**{"window": {"from": NOW - 5 * MINUTE, "until": NOW + 5 * MINUTE}} | changed)
 
 
 class StandinCarrier:
@@ -74,7 +77,9 @@ class StandinCarrier:
         self.pages: list[int] = []
         self.liid = "LIID-2013-0001"
         self.sub = ALICE
-        self.digest = bytes(32)
+        self.claims = msgspec.convert(claims_json(), Claims)
+        self.served: dict[str, object] = {}
+        self.terms: str | None = None
 
     def copy(self, jwe: bytes, target: str = ALICE) -> None:
         self.pdus += copied(jwe, parse_envelope(jwe).header, target)
@@ -90,13 +95,23 @@ class StandinCarrier:
 
         return application(routes, CollectorRegistry(), ready)
 
+    def log(self, kind: str, ts: int, changed: dict[str, object], committed: str | None = None) -> ProofOfLogging:
+        """Log a leaf about the warrant, some of its members bent."""
+        said = {"ts": ts, "jurisdiction": "IN", "commitment": seal_of(self.claims).commit(), "type": kind}
+        said |= {"agency": "cbi", "party": HERE.party.uri} | changed
+        if said["type"] == "grant.released":
+            said["terms"] = committed
+        if said["type"] == "warrant.served":
+            said["open_after"] = self.claims.exp * 1000
+        return self.ledger.append(encode_leaf(msgspec.convert(said, Leaf)))
+
     async def product(self, _caller: Identity, request: web.Request) -> Product:
         if self.refuses_product:
             raise self.refuses_product
         after = int(request.query["after"])
         self.pages.append(after)
         page = tuple(b64u(pdu) for pdu in self.pdus[after : after + PAGE])
-        return Product(self.liid, after, page, len(self.pdus), self.lost)
+        return Product(self.liid, after, page, len(self.pdus), self.lost, NOW - 5 * MINUTE)
 
     async def grant(self, _caller: Identity, request: web.Request) -> Granted:
         ask = await body(request, AskGrant)
@@ -105,11 +120,13 @@ class StandinCarrier:
             raise self.refuses_grant
         if ask.until > self.clock.now:
             raise Policy("grant.future", "Ask for minutes that have passed.")
-        seal = Seal(b"s" * 32, ask.jti, self.digest)
-        proof = self.ledger.append(released(seal.commit(), self.clock.now, **self.leaf))
         start, end = epoch_of(ask.start), epoch_of(ask.until)
+        proof = self.log(
+            "grant.released", self.clock.now, self.leaf, self.terms or terms(self.claims, start, end, ask.nonce)
+        )
+        since = self.log("warrant.served", NOW - 5 * MINUTE, self.served)
         nodes = tuple(NodeJson.of(node) for node in window(subscriber_root(MASTER, self.sub), start, end))
-        payload = self.change(Payload(ask.jti, self.sub, start, end, nodes, evidence(proof, seal)))
+        payload = self.change(Payload(ask.jti, self.sub, start, end, nodes, proof, since))
         return Granted(msgspec.Raw(seal_grant(payload, self.signer, "carrier/in", "auditor/cbi/1", KEY.public)))
 
 
@@ -135,7 +152,9 @@ class AuditorWorld:
         ledger = LedgerClient(self.people.peer("auditor/cbi", self.ledger_site.url, "ledger/in"), self.trust)
         carrier = self.people.peer("auditor/cbi", self.carrier_site.url, "carrier/in")
         outside = Outside(ledger, carrier, self.trust, self.clock)
-        app = build(Auditor(parse_identity("auditor/cbi"), KEY, self.store, outside, self.metrics), self.metrics)
+        app = build(
+            Auditor(Author(parse_identity("auditor/cbi"), "IN"), KEY, self.store, outside, self.metrics), self.metrics
+        )
 
         async def close(_app: object) -> None:
             self.store.close()
@@ -175,7 +194,7 @@ class AuditorWorld:
 
     async def file(self, jws: GeneralJws | None = None, who: Peer | None = None) -> Filed:
         jws = jws or warrant_of()
-        self.carrier.digest = sha256(unb64u(jws.payload, "test.payload")).digest()
+        self.carrier.claims = msgspec.json.decode(unb64u(jws.payload, "test.payload"), type=Claims)
         return await (who or self.applicant).ask("POST", "/v1/warrants", Filed, FileWarrant(jws))
 
     async def inspect(self, start: int | None = None, until: int | None = None, who: Peer | None = None) -> Inspection:

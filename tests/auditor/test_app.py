@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from auditor.conftest import AuditorWorld, Change, warrant_of
-from kits.court import ALICE, APPLICANT, BOB, CAROL, DAVE, JTI, JUDGE, MINUTE, NOW, claims_json
+from auditor.conftest import AuditorWorld, Change, claims_json, warrant_of
+from kits.court import ALICE, APPLICANT, BOB, CAROL, DAVE, JTI, JUDGE, MINUTE, NOW
 from kits.product import MAIL, mid_of
 from tiers.auditor.inspect import (
     METADATA_ONLY,
@@ -24,7 +24,6 @@ from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, Policy, TiersError
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, subscriber_root, window
-from tiers.wire.lawful.evidence import Evidence
 from tiers.wire.lawful.grant import Payload
 from tiers.wire.lawful.warrant import Claims, apply_for, approve, verify_application
 from tiers.wire.message.envelope import Channel, Service
@@ -285,10 +284,40 @@ async def test_a_grant_that_is_not_as_it_must_be_opens_nothing(
     assert (found.grant_refused, read(found)) == (code, [None])
 
 
+async def test_a_leaf_that_was_logged_for_another_release_serves_no_second_one(world: AuditorWorld) -> None:
+    world.send(b"hi", NOW - MINUTE)
+    await world.file()
+    assert read(await world.inspect()) == ["hi"]
+    first = next(leaf for leaf in world.ledger.leaves if leaf.type == "grant.released")
+    world.carrier.terms = first.terms
+    found = await world.inspect()
+    assert (found.grant_refused, read(found)) == ("grant.other_leaf", [None])
+
+
+@pytest.mark.parametrize(
+    ("served", "code"),
+    [
+        ({"ts": NOW - 4 * MINUTE}, "grant.retroactive"),
+        ({"ts": NOW}, "grant.retroactive"),
+        ({"type": "warrant.expired"}, "grant.not_logged"),
+        ({"party": "spiffe://tiers.example/carrier/uk"}, "grant.not_logged"),
+    ],
+    ids=["a minute later", "now", "another fact", "another carrier"],
+)
+async def test_keys_of_minutes_from_before_the_warrant_was_served_open_nothing(
+    world: AuditorWorld, served: dict[str, object], code: str
+) -> None:
+    world.send(b"hi", NOW - 5 * MINUTE)
+    await world.file()
+    world.carrier.served = served
+    found = await world.inspect()
+    assert (found.grant_refused, read(found)) == (code, [None])
+
+
 async def test_a_grant_whose_leaf_is_about_another_warrant_opens_nothing(world: AuditorWorld) -> None:
     world.send(b"hi", NOW - MINUTE)
     await world.file()
-    world.carrier.digest = b"x" * 32
+    world.carrier.claims = msgspec.structs.replace(world.carrier.claims, sub=BOB)
     found = await world.inspect()
     assert (found.grant_refused, read(found)) == ("leaf.wrong_commitment", [None])
 
@@ -297,10 +326,9 @@ async def test_a_grant_whose_release_no_witness_saw_opens_nothing(world: Auditor
     world.send(b"hi", NOW - MINUTE)
 
     def unwitnessed(payload: Payload) -> Payload:
-        note = payload.evidence.proof.checkpoint
+        note = payload.evidence.checkpoint
         bare = note[: note.index("— tiers.example/witness/w1")]
-        proof = msgspec.structs.replace(payload.evidence.proof, checkpoint=bare)
-        return msgspec.structs.replace(payload, evidence=Evidence(proof, payload.evidence.salt))
+        return msgspec.structs.replace(payload, evidence=msgspec.structs.replace(payload.evidence, checkpoint=bare))
 
     world.carrier.change = unwitnessed
     await world.file()
@@ -328,7 +356,7 @@ async def test_inspections_and_what_they_rest_on_survive_a_restart(world: Audito
 
 async def test_a_warrant_on_file_that_does_not_read_is_no_fault_of_the_investigator(world: AuditorWorld) -> None:
     await world.file()
-    world.store._db.execute("UPDATE warrants SET jws = ?", (b"{}",))
+    world.store._db.execute("UPDATE warrants SET payload = ?", ("{}",))
     with pytest.raises(Ours, match=r"auditor\.store"):
         await world.inspect()
 
@@ -394,7 +422,7 @@ async def test_the_applicant_as_judge_has_its_own_code_and_a_ledger_entry(world:
 async def test_a_refusal_stands_even_if_the_ledger_is_down(world: AuditorWorld) -> None:
     world.ledger.down = True
     assert await refusal(world.file(warrant_of(aud="uk"))) == "warrant.carrier"
-    assert world.metrics.get_sample_value("tiers_auditor_refused_unlogged_total") == 1
+    assert world.metrics.get_sample_value("tiers_refusals_unlogged") == 1
 
 
 async def test_the_same_warrant_is_filed_again_without_harm_and_another_of_its_jti_is_not(world: AuditorWorld) -> None:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kits.court import ALICE, BOB, CAROL, JTI, MINUTE, NOW, claims_json
+from auditor.conftest import claims_json
+from kits.court import ALICE, BOB, CAROL, JTI, MINUTE, NOW
 from kits.product import CEK, COURT_MASTER, MAIL, MASTER, consumer, copied, enterprise, escrowed, mid_of
 from kits.two_texts import two_texts
 from tiers.auditor.inspect import (
@@ -34,10 +35,10 @@ from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, 
 CLAIMS = msgspec.convert(claims_json(), Claims)
 START, END = epoch_of(NOW - 5 * MINUTE), epoch_of(NOW)
 PROOF = ProofOfLogging(0, "", (), "")
-GRANT = Grant(JTI, ALICE, START, END, tuple(window(subscriber_root(MASTER, ALICE), START, END)), PROOF)
+GRANT = Grant(JTI, ALICE, START, END, tuple(window(subscriber_root(MASTER, ALICE), START, END)), PROOF, PROOF)
 GIVEN = Halves(GRANT)
 REFUSED = Halves(NoGrant("grant.window"))
-COURTS = Grant(JTI, ALICE, START, END, tuple(window(subscriber_root(COURT_MASTER, ALICE), START, END)), PROOF)
+COURTS = Grant(JTI, ALICE, START, END, tuple(window(subscriber_root(COURT_MASTER, ALICE), START, END)), PROOF, PROOF)
 BOTH = Halves(GRANT, COURTS)
 
 A_CHAT = consumer(1, (ALICE, BOB), NOW - MINUTE, b"hello")
@@ -159,7 +160,7 @@ def test_what_the_target_gets_under_two_halves_stays_shut() -> None:
 
 def test_either_half_that_ends_before_the_minute_leaves_it_shut() -> None:
     early = [
-        Grant(JTI, ALICE, START, END - 1, tuple(window(subscriber_root(master, ALICE), START, END - 1)), PROOF)
+        Grant(JTI, ALICE, START, END - 1, tuple(window(subscriber_root(master, ALICE), START, END - 1)), PROOF, PROOF)
         for master in (MASTER, COURT_MASTER)
     ]
     assert one(AN_ESCROW, Halves(early[0], COURTS)) == (None, OUTSIDE)
@@ -227,10 +228,12 @@ def test_no_mail_makes_reading_fail(mail: bytes) -> None:
     assert msgspec.json.decode(msgspec.json.encode(text), type=str) == text
 
 
-@given(start=st.none() | st.integers(), until=st.none() | st.integers(), now=st.integers())
-def test_a_window_is_asked_for_or_one_of_our_errors_raised(start: int | None, until: int | None, now: int) -> None:
+@given(st.none() | st.integers(), st.none() | st.integers(), st.integers(), st.integers())
+def test_a_window_is_asked_for_or_one_of_our_errors_raised(
+    start: int | None, until: int | None, since: int, now: int
+) -> None:
     try:
-        first, last = window_to_ask(CLAIMS, Inspect(JTI, start, until), now)
+        first, last = window_to_ask(CLAIMS, Inspect(JTI, start, until), since, now)
     except TiersError:
         return
     assert first < last

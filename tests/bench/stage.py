@@ -89,6 +89,7 @@ class Stage:
             agency="cbi",
             legal_basis="Indian Telegraph Act 1885, section 5(2)",
             liid=f"IN-{pin}",
+            salt=b64u(os.urandom(32)),
         )
         court, carrier = self.applicant.peer("court"), self.applicant.peer("carrier")
         application = apply_for(claims, self.world.applicant_key(), str(APPLICANT))

@@ -18,6 +18,7 @@ from tiers.wire.keys.keytree import epoch_of, leaf
 from tiers.wire.lawful import product as products
 from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import Grant, open_grant
+from tiers.wire.lawful.release import terms
 from tiers.wire.lawful.warrant import Status
 from tiers.wire.lawful.x2x3 import Direction, Head, encode
 
@@ -75,10 +76,25 @@ async def test_a_grant_carries_the_proof_that_its_release_was_logged(world, said
     assert world.ledger.log.facts[-1] == "grant.released"
 
 
-async def test_two_grants_of_one_millisecond_are_two_leaves_in_the_log(world, said):
+async def test_one_leaf_is_one_release(world, said):
     both = await asyncio.gather(grant(world, ask(said)), grant(world, ask(said, nonce="m" * 22)))
 
-    assert len({got.evidence.proof.index for got in both}) == 2
+    assert len({got.evidence.index for got in both}) == 2
+    leaves = [leaf for leaf in world.ledger.log.leaves if leaf.type == "grant.released"]
+    window = (epoch_of(NOW), epoch_of(NOW) + 5)
+    assert {terms(said, *window, nonce * 22) for nonce in "nm"} == {leaf.terms for leaf in leaves}
+
+
+async def test_no_key_is_granted_for_a_minute_before_the_warrant_was_served(world):
+    said = claims()
+    world.clock.now = NOW + 3 * MINUTE
+    await serve(world, warrant(said))
+    world.clock.now = LATER
+
+    assert (await refused(grant(world, ask(said)))).code == "grant.retroactive"
+    assert (await grant(world, ask(said, start=NOW + 3 * MINUTE))).start == epoch_of(NOW + 3 * MINUTE)
+    page = await world.peer("auditor/cbi").ask("GET", f"/v1/warrants/{said.jti}/product", Product)
+    assert page.since == NOW + 3 * MINUTE
 
 
 async def test_without_the_log_no_key_leaves(world, said):
@@ -147,7 +163,7 @@ async def test_a_warrant_of_any_other_name_is_no_warrant(world, jti):
 
 @pytest.mark.parametrize("status", [Status.SUSPENDED, Status.CANCELLED])
 async def test_a_warrant_out_of_force_releases_nothing(world, said, status):
-    await state(world, said, status, 1)
+    await state(world, said, status, 2)
 
     error = await refused(grant(world, ask(said)))
 

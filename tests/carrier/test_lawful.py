@@ -12,6 +12,7 @@ from tiers.carrier.lawful import (
     Activate,
     Authorisation,
     Deactivate,
+    Word,
     authorise,
     check_grant,
     check_new,
@@ -19,11 +20,21 @@ from tiers.carrier.lawful import (
 )
 from tiers.wire.api.carrier import AskGrant
 from tiers.wire.errors import Conflict, Policy, TiersError
+from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import epoch_of
-from tiers.wire.lawful.warrant import Delivery, Status, StatusStatement, Window
-from tiers.wire.log.leaf import encode_leaf, verify_opening
+from tiers.wire.lawful.warrant import (
+    MAX_WORD_MS,
+    SKEW_MS,
+    Claims,
+    Delivery,
+    Status,
+    StatusStatement,
+    Window,
+    seal_of,
+)
+from tiers.wire.log.leaf import Author, encode_leaf, verify_opening
 
-SALT = b"s" * 32
+HERE = Author(Identity(Role.CARRIER, "in"), "IN")
 KEYS = {"auditor/cbi/1": AUDITOR.public.jwk()}
 LATER = NOW + 20 * MINUTE
 HOUR = 60 * MINUTE
@@ -31,14 +42,22 @@ HOUR = 60 * MINUTE
 
 def served(**members) -> Authorisation:
     """A warrant that is logged and whose task stands."""
-    log, auth = Log(), authorise(verified(claims(**members)), None, SALT, NOW)
-    auth = lawful.logged(auth, log.prove(auth.outbox[0]))
-    auth = lawful.activated(lawful.tasking(auth, "xid"), NOW)
-    return lawful.logged(auth, log.prove(auth.outbox[0]))
+    auth = taken_on(claims(**members))
+    auth = lawful.logged(auth, Log().prove(auth.outbox[0]))
+    return lawful.activated(lawful.tasking(auth, "xid"))
 
 
-def said(auth: Authorisation, status: Status, serial: int) -> StatusStatement:
-    return StatusStatement(auth.claims.jti, status, serial, NOW)
+def taken_on(of: Claims, now: int = NOW) -> Authorisation:
+    return authorise(HERE, verified(of), word(of), now)
+
+
+def word(of: Claims, status: Status = Status.APPROVED, serial: int = 1, at: int = NOW) -> Word:
+    said = StatusStatement(of.jti, seal_of(of).commit(), status, serial, at, at + MAX_WORD_MS)
+    return Word(said, "as signed")
+
+
+def said(auth: Authorisation, status: Status, serial: int) -> Word:
+    return word(auth.claims, status, serial)
 
 
 def ask(auth: Authorisation, start: int = NOW, until: int = NOW + 5 * MINUTE) -> AskGrant:
@@ -55,36 +74,36 @@ def refusal(call, *args, **options) -> str:
 
 
 def test_nothing_is_done_at_the_relay_before_the_warrant_is_logged():
-    auth = authorise(verified(claims()), None, SALT, NOW)
+    auth = taken_on(claims())
 
     assert lawful.next_step(auth, NOW, "xid") is None
     assert [leaf.type for leaf in auth.outbox] == ["warrant.served"]
 
 
 def test_a_logged_warrant_gets_a_task_under_a_fresh_xid():
-    auth = authorise(verified(claims()), None, SALT, NOW)
+    auth = taken_on(claims())
     auth = lawful.logged(auth, Log().prove(auth.outbox[0]))
 
     assert lawful.next_step(auth, NOW, "xid") == Activate("xid")
 
 
 def test_a_task_that_may_stand_is_asked_for_again_under_the_same_xid():
-    auth = authorise(verified(claims()), None, SALT, NOW)
+    auth = taken_on(claims())
     auth = lawful.tasking(lawful.logged(auth, Log().prove(auth.outbox[0])), "first")
 
     assert lawful.next_step(auth, NOW, "second") == Activate("first")
 
 
 def test_a_task_that_may_stand_is_taken_away_when_the_warrant_is_suspended():
-    auth = authorise(verified(claims()), None, SALT, NOW)
+    auth = taken_on(claims())
     auth = lawful.tasking(lawful.logged(auth, Log().prove(auth.outbox[0])), "first")
-    auth = lawful.heed(auth, said(auth, Status.SUSPENDED, 1))
+    auth = lawful.heed(auth, said(auth, Status.SUSPENDED, 2))
 
     assert lawful.next_step(auth, NOW, "second") == Deactivate("first")
 
 
 def test_a_leaf_names_neither_target_nor_liid():
-    auth = authorise(verified(claims()), None, SALT, NOW)
+    auth = taken_on(claims())
 
     entry = encode_leaf(auth.outbox[0])
 
@@ -96,8 +115,42 @@ def test_a_leaf_names_neither_target_nor_liid():
 def test_a_warrant_that_the_court_has_suspended_or_cancelled_is_not_taken_on():
     warrant = verified(claims())
     for status, code in ((Status.SUSPENDED, "warrant.suspended"), (Status.CANCELLED, "warrant.cancelled")):
-        word = StatusStatement(warrant.claims.jti, status, 3, NOW)
-        assert refusal(authorise, warrant, word, SALT, NOW) == code
+        assert refusal(authorise, HERE, warrant, word(warrant.claims, status, 3), NOW) == code
+
+
+def test_a_warrant_on_which_the_court_has_said_nothing_is_not_taken_on():
+    assert refusal(authorise, HERE, verified(claims()), None, NOW) == "warrant.no_word"
+
+
+def test_a_warrant_is_taken_on_by_a_word_that_holds():
+    warrant = verified(of := claims())
+    assert refusal(authorise, HERE, warrant, word(of, at=NOW - MAX_WORD_MS), NOW) == "warrant.stale"
+
+
+@pytest.mark.parametrize("late", [SKEW_MS + 1, 10 * MINUTE, 29 * MINUTE])
+def test_a_warrant_whose_window_began_before_it_is_served_is_not_taken_on(late):
+    of = claims()
+    assert taken_on(of, NOW + SKEW_MS)
+    assert refusal(authorise, HERE, verified(of), word(of), NOW + late) == "warrant.past"
+
+
+def test_a_newer_word_of_the_court_is_shown_to_the_relay_under_the_same_xid():
+    auth = lawful.heed(auth := served(), said(auth, Status.APPROVED, 2))
+
+    assert lawful.next_step(auth, NOW, "other") == Activate("xid")
+    assert lawful.next_step(lawful.activated(auth), NOW, "other") is None
+
+
+def test_without_a_word_that_holds_there_is_no_task_no_key_and_no_product():
+    auth = served(exp=NOW // 1000 + 10 * 24 * 3600)
+    stale = NOW + MAX_WORD_MS
+
+    assert lawful.next_step(auth, stale - 1, "other") is None
+    assert lawful.next_step(auth, stale, "other") == Deactivate("xid")
+    assert refusal(check_grant, auth, ask(auth), "cbi", KEYS, stale) == "warrant.stale"
+    assert refusal(check_product, auth, "cbi", stale) == "warrant.stale"
+    back = lawful.heed(lawful.deactivated(auth), word(auth.claims, serial=2, at=stale))
+    assert lawful.next_step(back, stale, "fresh") == Activate("fresh")
 
 
 def test_a_warrant_whose_task_stands_is_not_served_twice():
@@ -113,46 +166,46 @@ def test_another_warrant_under_the_same_jti_is_refused():
 
 
 def test_a_warrant_that_was_left_half_done_is_taken_up_again():
-    auth = authorise(verified(said := claims()), None, SALT, NOW)
+    auth = taken_on(said := claims())
 
     assert check_new(lawful.turned_down(auth), verified(said)) == auth
 
 
 def test_a_statement_counts_once_and_an_older_one_never():
     auth = served()
-    suspended = lawful.heed(auth, said(auth, Status.SUSPENDED, 2))
+    suspended = lawful.heed(auth, said(auth, Status.SUSPENDED, 3))
 
-    assert lawful.heed(suspended, said(auth, Status.SUSPENDED, 2)) == suspended
+    assert lawful.heed(suspended, said(auth, Status.SUSPENDED, 3)) == suspended
+    assert refusal(lawful.heed, suspended, said(auth, Status.APPROVED, 3)) == "warrant.serial"
     assert refusal(lawful.heed, suspended, said(auth, Status.APPROVED, 2)) == "warrant.serial"
-    assert refusal(lawful.heed, suspended, said(auth, Status.APPROVED, 1)) == "warrant.serial"
-    assert lawful.heed(suspended, said(auth, Status.APPROVED, 3)).status is Status.APPROVED
+    assert lawful.heed(suspended, said(auth, Status.APPROVED, 4)).status is Status.APPROVED
 
 
 def test_a_cancelled_warrant_stays_cancelled():
     auth = served()
-    cancelled = lawful.heed(auth, said(auth, Status.CANCELLED, 1))
+    cancelled = lawful.heed(auth, said(auth, Status.CANCELLED, 2))
 
-    assert refusal(lawful.heed, cancelled, said(auth, Status.APPROVED, 2)) == "warrant.transition"
-    assert lawful.advance(cancelled, NOW + 2 * HOUR).status is Status.CANCELLED
+    assert refusal(lawful.heed, cancelled, said(auth, Status.APPROVED, 3)) == "warrant.transition"
+    assert lawful.advance(cancelled, HERE, NOW + 2 * HOUR).status is Status.CANCELLED
 
 
 def test_the_clock_ends_a_warrant_to_the_millisecond():
     auth = served()
     end = auth.claims.exp * 1000
 
-    assert lawful.next_step(lawful.advance(auth, end - 1), end - 1, "other") is None
+    assert lawful.next_step(lawful.advance(auth, HERE, end - 1), end - 1, "other") is None
     assert lawful.next_step(auth, end, "other") == Deactivate("xid")
-    assert [leaf.type for leaf in lawful.advance(auth, end).outbox] == ["warrant.expired", "seal.opened"]
+    assert [leaf.type for leaf in lawful.advance(auth, HERE, end).outbox] == ["warrant.expired", "seal.opened"]
 
 
 def test_a_seal_is_opened_for_everybody_after_its_date():
-    log, auth = Log(), authorise(verified(claims()), None, SALT, NOW)
+    log, auth = Log(), taken_on(claims())
     auth = lawful.logged(auth, log.prove(auth.outbox[0]))
 
-    opened = lawful.advance(auth, auth.claims.exp * 1000).outbox[-1]
+    opened = lawful.advance(auth, HERE, auth.claims.exp * 1000).outbox[-1]
 
     seal = verify_opening(opened, log.leaves[0])
-    assert (seal.jti, seal.digest) == (auth.claims.jti, verified(auth.claims).digest)
+    assert seal.commit() == seal_of(auth.claims).commit()
 
 
 def test_a_grant_covers_what_was_asked_and_no_minute_more():
@@ -168,7 +221,7 @@ def test_a_grant_needs_a_warrant():
 
 
 def test_a_grant_needs_a_logged_warrant():
-    auth = authorise(verified(claims()), None, SALT, NOW)
+    auth = taken_on(claims())
 
     assert refusal(check_grant, auth, ask(auth), "cbi", KEYS, LATER) == "grant.no_warrant"
 
@@ -189,7 +242,7 @@ def test_an_agency_whose_key_is_not_pinned_gets_no_grant():
 )
 def test_a_warrant_out_of_force_gives_neither_grant_nor_product(status, code):
     auth = served()
-    auth = lawful.heed(auth, said(auth, status, 1))
+    auth = lawful.heed(auth, said(auth, status, 2))
 
     assert refusal(check_grant, auth, ask(auth), "cbi", KEYS, LATER) == code
     assert refusal(check_product, auth, "cbi", LATER) == code
@@ -237,7 +290,7 @@ def test_a_warrant_for_metadata_grants_no_key():
 def test_the_product_is_for_the_agency_that_the_warrant_names():
     auth = served()
 
-    assert check_product(auth, "cbi", LATER) == auth
+    assert check_product(auth, "cbi", LATER).auth == auth
     assert refusal(check_product, auth, "ib", LATER) == "product.agency"
     assert refusal(check_product, None, "cbi", LATER) == "product.no_warrant"
 
@@ -253,7 +306,7 @@ TIMES = (
 def test_a_grant_is_never_for_anything_but_elapsed_minutes_of_the_window_of_a_warrant_in_force(
     start, until, now, agency, status
 ):
-    auth = msgspec.structs.replace(SERVED, status=status)
+    auth = msgspec.structs.replace(SERVED, word=word(SERVED.claims, status, 2))
     try:
         order = check_grant(auth, ask(auth, start, until), agency, KEYS, now)
     except TiersError as error:
@@ -261,7 +314,7 @@ def test_a_grant_is_never_for_anything_but_elapsed_minutes_of_the_window_of_a_wa
         return
     window = auth.claims.window
     assert agency == "cbi"
-    assert status not in {Status.SUSPENDED, Status.CANCELLED, Status.EXPIRED}
+    assert status is Status.APPROVED
     assert window.start <= start < until <= min(window.until, now)
     assert auth.claims.nbf * 1000 <= now < auth.claims.exp * 1000
     assert (order.start, order.end) == (epoch_of(start), epoch_of(until))
@@ -282,23 +335,24 @@ class Carrier(RuleBasedStateMachine):
         super().__init__()
         self.log = Log()
         self.now = NOW
-        self.serial = 0
-        self.auth = authorise(verified(claims()), None, SALT, NOW)
+        self.serial = 1
+        self.auth = taken_on(claims())
         self.tasks: set[str] = set()
         self.drawn = 0
 
     @rule(status=st.sampled_from(list(Status)), skip=st.integers(-1, 2))
     def the_court_speaks(self, status, skip):
         try:
-            self.auth = lawful.heed(self.auth, said(self.auth, status, max(self.serial + skip, 1)))
+            spoken = word(self.auth.claims, status, max(self.serial + skip, 1), self.now)
+            self.auth = lawful.heed(self.auth, spoken)
         except Conflict:
             return
-        self.serial = self.auth.serial
+        self.serial = self.auth.word.said.serial
 
     @rule(minutes=st.integers(0, 45))
     def time_passes(self, minutes):
         self.now += minutes * MINUTE
-        self.auth = lawful.advance(self.auth, self.now)
+        self.auth = lawful.advance(self.auth, HERE, self.now)
 
     @rule(lost=st.booleans())
     def a_step_is_done_and_perhaps_its_answer_is_lost(self, lost):
@@ -307,10 +361,10 @@ class Carrier(RuleBasedStateMachine):
         if isinstance(step, Activate):
             self.auth = lawful.tasking(self.auth, step.xid)
             self.tasks.add(step.xid)
-            self.auth = self.auth if lost else lawful.activated(self.auth, self.now)
+            self.auth = self.auth if lost else lawful.activated(self.auth)
         elif isinstance(step, Deactivate):
             self.tasks.discard(step.xid)
-            self.auth = self.auth if lost else lawful.deactivated(self.auth, self.now, stood=True)
+            self.auth = self.auth if lost else lawful.deactivated(self.auth)
 
     @precondition(lambda self: self.auth.outbox)
     @rule(lost=st.booleans())
@@ -334,17 +388,17 @@ class Carrier(RuleBasedStateMachine):
         for number in range(20):
             step = lawful.next_step(auth, self.now, f"settled-{number}")
             if isinstance(step, Activate):
-                auth = lawful.activated(lawful.tasking(auth, step.xid), self.now)
+                auth = lawful.activated(lawful.tasking(auth, step.xid))
                 tasks.add(step.xid)
             elif isinstance(step, Deactivate):
-                auth = lawful.deactivated(auth, self.now, stood=True)
+                auth = lawful.deactivated(auth)
                 tasks.discard(step.xid)
-            elif (auth := lawful.advance(auth, self.now)).outbox:
+            elif (auth := lawful.advance(auth, HERE, self.now)).outbox:
                 auth = lawful.logged(auth, log.prove(auth.outbox[0]))
             else:
                 break
         in_force = self.now < auth.claims.exp * 1000
-        assert bool(tasks) == (auth.status is Status.APPROVED and in_force)
+        assert bool(tasks) == (auth.status is Status.APPROVED and in_force and self.now < auth.word.said.until)
         assert auth.finished == (not in_force)
         assert log.facts.count("warrant.served") == 1
         assert log.facts.count("seal.opened") == (0 if in_force else 1)

@@ -22,7 +22,7 @@ TRUST = Trust({}, {}, {}, {}, (PinnedLog(LOG.key, (WITNESS.key,)),))
 
 def leaf(ts: int = NOW) -> Leaf:
     return Leaf(
-        type="task.activated", ts=ts, jurisdiction="IN", agency="cbi", party="spiffe://tiers.example/carrier/in",
+        type="warrant.expired", ts=ts, jurisdiction="IN", agency="cbi", party="spiffe://tiers.example/carrier/in",
         commitment=b64u(bytes(32)),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from kits.court import APPLICANT, JTI, JUDGE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
+from kits.court import APPLICANT, JTI, JUDGE, MINUTE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.state import StateDir
@@ -21,10 +21,13 @@ from tiers.wire.api.court import Apply, Decide, Entry
 from tiers.wire.identity import parse_identity
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.lawful.warrant import Claims, apply_for
+from tiers.wire.log.leaf import Author
 from tiers.wire.message.sealing import HpkePrivateKey
 
 AUDITOR = HpkePrivateKey(b"H" * 32)
-PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))
+PLACE = Place(
+    Author(parse_identity("court/in"), "IN"), parse_identity("carrier/in"), parse_identity("judge/delhi"), 4 * MINUTE
+)
 
 
 def application_of(key: SigningKey = APPLICANT, kid: str = "applicant/cbi", **changed: object) -> Apply:
@@ -54,8 +57,8 @@ class CourtWorld:
         carrier = self.people.peer("court/in", self.carrier_site.url, "carrier/in")
         outside = Outside(ledger, carrier, self.trust, self.clock)
         self.court = Court(PLACE, JUDGE, self.store, outside, self.metrics)
-        self.escrow = Escrow(StateDir(self.folder / "court"), "in", self.clock)
-        releases = Releases(PLACE, JUDGE, self.store, outside, self.escrow, self.court.log_refusal)
+        self.escrow = Escrow(StateDir(self.folder / "court"), PLACE.court, self.clock)
+        releases = Releases(PLACE, JUDGE, self.store, outside, self.escrow, self.court.refusals)
         app = build(self.court, self.metrics, releases.routes())
 
         async def close(_app: object) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 import msgspec
 import pytest
 
-from court.conftest import CourtWorld, application_of
-from kits.court import ALICE, JTI, JUDGE, NOW, claims_json
+from court.conftest import PLACE, CourtWorld, application_of
+from kits.court import ALICE, JTI, JUDGE, MINUTE, NOW, claims_json
 from tiers.chassis.client import Peer
 from tiers.wire.api.court import Apply, Entry, Register
 from tiers.wire.encoding import b64u, unb64u
@@ -90,24 +90,44 @@ async def test_the_carrier_hears_of_it_before_the_judge_is_answered(
     await world.apply()
     entries = [await world.decide(verb) for verb in verbs]
     assert entries[-1].carrier_told
-    assert (world.carrier.heard[-1].status, world.carrier.heard[-1].serial) == (status, len(verbs) - 1)
+    assert (world.carrier.heard[-1].status, world.carrier.heard[-1].serial) == (status, len(verbs))
 
 
-async def test_an_approval_is_not_for_the_court_to_serve(world: CourtWorld) -> None:
+async def test_the_carrier_hears_that_a_warrant_stands_and_hears_it_again_in_time(world: CourtWorld) -> None:
     await world.apply()
     await world.decide("approval")
-    assert world.carrier.heard == []
+    (first,) = world.carrier.heard
+    world.clock.now = first.at + PLACE.word_ms // 4
+    world.carrier.event.clear()
+    async with asyncio.timeout(10):
+        await world.carrier.event.wait()
+    again = world.carrier.heard[-1]
+    assert (first.status, first.serial, again.status, again.serial) == (Status.APPROVED, 1, Status.APPROVED, 2)
+    assert first.until < again.until <= EXPIRY
+
+
+async def test_two_applications_of_one_salt_are_one_too_many(world: CourtWorld) -> None:
+    await world.apply()
+    assert await refusal(world.apply(application_of(jti=OTHER_JTI))) == "court.duplicate"
+
+
+async def test_a_judge_does_not_sign_a_window_that_has_begun(world: CourtWorld) -> None:
+    await world.apply(application_of(window={"from": NOW, "until": NOW + 9 * MINUTE}))
+    world.clock.now = NOW + 6 * MINUTE
+    assert await refusal(world.decide("approval")) == "warrant.past"
+    assert [(leaf.type, leaf.detail) for leaf in world.ledger.leaves[1:]] == [("warrant.refused", "warrant.past")]
 
 
 async def test_a_carrier_that_was_down_is_told_when_it_is_back(world: CourtWorld) -> None:
     await world.apply()
     await world.decide("approval")
     await world.carrier_site.stop()
+    world.carrier.event.clear()
     assert not (await world.decide("suspension")).carrier_told
     await world.carrier_site.start()
     async with asyncio.timeout(10):
         await world.carrier.event.wait()
-    assert [(said.status, said.serial) for said in world.carrier.heard] == [(Status.SUSPENDED, 1)]
+    assert [(said.status, said.serial) for said in world.carrier.heard[1:]] == [(Status.SUSPENDED, 2)]
 
 
 async def test_a_carrier_is_told_the_last_word_only(world: CourtWorld) -> None:
@@ -116,10 +136,11 @@ async def test_a_carrier_is_told_the_last_word_only(world: CourtWorld) -> None:
     world.carrier.refuses = True
     await world.decide("suspension")
     await world.decide("cancellation")
+    world.carrier.event.clear()
     world.carrier.refuses = False
     async with asyncio.timeout(10):
         await world.carrier.event.wait()
-    assert [(said.status, said.serial) for said in world.carrier.heard] == [(Status.CANCELLED, 2)]
+    assert [(said.status, said.serial) for said in world.carrier.heard[1:]] == [(Status.CANCELLED, 3)]
 
 
 async def test_an_older_word_that_arrives_late_does_not_strike_off_a_newer_one(world: CourtWorld) -> None:
@@ -130,20 +151,21 @@ async def test_an_older_word_that_arrives_late_does_not_strike_off_a_newer_one(w
     (older,) = world.store.untold()
     await world.decide("cancellation")
     world.store.told([older])
-    assert [said.serial for said in world.store.untold()] == [2]
+    assert [said.serial for said in world.store.untold()] == [3]
 
 
 async def test_what_the_carrier_was_not_told_survives_a_restart(world: CourtWorld) -> None:
     await world.apply()
     await world.decide("approval")
     await world.carrier_site.stop()
+    world.carrier.event.clear()
     await world.decide("cancellation")
     await world.court_site.stop()
     await world.carrier_site.start()
     await world.court_site.start()
     async with asyncio.timeout(10):
         await world.carrier.event.wait()
-    assert world.carrier.heard[0].status is Status.CANCELLED
+    assert world.carrier.heard[-1].status is Status.CANCELLED
 
 
 async def test_nothing_is_told_about_a_warrant_that_has_expired(world: CourtWorld) -> None:
@@ -240,7 +262,7 @@ async def test_an_applicant_sees_her_own_agencys_warrants_and_the_judge_all(worl
     raw = SigningKey(b"R" * 32)
     other = world.peer("applicant/raw")
     await world.apply()
-    await world.apply(application_of(raw, "applicant/raw", agency="raw", jti=OTHER_JTI), other)
+    await world.apply(application_of(raw, "applicant/raw", agency="raw", jti=OTHER_JTI, salt="A" * 43), other)
 
     async def seen(who: Peer) -> list[str]:
         return [entry.jti for entry in (await who.ask("GET", "/v1/warrants", Register)).entries]
@@ -293,7 +315,19 @@ async def test_an_application_in_somebody_elses_name_is_refused_and_that_is_on_r
 async def test_a_refusal_stands_even_if_the_ledger_is_down(world: CourtWorld) -> None:
     world.ledger.down = True
     assert await refusal(world.apply(application_of(aud="uk"))) == "warrant.carrier"
-    assert world.metrics.get_sample_value("tiers_court_refused_unlogged_total") == 1
+    assert world.metrics.get_sample_value("tiers_refusals_unlogged") == 1
+    world.ledger.down = False
+    world.clock.now += MINUTE
+    await world.court.refusals.tell()
+    assert [(leaf.detail, leaf.count) for leaf in world.ledger.leaves] == [("warrant.carrier", 1)]
+
+
+async def test_however_often_somebody_is_refused_the_log_grows_slowly(world: CourtWorld) -> None:
+    for _ in range(45):
+        assert await refusal(world.apply(application_of(aud="uk"))) == "warrant.carrier"
+    world.clock.now += MINUTE
+    await world.court.refusals.tell()
+    assert [None] * 30 + [15] == [leaf.count for leaf in world.ledger.leaves]
 
 
 async def test_claims_in_a_second_spelling_are_refused(world: CourtWorld) -> None:

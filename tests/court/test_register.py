@@ -15,24 +15,36 @@ from tiers.court.register import (
     Verb,
     apply,
     decide,
+    due,
     leaf_for,
     opening_for,
-    refusal_for,
-    refused_seal,
-    seal_for,
     signed,
-    statement_for,
     status_at,
     step,
+    word_on,
 )
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.keys.jose import GeneralJws, Signature, SigningKey
-from tiers.wire.lawful.warrant import Claims, Status, apply_for, verify_application, verify_status, verify_warrant
-from tiers.wire.log.leaf import encode_leaf, verify_sealed
+from tiers.wire.lawful.warrant import (
+    SKEW_MS,
+    Claims,
+    Status,
+    apply_for,
+    seal_of,
+    verify_application,
+    verify_status,
+    verify_warrant,
+)
+from tiers.wire.log.checkpoint import ProofOfLogging
+from tiers.wire.log.leaf import Author, encode_leaf, verify_sealed
 
-PLACE = Place(parse_identity("court/in"), parse_identity("carrier/in"), parse_identity("judge/delhi"))
+HOUR = 60 * MINUTE
+
+PLACE = Place(
+    Author(parse_identity("court/in"), "IN"), parse_identity("carrier/in"), parse_identity("judge/delhi"), HOUR
+)
 CBI = parse_identity("applicant/cbi")
 KEYS = {"applicant/cbi": APPLICANT.public, "applicant/delhi": SigningKey(b"D" * 32).public}
 EXPIRY = NOW + 600_000
@@ -57,7 +69,13 @@ def application(key: SigningKey = APPLICANT, kid: str = "applicant/cbi", **chang
 
 def record(status: Status = Status.AWAITING_APPROVAL, jws: GeneralJws | None = None, **changed: object) -> Record:
     taken = verify_application(jws or application(), KEYS)
-    return Record(taken.claims, taken.jws, seal_for(taken, b"s" * 32), status, **changed)
+    return Record(taken.claims, taken.jws, status, **changed)
+
+
+def long_running() -> GeneralJws:
+    """An application for the longest window that there is."""
+    until = NOW + 90 * 24 * HOUR
+    return application(window={"from": NOW, "until": until}, exp=until // 1000)
 
 
 def decision(verb: Verb, judge: str = "judge/delhi", reason: str = "Not shown to be necessary.") -> Decision:
@@ -87,9 +105,9 @@ def test_every_step_has_a_leaf_that_the_log_takes(row: Transition) -> None:
     assert leaf.type == row.leaf
 
 
-def test_the_carrier_is_told_of_what_stops_or_restarts_an_interception_and_of_nothing_else() -> None:
+def test_the_carrier_is_told_of_what_begins_or_ends_an_interception_and_of_nothing_else() -> None:
     told = {row.verb for row in TRANSITIONS if row.tell_carrier}
-    assert told == {Verb.SUSPENSION, Verb.RESUMPTION, Verb.CANCELLATION}
+    assert told == {Verb.APPROVAL, Verb.SUSPENSION, Verb.RESUMPTION, Verb.CANCELLATION}
 
 
 @pytest.mark.parametrize("status", [Status.AWAITING_APPROVAL, Status.APPROVED, Status.SUSPENDED])
@@ -125,26 +143,26 @@ def test_a_judge_does_not_decide_on_her_own_application() -> None:
 
 def test_one_key_does_not_sign_twice_whatever_names_it_bears() -> None:
     with pytest.raises(TiersError) as refused:
-        signed(record(), decision(Verb.APPROVAL), KEYS, APPLICANT)
+        signed(record(), decision(Verb.APPROVAL), KEYS, APPLICANT, NOW)
     assert refused.value.code == "warrant.four_eyes"
 
 
 def test_an_applicant_who_is_pinned_no_longer_gets_no_approval() -> None:
     with pytest.raises(TiersError) as refused:
-        signed(record(), decision(Verb.APPROVAL), {}, JUDGE)
+        signed(record(), decision(Verb.APPROVAL), {}, JUDGE, NOW)
     assert refused.value.code == "warrant.applicant"
 
 
 def test_an_approved_application_is_a_warrant_that_anybody_can_check() -> None:
-    jws = signed(record(), decision(Verb.APPROVAL), KEYS, JUDGE)
+    jws = signed(record(), decision(Verb.APPROVAL), KEYS, JUDGE, NOW)
     warrant = verify_warrant(jws, KEYS, {"judge/delhi": JUDGE.public}, "in", NOW)
     assert warrant.claims.jti == JTI
-    assert warrant.digest == record().seal.digest
+    assert seal_of(warrant.claims) == record().seal
 
 
 @pytest.mark.parametrize("verb", [Verb.REJECTION, Verb.SUSPENSION, Verb.RESUMPTION, Verb.CANCELLATION])
 def test_only_an_approval_adds_a_signature(verb: Verb) -> None:
-    assert signed(record(), decision(verb), KEYS, JUDGE) == record().jws
+    assert signed(record(), decision(verb), KEYS, JUDGE, NOW) == record().jws
 
 
 def test_a_rejection_gives_its_reason() -> None:
@@ -162,8 +180,10 @@ def test_a_rejection_gives_its_reason() -> None:
         (application(kid="applicant/nobody"), "applicant/cbi", NOW, "warrant.applicant"),
         (application(iss="uk"), "applicant/cbi", NOW, "court.jurisdiction"),
         (application(aud="uk"), "applicant/cbi", NOW, "warrant.carrier"),
-        (application(), "applicant/cbi", EXPIRY, "warrant.expired"),
-        (application(), "applicant/cbi", NOW + 5 * MINUTE, "court.past"),
+        (application(), "applicant/cbi", EXPIRY, "warrant.past"),
+        (application(), "applicant/cbi", NOW + SKEW_MS, "warrant.past"),
+        (long_running(), "applicant/cbi", NOW + SKEW_MS + 1, "warrant.past"),
+        (long_running(), "applicant/cbi", NOW + 80 * 24 * HOUR, "warrant.past"),
         (application(window={"from": NOW, "until": NOW}), "applicant/cbi", NOW, "warrant.window"),
         (application(window={"from": NOW + 1, "until": NOW + MINUTE}), "applicant/cbi", NOW, "warrant.window"),
         (application(exp=NOW // 1000), "applicant/cbi", NOW, "warrant.dates"),
@@ -178,10 +198,19 @@ def test_what_is_wrong_with_an_application_has_its_own_code(jws: GeneralJws, cal
 
 def test_a_good_application_is_taken() -> None:
     assert apply(application(), KEYS, CBI, PLACE, NOW).claims.jti == JTI
+    assert apply(long_running(), KEYS, CBI, PLACE, NOW + SKEW_MS).claims.jti == JTI
+
+
+def test_a_judge_signs_no_window_that_has_begun() -> None:
+    waiting = record(jws=long_running())
+    assert signed(waiting, decision(Verb.APPROVAL), KEYS, JUDGE, NOW + SKEW_MS)
+    with pytest.raises(TiersError) as refused:
+        signed(waiting, decision(Verb.APPROVAL), KEYS, JUDGE, NOW + SKEW_MS + 1)
+    assert refused.value.code == "warrant.past"
 
 
 def test_a_seal_opens_only_after_the_warrant_has_expired() -> None:
-    approved = record(Status.EXPIRED, approved_leaf=7)
+    approved = record(Status.EXPIRED, approved=ProofOfLogging(7, "", (), ""))
     with pytest.raises(TiersError) as refused:
         opening_for(approved, PLACE, EXPIRY - 1)
     assert refused.value.code == "court.sealed"
@@ -208,15 +237,28 @@ def test_all_leaves_of_a_warrant_commit_to_it_and_name_nobody() -> None:
 
 
 def test_a_statement_bears_the_next_number_and_the_judges_signature() -> None:
-    row = step(Status.APPROVED, Verb.SUSPENSION)
-    token = statement_for(record(Status.APPROVED, serial=4), row, JUDGE, PLACE.judge, NOW)
+    token = word_on(record(serial=4), Status.SUSPENDED, PLACE, JUDGE, NOW)
     said = verify_status(token, {"judge/delhi": JUDGE.public})
     assert (said.jti, said.status, said.serial, said.at) == (JTI, Status.SUSPENDED, 5, NOW)
+    assert said.commitment == record().seal.commit()
 
 
-def test_a_refusal_names_its_code_and_nobody() -> None:
-    leaf = refusal_for(refused_seal(application(), b"s" * 32), "warrant.judge", "cbi", PLACE, NOW)
-    assert (leaf.type, leaf.detail) == ("warrant.refused", "warrant.judge")
+def test_a_word_that_a_warrant_stands_holds_for_a_while_and_never_beyond_the_warrant() -> None:
+    def until(jws: GeneralJws, status: Status) -> int:
+        token = word_on(record(jws=jws), status, PLACE, JUDGE, NOW)
+        return verify_status(token, {"judge/delhi": JUDGE.public}).until
+
+    assert until(long_running(), Status.APPROVED) == NOW + HOUR
+    assert until(application(), Status.APPROVED) == EXPIRY
+    assert until(long_running(), Status.CANCELLED) == NOW + 90 * 24 * HOUR
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_court_speaks_again_for_what_stands_after_a_quarter_of_the_time(status: Status) -> None:
+    waiting = record(status, jws=long_running(), said=NOW)
+    stands = status is Status.APPROVED
+    assert [False, stands] == [due(waiting, PLACE, NOW + at) for at in (HOUR // 4 - 1, HOUR // 4)]
+    assert not due(record(status, said=NOW), PLACE, EXPIRY)
 
 
 texts = st.text(max_size=60)

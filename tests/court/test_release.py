@@ -17,7 +17,7 @@ from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import Grant, open_grant
 from tiers.wire.lawful.warrant import Claims, Status
 
-START, UNTIL = NOW - 4 * MINUTE, NOW - MINUTE
+START, UNTIL = NOW, NOW + 3 * MINUTE
 
 
 def ask(start: int = START, until: int = UNTIL, jti: str = JTI, nonce: str = "") -> AskGrant:
@@ -39,6 +39,7 @@ async def refusal(asking: Awaitable[object]) -> str:
 async def approved(world: CourtWorld) -> CourtWorld:
     await world.apply()
     await world.decide("approval")
+    world.clock.now = NOW + 4 * MINUTE
     return world
 
 
@@ -57,9 +58,9 @@ async def test_a_half_is_the_cover_of_the_minutes_and_its_release_stands_in_the_
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        (ask(NOW - 6 * MINUTE), "grant.window"),
+        (ask(NOW - MINUTE), "grant.window"),
         (ask(until=NOW + 6 * MINUTE), "grant.window"),
-        (ask(until=NOW + MINUTE), "grant.future"),
+        (ask(until=NOW + 5 * MINUTE), "grant.future"),
         (ask(START + 1), "grant.minutes"),
         (ask(jti="another"), "grant.no_warrant"),
     ],
@@ -90,6 +91,15 @@ async def test_resumed_it_buys_it_again_and_expired_no_more(approved: CourtWorld
     assert "warrant.expired" == await refusal(half(approved))
 
 
+async def test_no_half_is_for_a_minute_before_the_judge_approved(world: CourtWorld) -> None:
+    await world.apply()
+    world.clock.now = NOW + 2 * MINUTE
+    await world.decide("approval")
+    world.clock.now = NOW + 4 * MINUTE
+    assert "grant.retroactive" == await refusal(half(world))
+    assert epoch_of(NOW + 2 * MINUTE) == (await half(world, ask(NOW + 2 * MINUTE))).start
+
+
 async def test_what_no_judge_approved_buys_nothing(world: CourtWorld) -> None:
     await world.apply()
     assert "grant.no_warrant" == await refusal(half(world))
@@ -105,6 +115,7 @@ async def test_another_agency_gets_nothing(approved: CourtWorld) -> None:
 async def test_a_warrant_for_metadata_buys_no_half(world: CourtWorld) -> None:
     await world.apply(application_of(delivery="iri"))
     await world.decide("approval")
+    world.clock.now = NOW + 4 * MINUTE
     assert "grant.metadata_only" == await refusal(half(world))
 
 

@@ -11,11 +11,11 @@ from kits.lawful import (
     APPLICANT,
     AUDITOR,
     CARRIER,
-    COURT,
     GATEWAY,
     Hands,
     claims,
     leaves,
+    logged_since,
     nonce,
     refused_and_logged,
     verified_log,
@@ -28,10 +28,10 @@ from tiers.wire.api.court import Entry
 from tiers.wire.api.gateway import ActivateTask, Done
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Missing
+from tiers.wire.identity import parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS
-from tiers.wire.lawful.evidence import Evidence
-from tiers.wire.lawful.warrant import Claims
+from tiers.wire.lawful.warrant import Claims, seal_of
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.log.leaf import encode_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash
@@ -124,8 +124,7 @@ async def test_the_carrier_refuses_a_warrant_that_is_none(
 async def test_the_relay_refuses_it_too_though_a_rogue_carrier_logged_it(
     hands: Hands, make: Callable[[Hands], GeneralJws], code: str
 ) -> None:
-    jws = make(hands)
-    order = ActivateTask(jws, await hands.logged(jws, "0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e0f"))
+    order = await hands.order(make(hands))
 
     await refused_and_logged(hands.world, hands.task(order), code, "task.refused", GATEWAY)
 
@@ -133,44 +132,44 @@ async def test_the_relay_refuses_it_too_though_a_rogue_carrier_logged_it(
 # Athens: a task without a warrant, with every certificate and the ledger at hand
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"warrant":null,"evidence":null}'])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"warrant":null,"evidence":null,"status":null}'])
 async def test_the_relay_sets_no_task_without_a_warrant(hands: Hands, body: bytes) -> None:
     await refused_and_logged(hands.world, hands.task(body), "task.no_warrant", "task.refused", GATEWAY)
 
 
 async def test_the_relay_sets_no_task_on_bob_with_the_evidence_for_alices_warrant(hands: Hands) -> None:
     alice, bob = claims(hands.world, "alice"), claims(hands.world, "bob")
-    shown = await hands.logged(hands.sign(alice), alice.jti)
-    order = ActivateTask(hands.sign(bob), shown)
+    order = ActivateTask(hands.sign(bob), await hands.logged(alice), hands.word(bob))
 
     await refused_and_logged(hands.world, hands.task(order), "leaf.wrong_commitment", "task.refused", GATEWAY)
 
 
 @pytest.mark.parametrize(
     ("by", "kind", "code"),
-    [(CARRIER, "warrant.applied", "evidence.type"), (COURT, "warrant.served", "evidence.party")],
+    [
+        (CARRIER, "warrant.expired", "evidence.type"),
+        (parse_identity("carrier/uk"), "warrant.served", "evidence.party"),
+    ],
     ids=["a leaf that says something else", "a leaf by somebody else"],
 )
 async def test_the_relay_sets_no_task_on_another_leaf_than_the_carriers_own(
     hands: Hands, by: object, kind: str, code: str
 ) -> None:
     said = claims(hands.world)
-    jws = hands.sign(said)
-    order = ActivateTask(jws, await hands.logged(jws, said.jti, by, kind))
+    order = ActivateTask(hands.sign(said), await hands.logged(said, by, kind), hands.word(said))
 
     await refused_and_logged(hands.world, hands.task(order), code, "task.refused", GATEWAY)
 
 
 async def test_the_relay_sets_no_task_on_a_log_of_the_carriers_own(hands: Hands) -> None:
     said = claims(hands.world)
-    jws = hands.sign(said)
-    shown = await hands.logged(jws, said.jti)
-    entry = shown.proof.leaf.encode()
-    origin = shown.proof.checkpoint.split("\n")[0]
+    shown = await hands.logged(said)
+    entry = shown.leaf.encode()
+    origin = shown.checkpoint.split("\n")[0]
     log, witness = LogSigner(origin, STRANGER), WitnessSigner("tiers.example/witness/w1", STRANGER)
     note = log.sign(TreeHead(1, leaf_hash(entry)))
     note += witness.cosign(verify_signed(note, log.key), hands.world.clock.now() // 1000)
-    order = ActivateTask(jws, Evidence(ProofOfLogging(0, entry.decode(), (), note), shown.salt))
+    order = ActivateTask(hands.sign(said), ProofOfLogging(0, entry.decode(), (), note), hands.word(said))
 
     await refused_and_logged(hands.world, hands.task(order), "checkpoint.unsigned", "task.refused", GATEWAY)
 
@@ -305,12 +304,13 @@ async def test_the_log_has_the_warrant_before_the_task_and_names_no_target(hands
     said = claims(hands.world, "mallory")
     done = await hands.serve(hands.sign(said))
 
-    new = leaves(hands.world)[before:]
-    assert ["warrant.served", "task.activated"] == [leaf.type for leaf in new]
+    hands.world.clock.turn(1)
+    new = await logged_since(hands.world, before, "task.activated", seal_of(said).commit())
     assert done.leaf == before
-    assert new[0].commitment == new[1].commitment
+    assert ["warrant.served", "task.activated"] == [leaf.type for leaf in new]
+    assert [CARRIER.uri, GATEWAY.uri] == [leaf.party for leaf in new]
     assert not any(said.sub in encode_leaf(leaf).decode() for leaf in leaves(hands.world))
-    assert f"{before + 2} leaves" in await verified_log(hands.world)
+    await verified_log(hands.world)
 
 
 async def test_a_task_ends_by_its_own_carriers_word_only(hands: Hands, served: Claims) -> None:

@@ -32,6 +32,7 @@ from kits.interception import (
     order,
     signed,
     valkey,
+    word,
     world,
 )
 from kits.pki import issue
@@ -39,12 +40,13 @@ from tiers.chassis.client import Peer
 from tiers.chassis.web import application
 from tiers.gateway.interception.administration import TASKS
 from tiers.store.client import patiently
-from tiers.wire.api.gateway import ActivateTask, Done, Tasks
+from tiers.wire.api.gateway import ActivateTask, Done, EndTask, Tasks
 from tiers.wire.encoding import b64u
-from tiers.wire.errors import Missing, Ours, TiersError
+from tiers.wire.errors import Conflict, Missing, Ours, TiersError
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import GeneralJws
-from tiers.wire.lawful.evidence import Evidence
+from tiers.wire.lawful.warrant import Status, Window, seal_of
+from tiers.wire.log.leaf import Author
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ class Gate:
 
     async def ask(self, method: str, path: str, body: object = None, *, who: str = "carrier/in") -> bytes:
         tls = issue(who, self.folder)
-        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as session:
             return await Peer(session, self.url, RELAY).ask_raw(method, path, raw)
 
@@ -117,55 +119,74 @@ async def test_the_same_order_again_changes_nothing(gate: Gate) -> None:
 def forged() -> ActivateTask:
     said = claims()
     jws = signed(said, judge=FORGER)
-    return ActivateTask(jws, logged(jws, said))
+    return ActivateTask(jws, logged(said), word(said))
 
 
 def signed_once() -> ActivateTask:
     said = claims()
     jws = signed(said)
-    return ActivateTask(GeneralJws(jws.payload, jws.signatures[:1]), logged(jws, said))
+    return ActivateTask(GeneralJws(jws.payload, jws.signatures[:1]), logged(said), word(said))
 
 
 def signed_by_the_applicant_twice() -> ActivateTask:
     said = claims()
     jws = signed(said)
-    return ActivateTask(GeneralJws(jws.payload, (jws.signatures[0], jws.signatures[0])), logged(jws, said))
+    return ActivateTask(GeneralJws(jws.payload, (jws.signatures[0], jws.signatures[0])), logged(said), word(said))
 
 
 def applicant_as_judge() -> ActivateTask:
     said = claims()
     jws = signed(said)
     own = APPLICANT.add_signature(msgspec.json.encode(said), {"typ": "warrant+jws", "kid": "judge/delhi"})
-    return ActivateTask(GeneralJws(jws.payload, (jws.signatures[0], own)), logged(jws, said))
+    return ActivateTask(GeneralJws(jws.payload, (jws.signatures[0], own)), logged(said), word(said))
 
 
 def with_anothers_evidence() -> ActivateTask:
-    return ActivateTask(order(claims()).warrant, order(claims()).evidence)
+    return msgspec.structs.replace(order(claims()), evidence=order(claims()).evidence)
 
 
 def with_evidence_of_something_else() -> ActivateTask:
     said = claims()
     jws = signed(said)
-    return ActivateTask(jws, logged(jws, said, kind="warrant.approved"))
+    return ActivateTask(jws, logged(said, kind="warrant.approved"), word(said))
 
 
 def logged_by_somebody_else() -> ActivateTask:
     said = claims()
     jws = signed(said)
-    return ActivateTask(jws, logged(jws, said, party=OTHER_CARRIER))
+    return ActivateTask(jws, logged(said, party=OTHER_CARRIER), word(said))
 
 
 def with_a_checkpoint_that_no_witness_saw() -> ActivateTask:
     good = order(claims())
-    note = "\n".join(good.evidence.proof.checkpoint.split("\n")[:-2]) + "\n"
-    proof = msgspec.structs.replace(good.evidence.proof, checkpoint=note)
-    return ActivateTask(good.warrant, Evidence(proof, good.evidence.salt))
+    note = "\n".join(good.evidence.checkpoint.split("\n")[:-2]) + "\n"
+    return msgspec.structs.replace(good, evidence=msgspec.structs.replace(good.evidence, checkpoint=note))
 
 
 def with_a_leaf_that_the_log_does_not_hold() -> ActivateTask:
     good, other = order(claims()), order(claims())
-    proof = msgspec.structs.replace(good.evidence.proof, checkpoint=other.evidence.proof.checkpoint)
-    return ActivateTask(good.warrant, Evidence(proof, good.evidence.salt))
+    proof = msgspec.structs.replace(good.evidence, checkpoint=other.evidence.checkpoint)
+    return msgspec.structs.replace(good, evidence=proof)
+
+
+def served_after_its_window_began() -> ActivateTask:
+    said = claims(nbf=NOW // 1000 - 90_000, window=Window(NOW - 24 * 60 * MINUTE, NOW + MINUTE))
+    return ActivateTask(signed(said), logged(said), word(said))
+
+
+def with_word(**changes: object) -> ActivateTask:
+    said = claims()
+    return ActivateTask(signed(said), logged(said), word(said, **changes))
+
+
+def with_the_word_on_another_warrant() -> ActivateTask:
+    return msgspec.structs.replace(order(claims()), status=word(claims()))
+
+
+def with_the_word_of_the_same_jti() -> ActivateTask:
+    said = claims()
+    other = msgspec.structs.replace(said, sub=PEER)
+    return ActivateTask(signed(said), logged(said), word(other))
 
 
 REFUSED = {
@@ -182,6 +203,16 @@ REFUSED = {
     "logged by somebody else": (logged_by_somebody_else(), "evidence.party"),
     "an unwitnessed log": (with_a_checkpoint_that_no_witness_saw(), "checkpoint.unwitnessed"),
     "a leaf not in the log": (with_a_leaf_that_the_log_does_not_hold(), "merkle.not_included"),
+    "a window that had begun": (served_after_its_window_began(), "warrant.past"),
+    "no word of the court": (msgspec.structs.replace(order(claims()), status=""), "warrant.judge"),
+    "a word on another warrant": (with_the_word_on_another_warrant(), "warrant.statement"),
+    "a word on another of its jti": (with_the_word_of_the_same_jti(), "warrant.statement"),
+    "a forged word": (with_word(judge=FORGER), "warrant.judge"),
+    "a word that has run out": (with_word(at=NOW - 24 * 60 * MINUTE), "warrant.stale"),
+    "a word for ever, a day old": (with_word(at=NOW - 24 * 60 * MINUTE, until=NOW * 2), "warrant.stale"),
+    "a word of tomorrow": (with_word(at=NOW + 24 * 60 * MINUTE), "warrant.stale"),
+    "a word that suspends": (with_word(status=Status.SUSPENDED), "warrant.suspended"),
+    "a word that cancels": (with_word(status=Status.CANCELLED), "warrant.cancelled"),
 }
 
 
@@ -219,10 +250,97 @@ async def test_a_refusal_stays_one_while_the_ledger_is_down_and_is_logged_later(
     gate.lab.ledger.down = True
     assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", forged()) == "warrant.judge"
     gate.lab.ledger.down = False
+    gate.lab.now += MINUTE
 
     await gate.lab.interception.tell_ledger()
 
-    assert gate.lab.ledger.said() == [("task.refused", "warrant.judge")]
+    assert [(leaf.detail, leaf.count) for leaf in gate.lab.ledger.leaves] == [("warrant.judge", 1)]
+
+
+async def test_however_often_somebody_knocks_the_log_gets_a_leaf_a_minute_with_a_count(gate: Gate) -> None:
+    counts = []
+    for _ in range(3):
+        for _ in range(60):
+            assert await gate.refused("PUT", f"/v1/tasks/{uuid4()}", b"", who="operator/in") == "request.role"
+        gate.lab.now += MINUTE
+        await gate.lab.interception.tell_ledger()
+        counts.append([leaf.count for leaf in gate.lab.ledger.leaves])
+
+    assert counts == [[None, 59], [None, 59, 60], [None, 59, 60, 60]]
+    assert {(leaf.type, leaf.agency, leaf.detail) for leaf in gate.lab.ledger.leaves} == {
+        ("task.refused", "in", "request.role")
+    }
+
+
+async def test_the_same_warrant_under_a_new_xid_sets_no_task_once_it_has_ended(gate: Gate) -> None:
+    """A copy was made and sent: the court had cancelled, and the carrier's order was good for another XID."""
+    said = claims()
+    shown = order(said)
+    first = str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{first}", shown)
+    await gate.ask("DELETE", f"/v1/tasks/{first}", EndTask(word(said, 2, Status.CANCELLED)))
+
+    for xid in (first, str(uuid4())):
+        for replayed in (shown, msgspec.structs.replace(shown, status=word(said, 2))):
+            assert await gate.refused("PUT", f"/v1/tasks/{xid}", replayed) == "task.old_word"
+    gate.lab.relay()
+    await gate.lab.interception.load()
+    with pytest.raises(Conflict, match=r"task\.old_word"):
+        await gate.lab.interception._activate(str(uuid4()), msgspec.json.encode(shown), CARRIER)
+    assert gate.lab.interception.tasks.match(header(), NOW, 1) == ()
+
+
+async def test_a_task_ends_with_the_courts_word_and_goes_on_with_a_newer_one(gate: Gate) -> None:
+    said, xid = claims(), str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", ActivateTask(signed(said), logged(said), word(said, until=NOW + MINUTE)))
+    tasks = gate.lab.interception.tasks
+
+    assert tasks.match(header(), NOW + MINUTE - 1, 1) != ()
+    assert tasks.match(header(), NOW + MINUTE, 1) == ()
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(said, 2))
+    assert tasks.match(header(), NOW + MINUTE, 1) != ()
+    assert await gate.refused("PUT", f"/v1/tasks/{xid}", order(said, 1)) == "task.old_word"
+
+    gate.lab.now = NOW + 24 * 60 * MINUTE
+    await gate.lab.interception.tick()
+    assert not tasks.is_active(xid)
+
+
+async def test_the_relay_itself_logs_what_it_copies_when_the_minute_is_over(gate: Gate) -> None:
+    said, lab = claims(), gate.lab
+    await lab.leads()
+    lab.now = NOW + 20_000
+    xid, other = str(uuid4()), str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(said))
+    await gate.ask("DELETE", f"/v1/tasks/{xid}", EndTask(word(said, 2, Status.SUSPENDED)))
+    await gate.ask("PUT", f"/v1/tasks/{other}", order(said, 3))
+    await lab.interception.tell_ledger()
+    assert lab.ledger.leaves == []
+
+    lab.relay()  # what is owed survives
+    await lab.leads()
+    lab.now = NOW + MINUTE
+    await lab.interception.tell_ledger()
+    await lab.interception.tell_ledger()
+
+    assert ["task.activated", "task.deactivated", "task.activated"] == [leaf.type for leaf in lab.ledger.leaves]
+    assert {RELAY.uri} == {leaf.party for leaf in lab.ledger.leaves}
+    assert {seal_of(said).commit()} == {leaf.commitment for leaf in lab.ledger.leaves}
+    assert all(NOW + MINUTE <= leaf.ts < NOW + MINUTE + 10 for leaf in lab.ledger.leaves)
+
+
+async def test_a_relay_elsewhere_logs_where_it_is(gate: Gate) -> None:
+    gate.lab.interception._author = Author(RELAY, "GR")
+    gate.lab.interception._refusals._author = Author(RELAY, "GR")
+    await gate.lab.leads()
+    await gate.ask("PUT", f"/v1/tasks/{uuid4()}", order(claims()))
+    await gate.refused("PUT", f"/v1/tasks/{uuid4()}", forged())
+    gate.lab.now += MINUTE
+    await gate.lab.interception.tell_ledger()
+
+    assert [("task.refused", "GR"), ("task.activated", "GR")] == [
+        (leaf.type, leaf.jurisdiction) for leaf in gate.lab.ledger.leaves
+    ]
 
 
 async def test_a_refusal_that_waited_long_for_the_ledger_is_dated_anew_and_holds_up_nothing(gate: Gate) -> None:
@@ -309,7 +427,8 @@ async def test_a_task_survives_a_restart_of_the_relay(gate: Gate) -> None:
     [
         ("target", "warrant.applicant"),
         ("judge", "warrant.judge"),
-        ("salt", "leaf.wrong_commitment"),
+        ("proof", "leaf.wrong_commitment"),
+        ("word", "warrant.judge"),
         ("all", "task.record"),
     ],
 )
@@ -328,15 +447,16 @@ async def test_what_somebody_wrote_into_the_store_is_not_active_after_a_restart(
             warrant["payload"] = b64u(msgspec.json.encode(msgspec.structs.replace(said, sub=PEER)))
         case "judge":
             warrant["signatures"][1] = msgspec.to_builtins(signed(said, judge=FORGER).signatures[1])
-        case "salt":
-            record["shown"]["evidence"]["salt"] = b64u(bytes(32))
+        case "proof":
+            record["shown"]["evidence"] = msgspec.to_builtins(logged(claims()))
+        case "word":
+            record["shown"]["status"] = word(said, judge=FORGER)
         case _:
             record = {"target": PEER}
     await lab.store.hset(TASKS, xid, msgspec.json.encode(record))
 
     lab.relay()
     await lab.interception.load()
-    await lab.interception.tell_ledger()
 
     assert lab.interception.tasks.match(header(TARGET, PEER), NOW, 1) == ()
     assert lab.ledger.said() == [("task.refused", code)]

@@ -62,7 +62,6 @@ def test_the_sizes_and_keys_are_those_of_the_code() -> None:
         f"nothing for {mediation.IDLE_SECONDS:.0f} s",
         f"after {copy_sender.BACKOFF_SECONDS[0]} s, doubling up to {copy_sender.BACKOFF_SECONDS[1]:.0f} s",
         f"about {mediation.MAX_PAGE >> 20} MiB",
-        f"{interception.MAX_UNLOGGED:,}",
         f"{tasks.LINGER_MS // 1000} s at least",
         interception.TASKS,
         copy_sender.Numbers.NEXT,

@@ -17,8 +17,11 @@ PINS = st.sampled_from([TARGET, PEER, OTHER])
 SENT, RECEIVED = Direction.FROM_TARGET, Direction.TO_TARGET
 
 
-def task_for(said: Claims, xid: str = XID) -> Task:
-    return verify_task(xid, order(said), CARRIER, trust(), NOW)
+EXPIRY = NOW + 7_200_000
+
+
+def task_for(said: Claims, xid: str = XID, serial: int = 1) -> Task:
+    return verify_task(xid, order(said, serial), CARRIER, trust(), NOW)
 
 
 def table(*tasks: Task) -> Tasks:
@@ -95,21 +98,29 @@ def test_a_look_up_touches_only_the_tasks_of_the_two_parties() -> None:
     assert [xid[-2:] for xid in looked_at] == ["07", "09"]
 
 
-def test_an_ended_task_copies_nothing_and_is_remembered_until_its_last_copy_can_be_on_disk() -> None:
+def test_an_ended_task_copies_nothing_and_is_remembered_until_its_warrant_has_expired() -> None:
     tasks = table(task_for(claims()))
 
     tasks.deactivate(XID, CARRIER, NOW)
 
     assert tasks.match(header(), NOW, 1) == ()
     assert tasks.get(XID) is not None
-    assert (tasks.done(NOW + LINGER_MS - 1), tasks.done(NOW + LINGER_MS)) == ((), (XID,))
+    assert (tasks.done(EXPIRY - 1), tasks.done(EXPIRY)) == ((), (XID,))
+
+
+def test_a_task_that_ends_with_its_warrant_is_remembered_until_its_last_copy_can_be_on_disk() -> None:
+    tasks = table(task_for(claims()))
+
+    tasks.deactivate(XID, CARRIER, EXPIRY)
+
+    assert (tasks.done(EXPIRY + LINGER_MS - 1), tasks.done(EXPIRY + LINGER_MS)) == ((), (XID,))
 
 
 def test_ending_a_task_twice_is_the_same_as_once() -> None:
     tasks = table(task_for(claims()))
 
     assert tasks.deactivate(XID, CARRIER, NOW) == tasks.deactivate(XID, CARRIER, NOW + 1)
-    assert tasks.done(NOW + LINGER_MS) == (XID,)
+    assert tasks.done(EXPIRY) == (XID,)
 
 
 def test_the_clock_alone_ends_a_task() -> None:
@@ -144,7 +155,9 @@ def test_a_suspended_warrant_gets_a_task_again() -> None:
     tasks = table(task_for(said))
 
     tasks.deactivate(XID, CARRIER, NOW)
-    tasks.activate(task_for(said, XID_2))
+    with pytest.raises(Conflict, match=r"task\.old_word"):
+        tasks.activate(task_for(said, XID_2))
+    tasks.activate(task_for(said, XID_2, serial=3))
 
     assert tasks.match(header(), NOW, 1) == (Match(XID_2, SENT),)
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +22,13 @@ from tiers.chassis.tls import device_context
 from tiers.chassis.web import Route, application, body, raw_body
 from tiers.wire.api.carrier import Served, ServeWarrant, WarrantStatus
 from tiers.wire.api.gateway import ActivateTask, Done, RegisterDevice
+from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Missing, Ours, TiersError, Yours
 from tiers.wire.identity import Role, parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.lawful.evidence import verify_logged_warrant
 from tiers.wire.lawful.warrant import (
+    MAX_WORD_MS,
     Claims,
     Delivery,
     Service,
@@ -35,9 +37,11 @@ from tiers.wire.lawful.warrant import (
     Window,
     apply_for,
     approve,
+    seal_of,
     sign_status,
     verify_application,
     verify_warrant,
+    verify_word,
 )
 from tiers.wire.log.checkpoint import (
     LoggedLeaf,
@@ -80,6 +84,7 @@ def claims(**members) -> Claims:
         "agency": "cbi",
         "legal_basis": "Telegraph Act 1885, section 5(2)",
         "liid": f"IN-{number:06d}",
+        "salt": b64u(number.to_bytes(32, "big")),
     }
     return Claims(**(basis | members))
 
@@ -93,8 +98,11 @@ def verified(said: Claims, now: int = NOW):
     return verify_warrant(warrant(said), APPLICANTS, JUDGES, "in", now)
 
 
-def statement(said: Claims, status: Status, serial: int, key: SigningKey = JUDGE) -> str:
-    return sign_status(StatusStatement(said.jti, status, serial, NOW), key, "judge/delhi")
+def statement(
+    said: Claims, status: Status, serial: int, key: SigningKey = JUDGE, at: int = NOW, kid: str = "judge/delhi"
+) -> str:
+    commitment = seal_of(said).commit()
+    return sign_status(StatusStatement(said.jti, commitment, status, serial, at, at + MAX_WORD_MS), key, kid)
 
 
 def root_of(hashes: list[bytes]) -> bytes:
@@ -199,6 +207,12 @@ class StandInGateway:
     calls: list[str] = field(default_factory=list)
     fails: TiersError | None = None
     lose: bool = False
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def holds(self, count: int) -> None:
+        """Wait until so many tasks stand."""
+        async with self.changed:
+            await asyncio.wait_for(self.changed.wait_for(lambda: len(self.tasks) == count), 10)
 
     def app(self) -> web.Application:
         routes = [
@@ -231,8 +245,11 @@ class StandInGateway:
         xid, asked = request.match_info["xid"], await body(request, ActivateTask)
         checked = verify_warrant(asked.warrant, APPLICANTS, JUDGES, "in", self.clock())
         verify_logged_warrant(checked, asked.evidence, PINNED)
+        verify_word(asked.status, checked.jws, checked.claims, JUDGES)
         self.tasks[xid] = asked
         self.ever.append(xid)
+        async with self.changed:
+            self.changed.notify_all()
         if self.lose:
             self.lose = False
             raise Ours("store.unavailable", "set, and the answer lost")
@@ -244,6 +261,8 @@ class StandInGateway:
             raise self.fails
         if self.tasks.pop(request.match_info["xid"], None) is None:
             raise Missing("task.unknown", "no such task")
+        async with self.changed:
+            self.changed.notify_all()
         return Done()
 
 
@@ -350,6 +369,10 @@ class World:
 
 
 async def serve(world: World, jws: GeneralJws, *, by: str = "applicant/cbi") -> Served:
+    """Serve a warrant of which the court has said that it stands."""
+    with suppress(TiersError, msgspec.MsgspecError):
+        said = msgspec.json.decode(unb64u(jws.payload, "test.payload"), type=Claims)
+        await state(world, said, Status.APPROVED, 1)
     return await world.peer(by).ask("POST", "/v1/warrants", Served, ServeWarrant(jws))
 
 

@@ -43,12 +43,13 @@ def claims_json(**changed: object) -> dict[str, object]:
         "sub": ALICE,
         "nbf": NOW // 1000 - 600,
         "exp": NOW // 1000 + 600,
-        "window": {"from": NOW - 5 * MINUTE, "until": NOW + 5 * MINUTE},
+        "window": {"from": NOW, "until": NOW + 5 * MINUTE},
         "services": ["bbm", "email"],
         "delivery": "iri+cc",
         "agency": "cbi",
         "legal_basis": "Indian Telegraph Act 1885, s. 5(2)",
         "liid": "LIID-2013-0001",
+        "salt": "c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ",
         **changed,
     }
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -28,10 +29,21 @@ from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, SigningKey
-from tiers.wire.lawful.evidence import Evidence, evidence
 from tiers.wire.lawful.product import read_x2
 from tiers.wire.lawful.trust import Trust
-from tiers.wire.lawful.warrant import Application, Claims, Delivery, Window, apply_for, approve
+from tiers.wire.lawful.warrant import (
+    MAX_WORD_MS,
+    Application,
+    Claims,
+    Delivery,
+    Status,
+    StatusStatement,
+    Window,
+    apply_for,
+    approve,
+    seal_of,
+    sign_status,
+)
 from tiers.wire.lawful.x2x3 import X2, X3, decode
 from tiers.wire.log.checkpoint import (
     LoggedLeaf,
@@ -42,7 +54,7 @@ from tiers.wire.log.checkpoint import (
     verify_logged,
     verify_signed,
 )
-from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.log.leaf import Author, Leaf, encode_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash
 from tiers.wire.message.envelope import (
     CTY,
@@ -121,6 +133,7 @@ def claims(**changes: object) -> Claims:
         agency="cbi",
         legal_basis="Section 5(2), Indian Telegraph Act 1885",
         liid="IN-2013-0042",
+        salt=b64u(os.urandom(32)),
     )
     return msgspec.structs.replace(base, **changes)
 
@@ -130,20 +143,21 @@ def signed(said: Claims, judge: SigningKey = JUDGE) -> GeneralJws:
     return approve(Application(said, jws, APPLICANT.public), judge, "judge/delhi")
 
 
-def logged(jws: GeneralJws, said: Claims, *, kind: str = "warrant.served", party: Identity = CARRIER) -> Evidence:
-    digest = hashlib.sha256(unb64u(jws.payload, "test.payload")).digest()
-    seal = Seal(hashlib.sha256(said.jti.encode()).digest(), said.jti, digest)
-    leaf = Leaf(
-        type=kind, ts=NOW, jurisdiction="IN", agency="cbi", party=party.uri, commitment=seal.commit(),
-        open_after=said.exp * 1000,
-    )  # fmt: skip
-    return evidence(prove(leaf).proof, seal)
+def logged(said: Claims, *, kind: str = "warrant.served", party: Identity = CARRIER, ts: int = NOW) -> ProofOfLogging:
+    leaf = Author(party, "IN").leaf(kind, ts, "cbi", seal_of(said).commit(), open_after=said.exp * 1000)
+    return prove(leaf).proof
 
 
-def order(said: Claims) -> ActivateTask:
+def word(said: Claims, serial: int = 1, status: Status = Status.APPROVED, at: int = NOW, **changes: object) -> str:
+    """The court's word on a warrant, good for a day."""
+    judge = changes.pop("judge", JUDGE)
+    said = StatusStatement(said.jti, seal_of(said).commit(), status, serial, at, at + MAX_WORD_MS)
+    return sign_status(msgspec.structs.replace(said, **changes), judge, "judge/delhi")
+
+
+def order(said: Claims, serial: int = 1) -> ActivateTask:
     """What an honest carrier shows."""
-    jws = signed(said)
-    return ActivateTask(jws, logged(jws, said))
+    return ActivateTask(signed(said), logged(said), word(said, serial))
 
 
 def header(sender: str = TARGET, to: str = PEER, service: Service = Service.BBM, ts: int = NOW) -> Protected:
@@ -202,7 +216,7 @@ class World:
             self.mailboxes,
             self.ledger,
             trust,
-            RELAY,
+            Author(RELAY, "IN"),
             lambda: self.now,
             CollectorRegistry(),
             bus,
@@ -217,11 +231,11 @@ class World:
         await self.store.delete(KEY)
         await self.lease.renew()
 
-    async def task(self, said: Claims) -> str:
+    async def task(self, said: Claims, serial: int = 1) -> str:
         """Set a task as a carrier would."""
         xid = str(uuid4())
         self.known[UUID(xid)] = said.liid
-        await self.interception._activate(xid, msgspec.json.encode(order(said)), CARRIER)
+        await self.interception._activate(xid, msgspec.json.encode(order(said, serial)), CARRIER)
         return xid
 
     async def send(self, said: Protected, size: int = 300) -> Entry:

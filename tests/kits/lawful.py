@@ -1,9 +1,9 @@
 """What the LI tests share: warrants made by hand with the real keys of a running world, and the log read from disk."""
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,17 +19,27 @@ from tiers.lab.classroom.desk import Desk
 from tiers.lab.world.cast import APPLICANT, handset, party
 from tiers.lab.world.world import World
 from tiers.ledger import verify as independent
-from tiers.wire.api.carrier import AskGrant, Product, Served, ServeWarrant
+from tiers.wire.api.carrier import AskGrant, Product, Served, ServeWarrant, WarrantStatus
 from tiers.wire.api.gateway import ActivateTask, Done, Tasks
 from tiers.wire.encoding import b64u, unb64u
-from tiers.wire.errors import TiersError
+from tiers.wire.errors import Conflict, TiersError
 from tiers.wire.identity import Identity, parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS
-from tiers.wire.lawful.evidence import Evidence, evidence
 from tiers.wire.lawful.trust import parse_trust
-from tiers.wire.lawful.warrant import TYP, Claims, Delivery, Window
-from tiers.wire.log.leaf import Leaf, Seal, parse_leaf
+from tiers.wire.lawful.warrant import (
+    MAX_WORD_MS,
+    TYP,
+    Claims,
+    Delivery,
+    Status,
+    StatusStatement,
+    Window,
+    seal_of,
+    sign_status,
+)
+from tiers.wire.log.checkpoint import ProofOfLogging
+from tiers.wire.log.leaf import Author, Leaf, parse_leaf
 from tiers.wire.message.envelope import Service
 
 CARRIER, GATEWAY, COURT, AUDITOR = (party(name).identity for name in ("carrier", "gateway", "court", "auditor"))
@@ -53,8 +63,14 @@ def claims(world: World, target: str = "alice", start: int = 0, minutes: int = 1
         agency="cbi",
         legal_basis="Indian Telegraph Act 1885, section 5(2)",
         liid=f"X-{jti[:8]}",
+        salt=b64u(os.urandom(32)),
     )
     return msgspec.structs.replace(base, **changes)
+
+
+def claims_of(jws: GeneralJws) -> Claims:
+    """What a warrant says, whoever signed it."""
+    return msgspec.json.decode(unb64u(jws.payload, "test.payload"), type=Claims)
 
 
 def nonce() -> str:
@@ -91,20 +107,35 @@ class Hands:
         two = (judge or self.judge).add_signature(payload, {"typ": TYP, "kid": JUDGE_KID})
         return GeneralJws(b64u(payload), (one, two))
 
+    def word(
+        self, said: Claims, status: Status = Status.APPROVED, serial: int = 1, judge: SigningKey | None = None
+    ) -> str:
+        """The court's word on a warrant, good for a day from now."""
+        now = self.world.clock.now()
+        statement = StatusStatement(said.jti, seal_of(said).commit(), status, serial, now, now + MAX_WORD_MS)
+        return sign_status(statement, judge or self.judge, JUDGE_KID)
+
+    async def say(self, said: Claims, status: Status = Status.APPROVED, serial: int = 1) -> None:
+        """Tell the carrier, as the court does, what a warrant is now."""
+        path = f"/v1/warrants/{said.jti}/status"
+        await self.peer(COURT, "carrier").ask("POST", path, Done, WarrantStatus(self.word(said, status, serial)))
+
     async def serve(self, jws: GeneralJws) -> Served:
+        with suppress(Conflict):
+            await self.say(claims_of(jws))
         return await self.peer(APPLICANT, "carrier").ask("POST", "/v1/warrants", Served, ServeWarrant(jws))
 
-    async def logged(self, jws: GeneralJws, jti: str, by: Identity = CARRIER, kind: str = "warrant.served") -> Evidence:
+    async def logged(self, said: Claims, by: Identity = CARRIER, kind: str = "warrant.served") -> ProofOfLogging:
         """Have `by` log a leaf about a warrant, good or bad: the ledger knows no warrants."""
-        seal = Seal(os.urandom(32), jti, hashlib.sha256(unb64u(jws.payload, "test.payload")).digest())
-        now = self.world.clock.now()
-        leaf = Leaf(
-            type=kind, ts=now, jurisdiction="IN", agency="cbi", party=by.uri, commitment=seal.commit(),
-            open_after=now + 86_400_000,
-        )  # fmt: skip
+        author, now = Author(by, "IN"), self.world.clock.now()
+        leaf = author.leaf(kind, now, "cbi", seal_of(said).commit(), open_after=said.exp * 1000)
         trust = parse_trust(read_folder(self.world.root / "trust"))
-        client = LedgerClient(self.peer(by, "ledger"), lambda: trust)
-        return evidence((await client.append(leaf)).proof, seal)
+        return (await LedgerClient(self.peer(by, "ledger"), lambda: trust).append(leaf)).proof
+
+    async def order(self, jws: GeneralJws, said: Claims | None = None) -> ActivateTask:
+        """What a carrier shows the relay: with the log's proof, and the court's word, on what the warrant says."""
+        said = said or claims_of(jws)
+        return ActivateTask(jws, await self.logged(said), self.word(said))
 
     async def task(self, body: ActivateTask | bytes, by: str | Identity = CARRIER) -> Done:
         path = f"/v1/tasks/{uuid_utils.uuid4()}"
@@ -148,6 +179,16 @@ def leaves(world: World) -> list[Leaf]:
     width = independent.WIDTH
     bundles = [independent._bundle(folder, first // width, min(width, size - first)) for first in range(0, size, width)]
     return [parse_leaf(entry) for bundle in bundles for entry in bundle]
+
+
+async def logged_since(world: World, before: int, kind: str, commitment: str) -> list[Leaf]:
+    """Wait until a leaf of that type about a warrant stands in the log; returns all about it from leaf `before` on."""
+    async with asyncio.timeout(20):
+        while True:
+            found = [leaf for leaf in leaves(world)[before:] if leaf.commitment == commitment]
+            if any(leaf.type == kind for leaf in found):
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def refused_and_logged(

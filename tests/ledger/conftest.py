@@ -115,6 +115,6 @@ def entry(leaf) -> Callable[..., bytes]:
     """Number `n` of a series of different leaves."""
 
     def make(n: int = 0, **members) -> bytes:
-        return encode_leaf(leaf(**{"type": "task.activated", "open_after": None, "ts": NOW + n} | members))
+        return encode_leaf(leaf(**{"type": "warrant.expired", "open_after": None, "ts": NOW + n} | members))
 
     return make

@@ -45,7 +45,7 @@ def now() -> int:
 
 
 def leaf_of(who: str = "carrier/in", **members) -> Leaf:
-    basis = {"type": "task.activated", "ts": now(), "jurisdiction": "IN", "agency": "cbi"}
+    basis = {"type": "warrant.expired", "ts": now(), "jurisdiction": "IN", "agency": "cbi"}
     party = parse_identity(who).uri
     return Leaf(**basis | {"party": party, "commitment": SEAL.commit()} | members)
 

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TiersError
+from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import EPOCHS, Master, leaf, subscriber_root, window
-from tiers.wire.lawful.evidence import Evidence, evidence, verify_evidence
-from tiers.wire.lawful.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant
-from tiers.wire.lawful.warrant import Claims, digest_of
-from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_signed
-from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
+from tiers.wire.lawful.evidence import verify_evidence
+from tiers.wire.lawful.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant, seal_release
+from tiers.wire.lawful.release import AskGrant, Release, check_release, terms
+from tiers.wire.lawful.warrant import Claims, seal_of
+from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_logged, verify_signed
+from tiers.wire.log.leaf import Author, Leaf, encode_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash
 from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content
 
@@ -38,31 +40,29 @@ PINNED = PinnedLog(LOG.key, (WITNESS.key,))
 # The warrant that the page's grant is released under is the one on its own page.
 WARRANT = json.loads(re.search(r"```json\n(\{\n  \"payload\".*?)```", (SPEC / "warrant.md").read_text(), re.DOTALL)[1])
 CLAIMS = msgspec.json.decode(unb64u(WARRANT["payload"], "test.payload"), type=Claims)
-SEAL = Seal(seed(160), CLAIMS.jti, digest_of(CLAIMS))
+CARRIER_ = Author(Identity(Role.CARRIER, "in"), "IN")
+ASK = AskGrant(CLAIMS.jti, 1_764_000_000_000, 1_764_000_300_000, "AAECAwQFBgcICQoLDA0ODw")
+KEYS = {"auditor/cbi/1": AUDITOR.public.jwk()}
 
 
-def shown() -> Evidence:
-    entry = encode_leaf(
-        Leaf(
-            type="grant.released",
-            ts=1_764_000_360_000,
-            jurisdiction="IN",
-            agency="cbi",
-            party="spiffe://tiers.example/carrier/in",
-            commitment=SEAL.commit(),
-        )
-    )
+def logged(one: Leaf) -> ProofOfLogging:
+    entry = encode_leaf(one)
     note = LOG.sign(TreeHead(1, leaf_hash(entry)))
     cosigned = note + WITNESS.cosign(verify_signed(note, LOG.key), 1_764_000_361)
-    return evidence(ProofOfLogging(0, entry.decode(), (), cosigned), SEAL)
+    return ProofOfLogging(0, entry.decode(), (), cosigned)
 
 
-SHOWN = shown()
+def served(ts: int = 1_763_999_700_000) -> ProofOfLogging:
+    return logged(CARRIER_.leaf("warrant.served", ts, "cbi", seal_of(CLAIMS).commit(), open_after=CLAIMS.exp * 1000))
+
+
+ORDER = check_release(ASK, CLAIMS, "cbi", KEYS, served(), 1_764_000_360_000)
+SHOWN = logged(ORDER.leaf(CARRIER_, 1_764_000_360_000))
 
 
 def payload(start: int = EPOCH, end: int = EPOCH + 5) -> Payload:
     nodes = tuple(NodeJson.of(node) for node in window(ROOT, start, end))
-    return Payload(CLAIMS.jti, PIN, start, end, nodes, SHOWN)
+    return Payload(CLAIMS.jti, PIN, start, end, nodes, SHOWN, served())
 
 
 def seal(said: Payload, *, by: SigningKey = CARRIER, kid: str = "carrier/in") -> bytes:
@@ -91,7 +91,7 @@ def test_the_pages_grant_opens_to_the_pages_payload():
 
     said = msgspec.convert(json.loads(shown), Payload)
     nodes = tuple(map(NodeJson.of, grant.nodes))
-    assert Payload(grant.jti, grant.sub, grant.start, grant.end, nodes, grant.evidence) == said
+    assert Payload(grant.jti, grant.sub, grant.start, grant.end, nodes, grant.evidence, grant.since) == said
     assert verify_evidence(grant.evidence, CLAIMS, PINNED).leaf.type == "grant.released"
     assert CARRIER.public.jwk().x in PAGE
 
@@ -174,6 +174,49 @@ def test_no_grant_shows_its_keys():
     said = payload()
 
     assert said.nodes[0].key not in repr(said) + repr(opened(seal(said)))
+
+
+def released(order: Release, by: ProofOfLogging) -> bytes:
+    nodes = window(ROOT, order.start, order.end)
+    return seal_release(order, verify_logged(by, PINNED), nodes, "carrier/in", CARRIER)
+
+
+@pytest.mark.parametrize(
+    ("ask", "of"),
+    [
+        ({"nonce": "BAECAwQFBgcICQoLDA0ODw"}, {}),
+        ({"start": ASK.start + 60_000}, {}),
+        ({"until": ASK.until - 60_000}, {}),
+        ({}, {"sub": "2100000b"}),
+        ({}, {"salt": "s" * 42 + "w"}),
+    ],
+    ids=["nonce", "from", "until", "target", "salt"],
+)
+def test_one_leaf_serves_one_release(ask: dict[str, object], of: dict[str, object]):
+    changed, claims = msgspec.structs.replace(ASK, **ask), msgspec.structs.replace(CLAIMS, **of)
+    other = check_release(changed, claims, "cbi", KEYS, served(), 1_764_000_360_000)
+
+    assert opened(released(ORDER, SHOWN)).end == ORDER.end
+    with pytest.raises(TiersError) as refused:
+        released(other, SHOWN)
+
+    assert refused.value.code == "grant.unlogged"
+
+
+@pytest.mark.parametrize(("since", "code"), [(0, None), (59_999, None), (60_000, "grant.retroactive")])
+def test_no_minute_is_granted_before_the_one_in_which_the_warrant_was_served(since: int, code: str | None):
+    came = served(ASK.start + since)
+    if code is None:
+        assert check_release(ASK, CLAIMS, "cbi", KEYS, came, 1_764_000_360_000).since == came
+        return
+    with pytest.raises(TiersError) as refused:
+        check_release(ASK, CLAIMS, "cbi", KEYS, came, 1_764_000_360_000)
+    assert refused.value.code == code
+
+
+@given(st.tuples(st.integers(0, EPOCHS - 1), st.integers(1, EPOCHS), st.text("ABC", min_size=22, max_size=22)))
+def test_terms_differ_where_anything_differs(of):
+    assert (terms(CLAIMS, *of) == terms(CLAIMS, EPOCH, EPOCH + 5, ASK.nonce)) == (of == (EPOCH, EPOCH + 5, ASK.nonce))
 
 
 def _wrap(typ: str, inside: bytes) -> bytes:

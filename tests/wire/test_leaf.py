@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError, TooLarge, Yours
+from tiers.wire.identity import Role
 from tiers.wire.log.leaf import (
     MAX_LEAF,
     MUST_GIVE_REASON,
     MUST_OPEN,
+    WRITERS,
     Leaf,
     LeafType,
     Seal,
@@ -55,7 +57,19 @@ def members_for(kind: str) -> dict:
         "detail": "warrant.expired" if kind in MUST_GIVE_REASON else None,
         "count": 3 if kind == "loss.recorded" else None,
         "opens": SEAL.opening(0) if kind == "seal.opened" else None,
+        "terms": SEAL.commit() if kind == "grant.released" else None,
     }
+
+
+def test_every_leaf_type_has_its_writers_and_no_customer_approves_a_warrant():
+    assert set(WRITERS) == set(get_args(LeafType))
+    assert WRITERS["warrant.approved"] == {Role.COURT}
+    assert {kind for kind, roles in WRITERS.items() if Role.CUSTOMER in roles} == {"order.answered"}
+    assert {kind for kind, roles in WRITERS.items() if Role.AUDITOR in roles} == {"warrant.refused"}
+
+
+def test_a_refusal_may_say_how_many_it_stands_for():
+    assert parse_leaf(encode_leaf(served(**members_for("task.refused") | {"count": 225}))).count == 225
 
 
 @pytest.mark.parametrize("kind", get_args(LeafType))
@@ -81,6 +95,8 @@ def test_a_leaf_is_canonical_json_and_names_no_target():
         ("grant.refused", {"detail": None}),
         ("loss.recorded", {"count": None}),
         ("task.activated", {"count": 1}),
+        ("grant.released", {"terms": None}),
+        ("grant.refused", {"terms": SEAL.commit()}),
         ("seal.opened", {"opens": None}),
         ("warrant.served", {"opens": SEAL.opening(0)}),
     ],

@@ -1,5 +1,6 @@
 """A warrant: two signatures, pinned keys, one spelling. The specification's example is checked too."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -16,8 +17,11 @@ from tiers.wire.errors import TiersError
 from tiers.wire.keys.jose import GeneralJws, PublicJwk, Signature, SigningKey, VerifyKey
 from tiers.wire.keys.keytree import EPOCH_MS
 from tiers.wire.lawful.warrant import (
+    MAX_AFTER_MS,
     MAX_WARRANT,
     MAX_WINDOW_MS,
+    MAX_WORD_MS,
+    SKEW_MS,
     Claims,
     Service,
     Status,
@@ -25,11 +29,15 @@ from tiers.wire.lawful.warrant import (
     apply_for,
     approve,
     check_in_force,
+    check_prospective,
+    check_standing,
     parse_general_jws,
+    seal_of,
     sign_status,
     verify_application,
     verify_status,
     verify_warrant,
+    verify_word,
 )
 
 NOW = 1_764_000_000_000
@@ -54,12 +62,18 @@ def said(**changed: object) -> dict[str, object]:
         "agency": "cbi",
         "legal_basis": "Indian Telegraph Act 1885, s. 5(2)",
         "liid": "LIID-2013-0001",
+        "salt": "c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ",
         **changed,
     }
 
 
 def claims(**changed: object) -> Claims:
     return msgspec.convert(said(**changed), Claims)
+
+
+def word(**changed: object) -> StatusStatement:
+    base = StatusStatement(JTI, seal_of(claims()).commit(), Status.SUSPENDED, 3, NOW, NOW + 60_000)
+    return msgspec.structs.replace(base, **changed)
 
 
 def payload_signed(payload: bytes, key: SigningKey = APPLICANT) -> GeneralJws:
@@ -167,6 +181,7 @@ def test_a_warrant_holds_on_its_first_and_its_last_millisecond() -> None:
         ({"window": {"from": 0, "until": EPOCH_MS}, "nbf": 0}, "keytree.epoch"),
         ({"nbf": NOW // 1000}, "warrant.dates"),
         ({"exp": NOW // 1000}, "warrant.dates"),
+        ({"exp": (NOW + 300_000 + MAX_AFTER_MS) // 1000 + 1}, "warrant.dates"),
         ({"services": ["bbm", "bbm"]}, "warrant.services"),
     ],
 )
@@ -183,6 +198,7 @@ def test_claims_that_make_no_sense_have_their_own_code(changed: dict[str, object
         {"services": ["sms"]}, {"delivery": "all"}, {"agency": "CBI"}, {"agency": "1cbi"}, {"agency": ""},
         {"legal_basis": ""}, {"legal_basis": "x" * 201}, {"liid": ""}, {"liid": "x" * 26}, {"liid": "a b"},
         {"liid": "LIID\n"}, {"nbf": 1.5}, {"window": {"from": NOW}}, {"extra": 1}, {"sub": "2100000a\n"},
+        {"salt": "s" * 42}, {"salt": "s" * 44}, {"salt": ""}, {"salt": "c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHR"},
     ],
     ids=lambda changed: str(changed)[:40],
 )  # fmt: skip
@@ -235,18 +251,17 @@ def test_in_force_returns_the_claims() -> None:
 
 
 def test_a_statement_is_the_judges_word() -> None:
-    statement = StatusStatement(JTI, Status.SUSPENDED, 3, NOW)
-    assert verify_status(sign_status(statement, JUDGE, "judge/delhi"), JUDGES) == statement
+    assert verify_status(sign_status(word(), JUDGE, "judge/delhi"), JUDGES) == word()
 
 
 @pytest.mark.parametrize(
     ("token", "code"),
     [
-        (sign_status(StatusStatement(JTI, Status.SUSPENDED, 1, NOW), STRANGER, "judge/delhi"), "warrant.judge"),
-        (sign_status(StatusStatement(JTI, Status.SUSPENDED, 1, NOW), JUDGE, "judge/mumbai"), "warrant.judge"),
+        (sign_status(word(), STRANGER, "judge/delhi"), "warrant.judge"),
+        (sign_status(word(), JUDGE, "judge/mumbai"), "warrant.judge"),
         (JUDGE.sign_compact({"typ": "warrant+jws", "kid": "judge/delhi"}, b"{}"), "warrant.judge"),
         (JUDGE.sign_compact({"typ": "warrant-status+jws", "kid": "judge/delhi"}, b"{}"), "warrant.malformed"),
-        (sign_status(StatusStatement(JTI, Status.SUSPENDED, 0, NOW), JUDGE, "judge/delhi"), "warrant.malformed"),
+        (sign_status(word(serial=0), JUDGE, "judge/delhi"), "warrant.malformed"),
         ("", "warrant.judge"),
         ("a.b.c", "warrant.judge"),
     ],
@@ -255,6 +270,88 @@ def test_what_is_no_statement_of_a_judge_is_refused(token: str, code: str) -> No
     with pytest.raises(TiersError) as refused:
         verify_status(token, JUDGES)
     assert refused.value.code == code
+
+
+BOTH = {"judge/delhi": JUDGE.public, "judge/mumbai": STRANGER.public}
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (sign_status(word(jti="0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e10"), JUDGE, "judge/delhi"), "warrant.statement"),
+        (
+            sign_status(word(commitment=seal_of(claims(sub="2100000b")).commit()), JUDGE, "judge/delhi"),
+            "warrant.statement",
+        ),
+        (sign_status(word(), STRANGER, "judge/mumbai"), "warrant.judge"),
+    ],
+    ids=["of another jti", "on another warrant of this jti", "of another court's judge, who is pinned too"],
+)
+def test_a_word_is_of_the_warrants_own_judge_on_this_very_warrant(token: str, code: str) -> None:
+    assert word() == verify_word(sign_status(word(), JUDGE, "judge/delhi"), warrant(), claims(), BOTH)
+    with pytest.raises(TiersError) as refused:
+        verify_word(token, warrant(), claims(), BOTH)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("changed", "now", "code"),
+    [
+        ({}, NOW, None),
+        ({}, NOW + 59_999, None),
+        ({}, NOW + 60_000, "warrant.stale"),
+        ({}, NOW - SKEW_MS, None),
+        ({}, NOW - SKEW_MS - 1, "warrant.stale"),
+        ({"until": NOW + 90 * MAX_WORD_MS}, NOW + MAX_WORD_MS - 1, None),
+        ({"until": NOW + 90 * MAX_WORD_MS}, NOW + MAX_WORD_MS, "warrant.stale"),
+        ({"status": Status.SUSPENDED}, NOW, "warrant.suspended"),
+        ({"status": Status.CANCELLED}, NOW, "warrant.cancelled"),
+        ({"status": Status.EXPIRED}, NOW, "warrant.expired"),
+        ({"status": Status.AWAITING_APPROVAL}, NOW, "warrant.unapproved"),
+        ({"status": Status.REJECTED}, NOW, "warrant.unapproved"),
+    ],
+)
+def test_a_word_holds_for_as_long_as_it_says_and_a_day_at_most(changed: dict, now: int, code: str | None) -> None:
+    said = word(**{"status": Status.APPROVED} | changed)
+    if code is None:
+        assert said == check_standing(said, now)
+        return
+    with pytest.raises(TiersError) as refused:
+        check_standing(said, now)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        (NOW - 300_000, None),
+        (NOW - 300_000 + SKEW_MS, None),
+        (NOW - 300_000 + SKEW_MS + 1, "warrant.past"),
+        (NOW + 80 * 24 * 3_600_000, "warrant.past"),
+        (NOW - 10**10, None),
+    ],
+)
+def test_a_warrant_is_prospective(at: int, code: str | None) -> None:
+    if code is None:
+        assert claims() == check_prospective(claims(), at)
+        return
+    with pytest.raises(TiersError) as refused:
+        check_prospective(claims(), at)
+    assert refused.value.code == code
+
+
+def test_an_open_seal_does_not_name_the_target_to_who_guesses() -> None:
+    opened, guesses = seal_of(claims()).opening(0), [claims(sub=f"21000{n:03x}") for n in range(4096)]
+    shown = {opened.salt, opened.digest, opened.jti, seal_of(claims()).commit()}
+
+    assert claims().salt not in shown
+    # The public knows every claim but PIN and salt: it tries every PIN with every value that it has been shown.
+    for guess in guesses:
+        for salt in shown - {opened.jti}:
+            assert opened.digest != b64u(seal_of(msgspec.structs.replace(guess, salt=salt)).digest)
+    assert opened.digest == b64u(
+        hashlib.sha256(msgspec.json.encode(claims())).digest()
+    )  # who has the warrant can check
 
 
 def test_the_example_of_the_specification_is_a_warrant() -> None:

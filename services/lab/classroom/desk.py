@@ -4,6 +4,7 @@ A desk stands on a running world. It holds the handsets (they live in the lab's 
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ from tiers.wire.api.enterprise import (
     Rotate,
     Rotated,
 )
-from tiers.wire.encoding import parse_json, unb64u
+from tiers.wire.encoding import b64u, parse_json, unb64u
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import GeneralJws
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
@@ -147,6 +148,7 @@ class Desk:
             agency="cbi",
             legal_basis="Indian Telegraph Act 1885, section 5(2)",
             liid=f"IN-{jti[:8]}",
+            salt=b64u(os.urandom(32)),
         )
         application = apply_for(claims, self.world.applicant_key(), str(APPLICANT))
         await self.as_(APPLICANT).peer("court").ask("POST", "/v1/applications", Entry, Apply(application))

@@ -77,7 +77,6 @@ class Arrangement(msgspec.Struct, frozen=True):
     def settings(self) -> dict[str, str]:
         """Return what the relay is told."""
         return {
-            "jurisdiction": self.declared.jurisdiction,
             "consumer_readers": self.custody.readers(Channel.CONSUMER),
             "enterprise_readers": self.custody.readers(Channel.ENTERPRISE),
         }

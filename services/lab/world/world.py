@@ -31,6 +31,9 @@ from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
 
+WORD_MINUTES = 120
+"""How long the court's word holds in the classroom: a quarter less, and a court may be down for an hour."""
+
 # Which public file of a party goes where in the trust folder.
 PUBLIC = {
     "court": ("judge.jwk", "judges/delhi.jwk"),
@@ -84,6 +87,7 @@ class World:
             "tls": str(self.tls(one.identity)),
             "trust": str(self.root / "trust"),
             "name": one.identity.name,
+            "jurisdiction": self.arrangement.declared.jurisdiction,
         }
         mediation = f"127.0.0.1:{self.ports['mediation']}"
         other_half = {"court_url": self.url("court")} if self.arrangement.escrow else {}
@@ -107,6 +111,7 @@ class World:
             "court": {
                 "carrier_url": self.url("carrier"),
                 "ledger_url": self.url("ledger"),
+                "word_minutes": str(WORD_MINUTES),
                 **({"escrow": "true"} if self.arrangement.escrow else {}),
             },
             "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger"), **other_half},

@@ -5,10 +5,11 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tiers.wire.encoding import b64u, parse_json, unb64u
+from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import GeneralJws, HpkeJwk, PublicJwk
-from tiers.wire.keys.keytree import Node, NodeKey, Position
+from tiers.wire.keys.keytree import NodeJson as NodeJson  # noqa: PLC0414 - of what a carrier is asked, too
+from tiers.wire.lawful.release import AskGrant as AskGrant  # noqa: PLC0414 - the same
 from tiers.wire.message.envelope import Pin, Recipient, RecipientHeader, check_recipient
 
 MAX_BATCH = 1024
@@ -40,29 +41,6 @@ class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sign: PublicJwk
     hpke: HpkeJwk
     voucher: Annotated[str, Meta(max_length=64)]
-
-
-class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A node of a key tree on its way to whoever may hold it. `key` is base64url; the repr hides it."""
-
-    depth: int
-    index: int
-    key: str
-
-    def __repr__(self) -> str:
-        return f"<NodeJson {self.depth}/{self.index}>"
-
-    @classmethod
-    def of(cls, node: Node) -> "NodeJson":
-        """Write a node."""
-        return cls(node.at.depth, node.at.index, b64u(node.key.reveal()))
-
-    def node(self) -> Node:
-        """Read it; raises `Yours`."""
-        raw = unb64u(self.key, "keytree.node")
-        if len(raw) != 32:  # noqa: PLR2004 - a key
-            raise Yours("keytree.node", "A node's key is 32 bytes.")
-        return Node(Position(self.depth, self.index), NodeKey(raw))
 
 
 class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,25 +120,17 @@ class WarrantStatus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`GET /v1/warrants/{jti}/product?after=N`: PDUs in order, base64url; `lost` is counted, never hidden."""
+    """`GET /v1/warrants/{jti}/product?after=N`: PDUs in order, base64url; `lost` is counted, never hidden.
+
+    `since` is when the warrant was served (ms since 1970): keys are given from that minute on.
+    """
 
     liid: str
     first: int
     pdus: tuple[str, ...]
     total: int
     lost: int
-
-
-class AskGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
-    """`POST /v1/grants`: the keys for [from, until) (ms, whole minutes), sealed to the asking agency's pinned key.
-
-    `nonce` makes one request one grant: the same one again is a replay.
-    """
-
-    jti: str
-    start: int
-    until: int
-    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}\Z")]
+    since: int = 0
 
 
 class Granted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

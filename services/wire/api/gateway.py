@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from tiers.wire.keys.jose import GeneralJws, PublicJwk
-from tiers.wire.lawful.evidence import Evidence
 from tiers.wire.lawful.warrant import Uuid
+from tiers.wire.log.checkpoint import ProofOfLogging
 from tiers.wire.message.envelope import Channel
 
 
@@ -19,10 +19,21 @@ class RegisterDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ActivateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`PUT /v1/tasks/{xid}`: copy a target's messages. The relay checks warrant and evidence with its own keys."""
+    """`PUT /v1/tasks/{xid}`: copy a target's messages. The relay checks all of it with its own keys.
+
+    `evidence` shows that the warrant was logged as served, `status` is the court's latest word on it. The same task
+    again, with a newer word, goes on for as long as that holds.
+    """
 
     warrant: GeneralJws
-    evidence: Evidence
+    evidence: ProofOfLogging
+    status: str
+
+
+class EndTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`DELETE /v1/tasks/{xid}`: the court's word that ends it, where one does; no older word begins it again."""
+
+    status: str = ""
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

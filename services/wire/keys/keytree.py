@@ -9,6 +9,9 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
+from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Yours
 from tiers.wire.keys.secret import Secret
 
@@ -85,6 +88,29 @@ def epoch_start(epoch: int) -> int:
 def subscriber_root(master: Master, pin: str) -> Node:
     """Derive a subscriber's root: HKDF-Expand (RFC 5869, section 2.3) of the master, one block."""
     return Node(Position(0, 0), NodeKey(_expand(master, _SUBSCRIBER + pin.encode("ascii"))))
+
+
+class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A node of a key tree on its way to whoever may hold it. `key` is base64url; the repr hides it."""
+
+    depth: int
+    index: int
+    key: str
+
+    def __repr__(self) -> str:
+        return f"<NodeJson {self.depth}/{self.index}>"
+
+    @classmethod
+    def of(cls, node: Node) -> "NodeJson":
+        """Write a node."""
+        return cls(node.at.depth, node.at.index, b64u(node.key.reveal()))
+
+    def node(self) -> Node:
+        """Read it; raises `Yours`."""
+        raw = unb64u(self.key, "keytree.node")
+        if len(raw) != 32:  # noqa: PLR2004 - a key
+            raise Yours("keytree.node", "A node's key is 32 bytes.")
+        return Node(Position(self.depth, self.index), NodeKey(raw))
 
 
 def cover(start: int, end: int) -> list[Position]:

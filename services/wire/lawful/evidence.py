@@ -1,29 +1,16 @@
 """Log first, act second: what a carrier must show before anybody acts on a warrant. Pure.
 
-    VerifiedWarrant + Evidence -> verify_logged_warrant -> LoggedWarrant
+    VerifiedWarrant + ProofOfLogging -> verify_logged_warrant -> LoggedWarrant
 
-A task takes a `LoggedWarrant`, so it cannot be set without one. A grant brings the evidence of its own release.
+A task takes a `LoggedWarrant`, so it cannot be set without one. A grant brings the proof of its own release.
 """
 
 from dataclasses import dataclass
 
-import msgspec
-
-from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Policy
-from tiers.wire.lawful.warrant import Claims, VerifiedWarrant, digest_of
+from tiers.wire.lawful.warrant import Claims, VerifiedWarrant, check_prospective, seal_of
 from tiers.wire.log.checkpoint import LoggedLeaf, PinnedLog, ProofOfLogging, verify_logged
-from tiers.wire.log.leaf import Seal, verify_sealed
-
-
-class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """That something about a warrant was logged: the proof for the leaf, and the salt of its seal (base64url)."""
-
-    proof: ProofOfLogging
-    salt: str
-
-    def __repr__(self) -> str:
-        return f"<Evidence {self.proof.index}>"
+from tiers.wire.log.leaf import verify_sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +21,27 @@ class LoggedWarrant:
     leaf: LoggedLeaf
 
 
-def evidence(proof: ProofOfLogging, seal: Seal) -> Evidence:
-    """Make the evidence for a warrant that was logged under `seal`."""
-    return Evidence(proof, b64u(seal.salt))
-
-
-def verify_logged_warrant(warrant: VerifiedWarrant, shown: Evidence, pinned: PinnedLog) -> LoggedWarrant:
+def verify_logged_warrant(warrant: VerifiedWarrant, shown: ProofOfLogging, pinned: PinnedLog) -> LoggedWarrant:
     """Check that this very warrant was logged as served; raises `Yours` or `Policy`.
 
     1. The leaf stands in a witnessed checkpoint of the pinned log. 2. It commits to this warrant. 3. It says
-    `warrant.served`.
+    `warrant.served`. 4. Its seal is to be opened on the day on which the warrant expires. 5. The warrant's window does
+    not begin before it was served.
     """
     logged = verify_evidence(shown, warrant.claims, pinned)  # 1, 2
     if logged.leaf.type != "warrant.served":  # 3
         raise Policy("evidence.type", "Show the leaf that says that this warrant was served.")
+    if logged.leaf.open_after != warrant.claims.exp * 1000:  # 4
+        raise Policy("evidence.open_after", "Log a warrant with the date of its own exp in open_after.")
+    check_prospective(warrant.claims, logged.leaf.ts)  # 5
     return LoggedWarrant(warrant, logged)
 
 
-def verify_evidence(shown: Evidence, claims: Claims, pinned: PinnedLog) -> LoggedLeaf:
+def verify_evidence(shown: ProofOfLogging, claims: Claims, pinned: PinnedLog) -> LoggedLeaf:
     """Check that a leaf about this very warrant stands in a witnessed checkpoint of the pinned log; raises `Yours`.
 
     What the leaf says of it (`warrant.served`, `grant.released`) is the caller's to check.
     """
-    logged = verify_logged(shown.proof, pinned)
-    verify_sealed(logged.leaf, Seal(unb64u(shown.salt, "leaf.seal"), claims.jti, digest_of(claims)))
+    logged = verify_logged(shown, pinned)
+    verify_sealed(logged.leaf, seal_of(claims))
     return logged

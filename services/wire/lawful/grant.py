@@ -1,20 +1,21 @@
 """A grant: the keys for one window, from whoever holds a key tree to one auditor (docs/spec/grant.md). Pure.
 
 A JWS by the holder, a carrier or a court, inside a JWE to the auditor. It holds the minimal cover of the
-window, the warrant's `jti` and the evidence that its release stands in the log; whoever opens it checks all three.
+window, the warrant's `jti` and the proof that its release stands in the log; whoever opens it checks all three.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from tiers.wire.api.carrier import AskGrant, NodeJson
 from tiers.wire.encoding import b64u, parse_json
-from tiers.wire.errors import Policy, Yours
+from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import SigningKey, VerifyKey, verify_compact
-from tiers.wire.keys.keytree import EPOCH_MS, EPOCHS, Node, cover, epoch_of
-from tiers.wire.lawful.evidence import Evidence
-from tiers.wire.lawful.warrant import Claims, Delivery, Keys
+from tiers.wire.keys.keytree import EPOCHS, Node, NodeJson, cover
+from tiers.wire.lawful.release import Release, terms
+from tiers.wire.lawful.warrant import Keys, seal_of
+from tiers.wire.log.checkpoint import LoggedLeaf, ProofOfLogging
 from tiers.wire.message.envelope import Jwe, Pin, format_jwe, parse_jwe
 from tiers.wire.message.sealing import (
     ContentKey,
@@ -42,7 +43,8 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What its giver signs: epochs [start, end) of one subscriber under one warrant.
 
-    `evidence` is for the leaf `grant.released`, under the seal of this warrant.
+    `evidence` shows the leaf `grant.released` of this very release, `since` the leaf from whose minute on the warrant
+    reaches: `warrant.served` of a carrier, `warrant.approved` of a court. Both are under the seal of the warrant.
     """
 
     jti: str
@@ -50,7 +52,8 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: int
     end: int
     nodes: tuple[NodeJson, ...]
-    evidence: Evidence
+    evidence: ProofOfLogging
+    since: ProofOfLogging
 
     def __repr__(self) -> str:
         return f"<grant.Payload {self.jti}>"
@@ -58,35 +61,29 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An opened and verified grant: made by `open_grant` only. The caller still checks `evidence` (verify_evidence)."""
+    """An opened and verified grant: made by `open_grant` only. The caller checks both proofs (verify_evidence)."""
 
     jti: str
     sub: str
     start: int
     end: int
     nodes: tuple[Node, ...]
-    evidence: Evidence
+    evidence: ProofOfLogging
+    since: ProofOfLogging
 
 
 _PROTECTED = b64u(msgspec.json.encode(Protected(JWE_TYP, "A256GCM", "JOSE")))
 
 
-def granted_epochs(ask: AskGrant, claims: Claims, now: int) -> tuple[int, int]:
-    """Return the epochs [start, end) that a warrant buys of those asked for at `now` (ms); raises `Yours` or `Policy`.
-
-    1. They lie in the warrant's window. 2. Whole minutes. 3. Elapsed minutes. 4. The warrant is for content.
-    """
-    window = claims.window
-    if not window.start <= ask.start < ask.until <= window.until:  # 1
-        raise Policy("grant.window", "Ask for minutes that lie in the window of the warrant.")
-    if ask.start % EPOCH_MS or ask.until % EPOCH_MS:  # 2
-        raise Yours("grant.minutes", "Ask for whole minutes.")
-    start, end = epoch_of(ask.start), epoch_of(ask.until)
-    if end > epoch_of(now):  # 3
-        raise Policy("grant.future", "Ask for minutes that have passed, or wait until they have.")
-    if claims.delivery is Delivery.IRI:  # 4
-        raise Policy("grant.metadata_only", "Apply for a warrant that delivers content: this one is for metadata.")
-    return start, end
+def seal_release(order: Release, logged: LoggedLeaf, nodes: Iterable[Node], kid: str, giver: SigningKey) -> bytes:
+    """Seal the grant of an order whose release stands in the log, by the giver `kid`; raises `Yours`."""
+    said, claims = logged.leaf, order.claims
+    asked = (seal_of(claims).commit(), terms(claims, order.start, order.end, order.nonce))
+    if said.type != "grant.released" or (said.commitment, said.terms) != asked:
+        raise Yours("grant.unlogged", "Log the release of this very grant first.")
+    given = tuple(NodeJson.of(node) for node in nodes)
+    payload = Payload(claims.jti, claims.sub, order.start, order.end, given, logged.proof, order.since)
+    return seal_grant(payload, giver, kid, order.kid, HpkePublicKey.from_jwk(order.to))
 
 
 def seal_grant(payload: Payload, giver: SigningKey, giver_kid: str, kid: str, to: HpkePublicKey) -> bytes:
@@ -118,4 +115,4 @@ def open_grant(raw: bytes, key: HpkePrivateKey, givers: Keys) -> Grant:
     window = 0 <= payload.start < payload.end <= EPOCHS
     if not window or [node.at for node in nodes] != cover(payload.start, payload.end):  # 3
         raise Yours("grant.cover", "A grant holds the minimal cover of its window and nothing more.")
-    return Grant(payload.jti, payload.sub, payload.start, payload.end, nodes, payload.evidence)
+    return Grant(payload.jti, payload.sub, payload.start, payload.end, nodes, payload.evidence, payload.since)

@@ -20,7 +20,7 @@ from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Policy, TooLarge, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey, VerifyKey, verify_compact
-from tiers.wire.log.leaf import Jti
+from tiers.wire.log.leaf import Jti, Jurisdiction
 from tiers.wire.message.envelope import Channel, Org, Protected, Service
 
 TYP = "order+jws"
@@ -46,7 +46,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     jti: Jti
     iss: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,19}\Z")]
     aud: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,40}\Z")]
-    jurisdiction: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
+    jurisdiction: Jurisdiction
     kind: Kind
     nbf: Annotated[int, Meta(ge=0, lt=1 << 40)]
     legal_basis: Annotated[str, Meta(min_length=1, max_length=200)]

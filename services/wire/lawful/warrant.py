@@ -2,11 +2,13 @@
 
     application  = 1 signature     verify_application
     warrant      = 2 signatures    verify_warrant -> VerifiedWarrant
+    its state    = the court's word, signed by the same judge and good for a while   verify_word, check_standing
 
 Nothing here is taken on trust: the keys are the caller's own, pinned ones. Terms after ETSI TS 103 120.
 """
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.encoding import b64u, parse_json, unb64u
 from tiers.wire.errors import Forbidden, Policy, TooLarge, Yours
 from tiers.wire.keys.jose import (
     GeneralJws,
@@ -27,12 +29,20 @@ from tiers.wire.keys.jose import (
     verify_signature,
 )
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of
+from tiers.wire.log.leaf import Seal
 from tiers.wire.message.envelope import Pin, Service
 
 TYP = "warrant+jws"
 STATUS_TYP = "warrant-status+jws"
 MAX_WARRANT = 8192
 MAX_WINDOW_MS = 90 * 24 * 3600 * 1000
+MAX_AFTER_MS = 30 * 24 * 3600 * 1000
+"""How long after its window a warrant may hold: on that day its seal is opened."""
+SKEW_MS = 300_000
+"""How far two parties' clocks may be apart, and how late a paper may come: the ledger takes no leaf that is later."""
+MAX_WORD_MS = 24 * 3600 * 1000
+"""How long a court's word may hold."""
+_SALT = b"tiers/v1 seal salt"
 
 Keys = Mapping[str, VerifyKey]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
@@ -57,6 +67,15 @@ class Status(StrEnum):
     EXPIRED = "Expired"
 
 
+NO_LONGER = {
+    Status.AWAITING_APPROVAL: ("warrant.unapproved", "Have a judge approve it first."),
+    Status.REJECTED: ("warrant.unapproved", "Apply for a new warrant: the court has rejected this one."),
+    Status.SUSPENDED: ("warrant.suspended", "Wait until the court has resumed this warrant."),
+    Status.CANCELLED: ("warrant.cancelled", "Apply for a new warrant: the court has cancelled this one."),
+    Status.EXPIRED: ("warrant.expired", "Apply for a new warrant: this one has expired."),
+}
+
+
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
     """Which minutes a warrant reaches: [from, until), ms since 1970, whole minutes."""
 
@@ -69,7 +88,7 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `iss` is the court's name and `aud` the carrier's (both `in` for `court/in` and `carrier/in`), `sub` the target's
     PIN, `agency` the auditor who may receive, `liid` the lawful interception identifier (TS 103 120: 1 to 25 printable
-    ASCII characters).
+    ASCII characters). `salt`, 32 random bytes in base64url, keeps the claims from being guessed: no log ever shows it.
     """
 
     jti: Uuid
@@ -84,6 +103,7 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agency: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,19}\Z")]
     legal_basis: Annotated[str, Meta(min_length=1, max_length=200)]
     liid: Annotated[str, Meta(pattern=r"^[!-~]{1,25}\Z")]
+    salt: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +117,10 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedWarrant:
-    """A warrant with both signatures checked: made by `verify_warrant` only. `digest` is SHA-256 of its payload."""
+    """A warrant with both signatures checked: made by `verify_warrant` only."""
 
     claims: Claims
     jws: GeneralJws
-    digest: bytes
 
     def covers(self, ts: int, service: Service) -> bool:
         """Whether a message of this time (ms) and service falls inside."""
@@ -109,12 +128,18 @@ class VerifiedWarrant:
 
 
 class StatusStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A court's word on what a warrant now is: `serial` counts up from 1 for each warrant. `at` is ms since 1970."""
+    """A court's word on what a warrant now is: `serial` counts up from 1 for each warrant.
+
+    `commitment` is the warrant's in the log, so a word is about one warrant and no other of its `jti`. It was said at
+    `at` and holds until `until` (ms since 1970).
+    """
 
     jti: Uuid
+    commitment: str
     status: Status
     serial: Annotated[int, Meta(ge=1)]
     at: int
+    until: int
 
 
 def apply_for(claims: Claims, key: SigningKey, kid: str) -> GeneralJws:
@@ -167,12 +192,17 @@ def verify_warrant(jws: GeneralJws, applicants: Keys, judges: Keys, audience: st
     if claims.aud != audience:  # 5
         raise Policy("warrant.carrier", f"Serve this warrant on {claims.aud}: it is not addressed to {audience}.")
     check_in_force(claims, now)  # 6
-    return VerifiedWarrant(claims, jws, hashlib.sha256(payload).digest())
+    return VerifiedWarrant(claims, jws)
 
 
-def digest_of(claims: Claims) -> bytes:
-    """Return the SHA-256 of a warrant's payload: claims have one spelling."""
-    return hashlib.sha256(msgspec.json.encode(claims)).digest()
+def seal_of(claims: Claims) -> Seal:
+    """Return the one seal of a warrant: who holds the warrant can name its leaves, and nobody else can.
+
+    The digest is of the payload, for claims have one spelling. Opening the seal shows a salt that is derived from the
+    claims' own and does not lead back to it: the public learns `jti` and digest, and still cannot guess the target.
+    """
+    salt = hmac.digest(unb64u(claims.salt, "warrant.malformed"), _SALT, "sha256")
+    return Seal(salt, claims.jti, hashlib.sha256(msgspec.json.encode(claims)).digest())
 
 
 def check_in_force(claims: Claims, now: int) -> Claims:
@@ -184,21 +214,55 @@ def check_in_force(claims: Claims, now: int) -> Claims:
     return claims
 
 
+def check_prospective(claims: Claims, at: int) -> Claims:
+    """Return the claims if their window does not begin before `at` (ms), when the paper was signed or logged.
+
+    Raises `Policy`: a warrant reaches nothing that had passed.
+    """
+    if claims.window.start < at - SKEW_MS or claims.window.until <= at:
+        raise Policy("warrant.past", "Name a window that begins now or later: a warrant reaches nothing of the past.")
+    return claims
+
+
 def sign_status(statement: StatusStatement, key: SigningKey, kid: str) -> str:
     """Sign a status statement with the judge's key."""
     return key.sign_compact({"typ": STATUS_TYP, "kid": kid}, msgspec.json.encode(statement))
 
 
-def verify_status(token: str, judges: Keys) -> StatusStatement:
-    """Check a court's status statement; raises `Yours`."""
+def verify_status(token: str, judges: Keys, judge: str | None = None) -> StatusStatement:
+    """Check whose word it is: a pinned judge's, the one called `judge` if that is given; raises `Yours`."""
 
     def find(kid: str) -> VerifyKey:
-        if kid not in judges:
-            raise Yours("warrant.judge", "Have the statement signed by a judge whose key is pinned here.")
+        if kid not in judges or kid != (judge or kid):
+            raise Yours("warrant.judge", "Have it signed by the judge of this warrant, whose key is pinned here.")
         return judges[kid]
 
     done = verify_compact(token, STATUS_TYP, find, "warrant.judge")
     return parse_json(StatusStatement, done.payload, "warrant.malformed")
+
+
+def verify_word(token: str, jws: GeneralJws, claims: Claims, judges: Keys) -> StatusStatement:
+    """Check a court's word on a warrant; raises `Yours`.
+
+    1. By the judge who signed this warrant. 2. On this very warrant.
+    """
+    said = verify_status(token, judges, peek_header(jws.signatures[1].protected, "warrant.judge").kid)  # 1
+    if (said.jti, said.commitment) != (claims.jti, seal_of(claims).commit()):  # 2
+        raise Yours("warrant.statement", "Show the statement that is about this warrant.")
+    return said
+
+
+def check_standing(said: StatusStatement, now: int) -> StatusStatement:
+    """Return the court's word if by it a warrant stands at `now` (ms); raises `Policy`.
+
+    1. It was neither suspended, cancelled nor expired. 2. The word still holds, for a day at most, and was not said in
+    the future.
+    """
+    if said.status in NO_LONGER:  # 1
+        raise Policy(*NO_LONGER[said.status])
+    if not (said.at - SKEW_MS <= now < min(said.until, said.at + MAX_WORD_MS)):  # 2
+        raise Policy("warrant.stale", "Have the court say again that this warrant stands: its last word holds no more.")
+    return said
 
 
 def _check_size(jws: GeneralJws) -> None:
@@ -232,8 +296,9 @@ def _claims(payload: bytes) -> Claims:
         raise Yours("warrant.window", "Name a window of whole minutes, from before until, of at most 90 days.")
     epoch_of(window.start)
     epoch_of(window.until)
-    if not claims.nbf < claims.exp or claims.nbf * 1000 > window.start or claims.exp * 1000 < window.until:
-        raise Yours("warrant.dates", "Let the warrant hold (nbf to exp) for at least its whole window.")
+    if not (claims.nbf * 1000 <= window.start and window.until <= claims.exp * 1000 <= window.until + MAX_AFTER_MS):
+        raise Yours("warrant.dates", "Let the warrant hold (nbf to exp) for its window, and 30 days longer at most.")
     if len(set(claims.services)) != len(claims.services):
         raise Yours("warrant.services", "Name each service once.")
+    unb64u(claims.salt, "warrant.malformed")
     return claims

@@ -7,7 +7,7 @@ Specification: docs/spec/ledger.md.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.identity import Identity, Role
 
 MAX_LEAF = 1_024  # bytes of canonical JSON
 MAX_TIME_MS = 2**53 - 1  # RFC 8785 numbers are exact up to here
@@ -32,6 +33,28 @@ LeafType = Literal[
     "grant.released", "grant.refused", "order.answered", "loss.recorded", "seal.opened",
 ]  # fmt: skip
 
+_COURT, _CARRIER, _GATEWAY = (frozenset({role}) for role in (Role.COURT, Role.CARRIER, Role.GATEWAY))
+WRITERS: Mapping[LeafType, frozenset[Role]] = {
+    "warrant.applied": _COURT,
+    "warrant.approved": _COURT,
+    "warrant.rejected": _COURT,
+    "warrant.suspended": _COURT,
+    "warrant.resumed": _COURT,
+    "warrant.cancelled": _COURT,
+    "warrant.expired": _COURT | _CARRIER,
+    "warrant.served": _CARRIER,
+    "warrant.refused": _COURT | _CARRIER | {Role.AUDITOR},
+    "task.activated": _GATEWAY,
+    "task.deactivated": _GATEWAY,
+    "task.refused": _GATEWAY,
+    "grant.released": _CARRIER | _COURT,
+    "grant.refused": _CARRIER | _COURT,
+    "order.answered": _GATEWAY | {Role.CUSTOMER},
+    "loss.recorded": _GATEWAY,
+    "seal.opened": _COURT | _CARRIER,
+}
+"""Which role may append which type: nobody logs what is another's to do."""
+
 # Facts about an interception that begins: the public must learn one day what was sealed here.
 MUST_OPEN = frozenset({"warrant.approved", "warrant.served"})
 # Facts that mean nothing without their reason.
@@ -40,6 +63,7 @@ MUST_GIVE_REASON = frozenset({"warrant.rejected", "warrant.refused", "task.refus
 _B64U_32 = r"^[A-Za-z0-9_-]{43}\Z"
 Milliseconds = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
 Index = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
+Jurisdiction = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 Jti = Annotated[str, Meta(pattern=rf"^[!-~]{{1,{MAX_JTI}}}\Z")]
 # `area.what` in letters: no digit fits, so no number of a subscriber does.
 Detail = Annotated[str, Meta(pattern=r"^[a-z_]{1,24}\.[a-z_]{1,39}\Z")]
@@ -59,7 +83,7 @@ class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     type: LeafType
     ts: Milliseconds
-    jurisdiction: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
+    jurisdiction: Jurisdiction
     agency: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
     party: Annotated[str, Meta(pattern=r"^spiffe://tiers\.example/[a-z]{1,20}/[A-Za-z0-9-]{1,40}\Z")]
     commitment: Annotated[str, Meta(pattern=_B64U_32)]
@@ -67,12 +91,15 @@ class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     count: Annotated[int, Meta(ge=1, le=MAX_TIME_MS)] | None = None
     open_after: Milliseconds | None = None
     opens: Opening | None = None
+    terms: Annotated[str, Meta(pattern=_B64U_32)] | None = None
 
     def __post_init__(self) -> None:
         """Hold the members against the type; raises `Yours("leaf.members")`."""
         for member, fits in (
             ("detail", self.detail is not None or self.type not in MUST_GIVE_REASON),
-            ("count", (self.count is not None) == (self.type == "loss.recorded")),
+            ("count", self.count is not None or self.type != "loss.recorded"),
+            ("count", self.count is None or self.type == "loss.recorded" or self.type.endswith(".refused")),
+            ("terms", (self.terms is not None) == (self.type == "grant.released")),
             ("open_after", self.open_after is not None or self.type not in MUST_OPEN),
             ("open_after", self.open_after is None or self.type.startswith("warrant.")),
             ("opens", (self.opens is not None) == (self.type == "seal.opened")),
@@ -83,9 +110,10 @@ class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Seal:
-    """A salted commitment to one warrant (its `jti` and the SHA-256 of its bytes), or to one refused request.
+    """A salted commitment to one warrant (its `jti` and the SHA-256 of its payload), or to one refused request.
 
-    Whoever holds the seal can show what a leaf is about; nobody else can guess it. One salt per warrant.
+    Whoever holds the seal can show what a leaf is about; nobody else can guess it. A warrant has one seal, whoever logs
+    (`tiers.wire.lawful.warrant.seal_of`).
     """
 
     salt: bytes
@@ -108,6 +136,42 @@ class Seal:
     def opening(self, index: int) -> Opening:
         """Return the `opens` member that breaks this seal on leaf `index`."""
         return Opening(index=index, salt=b64u(self.salt), jti=self.jti, digest=b64u(self.digest))
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A party that logs, and the jurisdiction (ISO 3166-1) that stands on its leaves."""
+
+    party: Identity
+    jurisdiction: str
+
+    def leaf(  # noqa: PLR0913 - a leaf's members, each once
+        self,
+        kind: LeafType,
+        now: int,
+        agency: str,
+        commitment: str,
+        *,
+        detail: str | None = None,
+        count: int | None = None,
+        open_after: int | None = None,
+        opens: Opening | None = None,
+        terms: str | None = None,
+    ) -> Leaf:
+        """Write a leaf of this party, dated `now` (ms)."""
+        return Leaf(
+            type=kind,
+            ts=now,
+            jurisdiction=self.jurisdiction,
+            agency=agency,
+            party=self.party.uri,
+            commitment=commitment,
+            detail=detail,
+            count=count,
+            open_after=open_after,
+            opens=opens,
+            terms=terms,
+        )
 
 
 @dataclass(frozen=True, slots=True)
