@@ -39,6 +39,7 @@ SETTINGS = {
     "witness": tiers.ledger.config.WitnessSettings,
 }
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+NEWEST = max(re.findall(r"Python :: 3\.(\d+)", (ROOT / "pyproject.toml").read_text()), key=int)
 SITE = sysconfig.get_paths()["purelib"]
 
 
@@ -73,7 +74,7 @@ def test_packages_come_from_the_lock_with_their_hashes(image: Image) -> None:
 
 
 def test_the_base_is_pinned_and_nobody_is_root(image: Image) -> None:
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", image.one("FROM"))
+    assert re.fullmatch(rf"python:3\.{NEWEST}\.\d+-slim-bookworm", image.one("FROM"))
     assert image.one("USER") == "10001:10001"
     assert image.command[:2] == ["python", "-m"]
 
