@@ -1,1 +1,24 @@
-"""The attacker as a library: captures, search, rules, closure, matrix. It knows no system, this one least of all."""
+"""Measure your own system: who can read what, by what is really held. The attacker as a library; it knows no system.
+
+Secret, canary                      what to look for
+run, attach, Service, Ask           a program under measurement, its captures and assertions
+Message, Vantage, opens, register, measure      a matrix of your own: who reads which message, how
+MeasureError, NotWhole, Misused, Unmeasured     what can go wrong; a test that cannot be measured here is skipped
+"""
+
+from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
+from tiers.measure.secret import Secret, canary
+from tiers.measure.service import Ask, Service, attach, run
+
+__all__ = [
+    "Ask",
+    "MeasureError",
+    "Misused",
+    "NotWhole",
+    "Secret",
+    "Service",
+    "Unmeasured",
+    "attach",
+    "canary",
+    "run",
+]

@@ -1,5 +1,7 @@
 """What can go wrong with a measurement. Each message says what to do next."""
 
+from unittest import SkipTest
+
 
 class MeasureError(Exception):
     """The root."""
@@ -14,3 +16,7 @@ class NotWhole(MeasureError):
 
 class Misused(MeasureError):
     """Something was named or declared that is not there."""
+
+
+class Unmeasured(MeasureError, SkipTest):
+    """What cannot be measured on this machine: to pytest and unittest a test that was skipped, and none that passed."""

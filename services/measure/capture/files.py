@@ -3,11 +3,12 @@
 A capture that is empty or partial is an error and never a clean result: every function here raises `NotWhole` for one.
 """
 
+import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tiers.measure.errors import NotWhole
@@ -16,21 +17,36 @@ from tiers.measure.search.scan import Chunk, Source
 _TRIES = 3
 
 
-def files(name: str, paths: Iterable[Path]) -> Source:
-    """Read files, and the rows of SQLite databases; raises `NotWhole` if there are none or all are empty."""
+def files(name: str, paths: Iterable[Path], within: Path | None = None) -> Source:
+    """Read files; raises `NotWhole` if there are none or all are empty."""
     chunks: list[Chunk] = []
     for path in paths:
         try:
-            data = path.read_bytes()
+            chunks += file_chunks(name, path, within)
         except OSError:
             raise NotWhole(f"{name}: {path.name} cannot be read") from None
-        if data:
-            chunks.append(Chunk(f"{name}, {path.name}", 0, data))
+    return Source.whole(name, chunks)
+
+
+def file_chunks(name: str, path: Path, within: Path | None = None) -> Iterator[Chunk]:
+    """Yield a file: its name below `within`, its bytes, the rows of a database, where a link leads, its attributes."""
+    place = f"{name}, {path.name}"
+    named = path.name if within is None else str(path.relative_to(within))
+    path.lstat()
+    where = f"{name}, the name of a file in {path.parent.name}"
+    yield Chunk(where, 0, named.encode("utf-8", "surrogateescape"), aside=True)
+    if path.is_symlink():
+        yield Chunk(f"{place}, where it leads", 0, str(path.readlink()).encode("utf-8", "surrogateescape"))
+        return
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):  # a file system without attributes
+            for attribute in os.listxattr(path):
+                yield Chunk(f"{place}, {attribute}", 0, attribute.encode() + b"=" + os.getxattr(path, attribute))
+    if path.is_file():
+        if data := path.read_bytes():
+            yield Chunk(place, 0, data)
         if data.startswith(b"SQLite format 3\0"):
-            chunks += _rows(name, path)
-    if not chunks:
-        raise NotWhole(f"{name}: no file holds anything")
-    return Source(name, tuple(chunks))
+            yield from _rows(name, path)
 
 
 def folder(name: str, path: Path) -> Source:
@@ -38,7 +54,7 @@ def folder(name: str, path: Path) -> Source:
     for _ in range(_TRIES):
         seen = _inside(path)
         try:
-            source = files(name, seen)
+            source = files(name, seen, path)
         except NotWhole:
             if seen == _inside(path):
                 raise
@@ -48,7 +64,7 @@ def folder(name: str, path: Path) -> Source:
 
 
 def _inside(path: Path) -> list[Path]:
-    return sorted(one for one in path.rglob("*") if one.is_file())
+    return sorted(path.rglob("*"))
 
 
 def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:
@@ -76,5 +92,5 @@ def _tables(name: str, path: Path) -> Iterator[Chunk]:
         for table in tables:
             for at, row in enumerate(db.execute(f'SELECT * FROM "{table}"')):  # noqa: S608 - its own table's name
                 place = f"{name}, {path.name}, {table}, row {at}"
-                values = [value.encode() if isinstance(value, str) else value for value in row]
-                yield from (Chunk(place, 0, value) for value in values if isinstance(value, bytes) and value)
+                values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
+                yield from (Chunk(place, 0, value) for value in values if value)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import ahocorasick_rs
 
 from tiers.measure.derive.rules import Fact
+from tiers.measure.errors import NotWhole
 from tiers.measure.search.encodings import squeeze
 from tiers.measure.search.opening import opened
 from tiers.measure.search.spelling import SHORTEST, Needle
@@ -46,6 +47,8 @@ class Chunk:
     place: str
     start: int
     data: bytes
+    aside: bool = False
+    """Whether this is no content by itself: a file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,14 @@ class Source:
     chunks: tuple[Chunk, ...]
     packed: bool = True
     """Whether what is packed in it is opened: memory is too large for that."""
+
+    @classmethod
+    def whole(cls, name: str, chunks: Iterable[Chunk]) -> "Source":
+        """Return a capture that has something in it; raises `NotWhole` for one that has not."""
+        full = tuple(chunk for chunk in chunks if chunk.data)
+        if all(chunk.aside for chunk in full):
+            raise NotWhole(f"the {name} is empty")
+        return cls(name, full)
 
     @property
     def size(self) -> int:

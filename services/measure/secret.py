@@ -1,0 +1,40 @@
+"""Secrets to look for, by name: keys, texts, canaries. None shows its value."""
+
+import secrets
+import string
+from dataclasses import dataclass, field
+
+from tiers.measure.derive.rules import Fact
+from tiers.measure.search.spelling import Known
+
+_CANARY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Something to look for: a key as bytes, or a text. `words`: it is in plain words, of which parts are common."""
+
+    name: str
+    value: bytes | str = field(repr=False)
+    words: bool = False
+
+    @property
+    def text(self) -> str:
+        """The value as text."""
+        return self.value if isinstance(self.value, str) else self.value.decode()
+
+    @property
+    def raw(self) -> bytes:
+        """The value as bytes."""
+        return self.value.encode() if isinstance(self.value, str) else self.value
+
+    def known(self, kind: str = "secret") -> Known:
+        """Return it as what a search looks for."""
+        fact: Fact = (kind, self.name)
+        return Known(fact, self.raw, self.words)
+
+
+def canary(name: str = "canary") -> Secret:
+    """Return a text that nobody else has: 32 random letters and digits."""
+    letters = string.ascii_lowercase + string.digits
+    return Secret(name, "".join(secrets.choice(letters) for _ in range(_CANARY)))
