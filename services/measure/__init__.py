@@ -9,16 +9,22 @@ MeasureError, NotWhole, Misused, Unmeasured     what can go wrong; a test that c
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
 from tiers.measure.secret import Secret, canary
 from tiers.measure.service import Ask, Service, attach, run
+from tiers.measure.system import Message, Vantage, measure, opens, register
 
 __all__ = [
     "Ask",
     "MeasureError",
+    "Message",
     "Misused",
     "NotWhole",
     "Secret",
     "Service",
     "Unmeasured",
+    "Vantage",
     "attach",
     "canary",
+    "measure",
+    "opens",
+    "register",
     "run",
 ]

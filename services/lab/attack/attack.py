@@ -209,6 +209,10 @@ class _Run:
             if (found := self.found.get(control.source)) is not None:
                 places = [place for fact in control.facts for place in found.facts.get(fact, ())]
                 yield Checked(control.source, control.says, str(places[0]) if places else None)
+        if (shut := self.found.get(CIPHERTEXT)) is not None:
+            for key in self.cases:
+                places = shut.facts.get(("header", key), [])
+                yield Checked(CIPHERTEXT, f"the message {key}", str(places[0]) if places else None)
 
 
 def _tell(goal: Fact, roots: Knowledge, knowledge: Knowledge) -> tuple[str, ...]:

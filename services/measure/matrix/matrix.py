@@ -113,6 +113,12 @@ class Matrix(msgspec.Struct, frozen=True):
     agreement: Agreement
     version: int = 1
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from tiers.measure.matrix.render import as_html  # noqa: PLC0415 - it draws what is defined here
+
+        return as_html(self)
+
     def cell(self, vantage: str, message: str) -> Cell:
         """Return one cell."""
         return next(cell for cell in self.cells if (cell.vantage, cell.message) == (vantage, message))

@@ -112,6 +112,7 @@ def seized(desk: Desk, name: str) -> Source:
     """Seize a handset whose user has deleted all messages: on a copy, for the story's people keep theirs."""
     root = desk.world.root
     copy = root / "seized" / name
+    shutil.rmtree(copy, ignore_errors=True)  # it may have been seized before
     shutil.copytree(root / "handsets" / name, copy)
     with closing(HandsetStore(copy)) as store:
         for message in store.messages():

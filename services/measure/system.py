@@ -1,0 +1,191 @@
+"""A matrix of somebody's own system: who reads which message, attacked from vantage points made of captures.
+
+    messages, vantage points, secrets, rules -> measure -> Matrix (renderers: matrix/render.py)
+
+A rule is a function that really does what it says. Each must open something for somebody who holds everything, and each
+message must be met somewhere: what was never seen is not sealed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from pathlib import Path
+
+from tiers.measure.derive import closure
+from tiers.measure.derive.closure import Forge
+from tiers.measure.derive.knowledge import Engine, Made, Step, derivation
+from tiers.measure.derive.rules import Fact, Rule
+from tiers.measure.errors import Misused
+from tiers.measure.matrix.matrix import Content, Derived, Matrix, MessageRow, assemble, content_of
+from tiers.measure.matrix.outcome import Attacked, Checked, Outcome
+from tiers.measure.matrix.policy import Policy, Row, parse_policy
+from tiers.measure.search.scan import Found, Scanner, Source, merge
+from tiers.measure.search.spelling import Known, needles
+from tiers.measure.secret import Secret
+
+Take = Callable[[], Source]
+"""Takes a capture when it is called: `lambda: service.capture("memory")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message: its text, and the ciphertext as it was sent, if it was sent shut."""
+
+    key: str
+    title: str
+    text: Secret
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """Who stands where: the captures by name, what he is declared to hold, and what must be found in them (controls).
+
+    `holds` names secrets, or `ciphertext` for all messages as they were sent, or `texts`.
+    """
+
+    id: str
+    captures: Mapping[str, Take]
+    title: str = ""
+    says: str = ""
+    holds: tuple[str, ...] = ()
+    control: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A rule with the function that does it: gets key and ciphertext, returns the text or `None`."""
+
+    rule: Rule
+    key: str
+    do: Callable[[bytes, bytes], bytes | None]
+
+    def operate(self, facts: Sequence[Fact], values: Sequence[object]) -> Iterable[Made]:
+        """Do it on what was found."""
+        key, sealed = values
+        if isinstance(key, bytes) and isinstance(sealed, bytes) and (text := self.do(key, sealed)) is not None:
+            yield ("plaintext", facts[1][1]), text
+
+
+def opens(key: str, do: Callable[[bytes, bytes], bytes | None], says: str = "") -> Deed:
+    """Return the rule that the secret named `key` opens ciphertexts; `do` returns `None` for one that it does not."""
+    needs = (("secret", key), ("sealed", "M"))
+    rule = Rule(f"{key} opens", needs, (("opened", key, "M"),), ("plaintext", "M"), says or f"{key} opens {{M}}")
+    return Deed(rule, key, do)
+
+
+DEEDS: list[Deed] = []
+
+
+@singledispatch
+def register(thing: object) -> None:
+    """Take up a rule that `opens` made, for every `measure` from now on; the lab takes up custodies as well."""
+    raise Misused(f"Register what opens(…) returns; not a {type(thing).__name__}.")
+
+
+@register.register
+def _(deed: Deed) -> None:
+    DEEDS.append(deed)
+
+
+WORDS = {"secret": "{0}", "sealed": "{0}, shut", "plaintext": "the text of {0}"}
+
+
+def measure(
+    messages: Sequence[Message],
+    vantages: Sequence[Vantage],
+    secrets: Sequence[Secret] = (),
+    policy: str | Path | None = None,
+) -> Matrix:
+    """Attack from every vantage point, and compare with the policy (TOML, as text or file), or with nothing declared.
+
+    Raises `Misused` where an attack would prove nothing: no captures, a message that nobody met, a rule that opens
+    nothing; `NotWhole` for an empty capture.
+    """
+    return _Study(messages, vantages, secrets).matrix(policy)
+
+
+class _Study:
+    """One measurement."""
+
+    def __init__(self, messages: Sequence[Message], vantages: Sequence[Vantage], secrets: Sequence[Secret]) -> None:
+        controls = [one.control for one in vantages if one.control is not None]
+        known = [one.known() for one in [*secrets, *controls]]
+        known += [Known(("plaintext", one.key), one.text.raw, one.text.words) for one in messages]
+        known += [Known(("sealed", one.key), one.sealed) for one in messages if one.sealed]
+        self.messages, self.vantages = messages, vantages
+        self.known = {one.fact: one for one in known}
+        self.deeds = [deed for deed in DEEDS if ("secret", deed.key) in self.known]
+        self.engine = Engine([deed.rule for deed in self.deeds], {deed.rule.name: deed.operate for deed in self.deeds})
+        shut = {fact: [Step(fact, one.raw)] for fact, one in self.known.items() if fact[0] != "plaintext"}
+        self.everything = self.engine.close(shut)
+        made = [step for steps in self.everything.values() for step in steps if step.premises]
+        self.opened = [(step.premises[0].fact[1], step.fact[1]) for step in made]
+        self._check()
+
+    def _check(self) -> None:
+        if empty := [one.id for one in self.vantages if not one.captures]:
+            raise Misused(f"Say of which captures {empty[0]} is made: who holds nothing proves nothing.")
+        if shut := [one.key for one in self.messages if one.sealed and ("plaintext", one.key) not in self.everything]:
+            raise Misused(f"Register the rule that opens {shut[0]}: not even all secrets together open it.")
+        if idle := sorted({deed.key for deed in self.deeds} - {key for key, _ in self.opened}):
+            raise Misused(f"Mend the rule of {idle[0]}: it opens no message here, so it would prove nothing.")
+
+    def matrix(self, policy: str | Path | None) -> Matrix:
+        """Take and scan every capture once, close what each vantage point holds, and compare."""
+        scanner = Scanner(needles(self.known.values()))
+        takes = {name: take for vantage in self.vantages for name, take in vantage.captures.items()}
+        found = {name: scanner.scan(take()) for name, take in takes.items()}
+        met = {fact[1] for one in found.values() for fact in one.facts if fact[0] in {"sealed", "plaintext"}}
+        if unmet := [one.key for one in self.messages if one.key not in met]:
+            raise Misused(f"Send {unmet[0]} first: no capture has it, open or shut.")
+        outcomes = {where: outcome for one in self.vantages for where, outcome in self._outcomes(one, found)}
+        attacked = Attacked(outcomes, tuple(self._controls(found)), {name: one.size for name, one in found.items()})
+        if policy is None:
+            declared = self._as_measured(outcomes)
+            derived: Derived = {where: (content_of(reads=one.reads), one.forge) for where, one in outcomes.items()}
+        else:
+            declared = parse_policy(policy.read_text(encoding="utf-8") if isinstance(policy, Path) else policy)
+            derived = dict(self._derive(declared))
+        rows = [MessageRow(one.key, declared.messages.get(one.key, one.title), "", "", "", "") for one in self.messages]
+        return assemble(attacked, declared, rows, derived)
+
+    def _outcomes(self, vantage: Vantage, found: Mapping[str, Found]) -> Iterator[tuple[tuple[str, str], Outcome]]:
+        held = merge([found[name] for name in vantage.captures])
+        steps = {fact: [Step(fact, self.known[fact].raw, places[0])] for fact, places in held.facts.items()}
+        knowledge = self.engine.close(steps)
+        for message in self.messages:
+            told = derivation(knowledge, ("plaintext", message.key), WORDS)
+            yield (vantage.id, message.key), Outcome(bool(told), Forge.NO, (), told, ())
+
+    def _controls(self, found: Mapping[str, Found]) -> Iterator[Checked]:
+        for name, one in found.items():
+            yield Checked(name, "something", f"{one.size} bytes")
+        for vantage in self.vantages:
+            if (control := vantage.control) is not None:
+                facts = [found[name].facts.get(control.known().fact, ()) for name in vantage.captures]
+                yield Checked(vantage.id, control.name, next((str(places[0]) for places in facts if places), None))
+
+    def _as_measured(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Policy:
+        titles = {one.key: one.title for one in self.messages}
+        rows = {}
+        for one in self.vantages:
+            reads = tuple(key for key in titles if outcomes[one.id, key].reads)
+            rows[one.id] = Row(one.title or one.id, one.says, one.holds, reads)
+        return Policy(titles, {}, {}, rows)
+
+    def _derive(self, declared: Policy) -> Iterator[tuple[tuple[str, str], tuple[Content, Forge]]]:
+        """Close what each vantage point is declared to hold: secrets by name, `ciphertext`, `texts`."""
+        words: dict[str, list[Fact]] = {fact[1]: [fact] for fact in self.known if fact[0] == "secret"}
+        words |= {"ciphertext": [("sealed", one.key) for one in self.messages]}
+        words |= {"texts": [("plaintext", one.key) for one in self.messages]}
+        relations = frozenset(("opened", *pair) for pair in self.opened)
+        if missing := [one.id for one in self.vantages if one.id not in declared.vantages]:
+            raise Misused(f"Declare what {missing[0]} holds and reads, or leave it out.")
+        if strange := sorted({word for row in declared.vantages.values() for word in row.holds} - set(words)):
+            raise Misused(f"Declare holdings out of: {', '.join(words)}; {strange[0]} is none.")
+        for name, row in declared.vantages.items():
+            facts = [fact for word in row.holds for fact in words[word]]
+            held = closure.close(facts, relations, [deed.rule for deed in self.deeds])
+            for one in self.messages:
+                yield (name, one.key), (content_of(reads=("plaintext", one.key) in held), Forge.NO)

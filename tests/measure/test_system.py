@@ -1,0 +1,144 @@
+"""A matrix of somebody's own system: what really opens, compared with what is declared; nobody passes unseen."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet, InvalidToken
+
+from tiers.measure import Message, Misused, NotWhole, Secret, Vantage, canary, measure, opens, register, system
+from tiers.measure.capture.files import folder
+from tiers.measure.matrix.matrix import Content, Matrix
+from tiers.measure.matrix.render import FORMATS
+from tiers.measure.search.scan import Source
+
+KEY, OTHER = Secret("office key", Fernet.generate_key()), Secret("home key", Fernet.generate_key())
+PLAIN, SHUT = canary("plain"), canary("shut")
+SEALED = Fernet(KEY.raw).encrypt(SHUT.raw)
+MESSAGES = [Message("open", "A note on a postcard", PLAIN), Message("shut", "A note in an envelope", SHUT, SEALED)]
+POLICY = """
+[messages]
+open = "A note on a postcard"
+shut = "A note in an envelope"
+[groups]
+[holdings]
+ciphertext = "every envelope"
+texts = "every text"
+"office key" = "the key of the office"
+[vantages.postman]
+title = "The postman"
+says = "He carries both."
+holds = ["ciphertext"]
+reads = []
+[vantages.clerk]
+title = "The clerk"
+says = "He has the key, and the envelopes."
+holds = ["ciphertext", "office key"]
+reads = ["shut"]
+"""
+
+
+def unfernet(key: bytes, sealed: bytes) -> bytes | None:
+    try:
+        return Fernet(key).decrypt(sealed)
+    except InvalidToken:
+        return None
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    register(opens("office key", unfernet))
+    yield
+    system.DEEDS.clear()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    out = {name: tmp_path / name for name in ("bag", "drawer")}
+    for path in out.values():
+        path.mkdir()
+    (out["bag"] / "letters").write_bytes(b"to the office: " + SEALED + b"\n")
+    (out["drawer"] / "key.hex").write_text(KEY.raw.hex())
+    return out
+
+
+def vantages(places: dict[str, Path]) -> list[Vantage]:
+    def take(name: str) -> Source:
+        return folder(name, places[name])
+
+    bag = {"bag": lambda: take("bag")}
+    return [Vantage("postman", bag), Vantage("clerk", bag | {"drawer": lambda: take("drawer")}, control=KEY)]
+
+
+def measured(places: dict[str, Path], policy: str | None = None) -> Matrix:
+    return measure(MESSAGES[1:], vantages(places), [KEY], policy)
+
+
+def test_who_has_the_key_reads_and_it_is_told_how(places: dict[str, Path]) -> None:
+    matrix = measured(places)
+    assert matrix.cell("postman", "shut").content is Content.SEALED
+    clerk = matrix.cell("clerk", "shut")
+    assert clerk.content is Content.READS
+    assert clerk.derivation[0].startswith("1. office key: found in drawer, key.hex, offset 0x0, hex")
+    assert clerk.derivation[1].startswith("2. shut, shut: found in bag, letters, offset 0xf")
+    assert clerk.derivation[2] == "3. office key opens shut (from 1, 2)"
+    assert matrix.agreement.holds
+
+
+def test_policy_closure_and_bytes_are_compared(places: dict[str, Path]) -> None:
+    assert measured(places, POLICY).agreement.holds
+    (wrong,) = measured(places, POLICY.replace('reads = ["shut"]', "")).agreement.disagreements
+    assert (wrong.vantage, wrong.declared, wrong.closure, wrong.measured) == ("clerk", "sealed", "reads", "reads")
+    (places["bag"] / "the key").write_bytes(KEY.raw)
+    (wrong,) = measured(places, POLICY).agreement.disagreements
+    assert (wrong.vantage, wrong.declared, wrong.closure, wrong.measured) == ("postman", "sealed", "sealed", "reads")
+
+
+def test_a_text_that_lies_open_is_read_without_any_key(places: dict[str, Path]) -> None:
+    (places["bag"] / "postcard").write_text(f"dear all, {PLAIN.text}")
+    matrix = measure(MESSAGES, vantages(places), [KEY])
+    assert matrix.cell("postman", "open").content is Content.READS
+    assert "the text of open: found in bag, postcard" in matrix.cell("postman", "open").derivation[0]
+
+
+def test_it_is_shown_in_every_format_and_in_a_notebook(places: dict[str, Path]) -> None:
+    matrix = measured(places, POLICY)
+    shown = {name: show(matrix) for name, show in FORMATS.items()}
+    assert json.loads(shown["json"])["agreement"]["holds"]
+    assert "<testsuite" in shown["junit"]
+    assert "The clerk" in matrix._repr_html_()
+    for said in shown.values():
+        assert KEY.raw.hex() not in said
+        assert SHUT.text not in said
+
+
+def test_nothing_passes_without_looking(places: dict[str, Path]) -> None:
+    with pytest.raises(Misused, match="who holds nothing proves nothing"):
+        measure(MESSAGES[1:], [Vantage("nobody", {})], [KEY])
+    with pytest.raises(Misused, match="Send open first"):
+        measure(MESSAGES, vantages(places), [KEY])
+    with pytest.raises(Misused, match="not even all secrets together open it"):
+        measure(MESSAGES[1:], vantages(places)[:1], [OTHER])
+    register(opens("home key", unfernet))
+    with pytest.raises(Misused, match="Mend the rule of home key"):
+        measure(MESSAGES[1:], vantages(places), [KEY, OTHER])
+    with pytest.raises(NotWhole):
+        measure(MESSAGES[1:], [Vantage("thief", {"attic": lambda: folder("attic", places["bag"] / "attic")})], [KEY])
+    with pytest.raises(Misused, match=r"Register what opens"):
+        register(unfernet)
+
+
+def test_a_control_that_is_not_found_breaks_the_agreement(places: dict[str, Path]) -> None:
+    (places["drawer"] / "key.hex").write_text("no key here")
+    matrix = measured(places)
+    assert matrix.agreement.missing_controls == ("clerk: office key",)
+    assert not matrix.agreement.holds
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("vantages.clerk", "vantages.cook"), ('"ciphertext", "office key"', '"texts", "moon"')]
+)
+def test_a_policy_that_speaks_of_something_else_is_refused(old: str, new: str, places: dict[str, Path]) -> None:
+    with pytest.raises(Misused):
+        measured(places, POLICY.replace(old, new).replace("[holdings]", '[holdings]\nmoon = "the moon"'))
