@@ -30,7 +30,7 @@ async def socket(tmp_path: Path) -> AsyncIterator[Path]:
     config = tmp_path / "valkey.conf"
     config.write_text((DEPLOY / "store" / "valkey.conf").read_text().replace("/data", str(tmp_path)))
     here = ["--aclfile", str(EXAMPLE), "--port", "0", "--unixsocket", str(path)]
-    command = [store._binary(tmp_path), str(config), *here]
+    command = [store._binary(), str(config), *here]
     child = await start("store", command, base_environ(), tmp_path / "log")
     try:
         await store._listening(partial(asyncio.open_unix_connection, path), child)
