@@ -11,7 +11,6 @@ from tiers.chassis import background, logs
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
-from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
 from tiers.gateway.app import Handlers
@@ -19,7 +18,7 @@ from tiers.gateway.config import Settings
 from tiers.gateway.devices import Registry
 from tiers.gateway.interception import copy_sender
 from tiers.gateway.interception.administration import Interception
-from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, OrderScope
 from tiers.gateway.path.delivery import CarrierAdmission, Delivery
@@ -29,52 +28,44 @@ from tiers.gateway.path.sessions import Sessions
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
 from tiers.gateway.processes.workers import UNDER_WAY_MS, spread
-from tiers.gateway.store import embedded
-from tiers.store.client import answering, connect, patiently
-from tiers.wire.errors import Yours
+from tiers.store.acl import COMMANDS
+from tiers.store.fitness import fit, patiently
 from tiers.wire.identity import Identity, Role, parse_identity
 
 
 async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
     """Wire the relay together; what it opens is closed with `opened`."""
     identity, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
-    url = settings.store_url or await opened.enter_async_context(embedded(StateDir(settings.state).path / "store"))
-    store = await opened.enter_async_context(connect(url))
-    bus, lease = Bus(store), Lease(store)
-    mailboxes = RedisMailboxes(url, store, bus.heard, bus.missed)
-    opened.push_async_callback(mailboxes.close)
+    bus = Bus(settings.store_url, HELLO)
+    store = await opened.enter_async_context(bus.store)
     http = await opened.enter_async_context(outgoing(tls))
-    metrics = Metrics(CollectorRegistry())
+    metrics, lease, mailboxes = Metrics(CollectorRegistry()), Lease(store), StreamMailboxes(bus)
     live: dict[str, Session] = {}
     trust = pinned(settings.trust)
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
-    interception = Interception(
-        store, mailboxes, ledger, trust, settings.author, wall_clock, metrics.registry, bus, lease
-    )
-    mailboxes.on_copies = interception.wake
+    interception = Interception(mailboxes, ledger, trust, settings.author, wall_clock, metrics.registry, bus, lease)
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
     delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics, slack)
     registry = Registry(store, wall_clock, mailboxes)
     scope = OrderScope(identity, settings.jurisdiction, settings.arrangement)
-    docket = Docket(store, ledger, trust, scope, wall_clock, bus)
+    docket = Docket(ledger, trust, scope, wall_clock, bus)
     intake = Intake(registry, delivery, wall_clock, scope.arrangement, docket.in_force)
     context = SessionContext(
         identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, bus, docket.in_force
     )
     sessions = Sessions(context)
-    docket.on_lifted = sessions.reopen
     metrics.gauge("sessions", "Open sessions.", sessions.count)
     metrics.gauge("copies", "Copies that wait for the mediation.", interception.tasks.backlog.copies)
     metrics.gauge("undecided", "Messages between arrival and answer.", delivery.depth)
     app = Handlers(context, sessions).build([*interception.routes(), *docket.routes()])
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
-        await answering(url)
+        await fit(store, COMMANDS[Role.GATEWAY], may_lose=settings.store_may_lose)
         for load in (interception.load, docket.load):  # no message may be accepted before
             await patiently(load)
         mediate = interception.run(partial(copy_sender.connect, settings.mediation, carrier, tls))
-        kept = (mailboxes.listen(), lease.keep(), sessions.keep(), registry.keep(), docket.keep())
+        kept = (lease.keep(), sessions.keep(), registry.keep(), docket.keep())
         tasks = [background.start(one) for one in (delivery.run(), mediate, *kept)]
         yield
         await delivery.idle()
@@ -98,10 +89,8 @@ async def run(settings: Settings) -> None:
 
 
 def divide(settings: Settings) -> None:
-    """Become several processes, if that is asked for; raises `Yours`."""
+    """Become several processes, if that is asked for."""
     if settings.workers > 1:
-        if not settings.store_url:
-            raise Yours("settings.workers", "Set TIERS_STORE_URL: several workers need a store that is none's own.")
         spread(settings.workers)
 
 

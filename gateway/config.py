@@ -10,23 +10,23 @@ from tiers.wire.log.leaf import Author, Jurisdiction
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`listen` and `mediation` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs.
+    """`listen` and `mediation` are host:port; `tls` and `trust` are folders; the rest are URLs.
 
-    Without a `store_url` (`redis://`, `rediss://`, `unix://`; for any node of a cluster `redis+cluster://` or
-    `rediss+cluster://`) the relay runs a Valkey of its own in its state folder.
+    `store_url` is `redis://`, `rediss://`, `unix://`, or for any node of a cluster `redis+cluster://`,
+    `rediss+cluster://`; `store_may_lose` works with one that may lose what was accepted, and says so at every start.
     `jurisdiction` is where regulators' orders hold, and stands on its leaves in the log. `…_readers` are the patterns
     of `kid` that a channel's messages name: the arrangement (docs/custody.md). `workers` are the processes that share
-    the port; they need a `store_url`.
+    the port.
     """
 
     listen: str
-    state: Path
     tls: Path
     trust: Path
     carrier_url: str
     ledger_url: str
     mediation: str
-    store_url: str = ""
+    store_url: str
+    store_may_lose: bool = False
     workers: int = 1
     name: str = "1"
     carrier: str = "in"

@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
+import structlog
 from msgspec.structs import replace
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from tiers.chassis.background import every
 from tiers.gateway.mailbox.promises import START, Message
-from tiers.store.pipeline import unavailable
+from tiers.store.client import Store
 from tiers.wire.encoding import parse_own
-from tiers.wire.errors import Conflict, Missing, Unauthenticated
+from tiers.wire.errors import Conflict, Missing, Ours, TiersError, Unauthenticated
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import PublicJwk, SigningKey, VerifyKey
 from tiers.wire.keys.secret import KEY_BYTES
 from tiers.wire.message.envelope import Channel, Org, Pin, parse_envelope
 
+_log = structlog.get_logger()
 FRESH_MS = 5_000
 """How long another process's change may go unseen."""
 KEEP_SECONDS = 2.0
@@ -155,7 +155,7 @@ class Boxes(Protocol):
 class Registry:
     """The records on disk, and a cache of those in use."""
 
-    def __init__(self, store: Redis, clock: Callable[[], int], boxes: Boxes) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], boxes: Boxes) -> None:
         """Keep records in `store`, and empty the mailboxes of those who leave; `clock` is ms since 1970."""
         self._store = store
         self._boxes = boxes
@@ -184,21 +184,20 @@ class Registry:
         await every(KEEP_SECONDS, self.refresh)
 
     async def refresh(self) -> None:
-        """Read again what was used since the last time; raises `RedisError` or `OSError`."""
-        pins, self._used = list(self._used), set()
-        for start in range(0, len(pins), _CHUNK):
-            some = {pin: self._cache.get(pin) for pin in pins[start : start + _CHUNK]}
-            async with self._store.pipeline(transaction=False) as pipe:
-                for pin in some:
-                    pipe.get(_key(pin))
-                found = await pipe.execute(raise_on_error=False)
-            for (pin, before), raw in zip(some.items(), found, strict=True):
-                if self._cache.get(pin) is not before or isinstance(raw, Exception):
-                    continue  # changed here meanwhile, and what was read may be older; or its node does not answer
-                if raw is None:
-                    self._cache.pop(pin, None)
-                else:
-                    self._keep(_parse(raw))
+        """Read again what was used since the last time."""
+        used, self._used = self._used, set()
+        some = {pin: self._cache.get(pin) for pin in used}
+        found = await self._store.ask_all([("GET", _key(pin)) for pin in some])
+        for (pin, before), raw in zip(some.items(), found, strict=True):
+            if self._cache.get(pin) is not before or isinstance(raw, Exception):
+                continue  # changed here meanwhile, and what was read may be older; or its node does not answer
+            if raw is None:
+                self._cache.pop(pin, None)
+                continue
+            try:
+                self._keep(_parse(raw))
+            except Ours as error:
+                _log.error("device.unreadable", pin=pin, code=error.code)
 
     async def find(self, pin: str) -> Device | None:
         """Return the record of a PIN; raises `Ours`."""
@@ -206,10 +205,7 @@ class Registry:
 
     async def read(self, pin: str) -> Device | None:
         """Return the record of a PIN as it is on disk now, whoever asks: known or not takes the same. Raises `Ours`."""
-        try:
-            raw = await self._store.get(_key(pin))
-        except (RedisError, OSError):
-            raise unavailable() from None
+        raw = await self._store.read("GET", _key(pin))
         return None if raw is None else self._keep(_parse(raw))
 
     async def key(self, pin: str) -> VerifyKey:
@@ -233,17 +229,14 @@ class Registry:
 
     async def _change(self, pin: str, change: Callable[[Device | None], Device | None]) -> Changed:
         """Read, decide, empty the mailbox and write: a change in between starts it again."""
-        try:
-            while True:
-                raw = await self._store.get(_key(pin))
-                before = None if raw is None else _parse(raw)
-                changed = Changed(before, change(before))
-                await self._empty(pin, changed)
-                new = b"" if changed.after is None else msgspec.json.encode(changed.after)
-                if await self._store.eval(_PUT, 1, _key(pin), raw or b"", new):
-                    break
-        except (RedisError, OSError):
-            raise unavailable() from None
+        while True:
+            raw = await self._store.ask("GET", _key(pin))
+            before = None if raw is None else _parse(raw)
+            changed = Changed(before, change(before))
+            await self._empty(pin, changed)
+            new = b"" if changed.after is None else msgspec.json.encode(changed.after)
+            if await self._store.ask("EVAL", _PUT, 1, _key(pin), raw or b"", new):
+                break
         self._cache.pop(pin, None)
         if changed.after is not None:
             self._keep(changed.after)
@@ -256,7 +249,7 @@ class Registry:
         stays, place = kept(changed.before, changed.after), START
         while some := await self._boxes.read(pin, place, _CHUNK):
             place = some[-1].id
-            old = [one.id for one in some if parse_envelope(one.envelope).header.channel not in stays]
+            old = [one.id for one in some if _channel(one.envelope) not in stays]
             if old:
                 await self._boxes.drop(pin, old)
 
@@ -268,6 +261,14 @@ class Registry:
                 self._cache.clear()
         self._cache[device.pin] = now + FRESH_MS, device
         return device
+
+
+def _channel(envelope: bytes) -> Channel | None:
+    """Return a stored message's channel, or `None` for one that cannot be read: it is nobody's."""
+    try:
+        return parse_envelope(envelope).header.channel
+    except TiersError:
+        return None
 
 
 def _key(pin: str) -> str:

@@ -12,19 +12,16 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from tiers.chassis.background import every
 from tiers.chassis.web import Route, body
 from tiers.gateway.channels import Arrangement
 from tiers.gateway.processes.bus import Bus
-from tiers.store.pipeline import unavailable
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ReadersOf, ServeOrder, Specimen
 from tiers.wire.encoding import b64u, parse_own
 from tiers.wire.errors import Conflict, Forbidden, Missing, Suspended, TiersError
@@ -160,11 +157,10 @@ def in_force(known: Mapping[str, Record]) -> dict[str, Record]:
 
 
 class Docket:
-    """The orders of one relay, on disk and in force. `on_lifted` is called before a suspension ends."""
+    """The orders of one relay, on disk and in force. It says `lifted` on the bus before a suspension ends."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the relay's collaborators, each once
+    def __init__(
         self,
-        store: Redis,
         ledger: Ledger,
         trust: Callable[[], Trust],
         scope: OrderScope,
@@ -175,12 +171,11 @@ class Docket:
         self._news = asyncio.Event()
         bus.on("orders", lambda _about: self._news.set())
         bus.on_missed(self._news.set)
-        self._store = store
+        self._store = bus.store
         self._ledger = ledger
         self._trust = trust
         self._scope = scope
         self._clock = clock
-        self.on_lifted: Callable[[], None] = lambda: None
         self._lock = asyncio.Lock()
         self._known: dict[str, Record] = {}
         self.in_force = InForce()
@@ -194,10 +189,7 @@ class Docket:
 
     async def load(self) -> None:
         """Read the orders from disk; raises `Ours`."""
-        try:
-            raw = cast("dict[bytes, bytes]", await self._store.hgetall(ORDERS))
-        except (RedisError, OSError):
-            raise unavailable() from None
+        raw: dict[bytes, bytes] = await self._store.ask("HGETALL", ORDERS)
         for jti, one in raw.items():
             try:
                 self._known[jti.decode()] = parse_own(Record, one, "order.record")
@@ -214,7 +206,7 @@ class Docket:
             before = set(self.in_force.suspensions)
             await self.load()
         if before - set(self.in_force.suspensions):
-            self.on_lifted()
+            self._bus.say("lifted")
 
     async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
         token = (await body(request, ServeOrder)).order
@@ -231,13 +223,11 @@ class Docket:
         records = {claims.jti: Record(claims, order.token)}
         if claims.lifts is not None:
             records[claims.lifts] = msgspec.structs.replace(self._known[claims.lifts], lifted=claims.jti)
-        try:
-            await self._store.hset(ORDERS, mapping={jti: msgspec.json.encode(one) for jti, one in records.items()})
-        except (RedisError, OSError):
-            raise unavailable() from None
+        fields = [part for jti, one in records.items() for part in (jti, msgspec.json.encode(one))]
+        await self._store.ask("HSET", ORDERS, *fields)
         self._known |= records
         if claims.lifts is not None:
-            self.on_lifted()  # first: whoever was kept waiting reads its mailbox from the start
+            self._bus.say("lifted")  # first: whoever was kept waiting reads its mailbox from the start
         self._take_effect()
         await self._bus.tell("orders")
         _log.info("order.answered", reference=claims.jti, outcome=outcome, leaf=logged.index)

@@ -10,18 +10,15 @@ the log learns nothing from the time. Spec page: docs/spec/product.md.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from operator import itemgetter
-from typing import cast
 
 import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from tiers.chassis.background import every
 from tiers.chassis.refusals import MINUTE_MS, Ledger, Refusals, sealed_request
@@ -67,12 +64,11 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class Interception:
     """The interception function of one relay.
 
-    `tasks` goes to the accept path, `wake` to the mailboxes' `on_copies`, `routes()` into the request table.
+    `tasks` goes to the accept path, `routes()` into the request table.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the relay's collaborators, each once
         self,
-        store: Redis,
         copies: Copies,
         ledger: Ledger,
         trust: Callable[[], Trust],
@@ -86,7 +82,7 @@ class Interception:
         self._lease = lease
         self._stale: set[str] = set()
         self._news = asyncio.Event()
-        self._store = store
+        self._store = bus.store
         self._copies = copies
         self._ledger = ledger
         self._trust = trust
@@ -96,9 +92,10 @@ class Interception:
         self._lock = asyncio.Lock()
         self._dropped = asyncio.Event()
         self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=metrics)
-        self._numbers = Numbers(store)
+        self._numbers = Numbers(bus.store)
         self.tasks = Tasks(self._dropped.set)
         self._sender = CopySender(copies, self._numbers, self.tasks, author.party, lease)
+        bus.on("copied", self.wake)
         bus.on("task", self._heard)
         bus.on_missed(self._look_at_all)
 
@@ -114,16 +111,14 @@ class Interception:
             Route("GET", "/v1/tasks", CERTIFIED, self._list, "list one's own XIDs (carrier); others: refused, logged"),
         ]
 
-    def wake(self, xids: AbstractSet[str] = frozenset()) -> None:
-        """Hear that copies of these tasks wait, stored here or by another process (the mailboxes' `on_copies`)."""
-        for xid in xids:
-            self.tasks.backlog.told(xid)
+    def wake(self, about: str) -> None:
+        """Hear that copies of a task wait, stored here or by another process (`copied` on the bus)."""
+        self.tasks.backlog.told(about.partition("/")[0])
         self._sender.wake()
 
     async def load(self) -> None:
         """Read the tasks from disk and verify each again: what does not verify is not active. Raises `Ours`."""
-        with _disk():
-            records = cast("dict[bytes, bytes]", await self._store.hgetall(TASKS))
+        records = await self._store.ask("HGETALL", TASKS)
         for xid in await self._copies.waiting():
             await self._sender.count(xid)
         for name, raw in records.items():
@@ -140,26 +135,25 @@ class Interception:
 
     def _look_at_all(self) -> None:
         self._heard(_ALL)
-        self.wake()
+        self._sender.wake()
 
     async def _reread(self) -> None:
         """Read again what another process put down or ended."""
         self._news.clear()
         stale, self._stale = self._stale, set()
         try:
-            with _disk():
-                if _ALL in stale:
-                    stale = {xid.decode() for xid in cast("list[bytes]", await self._store.hkeys(TASKS))}
-                for xid in stale:
-                    async with self._lock:
-                        await self._refresh(xid)
+            if _ALL in stale:
+                stale = {xid.decode() for xid in await self._store.ask("HKEYS", TASKS)}
+            for xid in stale:
+                async with self._lock:
+                    await self._refresh(xid)
         except Ours:
             self._stale |= stale
             raise
 
     async def _refresh(self, xid: str) -> None:
         """Take a task as it stands on disk; to be called with the lock held, so that no end is overtaken."""
-        raw = cast("bytes | None", await self._store.hget(TASKS, xid))
+        raw = await self._store.ask("HGET", TASKS, xid)
         if raw is None:
             return
         try:
@@ -180,46 +174,44 @@ class Interception:
         """Write losses down, end what is over by the clock or the court's silence, forget what is done."""
         now = self._clock()
         self._dropped.clear()
-        with _disk():
-            for xid, count in self.tasks.backlog.dropped().items():
-                await self._numbers.lose(xid, count, gap=count)
-                self.tasks.backlog.recorded(xid, count)
-                self._lost.inc(count)
-                _log.warning("task.dropped", xid=xid, count=count)
-            for task in self.tasks.overdue(now):
-                async with self._lock:
-                    await self._end(task, now)
-            if done := self.tasks.done(now):
-                owing = await self._copies.waiting() | (await self._numbers.unlogged()).keys()
-                for xid in set(done) - owing:
-                    if self._lease.held:
-                        await self._numbers.forget(xid)
-                        await self._store.hdel(TASKS, xid)
-                    if not await self._store.hexists(TASKS, xid):
-                        self.tasks.forget(xid)
-            for xid in self.tasks.backlog.waiting():
-                await self._sender.count(xid)
+        for xid, count in self.tasks.backlog.dropped().items():
+            await self._numbers.lose(xid, count, gap=count)
+            self.tasks.backlog.recorded(xid, count)
+            self._lost.inc(count)
+            _log.warning("task.dropped", xid=xid, count=count)
+        for task in self.tasks.overdue(now):
+            async with self._lock:
+                await self._end(task, now)
+        if done := self.tasks.done(now):
+            owing = await self._copies.waiting() | (await self._numbers.unlogged()).keys()
+            for xid in set(done) - owing:
+                if self._lease.held:
+                    await self._numbers.forget(xid)
+                    await self._store.ask("HDEL", TASKS, xid)
+                if not await self._store.ask("HEXISTS", TASKS, xid):
+                    self.tasks.forget(xid)
+        for xid in self.tasks.backlog.waiting():
+            await self._sender.count(xid)
 
     async def tell_ledger(self) -> None:
         """Log the facts of minutes that are over, by commitment, then the losses of warrants that have expired."""
         await self._refusals.tell()
         if not self._lease.held:
             return
-        with _disk():
-            waiting = cast("dict[bytes, bytes]", await self._store.hgetall(FACTS))
-            facts = [(parse_leaf(raw), name) for name, raw in waiting.items()]
-            due = [(leaf.commitment, name, leaf) for leaf, name in facts if leaf.ts <= self._clock()]
-            said = set[bytes]()
-            for _, name, fact in sorted(due, key=itemgetter(0, 1)):
-                leaf = self._dated(fact, said)
-                await self._ledger.append(leaf)
-                said.add(encode_leaf(leaf))
-                await self._store.hdel(FACTS, name.decode())
-            for xid, count in (await self._numbers.unlogged()).items():
-                task = self.tasks.get(xid)
-                if task and self._clock() >= task.claims.exp * 1000:
-                    await self._ledger.append(self._fact(task, "loss.recorded", self._clock(), count))
-                    await self._numbers.logged(xid, count)
+        waiting: dict[bytes, bytes] = await self._store.ask("HGETALL", FACTS)
+        facts = [(parse_leaf(raw), name) for name, raw in waiting.items()]
+        due = [(leaf.commitment, name, leaf) for leaf, name in facts if leaf.ts <= self._clock()]
+        said = set[bytes]()
+        for _, name, fact in sorted(due, key=itemgetter(0, 1)):
+            leaf = self._dated(fact, said)
+            await self._ledger.append(leaf)
+            said.add(encode_leaf(leaf))
+            await self._store.ask("HDEL", FACTS, name)
+        for xid, count in (await self._numbers.unlogged()).items():
+            task = self.tasks.get(xid)
+            if task and self._clock() >= task.claims.exp * 1000:
+                await self._ledger.append(self._fact(task, "loss.recorded", self._clock(), count))
+                await self._numbers.logged(xid, count)
 
     def _dated(self, leaf: Leaf, said: AbstractSet[bytes]) -> Leaf:
         """Date a fact anew that waited too long for the ledger, or that reads as another one of the same minute."""
@@ -233,8 +225,7 @@ class Interception:
     async def _put(self, caller: Identity, request: web.Request) -> api.Done:
         xid, raw = request.match_info["xid"], await raw_body(request)
         async with self._refusals.logged("task.refused", UNKNOWN_AGENCY, sealed_request(raw)), self._lock:
-            with _disk():
-                await self._activate(xid, raw, caller)
+            await self._activate(xid, raw, caller)
         return api.Done()
 
     async def _activate(self, xid: str, raw: bytes, caller: Identity) -> None:
@@ -250,7 +241,7 @@ class Interception:
         record, begins = Record(str(caller), now, shown), not self.tasks.is_active(xid)
         if begins:
             await self._owe(task, "task.activated", now)
-        await self._store.hset(TASKS, xid, msgspec.json.encode(record))
+        await self._store.ask("HSET", TASKS, xid, msgspec.json.encode(record))
         self.tasks.activate(task)
         await self._bus.tell("task", xid)
         _log.info("task.activated" if begins else "task.goes_on", xid=xid, until=task.until)
@@ -263,17 +254,16 @@ class Interception:
     async def end(self, xid: str, carrier: Identity, status: str = "") -> None:
         """End a task that `carrier` set, at once, with the court's word if it shows one; raises `Missing` or `Ours`."""
         now = self._clock()
-        with _disk():
-            if self.tasks.get(xid) is None:
-                async with self._lock:
-                    await self._refresh(xid)
-            task = self.tasks.deactivate(xid, carrier, now)
-            if status:
-                with suppress(Yours):  # it ends all the same
-                    task = task.heard(status, self._trust())
+        if self.tasks.get(xid) is None:
             async with self._lock:
-                await self._end(task, now, status)
-            await self._bus.tell("task", xid)
+                await self._refresh(xid)
+        task = self.tasks.deactivate(xid, carrier, now)
+        if status:
+            with suppress(Yours):  # it ends all the same
+                task = task.heard(status, self._trust())
+        async with self._lock:
+            await self._end(task, now, status)
+        await self._bus.tell("task", xid)
 
     async def _list(self, caller: Identity, request: web.Request) -> api.Tasks:
         if caller.role is not Role.CARRIER or request.query_string:
@@ -294,31 +284,23 @@ class Interception:
     async def _end(self, task: Task, now: int, status: str = "") -> None:
         """End a task, in memory first; on disk, so that no restart brings it back."""
         self.tasks.end(task, now)
-        raw = await self._store.hget(TASKS, task.xid)
+        raw = await self._store.ask("HGET", TASKS, task.xid)
         record = parse_own(Record, raw, "task.record") if raw else None
         if record is not None:
             if record.ended is None:
                 await self._owe(task, "task.deactivated", now)
             ended = msgspec.structs.replace(record, ended=record.ended or now, word=status or record.word)
-            await self._store.hset(TASKS, task.xid, msgspec.json.encode(ended))
+            await self._store.ask("HSET", TASKS, task.xid, msgspec.json.encode(ended))
         _log.info("task.ended", xid=task.xid)
 
     async def _owe(self, task: Task, kind: LeafType, now: int) -> None:
         """Write down what the ledger is to be told of a task once this minute is over."""
         leaf = self._fact(task, kind, (now // MINUTE_MS + 1) * MINUTE_MS)
         # named so that facts about one warrant sort as they came about
-        await self._store.hsetnx(FACTS, f"{task.word.serial:012} {kind} {task.xid}", encode_leaf(leaf))
+        await self._store.ask("HSETNX", FACTS, f"{task.word.serial:012} {kind} {task.xid}", encode_leaf(leaf))
 
     def _fact(self, task: Task, kind: LeafType, at: int, count: int | None = None) -> Leaf:
         return self._author.leaf(kind, at, task.claims.agency, task.commitment, count=count)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except RedisError:
-        raise Ours("store.unavailable", "Try again in a second: the relay's store is not answering.") from None
 
 
 def _xid(text: str) -> str:

@@ -12,12 +12,10 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from tiers.chassis.background import wanted
 from tiers.chassis.tls import Tls, end_with_certificate
@@ -25,6 +23,7 @@ from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import Copy
 from tiers.gateway.processes.lease import Lease
+from tiers.store.client import Store
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity
 from tiers.wire.lawful.product import x2, x3
@@ -116,19 +115,19 @@ class Numbers:
     COUNTED = "gateway:{li}:counted"
     """By XID, the name of the last change of `gap` and `unlogged`: asked for again, it is not made again."""
 
-    def __init__(self, store: Redis) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def next(self, xid: str) -> int:
         """Return the number of the first copy that waits."""
-        return int(await self._store.hget(self.NEXT, xid) or 0)
+        return int(await self._store.ask("HGET", self.NEXT, xid) or 0)
 
     async def advance(self, xid: str, number: int, to: int) -> None:
         """Go on at `to`, leaving out as many numbers as copies were dropped: the mediation sees the gap.
 
         Changes nothing where another process has gone on from `number` already.
         """
-        await self._store.eval(_ADVANCE, 2, self.NEXT, self.GAP, xid, number, to)
+        await self._store.ask("EVAL", _ADVANCE, 2, self.NEXT, self.GAP, xid, number, to)
 
     async def lose(self, xid: str, count: int, gap: int) -> None:
         """Note `count` copies that the mediation will never get, to be logged; `gap` of them have no number yet."""
@@ -136,7 +135,7 @@ class Numbers:
 
     async def unlogged(self) -> dict[str, int]:
         """Return how many lost copies of which task the ledger has not been told of."""
-        fields = cast("dict[bytes, bytes]", await self._store.hgetall(self.UNLOGGED))
+        fields: dict[bytes, bytes] = await self._store.ask("HGETALL", self.UNLOGGED)
         return {xid.decode(): int(count) for xid, count in fields.items() if int(count)}
 
     async def logged(self, xid: str, count: int) -> None:
@@ -146,11 +145,11 @@ class Numbers:
     async def forget(self, xid: str) -> None:
         """Drop a task that is over."""
         for key in (self.NEXT, self.GAP, self.UNLOGGED, self.COUNTED):
-            await self._store.hdel(key, xid)
+            await self._store.ask("HDEL", key, xid)
 
     async def _count(self, xid: str, gap: int, count: int) -> None:
         keys = (self.GAP, self.UNLOGGED, self.COUNTED)
-        await self._store.eval(_COUNT, len(keys), *keys, xid, secrets.token_hex(8), gap, count)
+        await self._store.ask("EVAL", _COUNT, len(keys), *keys, xid, secrets.token_hex(8), gap, count)
 
 
 class Link:
@@ -233,7 +232,7 @@ class CopySender:
                     await self._deliver(link)
                 finally:
                     link.close()
-            except (OSError, TimeoutError, RedisError, TiersError) as error:
+            except (OSError, TimeoutError, TiersError) as error:
                 _log.warning("copies.interrupted", error=type(error).__name__)
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, BACKOFF_SECONDS[1])

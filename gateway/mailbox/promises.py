@@ -1,4 +1,4 @@
-"""What the relay's store promises, and an in-memory fake of it. It knows bytes and PINs, no key and no socket.
+"""What the relay's store promises. It knows bytes and PINs, no key and no socket.
 
 A `Mailboxes` keeps, for each receiver, the messages that its device has not acknowledged, in the order in which they
 were accepted; and, for each interception task, the copies that the mediation has not confirmed.
@@ -11,9 +11,7 @@ Concurrency. Several relays may work on one store. One relay has one `commit` un
 Failure.    `Ours` means: perhaps stored, perhaps not. Sending the same `mid` again settles it.
 """
 
-import itertools
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
@@ -28,7 +26,7 @@ KEEP_MS = 7 * 24 * 3600 * 1000
 """A message waits in its mailbox this long at most."""
 MAX_MESSAGES = 10_000
 MAX_BYTES = 64 * 1024 * 1024
-"""Of the store's own memory for one mailbox; 64 more messages may slip in."""
+"""Of envelopes in one mailbox."""
 START = "0-0"
 """The place before every message."""
 
@@ -96,10 +94,11 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Removal(msgspec.Struct, frozen=True):
-    """These places of one mailbox are done with."""
+    """These places of one mailbox are done with; `octets` is what their envelopes measure together."""
 
     pin: str
     places: tuple[str, ...]
+    octets: int = 0
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -119,14 +118,8 @@ class Copy(msgspec.Struct, frozen=True):
     direction: Direction
 
 
-Copied = Callable[[AbstractSet[str]], None]
-
-
 class Mailboxes(Protocol):
     """The store, with the promises at the head of this module. Every method may raise `Ours`."""
-
-    on_copies: Copied
-    """Called with XIDs after a commit that held copies for them, also after one that failed: look and see."""
 
     async def commit(
         self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
@@ -164,77 +157,3 @@ class Mailboxes(Protocol):
 def repeat_key(header: Protected) -> bytes:
     """Name a message for accept-once in 24 bytes: nobody's `mid` can shadow somebody else's."""
     return bytes.fromhex(header.sender + header.to + header.mid.replace("-", ""))
-
-
-class MemoryMailboxes:
-    """A fake for tests of what stands above a store: it keeps every promise but durability, and never expires."""
-
-    def __init__(self) -> None:
-        self.on_copies: Copied = lambda _xids: None
-        self.boxes: dict[str, dict[str, bytes]] = {}
-        self._seen: set[bytes] = set()
-        self._copies: dict[str, list[Copy]] = {}
-        self._places = itertools.count(1)
-
-    async def commit(
-        self,
-        entries: Sequence[Entry],
-        acks: Sequence[Removal],
-        left: Sequence[Left] = (),  # noqa: ARG002 - there is no other process
-    ) -> list[Committed]:
-        """Store and delete."""
-        outcomes = [self._store(entry) for entry in entries]
-        for ack in acks:
-            for place in ack.places:
-                self.boxes.get(ack.pin, {}).pop(place, None)
-        if xids := {match.xid for entry in entries for match in entry.matches}:
-            self.on_copies(xids)
-        return outcomes
-
-    def _store(self, entry: Entry) -> Committed:
-        box = self.boxes.setdefault(entry.header.to, {})
-        if repeat_key(entry.header) in self._seen:
-            return NoPlace.ALREADY
-        if len(box) >= MAX_MESSAGES or sum(map(len, box.values())) + len(entry.envelope) > MAX_BYTES:
-            return NoPlace.FULL
-        self._seen.add(repeat_key(entry.header))
-        place = f"{next(self._places)}-0"
-        box[place] = entry.envelope
-        for xid, direction in entry.matches:
-            copy = Copy(0, place, entry.at, entry.protected, entry.envelope, direction)
-            self._copies.setdefault(xid, []).append(copy)
-        return place
-
-    async def read(self, pin: str, after: str, count: int) -> list[Message]:
-        """Read."""
-        last = int(after.partition("-")[0])
-        box = self.boxes.get(pin, {})
-        return [Message(place, raw) for place, raw in box.items() if int(place.partition("-")[0]) > last][:count]
-
-    async def drop(self, pin: str, places: Sequence[str]) -> None:
-        """Delete."""
-        for place in places:
-            self.boxes.get(pin, {}).pop(place, None)
-
-    async def expire(self, pin: str, keep_ms: int) -> None:
-        """Keep everything: places are no times here."""
-
-    async def waiting(self) -> set[str]:
-        """List tasks."""
-        return {xid for xid, copies in self._copies.items() if copies}
-
-    async def copies(self, xid: str, count: int) -> list[Copy]:
-        """List copies."""
-        return sorted(self._copies.get(xid, []), key=lambda copy: copy.at)[:count]
-
-    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
-        """Drop copies."""
-        gone = {copy.id for copy in copies}
-        self._copies[xid] = [copy for copy in self._copies.get(xid, []) if copy.id not in gone]
-
-    async def queued(self, xid: str) -> int:
-        """Count copies."""
-        return len(self._copies.get(xid, []))
-
-    async def check(self) -> None:
-        """Be there."""

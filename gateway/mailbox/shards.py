@@ -20,6 +20,11 @@ class Part:
     left: list[Left] = field(default_factory=list)
 
 
+def whole(entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]) -> Part:
+    """Return a commit as it is: in a store that stands alone a script may touch all keys."""
+    return Part(list(range(len(entries))), list(entries), list(acks), list(left))
+
+
 def by_shard(entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]) -> dict[int, Part]:
     """Take a commit apart."""
     parts: dict[int, Part] = {}

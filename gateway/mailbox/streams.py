@@ -2,21 +2,22 @@
 
     {sNN}:box:<pin>      stream  the mailbox: field e = the envelope
     {sNN}:mids:<8 hex>   set     what was accepted, by the first 32 bits of the mid: 65.536 s of a UUIDv7's clock
+    {sNN}:size:<pin>     string  octets in a mailbox that holds many messages
     {sNN}:li             set     XIDs that have copies waiting here
     {sNN}:li:<xid>       stream  copies: at, header, envelope, direction
 
 NN is one of 64 shards, by the receiver, and the hash tag keeps a shard's keys on one node of a cluster: there a commit
-is one script for each shard (tiers.store.pipelines). Durability is the store's: it must run with `appendonly yes` and
+is one script for each shard (tiers.store.client). Durability is the store's: it must run with `appendonly yes` and
 `appendfsync always`.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+import structlog
 
 from tiers.gateway.mailbox.promises import (
     KEEP_MS,
@@ -24,7 +25,6 @@ from tiers.gateway.mailbox.promises import (
     MAX_MESSAGES,
     REPEAT_S,
     Committed,
-    Copied,
     Copy,
     Entry,
     Left,
@@ -33,30 +33,31 @@ from tiers.gateway.mailbox.promises import (
     Removal,
     repeat_key,
 )
-from tiers.gateway.mailbox.shards import Part, by_shard
-from tiers.gateway.processes.bus import CHANNELS, SHARDS, TAGS, shard_of
-from tiers.store.cluster import Cluster
-from tiers.store.pipeline import Command, Heard, Pipeline, Shared, unavailable
-from tiers.store.pipelines import Nodes, Placed
+from tiers.gateway.mailbox.shards import Part, by_shard, whole
+from tiers.gateway.processes.bus import CHANNELS, SHARDS, TAGS, Bus, shard_of
+from tiers.store.client import Placed
+from tiers.store.connection import Command, unavailable
 from tiers.store.slots import slot_of
-from tiers.store.url import is_cluster
+from tiers.wire.errors import Ours
 from tiers.wire.lawful.x2x3 import Direction
 from tiers.wire.message.envelope import MAX_ENVELOPE
 
+_log = structlog.get_logger()
 _BUCKET_S = 66
 _DAY_S = 24 * 3600
 _KEEP_S = KEEP_MS // 1000
 _ALREADY, _FULL = 0, 1
-_COPIED = b"copied "
-_SURE = MAX_BYTES // MAX_ENVELOPE // 64 * 64
+_SURE = MAX_BYTES // MAX_ENVELOPE
 """So many messages fit whatever their sizes."""
+_CHUNK = 16
 
 # One call for all messages and acks of a commit. Not one each, because the store reads a connection in pieces of 16 KiB
 # and makes what it has done durable after each piece: a call is one piece, whatever its size, so a commit is one fsync.
 # Not MULTI either, because Redis 7.0 puts what is published into the middle of the reply of EXEC.
 # A full mailbox shows before anything of its message is written. A key's life is looked at before it is written,
-# because a write costs a line in the log. The size of a mailbox is asked for one message in 64, because the store walks
-# through the whole of it to tell.
+# because a write costs a line in the log. What fails of one message fails alone (pcall); that nothing can be written
+# here is the whole call's error. The size of a mailbox is counted only while it holds _SURE messages or more, and
+# walked through when it grows past that: acks keep the count down to half of it, where it is forgotten.
 _COMMIT = f"""
 local out, next, known, held = {{}}, 1, {{}}, {{}}
 local function lives(key, least, seconds)
@@ -67,11 +68,21 @@ end
 local function tell(li, what)
   redis.call('SPUBLISH', 'gateway:' .. string.sub(li, 1, 5) .. ':told', what)
 end
-local function accept(box, mids, li, at)
+local function octets(box, size)
+  local counted = redis.call('GET', size)
+  if counted then return tonumber(counted) end
+  local sum, from = 0, '-'
+  repeat
+    local some = redis.call('XRANGE', box, from, '+', 'COUNT', {_CHUNK})
+    for _, one in ipairs(some) do sum, from = sum + #one[2][2], '(' .. one[1] end
+  until #some < {_CHUNK}
+  redis.call('SET', size, sum, 'EX', {_DAY_S})
+  return sum
+end
+local function accept(box, mids, li, size, at)
   local once, envelope, away, copies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local waiting = held[box] or redis.call('XLEN', box)
-  local full = waiting >= {MAX_MESSAGES} or waiting >= {_SURE} and waiting % 64 == 0
-    and redis.call('MEMORY', 'USAGE', box, 'SAMPLES', 0) > {MAX_BYTES}
+  local full = waiting >= {MAX_MESSAGES} or waiting >= {_SURE} and octets(box, size) + #envelope > {MAX_BYTES}
   if (full or copies > 0) and redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
   if full then return {_FULL} end
   for i = at + 6, at + 4 + 2 * copies, 2 do
@@ -80,27 +91,53 @@ local function accept(box, mids, li, at)
       'at', ARGV[at + 4], 'header', ARGV[at + 5], 'envelope', envelope, 'to', ARGV[i + 1])
     if not known[li .. xid] then
       redis.call('SADD', li, xid)
-      tell(li, 'copied ' .. xid)
+      tell(li, 'copied ' .. xid .. '/' .. string.sub(li, 3, 4))
     end
     known[li .. xid] = true
   end
   if redis.call('SADD', mids, once) == 0 then return {_ALREADY} end
   local id = redis.call('XADD', box, '*', 'e', envelope)
   held[box] = waiting + 1
+  if waiting >= {_SURE} then redis.call('INCRBY', size, #envelope) end
   lives(mids, {REPEAT_S}, {REPEAT_S + _BUCKET_S})
   lives(box, {_KEEP_S}, {_KEEP_S + _DAY_S})
   if away ~= '' then tell(li, 'stored ' .. away) end
   return id
 end
-local acks = tonumber(ARGV[1])
-for i = 1, acks do
-  local count = tonumber(ARGV[next + 1])
-  redis.call('XDEL', KEYS[i], unpack(ARGV, next + 2, next + 1 + count))
-  next = next + 1 + count
+local function remove(box, size, bytes, first, last)
+  local gone = redis.call('XDEL', box, unpack(ARGV, first, last))
+  local left = redis.call('XLEN', box)
+  if left >= {_SURE // 2} then
+    if gone == last - first + 1 and redis.call('EXISTS', size) == 1 then
+      redis.call('DECRBY', size, bytes)
+    else
+      redis.call('DEL', size)
+    end
+  elseif left + gone >= {_SURE // 2} then
+    redis.call('DEL', size)
+  end
 end
-next = next + 1
-for i = acks + 1, #KEYS, 3 do
-  out[#out + 1] = accept(KEYS[i], KEYS[i + 1], KEYS[i + 2], next)
+local function alone(...)
+  local well, said = pcall(...)
+  if well then return said end
+  said = type(said) == 'table' and said.err or tostring(said)
+  for _, word in ipairs({{'READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN'}}) do
+    if string.find(said, word, 1, true) then return nil, word .. ' nothing can be written here' end
+  end
+  return {{said}}
+end
+local acks = tonumber(ARGV[1])
+next = 2
+for i = 1, acks do
+  local count = tonumber(ARGV[next])
+  local _, lost = alone(remove, KEYS[2 * i - 1], KEYS[2 * i], ARGV[next + 1], next + 2, next + 1 + count)
+  if lost then return redis.error_reply(lost) end
+  next = next + 2 + count
+end
+for i = 2 * acks + 1, #KEYS, 4 do
+  local said, lost = alone(accept, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], next)
+  if lost then return redis.error_reply(lost) end
+  out[#out + 1] = said
   local copies = tonumber(ARGV[next + 3])
   next = next + 4 + (copies > 0 and 2 + 2 * copies or 0)
 end
@@ -118,7 +155,7 @@ return 1
 _EXPIRE = """
 local now = redis.call('TIME')
 local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1]
-redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', oldest))
+if redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', oldest)) > 0 then redis.call('DEL', KEYS[2]) end
 """
 
 
@@ -127,15 +164,23 @@ def _sha(script: str) -> str:
 
 
 _COMMIT_SHA = _sha(_COMMIT)
-_HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _COMMIT),)
+HELLO: tuple[Command, ...] = (("SCRIPT", "LOAD", _COMMIT),)
 _SLOTS = tuple(map(slot_of, TAGS))
 
 
+class _Keys(NamedTuple):
+    """A receiver's mailbox, where its mids begin, where the tasks with copies are listed, the count of its octets."""
+
+    box: str
+    mids: str
+    li: str
+    size: str
+
+
 @lru_cache(maxsize=100_000)
-def _keys(pin: str) -> tuple[str, str, str]:
-    """Return a receiver's mailbox, where its mids begin, and where the tasks with copies are listed."""
+def _keys(pin: str) -> _Keys:
     tag = TAGS[shard_of(pin)]
-    return f"{tag}:box:{pin}", f"{tag}:mids:", f"{tag}:li"
+    return _Keys(f"{tag}:box:{pin}", f"{tag}:mids:", f"{tag}:li", f"{tag}:size:{pin}")
 
 
 class _Places:
@@ -148,127 +193,82 @@ class _Places:
         self.changes = 0
 
 
-class RedisMailboxes:
-    """`gateway.mailbox.Mailboxes`, for real."""
+class StreamMailboxes:
+    """`gateway.mailbox.Mailboxes`, for real. Says `copied <xid>/<shard>` on the bus when copies may wait."""
 
-    def __init__(
-        self,
-        url: str,
-        cold: Redis,
-        heard: Heard = lambda _channel, _said: None,
-        missed: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Write through a pipeline of its own to `url` and read mailboxes through another; do the rest with `cold`.
-
-        In a cluster there are two for each node.
-
-        `heard` is told what other processes publish, `missed` when some of it was not heard (gateway/processes/bus.py).
-        """
-        self.on_copies: Copied = lambda _xids: None
-        self._told, self._missed = heard, missed
-        self._pipe: Pipeline | Nodes
-        if is_cluster(url):
-            channels = {slot_of(channel): channel for channel in CHANNELS}
-            self._pipe = Nodes(url, _HELLO, channels, self._hear, self._miss)
-            if isinstance(cold, Cluster):
-                self._pipe.on_lost = cold.lost
-        else:
-            self._pipe = Pipeline(url, _HELLO, CHANNELS, self._hear, self._miss)
-        self._reads = self._pipe if isinstance(self._pipe, Nodes) else Shared(Pipeline(url))
-        self._cold = cold
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._store = bus.store
         self._places: dict[str, _Places] = {}
+        bus.on("copied", self._copied)
+        bus.on_missed(self._places.clear)
 
     async def commit(
         self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
     ) -> list[Committed]:
-        """See the Protocol."""
-        copied = [(match.xid, shard_of(entry.header.to)) for entry in entries for match in entry.matches]
-        self._note(copied)
+        """See the Protocol. In a cluster, what lies on a node that does not answer has failed, and nothing else."""
+        copied = {f"{match.xid}/{shard_of(entry.header.to):02}" for entry in entries for match in entry.matches}
+        for one in copied:
+            self._copied(one)
         try:
             outcomes = await self._run(entries, acks, left)
         finally:
-            self._note(copied)
-            if copied:
-                self.on_copies({xid for xid, _shard in copied})
+            for one in copied:
+                self._bus.say("copied", one)
         if NoPlace.FULL in outcomes:
             full = {entry.header.to for entry, said in zip(entries, outcomes, strict=True) if said is NoPlace.FULL}
             for pin in full:
                 await self.expire(pin, KEEP_MS)
         return outcomes
 
-    async def listen(self) -> None:
-        """Hear what other processes publish, until cancelled."""
-        await self._pipe.listen()
-
     async def _run(self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]) -> list[Committed]:
-        if isinstance(self._pipe, Nodes):
-            return await self._spread(self._pipe, entries, acks, left)
-        script = [_commit(entries, acks)] if entries or acks else []
-        commands = [*script, *map(_left, left)]
-        if not commands:
-            return []
-        said = (await self._pipe.run(commands))[0]
-        if not entries:
-            return []
-        if isinstance(said, list):
-            return list(map(_outcome, said))
-        self._pipe.close()  # a new connection brings the script along, and may lead to a store that can write
-        return [NoPlace.FAILED] * len(entries)
-
-    async def _spread(
-        self, nodes: Nodes, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]
-    ) -> list[Committed]:
-        """Run one script for each shard; what lies on a node that does not answer has failed, and nothing else."""
         asked: list[Placed] = []
         scripts: list[tuple[int, Part]] = []
-        for shard, part in by_shard(entries, acks, left).items():
+        parts = by_shard(entries, acks, left) if self._store.location.clustered else {0: whole(entries, acks, left)}
+        for shard, part in parts.items():
             if part.entries or part.acks:
                 scripts.append((len(asked), part))
                 asked.append((_SLOTS[shard], _commit(part.entries, part.acks)))
-            asked += ((_SLOTS[shard], _left(one)) for one in part.left)
-        replies = await nodes.run(asked)
+            asked += ((_SLOTS[shard_of(one.pin)], _left(one)) for one in part.left)
+        replies = await self._store.run(asked) if asked else ()
         outcomes: list[Committed] = [NoPlace.FAILED] * len(entries)
         for at, part in scripts:
-            if isinstance(said := replies[at], list):
+            if isinstance(said := replies[at], list) and len(said) == len(part.places):
                 for place, one in zip(part.places, said, strict=True):
                     outcomes[place] = _outcome(one)
+        if entries and all(isinstance(replies[at], Ours) for at, _part in scripts):
+            raise unavailable()
         return outcomes
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """See the Protocol."""
-        command = ("XRANGE", _keys(pin)[0], f"({after}", "+", "COUNT", count)
-        reads = self._reads
-        slot = _SLOTS[shard_of(pin)]
-        found = await (reads.ask(slot, command) if isinstance(reads, Nodes) else reads.ask(command))
+        found = await self._store.read("XRANGE", _keys(pin).box, f"({after}", "+", "COUNT", count)
         return [Message(place.decode(), fields[1]) for place, fields in found]
 
     async def drop(self, pin: str, places: Sequence[str]) -> None:
         """See the Protocol."""
-        await self._ask(self._cold.xdel(_keys(pin)[0], *places))
+        keys = _keys(pin)
+        await self._store.ask("XDEL", keys.box, *places)
+        await self._store.ask("DEL", keys.size)  # counted anew when that matters
 
     async def expire(self, pin: str, keep_ms: int) -> None:
         """See the Protocol."""
-        await self._ask(self._cold.eval(_EXPIRE, 1, _keys(pin)[0], keep_ms))
+        keys = _keys(pin)
+        await self._store.ask("EVAL", _EXPIRE, 2, keys.box, keys.size, keep_ms)
 
     async def waiting(self) -> set[str]:
         """See the Protocol."""
-        async with self._cold.pipeline(transaction=False) as pipe:
-            for tag in TAGS:
-                pipe.smembers(f"{tag}:li")
-            found = await self._ask(pipe.execute())
-        self._note([(xid.decode(), shard) for shard, xids in enumerate(found) for xid in xids])
-        return {xid.decode() for xids in found for xid in xids}
+        found = await self._all([("SMEMBERS", f"{tag}:li") for tag in TAGS])
+        named = {(xid.decode(), shard) for shard, xids in enumerate(found) for xid in xids}
+        self._note(named)
+        return {xid for xid, _shard in named}
 
     async def copies(self, xid: str, count: int) -> list[Copy]:
         """See the Protocol."""
-        places = self._places.get(xid)
-        shards = range(SHARDS) if places is None else sorted(places.shards)
-        async with self._cold.pipeline(transaction=False) as pipe:
-            for shard in shards:
-                pipe.xrange(f"{TAGS[shard]}:li:{xid}", "-", "+", count)
-            found = await self._ask(pipe.execute())
+        shards = self._shards(xid)
+        found = await self._all([("XRANGE", f"{TAGS[shard]}:li:{xid}", "-", "+", "COUNT", count) for shard in shards])
         all_of_them = [_copy(shard, *item) for shard, items in zip(shards, found, strict=True) for item in items]
-        self._note([(xid, copy.shard) for copy in all_of_them])
+        self._note({(xid, copy.shard) for copy in all_of_them})
         return sorted(all_of_them, key=lambda copy: copy.at)[:count]
 
     async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
@@ -279,61 +279,51 @@ class RedisMailboxes:
         places = self._places.setdefault(xid, _Places())
         for shard, ids in by_shard.items():
             tag, before = TAGS[shard], places.changes
-            empty = await self._ask(self._cold.eval(_FORGET, 2, f"{tag}:li", f"{tag}:li:{xid}", xid, *ids))
+            empty = await self._store.ask("EVAL", _FORGET, 2, f"{tag}:li", f"{tag}:li:{xid}", xid, *ids)
             if empty and places.changes == before:
                 places.shards.discard(shard)
 
     async def queued(self, xid: str) -> int:
         """See the Protocol."""
-        places = self._places.get(xid)
-        async with self._cold.pipeline(transaction=False) as pipe:
-            for shard in range(SHARDS) if places is None else sorted(places.shards):
-                pipe.xlen(f"{TAGS[shard]}:li:{xid}")
-            return sum(await self._ask(pipe.execute()))
+        return sum(await self._all([("XLEN", f"{TAGS[shard]}:li:{xid}") for shard in self._shards(xid)]))
 
     async def check(self) -> None:
         """See the Protocol."""
-        await self._ask(self._cold.ping())
+        await self._store.check()
 
-    async def close(self) -> None:
-        """Hang up."""
-        self._pipe.close()
-        self._reads.close()
+    async def _all(self, commands: Sequence[Command]) -> list[Any]:
+        replies = await self._store.ask_all(commands)
+        for reply in replies:
+            if isinstance(reply, Ours):
+                raise reply
+        return replies
 
-    def _hear(self, channel: bytes, said: bytes) -> None:
-        if said.startswith(_COPIED):
-            xid = said[len(_COPIED) :].decode()
-            self._note([(xid, CHANNELS.index(channel.decode()))])
-            self.on_copies({xid})
-        else:
-            self._told(channel, said)
+    def _shards(self, xid: str) -> Sequence[int]:
+        places = self._places.get(xid)
+        return range(SHARDS) if places is None else sorted(places.shards)
 
-    def _miss(self) -> None:
-        self._places.clear()
-        self._missed()
+    def _copied(self, about: str) -> None:
+        xid, _, shard = about.partition("/")
+        self._note({(xid, int(shard))})
 
-    def _note(self, copied: Sequence[tuple[str, int]]) -> None:
+    def _note(self, copied: AbstractSet[tuple[str, int]]) -> None:
         for xid, shard in copied:
             places = self._places.setdefault(xid, _Places())
             places.shards.add(shard)
             places.changes += 1
 
-    async def _ask(self, asked: Any) -> Any:
-        try:
-            return await asked
-        except (RedisError, OSError, TimeoutError):
-            raise unavailable() from None
-
 
 def _commit(entries: Sequence[Entry], acks: Sequence[Removal]) -> Command:
-    keys: list[str] = [_keys(ack.pin)[0] for ack in acks]
+    keys: list[str] = []
     args: list[bytes | str | int] = [len(acks)]
     for ack in acks:
-        args += (len(ack.places), *ack.places)
+        box, _, _, size = _keys(ack.pin)
+        keys += (box, size)
+        args += (len(ack.places), ack.octets, *ack.places)
     for entry in entries:
         head = entry.header
-        box, mids, li = _keys(head.to)
-        keys += (box, mids + head.mid[:8], li)
+        box, mids, li, size = _keys(head.to)
+        keys += (box, mids + head.mid[:8], li, size)
         args += (repeat_key(head), entry.envelope, head.to if entry.away else "", len(entry.matches))
         if entry.matches:
             args += (entry.at, entry.protected)
@@ -349,11 +339,15 @@ def _left(left: Left) -> Command:
 def _outcome(reply: Any) -> Committed:
     if isinstance(reply, bytes):
         return reply.decode()
+    if isinstance(reply, list):
+        _log.warning("entry.failed", said=b" ".join(reply)[:80].decode(errors="replace").partition(" ")[0])
+        return NoPlace.FAILED
     return NoPlace.ALREADY if reply == _ALREADY else NoPlace.FULL
 
 
-def _copy(shard: int, place: bytes, fields: dict[bytes, bytes]) -> Copy:
+def _copy(shard: int, place: bytes, said: list[bytes]) -> Copy:
     """Read a copy; one that cannot be read has no header, so it is counted as lost and holds up none behind it."""
+    fields = dict(zip(said[::2], said[1::2], strict=False))
     try:
         at, direction = int(fields[b"at"]), Direction(int(fields[b"to"]))
         return Copy(shard, place.decode(), at, fields[b"header"].decode(), fields[b"envelope"], direction)

@@ -212,9 +212,10 @@ class Session:
         self._wake.set()
 
     def _ack(self, frame: Ack) -> None:
-        if places := self._window.acknowledge(frame.ids):
+        places, octets = self._window.acknowledge(frame.ids)
+        if places:
             self._context.metrics.delivered(len(places))
-            self._context.delivery.acknowledge(Removal(self._pin, places))
+            self._context.delivery.acknowledge(Removal(self._pin, places, octets))
             if not self._window.level:
                 self._wake.set()  # there is room to read back
             elif self._window.drained:

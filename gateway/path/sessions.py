@@ -36,6 +36,7 @@ class Sessions:
         context.bus.on("stored", self.look)
         context.bus.on("opened", self._opened_elsewhere)
         context.bus.on("changed", self.changed)
+        context.bus.on("lifted", self._reopen)
         context.bus.on_missed(self._look_at_all)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
@@ -128,7 +129,7 @@ class Sessions:
         self._context.registry.forget(pin)
         self.end(pin, Forbidden("session.rekeyed", "Open a session again: what is registered for this PIN changed."))
 
-    def reopen(self) -> None:
+    def _reopen(self, _about: str) -> None:
         """End every session, so that each device reads its mailbox from the start again."""
         for session in self._live.values():
             session.end(_stopping())

@@ -99,15 +99,15 @@ class Window:
             self._stand = Stand.LEVEL
         return out
 
-    def acknowledge(self, places: Iterable[str]) -> tuple[str, ...]:
-        """Free places that this session has handed out and return them; others are passed over."""
-        freed = []
+    def acknowledge(self, places: Iterable[str]) -> tuple[tuple[str, ...], int]:
+        """Free places that this session has handed out; return them and their octets. Others are passed over."""
+        freed, before = [], self._bytes
         for place in places:
             size = self._out.pop(place, None)
             if size is not None:
                 self._bytes -= size
                 freed.append(place)
-        return tuple(freed)
+        return tuple(freed), before - self._bytes
 
     def _hand_out(self, message: Message, order: tuple[int, int]) -> None:
         size = len(message.envelope)

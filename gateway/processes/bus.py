@@ -1,4 +1,4 @@
-"""What the processes of one relay tell each other: they share a port and a store, and nothing else.
+"""What is told within one relay, in this process and between its processes: those share a port and a store only.
 
     shard of a PIN   stored <pin>            a message is in its mailbox, and who stored it has no session of it
                      copied <xid>            a copy waits for the mediation
@@ -7,24 +7,26 @@
     {li}             task <xid> <process>    a task stands on disk, or ended
                      orders . <process>      a regulator's order stands on disk
 
+                     lifted .                a suspension ended: in this process only
+
 The first two are published by the script that stores, so they cannot be lost without what they tell of. All are heard
-on the connection that commits, in one order with our own commits (tiers.store.pipeline). Who connects anew has missed
+on the connection that commits, in one order with our own commits (tiers.store.connection). Who connects anew has missed
 some, and looks at everything again.
 """
 
 import secrets
 import zlib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
-from tiers.store.pipeline import unavailable
+from tiers.store.client import Store
+from tiers.store.connection import Command
 
 SHARDS = 64
 TAGS = tuple(f"{{s{shard:02}}}" for shard in range(SHARDS))
 COMMON = "gateway:{li}:told"
+SCRATCH = "gateway:ready:"
 CHANNELS = (*(f"gateway:{tag}:told" for tag in TAGS), COMMON)
 
 Told = Callable[[str], None]
@@ -37,38 +39,39 @@ def shard_of(pin: str) -> int:
 
 
 class Bus:
-    """The other processes. `heard` and `missed` go to the connection; whoever wants to know adds itself."""
+    """Who wants to know adds itself. `store` is the one client of this process; what others tell is heard on it."""
 
-    def __init__(self, store: Redis) -> None:
-        self._store = store
+    def __init__(self, url: str, hello: Sequence[Command] = ()) -> None:
+        """Reach the store at `url`; `hello` is said on every new connection. Raises `Yours`."""
+        self.store = Store(url, SCRATCH, hello, CHANNELS, self._heard, self._missed_some)
         self._process = secrets.token_hex(8)
-        self._told: dict[str, Told] = {}
+        self._told: defaultdict[str, list[Told]] = defaultdict(list)
         self._missed: list[Callable[[], None]] = []
 
     def on(self, word: str, told: Told) -> None:
-        """Have `told` called with what a word is about."""
-        self._told[word] = told
+        """Have `told` called with what a word is about, whoever says it: another process, or `say`."""
+        self._told[word].append(told)
 
     def on_missed(self, look: Callable[[], None]) -> None:
         """Have `look` called whenever something may have been missed."""
         self._missed.append(look)
 
+    def say(self, word: str, about: str = ".") -> None:
+        """Tell this process alone, at once."""
+        for told in self._told[word]:
+            told(about)
+
     async def tell(self, word: str, about: str = ".") -> None:
         """Tell the other processes; raises `Ours`. What is about a PIN goes where its mailbox is."""
         channel = COMMON if word in {"task", "orders"} else CHANNELS[shard_of(about)]
-        try:
-            await self._store.spublish(channel, f"{word} {about} {self._process}")
-        except (RedisError, OSError):
-            raise unavailable() from None
+        await self.store.ask("SPUBLISH", channel, f"{word} {about} {self._process}")
 
-    def heard(self, _channel: bytes, said: bytes) -> None:
-        """Pass on what another process told."""
+    def _heard(self, _channel: bytes, said: bytes) -> None:
         word, _, rest = said.decode(errors="replace").partition(" ")
         about, _, process = rest.partition(" ")
-        if process != self._process and (told := self._told.get(word)):
-            told(about)
+        if process != self._process:
+            self.say(word, about)
 
-    def missed(self) -> None:
-        """Have everybody look."""
+    def _missed_some(self) -> None:
         for look in self._missed:
             look()

@@ -9,10 +9,9 @@ import secrets
 import time
 from contextlib import suppress
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from tiers.chassis.background import every
+from tiers.store.client import Store
+from tiers.wire.errors import Ours
 
 KEY = "gateway:{li}:lease"
 LEASE_MS = 2000
@@ -30,7 +29,7 @@ _LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL',
 class Lease:
     """The lease as one process sees it."""
 
-    def __init__(self, store: Redis) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._process = secrets.token_hex(8)
         self._until = 0.0
@@ -53,12 +52,12 @@ class Lease:
             await every(RENEW_SECONDS, self.renew)
         finally:
             self._until = 0.0
-            with suppress(RedisError, OSError):
-                await self._store.eval(_LEAVE, 1, KEY, self._process)
+            with suppress(Ours):
+                await self._store.ask("EVAL", _LEAVE, 1, KEY, self._process)
 
     async def renew(self) -> None:
-        """Take the lease or renew it, if nobody else has it; raises `RedisError` or `OSError`."""
+        """Take the lease or renew it, if nobody else has it; raises `Ours`."""
         asked = time.monotonic()
-        if await self._store.eval(_HOLD, 1, KEY, self._process, LEASE_MS):
+        if await self._store.ask("EVAL", _HOLD, 1, KEY, self._process, LEASE_MS):
             self._until = asked + LEASE_MS / 1000
             self._taken.set()

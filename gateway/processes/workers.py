@@ -19,6 +19,7 @@ UNDER_WAY_MS = 15_000
 """How long a message may be under way in another worker: the deadlines of carrier and store, and some."""
 _LOOK_SECONDS = 0.2
 _PAUSE_SECONDS = 0.5
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 _SETTINGS = 2  # the exit status of run_party: a new worker would do no better
 
 
@@ -46,13 +47,17 @@ class _Workers:
         self.status = 0
 
     def add(self) -> bool:
-        """Fork."""
-        pid = os.fork()
-        if pid:
-            self._pids.add(pid)
-            return False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
+        """Fork. A signal meanwhile waits: it would be lost in a worker that still has our handlers."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+        try:
+            pid = os.fork()
+            if pid:
+                self._pids.add(pid)
+                return False
+            for number in _ENDS:
+                signal.signal(number, signal.SIG_DFL)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
         os.close(self._held)
         os.environ["NOTIFY_SOCKET"] = str(self._announced)
         threading.Thread(target=_end_with, args=[self._watched], daemon=True).start()
@@ -60,7 +65,7 @@ class _Workers:
 
     def keep(self, count: int) -> bool:
         """Say that we listen when all do; put a new worker in the place of one that dies; end when all have ended."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDS:
             signal.signal(number, lambda _number, _frame: self._stop())
         while self._pids:
             if count:
@@ -79,14 +84,15 @@ class _Workers:
 
     def _ended(self, pid: int, status: int) -> bool:
         self._pids.discard(pid)
-        if self._stopping:
-            return False
-        if status == _SETTINGS:
+        if status == _SETTINGS and not self._stopping:
             self.status = status
             self._stop()
-            return False
-        time.sleep(_PAUSE_SECONDS)
-        return self.add()
+        if not self._stopping:
+            time.sleep(_PAUSE_SECONDS)
+        return self._replace()
+
+    def _replace(self) -> bool:
+        return not self._stopping and self.add()
 
     def _stop(self) -> None:
         self._stopping = True

@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry
 from tiers.carrier import keystore
 from tiers.carrier.administration import Administration
 from tiers.carrier.admission import Admission
-from tiers.carrier.app import Carrier, build, readiness
+from tiers.carrier.app import Carrier, build
 from tiers.carrier.config import Settings
 from tiers.carrier.keystore import Keystore
 from tiers.carrier.mediation import Mediation
-from tiers.carrier.outside import Outside, when_store_answers
+from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register, load_register_key
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
@@ -26,9 +26,13 @@ from tiers.chassis.refusals import Refusals
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
-from tiers.store.client import answering, connect
-from tiers.wire.identity import parse_identity
+from tiers.store.acl import COMMANDS
+from tiers.store.client import Store
+from tiers.store.fitness import fit, patiently
+from tiers.wire.identity import Role, parse_identity
 from tiers.wire.message.proof import Proofs
+
+SCRATCH = "carrier:ready:"
 
 
 @asynccontextmanager
@@ -37,8 +41,7 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
     state, metrics, party = StateDir(settings.state), CollectorRegistry(), settings.identity
     signer, keys = keystore.load_signing_key(state), Keystore(keystore.load_master(state))
     state.write("carrier.jwk", msgspec.json.encode(signer.public.jwk()))
-    store = connect(settings.store_url)
-    async with outgoing(tls) as session:
+    async with Store(settings.store_url, SCRATCH) as store, outgoing(tls) as session:
         trust = pinned(settings.trust)
         gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
         ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
@@ -55,12 +58,12 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
             proofs=Proofs(party, clock()),
             outside=outside,
             metrics=metrics,
-            ready=readiness(store),
+            ready=store.check,
         )
 
         async def live(_app: web.Application) -> AsyncIterator[None]:
-            await answering(settings.store_url)
-            await when_store_answers(register.load)
+            await fit(store, COMMANDS[Role.CARRIER], may_lose=settings.store_may_lose)
+            await patiently(register.load)
             await carrier.mediation.start(settings.mediation_listen, tls)
             sweeping = background.start(carrier.administration.run())
             yield
@@ -71,7 +74,6 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
         app.cleanup_ctx.append(live)
         app.cleanup_ctx.append(carrier.refusals.keep_telling)
         yield app
-    await store.aclose()
 
 
 async def run(settings: Settings) -> None:

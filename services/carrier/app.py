@@ -5,19 +5,17 @@ It admits messages without seeing their content, and hands out keys under a logg
 
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from tiers.carrier import admission
 from tiers.carrier.administration import Administration
 from tiers.carrier.admission import Admission
 from tiers.carrier.mediation import Mediation
-from tiers.carrier.outside import Outside, unavailable
+from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
@@ -85,7 +83,7 @@ def build(carrier: Carrier) -> web.Application:
         Route("POST", "/v1/grants", auditor, asked.grant, "ask for the keys of elapsed minutes", grant),
         Route("GET", "/v1/warrants", _CERTIFIED, asked.list_warrants, "refused and logged: nobody lists targets"),
     ]
-    return application([_stored(route) for route in routes], carrier.metrics, carrier.ready)
+    return application(routes, carrier.metrics, carrier.ready)
 
 
 class Handlers:
@@ -170,27 +168,3 @@ class Handlers:
         """Seal what is refused with the warrant, if it is known here; else with the request."""
         known = self._carrier.register.get(jti)
         return known.seal if known else sealed_request(asked)
-
-
-def readiness(store: Redis) -> Callable[[], Awaitable[None]]:
-    """Make the readiness check: the store answers."""
-
-    async def ready() -> None:
-        try:
-            await store.ping()
-        except (RedisError, OSError):
-            raise unavailable() from None
-
-    return ready
-
-
-def _stored(route: Route) -> Route:
-    """Let a handler fail as `Ours` when the store does."""
-
-    async def handler(caller: Identity, request: web.Request) -> msgspec.Struct | web.StreamResponse:
-        try:
-            return await route.handler(caller, request)
-        except RedisError:
-            raise unavailable() from None
-
-    return replace(route, handler=handler)

@@ -11,7 +11,8 @@ from tiers.wire.log.leaf import Author, Jurisdiction
 class Settings:
     """`listen` and `mediation_listen` are host:port; `state`, `tls` and `trust` are folders; the rest are URLs.
 
-    `store_url` is `redis://`, `rediss://`, `unix://`, or for any node of a cluster `redis+cluster://`, `rediss+cluster://`.
+    `store_url` is `redis://`, `rediss://`, `unix://`, or for any node of a cluster `redis+cluster://`,
+    `rediss+cluster://`; `store_may_lose` works with one that may lose what was accepted, and says so at every start.
     """
 
     listen: str
@@ -22,6 +23,7 @@ class Settings:
     store_url: str
     gateway_url: str
     ledger_url: str
+    store_may_lose: bool = False
     name: str = "in"
     jurisdiction: Jurisdiction = "IN"
 

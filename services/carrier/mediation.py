@@ -10,20 +10,19 @@ The relay knows XIDs, the auditor knows LIIDs, and only the carrier knows which 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 from uuid import UUID
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
+from tiers.store.client import Store
 from tiers.wire.api.carrier import Product
 from tiers.wire.encoding import b64u
-from tiers.wire.errors import Forbidden, Ours, TiersError, Yours
+from tiers.wire.errors import Forbidden, TiersError, Yours
 from tiers.wire.identity import Identity, Role, identity_of
 from tiers.wire.lawful.product import Stream, following, missing, stream_of
 from tiers.wire.lawful.x2x3 import X2, X3, Decoder, Keepalive, KeepaliveAck, Pdu, encode
@@ -105,7 +104,7 @@ class ProductStore:
     Keys `carrier:product:{<liid>}`, with `:seen` (a set) and `:state` (a hash) beside it. One process writes.
     """
 
-    def __init__(self, store: Redis) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = asyncio.Lock()
 
@@ -113,15 +112,15 @@ class ProductStore:
         """Keep what is new of the arrivals, all or nothing."""
         product, known, state = _keys(liid)
         async with self._lock:
-            flags = await self._store.smismember(known, [arrival.key for arrival in arrivals])
-            fields = cast("dict[bytes, bytes]", await self._store.hgetall(state))
+            flags = await self._store.ask("SMISMEMBER", known, *(arrival.key for arrival in arrivals))
+            fields: dict[bytes, bytes] = await self._store.ask("HGETALL", state)
             seen = {arrival.key for arrival, flag in zip(arrivals, flags, strict=True) if flag}
             expected = {field: int(number) for field, number in fields.items() if field != _LOST}
             taken = take(arrivals, seen, expected)
             new = [part for arrival in taken.fresh for part in (arrival.key, arrival.raw)]
             lost = int(fields.get(_LOST, 0)) + taken.lost
             moved = [part for field in taken.expected.items() for part in field]
-            await self._store.eval(_KEEP, 3, product, known, state, len(new), *new, _LOST, lost, *moved)
+            await self._store.ask("EVAL", _KEEP, 3, product, known, state, len(new), *new, _LOST, lost, *moved)
         return taken
 
     async def page(self, liid: str, after: int) -> Product:
@@ -129,14 +128,11 @@ class ProductStore:
         if after < 0:
             raise Yours("product.after", "Say how many PDUs you have: 0 or more.")
         product, _, state = _keys(liid)
-        async with self._store.pipeline(transaction=False) as pipe:
-            pipe.llen(product)
-            pipe.hget(state, _LOST)
-            total, lost = await pipe.execute()
+        total, lost = await self._store.ask("LLEN", product), await self._store.ask("HGET", state, _LOST)
         pdus, size, step = list[str](), 0, _FEW
         while size < MAX_PAGE and after + len(pdus) < total:
             start = after + len(pdus)
-            chunk = cast("list[bytes]", await self._store.lrange(product, start, min(start + step, total) - 1))
+            chunk: list[bytes] = await self._store.ask("LRANGE", product, start, min(start + step, total) - 1)
             pdus += [b64u(raw) for raw in chunk]
             size += sum(map(len, chunk))
             step = min(max((MAX_PAGE - size) * len(pdus) // size, 1), _MANY)
@@ -146,7 +142,7 @@ class ProductStore:
 class Mediation:
     """The listener for X2 and X3. One connection per relay: a newer one ends the older, so that order is kept."""
 
-    def __init__(self, store: Redis, known: KnownTasks, metrics: CollectorRegistry) -> None:
+    def __init__(self, store: Store, known: KnownTasks, metrics: CollectorRegistry) -> None:
         self._product = ProductStore(store)
         self._known = known
         self._server: asyncio.Server | None = None
@@ -171,10 +167,7 @@ class Mediation:
 
     async def product(self, liid: str, after: int) -> Product:
         """Return a page of a LIID's product from number `after` on; raises `Yours`, or `Ours` without the store."""
-        try:
-            return await self._product.page(liid, after)
-        except RedisError:
-            raise Ours("store.unavailable", "Try again in a second: the carrier's store is not answering.") from None
+        return await self._product.page(liid, after)
 
     async def _end(self, caller: Identity) -> None:
         if caller in self._open:
@@ -197,7 +190,7 @@ class Mediation:
             _log.info("mediation.disconnected", relay=str(caller))
         except TiersError as error:
             _log.warning("mediation.refused", code=error.code)
-        except (OSError, TimeoutError, RedisError) as error:
+        except (OSError, TimeoutError) as error:
             _log.warning("mediation.failed", error=type(error).__name__)
         finally:
             self._open = {caller: entry for caller, entry in self._open.items() if entry[1] is not writer}

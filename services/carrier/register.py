@@ -11,10 +11,10 @@ from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
-from redis.asyncio import Redis
 
 from tiers.carrier.lawful import Authorisation, Word
 from tiers.chassis.state import StateDir
+from tiers.store.client import Store
 from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Conflict, Yours
 from tiers.wire.keys.keytree import WrapKey
@@ -46,7 +46,7 @@ def load_register_key(state: StateDir) -> RegisterKey:
 class Register:
     """Authorisations by `jti`. What `save` returns from is on disk; `lock` serialises the changes of one warrant."""
 
-    def __init__(self, store: Redis, key: RegisterKey) -> None:
+    def __init__(self, store: Store, key: RegisterKey) -> None:
         self._store = store
         self._key = key
         self._held: dict[str, Authorisation] = {}
@@ -56,7 +56,7 @@ class Register:
 
     async def load(self) -> None:
         """Read the whole register; raises `Yours` if it was written under another key."""
-        found: dict[bytes, bytes] = await self._store.hgetall(WARRANTS)  # type: ignore[assignment]  # decodes nothing
+        found: dict[bytes, bytes] = await self._store.ask("HGETALL", WARRANTS)
         for jti, raw in found.items():
             self._hold(_open(raw, jti.decode(), self._key))
 
@@ -83,10 +83,10 @@ class Register:
             return auth
         if self._owners.get(liid, jti) != jti:
             raise Conflict("warrant.liid", "Apply for a warrant with a LIID of its own: this one names another.")
-        await self._store.hset(WARRANTS, jti, _seal(auth, self._key))
+        await self._store.ask("HSET", WARRANTS, jti, _seal(auth, self._key))
         self._hold(auth)
         if auth.finished:  # no grant is released on it any more
-            await self._store.delete(NONCES + jti)
+            await self._store.ask("DEL", NONCES + jti)
         return auth
 
     async def change(self, jti: str, change: Callable[[Authorisation], Authorisation]) -> Authorisation:
@@ -96,22 +96,22 @@ class Register:
 
     async def word(self, jti: str) -> Word | None:
         """Return the court's last word on a warrant that was not served yet."""
-        raw = await self._store.hget(STATEMENTS, jti)
+        raw = await self._store.ask("HGET", STATEMENTS, jti)
         return parse_json(Word, raw, "register.malformed") if raw else None
 
     async def keep_word(self, word: Word) -> None:
         """Remember the court's word on a warrant that may be served later; an older word changes nothing."""
         known = await self.word(word.said.jti)
         if known is None or known.said.serial < word.said.serial:
-            await self._store.hset(STATEMENTS, word.said.jti, msgspec.json.encode(word))
+            await self._store.ask("HSET", STATEMENTS, word.said.jti, msgspec.json.encode(word))
 
     async def take_nonce(self, jti: str, nonce: str) -> bool:
         """Use up a nonce of a warrant; false if it was used before."""
-        return bool(await self._store.sadd(NONCES + jti, nonce))
+        return bool(await self._store.ask("SADD", NONCES + jti, nonce))
 
     async def return_nonce(self, jti: str, nonce: str) -> None:
         """Give a nonce back when nothing came of it, so that the same request may be sent again."""
-        await self._store.srem(NONCES + jti, nonce)
+        await self._store.ask("SREM", NONCES + jti, nonce)
 
     def _hold(self, auth: Authorisation) -> None:
         self._held[auth.claims.jti] = auth

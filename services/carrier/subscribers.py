@@ -11,12 +11,10 @@ It knows keys of devices and gives out subscribers' own; it sees no message.
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from typing import cast
-
-from redis.asyncio import Redis
 
 from tiers.carrier.keystore import Keystore
 from tiers.chassis.client import Peer
+from tiers.store.client import Store
 from tiers.wire.api.carrier import Enrol, Enrolled, Voucher
 from tiers.wire.api.gateway import Done, RegisterDevice
 from tiers.wire.enrolment import admit_key, is_enrolled, new_voucher, seal_keys, taken, unknown, voucher_record
@@ -38,7 +36,7 @@ return 1
 class Subscribers:
     """The PINs of this carrier, in the store."""
 
-    def __init__(self, carrier: Identity, store: Redis, gateway: Peer, keys: Keystore) -> None:
+    def __init__(self, carrier: Identity, store: Store, gateway: Peer, keys: Keystore) -> None:
         self._carrier = carrier
         self._store = store
         self._gateway = gateway
@@ -49,7 +47,7 @@ class Subscribers:
         """Return who of `pins` and others is a subscriber; the store is asked about strangers only, and once."""
         strangers = [pin for pin in pins if pin not in self._known]
         if strangers:
-            found = cast("list[bytes | None]", await self._store.hmget(KEY, strangers))
+            found: list[bytes | None] = await self._store.read("HMGET", KEY, *strangers)
             self._known |= {pin for pin, one in zip(strangers, found, strict=True) if is_enrolled(one or b"")}
         return self._known
 
@@ -89,7 +87,7 @@ class Subscribers:
 
     async def revoke(self, pin: str) -> None:
         """Shut a handset out, or void a voucher: the PIN is nobody's. Raises `Missing`, or `Ours`: then ask again."""
-        gone = await self._store.hdel(KEY, pin)
+        gone = await self._store.ask("HDEL", KEY, pin)
         self._known.discard(pin)
         if not await self._leave(pin) and not gone:
             raise unknown()
@@ -102,7 +100,7 @@ class Subscribers:
         return False
 
     async def _record(self, pin: str) -> bytes:
-        return cast("bytes | None", await self._store.hget(KEY, pin)) or b""
+        return await self._store.ask("HGET", KEY, pin) or b""
 
     async def _swap(self, pin: str, known: bytes, record: bytes) -> bool:
-        return bool(await self._store.eval(_SWAP, 1, KEY, pin, known, record))
+        return bool(await self._store.ask("EVAL", _SWAP, 1, KEY, pin, known, record))

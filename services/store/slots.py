@@ -6,13 +6,12 @@
 Slots and redirections: Valkey's cluster specification.
 """
 
+from binascii import crc_hqx
 from typing import Any, NamedTuple
-
-from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from tiers.wire.errors import Ours
 
-COUNT = REDIS_CLUSTER_HASH_SLOTS
+COUNT = 16_384
 _UNKNOWN = ("", "?")
 
 
@@ -24,8 +23,11 @@ class Address(NamedTuple):
 
 
 def slot_of(key: bytes | str) -> int:
-    """Return the slot of a key, or of a sharded channel."""
-    return key_slot(key.encode() if isinstance(key, str) else key)
+    """Return the slot of a key, or of a sharded channel: CRC16 (XMODEM) of its hash tag, or else of all of it."""
+    raw = key.encode() if isinstance(key, str) else key
+    _, brace, rest = raw.partition(b"{")
+    tag, end, _ = rest.partition(b"}")
+    return crc_hqx(tag if brace and end and tag else raw, 0) % COUNT
 
 
 class Slots:

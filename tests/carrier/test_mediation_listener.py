@@ -10,12 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from kits.interception import CARRIER, Known, eventually, valkey
 from kits.pki import issue
+from kits.store import client, connect
 from tiers.carrier.mediation import Mediation
 from tiers.chassis.tls import Tls, device_context
 from tiers.wire.encoding import unb64u
@@ -87,13 +85,14 @@ class Line:
 
 @pytest.fixture
 async def here(store_url: str, tmp_path: Path) -> AsyncIterator[Here]:
-    store, metrics = Redis.from_url(store_url), CollectorRegistry()
-    await store.flushall()
-    mediation = Mediation(store, Known({XID: LIID}), metrics)
-    port = await mediation.start("127.0.0.1:0", issue("carrier/in", tmp_path))
-    yield Here(mediation, metrics, port, tmp_path)
-    await mediation.stop()
-    await store.aclose()
+    metrics = CollectorRegistry()
+    async with connect(store_url) as past:
+        await past.flushall()
+    async with client(store_url) as store:
+        mediation = Mediation(store, Known({XID: LIID}), metrics)
+        port = await mediation.start("127.0.0.1:0", issue("carrier/in", tmp_path))
+        yield Here(mediation, metrics, port, tmp_path)
+        await mediation.stop()
 
 
 def pdu(number: int, *, xid: UUID = XID, size: int = 10) -> X3:
@@ -106,9 +105,8 @@ async def test_what_was_acknowledged_is_on_disk_in_order(here: Here, store_url: 
     await line.send(*map(pdu, range(300)))
     await line.ack(1)
 
-    afresh = Redis.from_url(store_url)
-    page = await Mediation(afresh, Known(), CollectorRegistry()).product(LIID, 0)
-    await afresh.aclose()
+    async with client(store_url) as afresh:
+        page = await Mediation(afresh, Known(), CollectorRegistry()).product(LIID, 0)
     line.close()
 
     assert [decode(unb64u(raw, "test.pdu")) for raw in page.pdus] == [pdu(number) for number in range(300)]
@@ -165,9 +163,8 @@ async def test_what_is_missing_between_two_numbers_is_counted_for_good(here: Her
     await line.ack(1)
     line.close()
 
-    afresh = Redis.from_url(store_url)
-    assert (await Mediation(afresh, Known(), CollectorRegistry()).product(LIID, 0)).lost == 4
-    await afresh.aclose()
+    async with client(store_url) as afresh:
+        assert (await Mediation(afresh, Known(), CollectorRegistry()).product(LIID, 0)).lost == 4
 
 
 async def test_what_is_sent_again_after_a_broken_connection_is_kept_once(here: Here) -> None:
@@ -264,10 +261,9 @@ async def test_after_the_end_there_is_nothing_and_before_the_beginning_is_no_pla
 
 
 async def test_a_store_that_is_down_is_ours_to_mend(here: Here) -> None:
-    nowhere = Redis(unix_socket_path=str(here.folder / "nothing.sock"), retry=Retry(NoBackoff(), 0))
-    with pytest.raises(Ours, match=r"store\.unavailable"):
-        await Mediation(nowhere, Known(), CollectorRegistry()).product(LIID, 0)
-    await nowhere.aclose()
+    async with client(f"unix://{here.folder / 'nothing.sock'}") as nowhere:
+        with pytest.raises(Ours, match=r"store\.unavailable"):
+            await Mediation(nowhere, Known(), CollectorRegistry()).product(LIID, 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

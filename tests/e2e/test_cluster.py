@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from kits.faults import Verdict, check, freeze, kill, thaw, through
+from kits.store import client as connected
 from tiers.device.client import Device
 from tiers.gateway.processes.bus import TAGS, shard_of
 from tiers.lab.attack.capture.take import at_once
@@ -22,8 +23,6 @@ from tiers.lab.world import cluster
 from tiers.lab.world.cast import handset
 from tiers.lab.world.world import World, booted
 from tiers.measure.search.scan import Source
-from tiers.store.client import connect
-from tiers.store.cluster import Cluster
 from tiers.store.slots import slot_of
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
@@ -50,9 +49,9 @@ class Stage:
         """Return the number of the node that has a key now."""
         store = self.world.store
         ports = [int(url.rpartition(":")[2]) for url in store.steered]
-        async with connect(store.urls[Role.GATEWAY]) as client:
-            assert isinstance(client, Cluster)
-            return ports.index((await client.owner(("GET", key))).port)
+        async with connected(store.urls[Role.GATEWAY]) as client:
+            await client.addresses()
+            return ports.index(client._owner(slot_of(key)).port)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -158,16 +157,16 @@ async def test_nothing_accepted_is_lost_or_doubled_and_every_copy_arrives(stage:
 
 async def test_the_captures_of_a_store_hold_all_three_nodes(stage: Stage) -> None:
     marks = {}
-    async with connect(stage.world.store.urls[Role.GATEWAY]) as client:
+    async with connected(stage.world.store.urls[Role.GATEWAY]) as client:
         for number in range(100):
             key = f"gateway:mark-{number}"
             node = await stage.node_of(key)
             if node not in marks:
                 marks[node] = f"mark of node {node}, number {number}".encode()
-                await client.set(key, marks[node])
+                await client.ask("SET", key, marks[node])
         sources = list(at_once(stage.desk, (), ["store", "memory:store"]))
         for number in range(100):
-            await client.delete(f"gateway:mark-{number}")
+            await client.ask("DEL", f"gateway:mark-{number}")
 
     assert {0, 1, 2} == marks.keys()
     for source in sources:

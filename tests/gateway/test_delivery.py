@@ -22,16 +22,15 @@ from tiers.gateway.mailbox.promises import (
     Left,
     Mailboxes,
     Match,
-    MemoryMailboxes,
     Message,
     NoTasks,
     Removal,
     Tasks,
 )
-from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, admitted, within
-from tiers.gateway.store import connect
+from tiers.gateway.processes.bus import Bus
 from tiers.wire.api.carrier import Admissions, Admitted, Ask, Refusal
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.lawful.x2x3 import Direction
@@ -76,11 +75,11 @@ class Receiver:
         self.looked += 1
 
 
-class FaultyMailboxes(MemoryMailboxes):
+class FaultyMailboxes(StreamMailboxes):
     """Fails one commit, before or after it is on disk."""
 
-    def __init__(self, *, persisted: bool) -> None:
-        super().__init__()
+    def __init__(self, bus: Bus, *, persisted: bool) -> None:
+        super().__init__(bus)
         self.fail = True
         self._persisted = persisted
 
@@ -112,6 +111,13 @@ class Everything:
         pass
 
 
+@pytest.fixture
+async def bus(store_url: str) -> AsyncIterator[Bus]:
+    made = Bus(store_url, HELLO)
+    async with made.store:
+        yield made
+
+
 @asynccontextmanager
 async def path(
     mailboxes: Mailboxes, receivers: dict[str, Receiver], tasks: Tasks | None = None, admission: object = None
@@ -138,8 +144,8 @@ def submission(sender: Submitter, to: str = BOB) -> Submission:
 
 
 @pytest.mark.parametrize("persisted", [False, True], ids=["failed and lost", "failed but persisted"])
-async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persisted: bool) -> None:
-    boxes = FaultyMailboxes(persisted=persisted)
+async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(bus: Bus, persisted: bool) -> None:
+    boxes = FaultyMailboxes(bus, persisted=persisted)
     sender, bob = Submitter(), Receiver()
     async with path(boxes, {BOB: bob}) as delivery:
         item = submission(sender)
@@ -154,9 +160,9 @@ async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(persis
     assert bob.looked + len(bob.got) == 2  # pushed, or told to look at what the failed commit left
 
 
-async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver() -> None:
+async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver(bus: Bus) -> None:
     first, second, bob, carol = Submitter(), Submitter(), Receiver(), Receiver()
-    async with path(MemoryMailboxes(), {BOB: bob, CAROL: carol}) as delivery:
+    async with path(StreamMailboxes(bus), {BOB: bob, CAROL: carol}) as delivery:
         items = [submission(first), submission(second, CAROL), submission(second)]
         for item in items:
             delivery.submit(item, FORWARD)
@@ -166,8 +172,8 @@ async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver() 
     assert carol.got == [items[1].envelope]
 
 
-async def test_copies_bear_times_that_only_grow_even_if_the_clock_stands_still() -> None:
-    boxes = MemoryMailboxes()
+async def test_copies_bear_times_that_only_grow_even_if_the_clock_stands_still(bus: Bus) -> None:
+    boxes = StreamMailboxes(bus)
     async with path(boxes, {}, Everything()) as delivery:
         for _ in range(5):
             delivery.submit(submission(Submitter()), FORWARD)
@@ -214,7 +220,7 @@ def test_a_commit_is_bounded_in_bytes_and_keeps_its_order(sizes: list[int | None
         assert sum(len(item.envelope) for item in part if isinstance(item, Submission)) >= most
 
 
-async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, bus: Bus) -> None:
     monkeypatch.setattr("tiers.gateway.path.delivery.CARRIER_SECONDS", 0.02)
 
     class Silent:
@@ -225,7 +231,7 @@ async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.Monk
     sender = Submitter()
     envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
     raw = format_envelope(envelope)
-    async with path(MemoryMailboxes(), {}, admission=Silent()) as delivery:
+    async with path(StreamMailboxes(bus), {}, admission=Silent()) as delivery:
         ask = Ask(envelope.jwe.protected, envelope.jwe.recipients[0])
         delivery.submit(Submission(envelope, raw, len(raw), sender, NOW), Admit("in", ask))
         await delivery.idle()
@@ -364,10 +370,10 @@ async def test_a_store_killed_and_started_again_loses_nothing_accepted_and_deliv
         store.stop()
 
 
-async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
+async def test_two_commits_at_once_are_never_under_way(bus: Bus) -> None:
     under_way = 0
 
-    class Watched(RedisMailboxes):
+    class Watched(StreamMailboxes):
         async def commit(
             self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
         ) -> list[Committed]:
@@ -380,12 +386,9 @@ async def test_two_commits_at_once_are_never_under_way(store_url: str) -> None:
                 under_way -= 1
 
     sender = Submitter()
-    async with connect(store_url) as store:
-        boxes = Watched(store_url, store)
-        async with path(boxes, {}) as delivery:
-            for _ in range(50):
-                delivery.submit(submission(sender), FORWARD)
-                await asyncio.sleep(0)
-            await delivery.idle()
-        await boxes.close()
+    async with path(Watched(bus), {}) as delivery:
+        for _ in range(50):
+            delivery.submit(submission(sender), FORWARD)
+            await asyncio.sleep(0)
+        await delivery.idle()
     assert [code for _, code in sender.told] == ["accepted"] * 50

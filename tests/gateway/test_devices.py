@@ -1,5 +1,8 @@
 """The registry: who may register what, one key for one device, and a cache that shows changes in time."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +22,13 @@ from kits.relay import (
     header,
     signing_key,
 )
+from kits.store import connect
 from tiers.gateway import devices as devices_module
 from tiers.gateway.devices import FRESH_MS, Device, Registry, register, reserve, revoke
-from tiers.gateway.mailbox.promises import START, MemoryMailboxes
-from tiers.gateway.store import connect
+from tiers.gateway.mailbox.promises import START
+from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
+from tiers.gateway.processes.bus import Bus
+from tiers.store.connection import Command
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity, Role
@@ -30,6 +36,15 @@ from tiers.wire.keys.jose import PublicJwk, SigningKey
 from tiers.wire.message.envelope import Channel
 from tiers.wire.message.frames import Bye, Hello, Refused, session_message
 from tiers.wire.message.proof import Request, sign_request
+
+
+@asynccontextmanager
+async def kept(url: str, clock: Clock) -> AsyncIterator[Registry]:
+    """A registry on a store, as one process of the relay has it."""
+    bus = Bus(url, HELLO)
+    async with bus.store as store:
+        yield Registry(store, clock, StreamMailboxes(bus))
+
 
 UK = Identity(Role.CARRIER, "uk")
 OPERATOR = Identity(Role.OPERATOR, "in")
@@ -92,8 +107,7 @@ def test_nothing_but_our_own_errors_ever_escapes(known: Device | None, key: Publ
 
 async def test_a_hit_asks_no_store_and_another_process_is_seen_in_time(store_url: str) -> None:
     clock = Clock()
-    async with connect(store_url) as one, connect(store_url) as two:
-        here, there = Registry(one, clock, MemoryMailboxes()), Registry(two, clock, MemoryMailboxes())
+    async with kept(store_url, clock) as here, kept(store_url, clock) as there:
         await here.register(ALICE, KEY, IN)
         assert await here.find(ALICE) == Device(ALICE, KEY, "in")
         await there.register(ALICE, KEY, ACME_ID)
@@ -107,8 +121,7 @@ async def test_a_hit_asks_no_store_and_another_process_is_seen_in_time(store_url
 
 async def test_what_is_in_use_is_read_again_before_it_goes_stale_and_what_is_gone_is_gone(store_url: str) -> None:
     clock = Clock()
-    async with connect(store_url) as one, connect(store_url) as two:
-        here, there = Registry(one, clock, MemoryMailboxes()), Registry(two, clock, MemoryMailboxes())
+    async with kept(store_url, clock) as here, kept(store_url, clock) as there:
         for pin in (ALICE, BOB, CAROL):
             await there.register(pin, KEY, ACME_ID)
             await here.find(pin)
@@ -126,8 +139,7 @@ async def test_what_is_in_use_is_read_again_before_it_goes_stale_and_what_is_gon
 
 async def test_a_record_that_cannot_be_read_now_keeps_no_other_from_being_read_again(store_url: str) -> None:
     clock = Clock()
-    async with connect(store_url) as store:
-        registry = Registry(store, clock, MemoryMailboxes())
+    async with connect(store_url) as store, kept(store_url, clock) as registry:
         for pin in (ALICE, BOB):
             await registry.register(pin, KEY, ACME_ID)
             assert registry.cached(pin, clock()) is not None
@@ -144,27 +156,24 @@ async def test_a_record_that_cannot_be_read_now_keeps_no_other_from_being_read_a
 async def test_a_change_made_here_is_not_undone_by_an_older_read(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with connect(store_url) as store:
-        registry = Registry(store, Clock(), MemoryMailboxes())
+    async with kept(store_url, Clock()) as registry:
         await registry.register(ALICE, KEY, ACME_ID)
         assert registry.cached(ALICE, 0) is not None
-        original = type(store.pipeline()).execute
+        original = registry._store.ask_all
 
-        async def late(pipe: object, **options: bool) -> object:
-            found = await original(pipe, **options)
-            monkeypatch.undo()
+        async def late(commands: Sequence[Command]) -> list[object]:
+            found = await original(commands)
             await registry.revoke(ALICE, ACME_ID)
             return found
 
-        monkeypatch.setattr(type(store.pipeline()), "execute", late)
+        monkeypatch.setattr(registry._store, "ask_all", late)
         await registry.refresh()
 
         assert registry.cached(ALICE, 0) is None
 
 
 async def test_a_device_on_no_channel_is_gone(store_url: str) -> None:
-    async with connect(store_url) as store:
-        registry = Registry(store, Clock(), MemoryMailboxes())
+    async with connect(store_url) as store, kept(store_url, Clock()) as registry:
         await registry.register(ALICE, KEY, ACME_ID)
         await registry.revoke(ALICE, ACME_ID)
         assert await registry.find(ALICE) is None
@@ -173,8 +182,7 @@ async def test_a_device_on_no_channel_is_gone(store_url: str) -> None:
 
 async def test_the_cache_is_bounded(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices_module, "MAX_CACHED", 10)
-    async with connect(store_url) as store:
-        registry = Registry(store, Clock(), MemoryMailboxes())
+    async with kept(store_url, Clock()) as registry:
         for n in range(50):
             await registry.register(f"{n:08x}", KEY, IN)
         assert len(registry._cache) <= 10
@@ -182,8 +190,7 @@ async def test_the_cache_is_bounded(store_url: str, monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_registry_without_its_store_is_ours_to_answer_for(tmp_path: object) -> None:
-    async with connect(f"unix://{tmp_path}/nobody") as store:
-        registry = Registry(store, Clock(), MemoryMailboxes())
+    async with kept(f"unix://{tmp_path}/nobody", Clock()) as registry:
         with pytest.raises(Ours, match=r"store\.unavailable"):
             await registry.find(ALICE)
         with pytest.raises(Ours, match=r"store\.unavailable"):

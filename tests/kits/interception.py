@@ -21,9 +21,10 @@ from tiers.chassis.tls import Tls
 from tiers.gateway.interception.administration import Interception
 from tiers.gateway.interception.copy_sender import connect
 from tiers.gateway.mailbox.promises import Entry
-from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import KEY, Lease
+from tiers.store.client import Store
 from tiers.wire.api.gateway import ActivateTask
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Ours
@@ -193,8 +194,8 @@ class Known(dict[UUID, str]):
 class World:
     """A relay's interception and, if started, the carrier's mediation."""
 
+    url: str
     store: Redis
-    mailboxes: RedisMailboxes
     gateway_tls: Tls
     carrier_tls: Tls
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
@@ -202,6 +203,7 @@ class World:
     now: int = NOW
     port: int = 0
     at: int = NOW * 1_000_000
+    opened: list[Store] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.interception = self.relay()
@@ -209,20 +211,19 @@ class World:
 
     def relay(self) -> Interception:
         """Start the relay's part anew on the same disk."""
-        self.lease, bus = Lease(self.store), Bus(self.store)
-        self.mailboxes._told, self.mailboxes._missed = bus.heard, bus.missed
+        self.bus = Bus(self.url, HELLO)
+        self.opened.append(self.bus.store)
+        self.lease, self.mailboxes = Lease(self.bus.store), StreamMailboxes(self.bus)
         made = Interception(
-            self.store,
             self.mailboxes,
             self.ledger,
             trust,
             Author(RELAY, "IN"),
             lambda: self.now,
             CollectorRegistry(),
-            bus,
+            self.bus,
             self.lease,
         )
-        self.mailboxes.on_copies = made.wake
         self.interception = made
         return made
 
@@ -249,7 +250,7 @@ class World:
         return entry
 
     async def start_mediation(self) -> None:
-        self.mediation = Mediation(self.store, self.known, CollectorRegistry())
+        self.mediation = Mediation(self.bus.store, self.known, CollectorRegistry())
         self.port = await self.mediation.start(f"127.0.0.1:{self.port}", self.carrier_tls)
 
     async def stop_mediation(self) -> None:
@@ -271,14 +272,14 @@ class World:
 
     async def pdus(self, liid: str = "IN-2013-0042") -> list[X2 | X3]:
         """The whole product of a LIID."""
-        reader = self.mediation or Mediation(self.store, self.known, CollectorRegistry())
+        reader = self.mediation or Mediation(self.bus.store, self.known, CollectorRegistry())
         found: list[X2 | X3] = []
         while len(found) < (page := await reader.product(liid, len(found))).total:
             found += [decode(unb64u(raw, "test.pdu")) for raw in page.pdus]
         return found
 
     async def lost(self, liid: str = "IN-2013-0042") -> int:
-        reader = self.mediation or Mediation(self.store, self.known, CollectorRegistry())
+        reader = self.mediation or Mediation(self.bus.store, self.known, CollectorRegistry())
         return (await reader.product(liid, 0)).lost
 
 
@@ -301,11 +302,11 @@ async def world(url: str, folder: Path) -> AsyncIterator[World]:
     """An empty store, a relay's interception and the certificates; the mediation is started by the test."""
     store = Redis.from_url(url)
     await store.flushall()
-    mailboxes = RedisMailboxes(url, store)
-    made = World(store, mailboxes, issue("gateway/1", folder), issue("carrier/in", folder))
+    made = World(url, store, issue("gateway/1", folder), issue("carrier/in", folder))
     try:
         yield made
     finally:
         await made.stop_mediation()
-        await mailboxes.close()
+        for one in made.opened:
+            await one.close()
         await store.aclose()

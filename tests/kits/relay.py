@@ -15,7 +15,6 @@ import msgspec
 import uuid_utils
 from aiohttp import WSMsgType, web
 from prometheus_client import CollectorRegistry, generate_latest
-from redis.asyncio import Redis
 
 from kits.pki import issue
 from tiers.carrier.admission import Admission, read
@@ -25,7 +24,7 @@ from tiers.gateway.app import Handlers
 from tiers.gateway.channels import INDIA
 from tiers.gateway.devices import Registry
 from tiers.gateway.mailbox.promises import NoTasks, Tasks
-from tiers.gateway.mailbox.streams import RedisMailboxes
+from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, InForce
 from tiers.gateway.path.delivery import Delivery
@@ -33,7 +32,6 @@ from tiers.gateway.path.intake import Intake
 from tiers.gateway.path.session import Session, SessionContext
 from tiers.gateway.path.sessions import Sessions
 from tiers.gateway.processes.bus import Bus
-from tiers.gateway.store import connect
 from tiers.wire.api.carrier import Ask, Refusal
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours
@@ -239,7 +237,7 @@ class World:
     url: str
     folder: Path
     store_url: str
-    mailboxes: RedisMailboxes
+    mailboxes: StreamMailboxes
     relay: SessionContext
     sessions: Sessions
     delivery: Delivery
@@ -317,33 +315,32 @@ async def running(
     tasks: Tasks | None = None,
     clock: Clock | None = None,
     carrier: Carrier | None = None,
-    docket: Callable[[Redis, Clock, Bus], Docket] | None = None,
+    docket: Callable[[Clock, Bus], Docket] | None = None,
 ) -> AsyncIterator[World]:
     """Start a relay on what is in the store; leaving stops it as SIGTERM would."""
     async with AsyncExitStack() as stack:
         tls = issue("gateway/1", folder)
         clock = clock or Clock()
         carrier = carrier or Carrier(clock)
-        store = await stack.enter_async_context(connect(store_url))
-        bus = Bus(store)
-        mailboxes = RedisMailboxes(store_url, store, bus.heard, bus.missed)
-        stack.push_async_callback(mailboxes.close)
+        bus = Bus(store_url, HELLO)
+        store = await stack.enter_async_context(bus.store)
+        await store.check()  # from here on it hears what others tell
+        mailboxes = StreamMailboxes(bus)
         metrics = Metrics(CollectorRegistry())
         live: dict[str, Session] = {}
         delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), live, clock, metrics)
         registry = Registry(store, clock, mailboxes)
-        orders = docket(store, clock, bus) if docket else None
+        orders = docket(clock, bus) if docket else None
         in_force = orders.in_force if orders else InForce()
         intake = Intake(registry, delivery, clock, INDIA, in_force)
         relay = SessionContext(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, bus, in_force)
         sessions = Sessions(relay)
         app = Handlers(relay, sessions).build(orders.routes() if orders else [])
         if orders:
-            orders.on_lifted = sessions.reopen
             await orders.load()
         app.on_shutdown.append(lambda _app: sessions.close())
         kept = [orders.keep()] if orders else []
-        path = [asyncio.create_task(one) for one in (delivery.run(), mailboxes.listen(), *kept)]
+        path = [asyncio.create_task(one) for one in (delivery.run(), *kept)]
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls.server)

@@ -5,13 +5,13 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.crc import key_slot
 
 from kits.relay import ALICE, header
 from tiers.gateway.mailbox.promises import Entry, Left, Removal
 from tiers.gateway.mailbox.shards import by_shard
 from tiers.gateway.processes.bus import CHANNELS, TAGS, shard_of
-from tiers.store.client import connect
-from tiers.store.cluster import Cluster
+from tiers.store.client import Store
 from tiers.store.slots import COUNT, Address, parse_moved, parse_slots, slot_of
 from tiers.store.url import is_cluster, node_url, one_node
 from tiers.wire.errors import Ours, Yours
@@ -106,9 +106,12 @@ def test_another_node_is_reached_as_the_first_one() -> None:
 @pytest.mark.parametrize("url", ["http://nowhere", "unix+cluster:///run/s", "redis+clusters://nowhere", ""])
 def test_a_url_that_is_none_is_a_setting_to_change(url: str) -> None:
     with pytest.raises(Yours, match=r"settings\.store_url"):
-        connect(url)
+        Store(url, "x")
 
 
-async def test_the_kind_of_client_follows_from_the_url() -> None:
-    assert isinstance(connect("redis+cluster://nowhere"), Cluster)
-    assert not isinstance(connect("redis://nowhere"), Cluster)
+@given(
+    st.binary(max_size=30)
+    | st.tuples(st.binary(max_size=5), st.binary(max_size=9)).map(lambda ab: b"{".join(ab) + b"}x")
+)
+def test_a_slot_is_what_redis_says(key: bytes) -> None:
+    assert key_slot(key) == slot_of(key)

@@ -21,7 +21,6 @@ from tiers.chassis.state import replace_file
 from tiers.lab.world.processes import free_ports, stop
 from tiers.lab.world.store import START_SECONDS, Node, Store, launch
 from tiers.store.acl import RULES, acl_file
-from tiers.store.client import connect
 from tiers.store.slots import COUNT
 from tiers.wire.errors import Ours
 
@@ -135,7 +134,7 @@ async def _say(node: Redis, *command: str | int) -> Any:
 @asynccontextmanager
 async def _steering(store: Store) -> AsyncIterator[list[Redis]]:
     """Reach every node by itself, as the nodes' own user."""
-    clients = [connect(url) for url in store.steered]
+    clients = [Redis.from_url(url) for url in store.steered]
     try:
         yield clients
     finally:

@@ -28,7 +28,7 @@ SHARED = (
     "cryptography.x509",
     "joserfc.jws",
     "prometheus_client",
-    "redis.asyncio",
+    "hiredis",
     "rfc8785",
     "sqlite3",
     "structlog",

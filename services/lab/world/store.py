@@ -4,9 +4,10 @@ A cluster of three of them is in cluster.py.
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +19,10 @@ from redis.exceptions import RedisError
 
 from tiers.chassis.state import replace_file
 from tiers.lab.world.processes import Child, base_environ, start
+from tiers.store import client
 from tiers.store.acl import RULES, acl_file
-from tiers.store.client import answering, connect
-from tiers.store.cluster import Cluster
+from tiers.store.fitness import fit
+from tiers.store.url import node_url, one_node
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 
@@ -29,6 +31,8 @@ dir {folder}
 aclfile {acl}
 appendonly yes
 appendfsync always
+maxmemory {memory}
+maxmemory-policy noeviction
 auto-aof-rewrite-min-size 256mb
 save ""
 loglevel warning
@@ -38,9 +42,12 @@ port 0
 unixsocket {socket}
 unixsocketperm 700
 """
+SCRATCH = "tiers:ready:"
 _KEYS = ("{s[0-9][0-9]}:*", "gateway:*", "carrier:*")
 _SOCKET = "store.sock"
 START_SECONDS = 10.0
+MAX_MEMORY = "1gb"
+"""A full store refuses new messages; without a bound the machine would end it."""
 
 Dial = Callable[[], Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
@@ -62,6 +69,8 @@ class Store:
     folder: Path | None = None
     steered: tuple[str, ...] = ()
     """How the lab reaches each node of a cluster that it runs (cluster.py)."""
+    may_lose: bool = False
+    """Whether the user says that this store may lose what was accepted (`TIERS_STORE_MAY_LOSE`)."""
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -71,28 +80,28 @@ class Store:
 
 async def external(url: str) -> Store:
     """Use a store that somebody else runs; raises `Ours` for one that holds another world's keys, `Yours`."""
-    await answering(url, START_SECONDS)
-    if [key async for key in _ours(url)]:
+    may_lose = os.environ.get("TIERS_STORE_MAY_LOSE", "").lower() in {"1", "true"}
+    async with client.Store(url, SCRATCH) as store:
+        await fit(store, (), may_lose=may_lose, patience=START_SECONDS)
+    if [key async for _node, key in _ours(url)]:
         raise Ours("lab.store_in_use", "Name a store in TIERS_STORE_URL that holds nothing of ours, or empty this one.")
-    return Store(dict.fromkeys(RULES, url))
+    return Store(dict.fromkeys(RULES, url), may_lose=may_lose)
 
 
 async def left_clean(store: Store) -> None:
     """Take our keys out of somebody else's store: a world does not outlive its folder."""
     if not store.nodes:
-        url = store.urls[Role.GATEWAY]
-        async with connect(url) as redis:
-            for key in [key async for key in _ours(url)]:
-                await redis.delete(key)
+        async for node, key in _ours(store.urls[Role.GATEWAY]):
+            await node.delete(key)
 
 
-async def _ours(url: str) -> AsyncIterator[bytes]:
+async def _ours(url: str) -> AsyncIterator[tuple[Redis, bytes]]:
     try:
         async with each_node(url) as nodes:
             for node in nodes:
                 for pattern in _KEYS:
                     async for key in node.scan_iter(match=pattern, count=1000):
-                        yield key
+                        yield node, key
     except RedisError as error:
         raise Ours("lab.store", f"Make TIERS_STORE_URL a store that answers: {error}.") from None
 
@@ -100,8 +109,9 @@ async def _ours(url: str) -> AsyncIterator[bytes]:
 @asynccontextmanager
 async def each_node(url: str) -> AsyncIterator[list[Redis]]:
     """Reach every node of a store by itself."""
-    async with connect(url) as store:
-        yield [store.node(one) for one in await store.addresses()] if isinstance(store, Cluster) else [store]
+    async with client.Store(url, SCRATCH) as store, AsyncExitStack() as opened:
+        urls = [node_url(url, one) if one.port else one_node(url) for one in sorted(await store.addresses())]
+        yield [await opened.enter_async_context(Redis.from_url(one)) for one in urls]
 
 
 async def embedded(folder: Path, log: Path) -> Store:
@@ -119,7 +129,7 @@ async def embedded(folder: Path, log: Path) -> Store:
 async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> Node:
     """Start a Valkey in a folder, with `more` in its configuration; raises `Ours` if it does not come up."""
     config = folder / "valkey.conf"
-    replace_file(config, (more + CONFIG.format(folder=folder, acl=acl)).encode())
+    replace_file(config, (more + CONFIG.format(folder=folder, acl=acl, memory=MAX_MEMORY)).encode())
     return await _start([_binary(), str(config)], dial, log)
 
 

@@ -94,6 +94,7 @@ class World:
         more: dict[str, dict[str, str]] = {
             "gateway": {
                 "store_url": self.store.urls[Role.GATEWAY],
+                "store_may_lose": str(self.store.may_lose),
                 "carrier_url": self.url("carrier"),
                 "ledger_url": self.url("ledger"),
                 "mediation": mediation,
@@ -102,6 +103,7 @@ class World:
             },
             "carrier": {
                 "store_url": self.store.urls[Role.CARRIER],
+                "store_may_lose": str(self.store.may_lose),
                 "gateway_url": self.url("gateway"),
                 "ledger_url": self.url("ledger"),
                 "mediation_listen": mediation,

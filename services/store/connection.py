@@ -1,34 +1,36 @@
-"""One connection to the store for the hot path: a batch of commands is one write, its replies come back together.
+"""One connection to a node of the store: a batch of commands is one write, its replies come back together.
 
 What other processes publish is heard on the same connection (RESP3), so it stands in one order with our own commits.
 
-Why not redis-py here: packing and parsing by hiredis alone carries two to four times as many messages a second
-(docs/performance.md). Everything that is not on the path of a message uses redis-py.
+Why not redis-py: packing and parsing by hiredis alone carries two to four times as many messages a second
+(docs/performance.md), and one client that knows when a store has changed its part is better than two.
 """
 
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, parse_url
+import structlog
 
+from tiers.store.slots import Address
+from tiers.store.url import Location
 from tiers.wire.errors import Ours
+
+_log = structlog.get_logger()
 
 Command = tuple[bytes | str | int, ...]
 Heard = Callable[[bytes, bytes], None]
 """Told of a channel and what was published there."""
-Refused = Callable[[hiredis.ReplyError], None]
 _pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes 1-tuples only
 _PIECE = 24
 _MARK = b"subscribed"
 _SHARED = 64
 SECONDS = 5.0
 """How long a batch may take before the connection is given up."""
-RETRY_SECONDS = 0.2
 
 
 def pack(command: Command) -> Iterator[bytes]:
@@ -52,6 +54,14 @@ def is_moved(reply: Any) -> bool:
     return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("MOVED ")
 
 
+NO_MASTER = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN")
+
+
+def is_no_master(reply: Any) -> bool:
+    """Return whether a command was not done because who answered is no master now."""
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(NO_MASTER)
+
+
 class _Link(asyncio.Protocol):
     """The socket's end: counts replies until those of the batch are all there."""
 
@@ -60,6 +70,7 @@ class _Link(asyncio.Protocol):
         self._unheard = unheard
         self.channels: set[str] = set()
         self.lost = asyncio.Event()
+        self.given_up = False
         self._reader = hiredis.Reader()
         self._replies: list[Any] = []
         self._wanted = 0
@@ -124,60 +135,63 @@ class _Link(asyncio.Protocol):
             async with asyncio.timeout(SECONDS):
                 return await self._done
         except TimeoutError:
+            self.given_up = True
             self.abort()
             raise unavailable() from None
         finally:
             self._done = None
 
 
-class Pipeline:
+class Connection:
     """One connection, made when it is needed and made anew when it breaks; one batch under way at a time.
 
     `heard` is told of what is published on `channels`, `missed` that a connection is new: what was published before it
-    was not heard. In a cluster a channel is refused where its slot is not, and `on_unheard` called when one moves away.
+    was not heard. In a cluster a channel is refused where its slot is not, and `unheard` called when one moves away.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a connection is told when, each once
         self,
-        url: str,
+        location: Location,
         hello: Sequence[Command] = (),
         channels: Sequence[str] = (),
         heard: Heard = lambda _channel, _said: None,
         missed: Callable[[], None] = lambda: None,
+        unheard: Callable[[], None] = lambda: None,
     ) -> None:
-        """Speak to `redis://`, `rediss://` or `unix://`; `hello` is said on every new connection."""
-        self._url = url
+        """Speak to the node at a location; `hello` is said on every new connection."""
+        self._location = location
         self._hello = hello
         self.channels = channels
         self._heard = heard
         self._missed = missed
-        self.on_unheard: Callable[[], None] = lambda: None
+        self._unheard = unheard
         self._link: _Link | None = None
         self.down = False
-        """Whether the last attempt to connect failed, or the last batch was given up."""
+        """Whether it was last waited for in vain, which nobody shall do twice."""
         self._connecting = asyncio.Lock()
 
-    async def run(self, commands: Sequence[Command]) -> list[Any]:
+    async def run(self, commands: Sequence[Command], *, again: bool = False) -> list[Any]:
         """Run commands; returns their replies in order, errors as `hiredis.ReplyError`.
 
-        Raises `Ours` if the connection breaks: the commands may have run or not.
+        Raises `Ours` if the connection breaks: the commands may have run or not. `again` says that they may run twice:
+        then a connection that had broken meanwhile is made anew, once.
         """
         link = self._link
+        before = link is not None and link.transport is not None
         if link is None or link.transport is None:
             link = await self._connected()
-        return await link.run(b"".join(chain.from_iterable(map(pack, commands))), len(commands))
-
-    async def listen(self) -> None:
-        """Hold a connection, so that what is published is heard, until cancelled."""
-        while True:
-            with suppress(Ours):
-                await self.hold()
-            await asyncio.sleep(RETRY_SECONDS)
+        packed = b"".join(chain.from_iterable(map(pack, commands)))
+        try:
+            return await link.run(packed, len(commands))
+        except Ours:
+            self.down = link.given_up
+            if not (again and before) or link.given_up:
+                raise
+        return await (await self._connected()).run(packed, len(commands))
 
     async def hold(self) -> None:
         """Connect and return when the connection is lost; raises `Ours`."""
         await (await self._connected()).lost.wait()
-        self.down = True
 
     async def subscribe(self) -> bool:
         """Subscribe what there is in `channels` and is not heard yet; returns whether anything was.
@@ -202,94 +216,113 @@ class Pipeline:
     async def _connected(self) -> _Link:
         async with self._connecting:
             if self._link is None or self._link.transport is None:
-                self.down = True
                 self._link = await self._connect()
                 self.down = False
                 self._missed()
             return self._link
 
     async def _connect(self) -> _Link:
-        at = parse_url(self._url)
-        loop = asyncio.get_running_loop()
+        at, loop = self._location, asyncio.get_running_loop()
         try:
             async with asyncio.timeout(SECONDS):
-                if "path" in at:
-                    _, link = await loop.create_unix_connection(self._new, at["path"])
+                if at.address.port:
+                    tls = _tls(at)
+                    _, link = await loop.create_connection(self._new, *at.address, ssl=tls)
                 else:
-                    host, port = at.get("host", "localhost"), at.get("port", 6379)
-                    _, link = await loop.create_connection(self._new, host, port, ssl=_tls(at))
-        except (OSError, TimeoutError):
+                    _, link = await loop.create_unix_connection(self._new, at.address.host)
+        except (OSError, TimeoutError) as error:
+            self.down = isinstance(error, TimeoutError)
             raise unavailable() from None
         greetings = [*_login(at), *self._hello]
         try:
             replies = await link.run(b"".join(map(_pack, greetings)), len(greetings))
             replies += await link.subscribe(self.channels) if self.channels else ()
         except BaseException:
+            self.down = link.given_up
             link.abort()
             raise
-        if any(isinstance(reply, hiredis.ReplyError) and not is_moved(reply) for reply in replies):
+        if refused := [one for one in replies if isinstance(one, hiredis.ReplyError) and not is_moved(one)]:
             link.abort()
+            _log.warning("store.refused", said=str(refused[0]).partition(" ")[0])
             raise Ours("store.unavailable", "Try again; if it stays so, check the user in TIERS_STORE_URL.")
         return link
 
     def _new(self) -> _Link:
-        return _Link(self._heard, self.on_unheard)
+        return _Link(self._heard, self._unheard)
 
 
 class Shared:
-    """A pipeline for many askers: what is asked while a batch is under way is the next batch."""
+    """A connection for many askers: what is asked while a batch is under way is the next batch. All may run twice."""
 
-    def __init__(self, pipe: Pipeline, refused: Refused = lambda _reply: None) -> None:
-        """`refused` is told of replies that are errors."""
-        self._pipe = pipe
-        self._refused = refused
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._asked: list[tuple[Command, asyncio.Future[Any]]] = []
         self._working: asyncio.Task[None] | None = None
 
     async def ask(self, command: Command) -> Any:
-        """Run one command that may be run twice; returns its reply. Raises `Ours`."""
+        """Run one command that may run twice; returns its reply, an error as `hiredis.ReplyError`. Raises `Ours`."""
+        return await self.submit(command)
+
+    def submit(self, command: Command) -> "asyncio.Future[Any]":
+        """Do as `ask`, for many at once: returns what to wait for."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.append((command, answer))
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work())
-        return await answer
+        return answer
+
+    @property
+    def down(self) -> bool:
+        """Whether it was last waited for in vain."""
+        return self._connection.down
 
     def close(self) -> None:
         """Hang up."""
-        self._pipe.close()
+        self._connection.close()
+
+    async def close_for_good(self) -> None:
+        """Hang up, also what is connected while we do."""
+        self.close()
+        if self._working is not None:
+            await asyncio.gather(self._working, return_exceptions=True)
+        self.close()
 
     async def _work(self) -> None:
         while self._asked:
             batch, self._asked = self._asked[:_SHARED], self._asked[_SHARED:]
+            failure: Ours | None = None
+            replies: list[Any] = []
             try:
-                replies = await self._pipe.run([command for command, _answer in batch])
-            except Ours:
-                replies = [unavailable()] * len(batch)
-            for (_command, answer), reply in zip(batch, replies, strict=True):
-                if isinstance(reply, hiredis.ReplyError):
-                    self._refused(reply)
+                replies = await self._connection.run([command for command, _answer in batch], again=True)
+            except Ours as error:
+                failure = error
+            for at, (_command, answer) in enumerate(batch):
                 if answer.done():
                     continue  # whoever asked has gone
-                if isinstance(reply, Exception):
-                    answer.set_exception(unavailable())
+                if failure is not None:
+                    answer.set_exception(Ours(failure.code, failure.detail))
                 else:
-                    answer.set_result(reply)
+                    answer.set_result(replies[at])
 
 
-def _login(at: Any) -> list[Command]:
+def at_node(location: Location, address: Address) -> Location:
+    """Return where another node is: the same user, the same TLS."""
+    return replace(location, address=address)
+
+
+def _login(at: Location) -> list[Command]:
     """Return HELLO (RESP3, with who we are) and SELECT as the URL asks."""
-    who = ("AUTH", at.get("username") or "default", at["password"]) if at.get("password") else ()
+    who = ("AUTH", at.user or "default", at.password) if at.password else ()
     out: list[Command] = [("HELLO", "3", *who)]
-    if at.get("db"):
-        out.append(("SELECT", at["db"]))
+    if at.database:
+        out.append(("SELECT", at.database))
     return out
 
 
-def _tls(at: Any) -> ssl.SSLContext | None:
-    """Return the context of a `rediss://` URL; `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` are as in redis-py."""
-    if at.get("connection_class") is not SSLConnection:
+def _tls(at: Location) -> ssl.SSLContext | None:
+    if not at.tls:
         return None
-    context = ssl.create_default_context(cafile=at.get("ssl_ca_certs"))
-    if "ssl_certfile" in at:
-        context.load_cert_chain(at["ssl_certfile"], at.get("ssl_keyfile"))
+    context = ssl.create_default_context(cafile=at.files.get("ssl_ca_certs"))
+    if "ssl_certfile" in at.files:
+        context.load_cert_chain(at.files["ssl_certfile"], at.files.get("ssl_keyfile"))
     return context
