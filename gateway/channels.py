@@ -104,7 +104,8 @@ def decide(
     if header.sender != sender.pin:  # 1
         raise Forbidden("envelope.sender", "Name your own PIN in `from`.")
     if abs(header.ts - now) > MAX_SKEW_MS:  # 2
-        detail = f"Set the clock and seal again: a message is dated within {MAX_SKEW_MS // 1000} s of its sending."
+        seconds, who = abs(header.ts - now) // 1000, "ahead of" if header.ts > now else "behind"
+        detail = f"Set the clock and seal again: it is {seconds} s {who} the relay's, and may be {MAX_SKEW_MS // 1000}."
         raise Yours("envelope.misdated", detail)
     if header.channel is Channel.CONSUMER:  # 3
         return _consumer(envelope, sender, receiver, arrangement.consumer)

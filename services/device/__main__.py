@@ -1,11 +1,12 @@
 """`tiers-device`: one handset from the command line. Its settings stand in `config.py`."""
 
 import asyncio
+import io
 import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -13,15 +14,18 @@ import typer
 from tiers.chassis.client import client_session
 from tiers.chassis.settings import load
 from tiers.chassis.tls import device_context
-from tiers.device.client import Address, Device, Network
+from tiers.device.client import Device
 from tiers.device.config import Settings
-from tiers.device.mail import read_mail, write_mail
+from tiers.device.network import MINUTE_ERASED, Address, Network
 from tiers.device.store import HandsetStore, Message
 from tiers.wire.custody import arrange
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.mail import as_text, read_mail, write_mail
+from tiers.wire.message.visible import shown
 
+_WHY = {"device.minute_erased": MINUTE_ERASED}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One handset.")
 
 Pin = Annotated[str, typer.Argument(help="BlackBerry PIN, 8 lowercase hex digits")]
@@ -39,6 +43,16 @@ async def _handset() -> AsyncIterator[tuple[Device, HandsetStore, Settings]]:
     async with client_session(device_context(settings.ca)) as http:
         arrangement = arrange(settings.consumer, settings.enterprise)
         yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), store, settings
+
+
+@asynccontextmanager
+async def _online(device: Device) -> AsyncIterator[None]:
+    session = device.start()
+    try:
+        yield
+    finally:
+        session.cancel()
+        await asyncio.gather(session, return_exceptions=True)
 
 
 def _run(work: Callable[[Device, HandsetStore, Settings], Awaitable[None]]) -> None:
@@ -91,14 +105,9 @@ def send(
     async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
         now = time.time_ns() // 1_000_000
         mail = service is Service.EMAIL
-        content = write_mail(device.ring.pin, to, subject, text, now) if mail else text.encode()
-        session = asyncio.create_task(device.run())
-        try:
+        content = write_mail(device.ring.pin, to, subject, text, now) if mail else os.fsencode(text)
+        async with _online(device):
             typer.echo((await device.send(channel, service, to, content)).header.mid)
-        finally:
-            session.cancel()
-            with suppress(asyncio.CancelledError):
-                await session
 
     _run(work)
 
@@ -108,14 +117,9 @@ def receive(count: Annotated[int, typer.Option(help="stop after this many new me
     """Wait for new messages and show them."""
 
     async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
-        session = asyncio.create_task(device.run())
-        try:
+        async with _online(device):
             for _ in range(count):
                 _show(await device.received.get())
-        finally:
-            session.cancel()
-            with suppress(asyncio.CancelledError):
-                await session
 
     _run(work)
 
@@ -146,18 +150,22 @@ def verify(pin: Pin) -> None:
 
 
 def _show(message: Message) -> None:
-    if message.content is None:
-        text = f"[does not open: {message.unreadable}]"
-    elif message.service == Service.EMAIL:
-        text = ": ".join(read_mail(message.content))
-    else:
-        text = message.content.decode(errors="replace")
-    typer.echo(f"{message.mid} {message.channel}/{message.service} {message.sender} -> {message.to}: {text}")
+    """Show who can read it first, and then what it says: none of its lines can pass for one of ours."""
+    typer.echo(f"{message.mid} {message.channel}/{message.service} {message.sender} -> {message.to}")
     typer.echo(f"  readable by: {', '.join(message.readers) or 'not noted'}")
+    if message.content is None:
+        typer.echo(f"  does not open: {message.unreadable}. {_WHY.get(message.unreadable or '', '')}".rstrip())
+    elif message.service == Service.EMAIL:
+        typer.echo(shown(as_text(read_mail(message.content)), before="  | "))
+    else:
+        typer.echo(shown(message.content.decode(errors="replace"), before="  | "))
 
 
 def main() -> None:
     """Run the command; an error is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no such character
     try:
         app()
     except TiersError as error:

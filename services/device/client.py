@@ -5,10 +5,8 @@ accepted them, and sent again, with the same `mid`, after a broken connection.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import aiohttp
 import msgspec
@@ -16,6 +14,7 @@ import structlog
 import uuid_utils
 
 from tiers.chassis.client import Peer
+from tiers.device.inbox import Inbox
 from tiers.device.keyring import (
     ConsumerKeys,
     Contact,
@@ -29,12 +28,13 @@ from tiers.device.keyring import (
     seal_consumer,
     seal_enterprise,
 )
+from tiers.device.network import Address, Network, own_words
 from tiers.device.session import Session, open_session, refusal
-from tiers.device.store import HandsetStore, Message
+from tiers.device.store import HandsetStore
 from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.enterprise import Activated, Journal, Lookup
 from tiers.wire.api.gateway import Done
-from tiers.wire.custody import INDIA, Arrangement, Card
+from tiers.wire.custody import Card
 from tiers.wire.enrolment import open_keys
 from tiers.wire.enterprise import activation
 from tiers.wire.enterprise.directory import verify_lookup
@@ -47,39 +47,18 @@ from tiers.wire.message.proof import Request, sign_request
 
 _log = structlog.get_logger()
 _RETRY = 0.2
-_REPLACED = "session.replaced"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a party answers, and who it must prove to be."""
-
-    url: str
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """What surrounds a handset: the relay, its customer's key server if it has one, and the time (ms since 1970).
-
-    `arrangement` says whose keys it seals to and opens with, on each channel; `jurisdiction` is where its user lives,
-    if that has a custody of its own.
-    """
-
-    gateway: Address
-    bes: Address | None = None
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    arrangement: Arrangement = INDIA
-    jurisdiction: str = ""
+_FINAL = frozenset({"session.replaced", "session.signature", "device.unknown"})
+"""What a relay says that is the same however often one asks."""
 
 
 class Device:
     """One handset. `received` gets every message that is new to the user, once."""
 
     def __init__(self, store: HandsetStore, ring: Keyring, http: aiohttp.ClientSession, network: Network) -> None:
-        self.received: asyncio.Queue[Message] = asyncio.Queue()
+        self.received = Inbox()
         self.ring = ring
-        self.connected = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._over: Exception | None = None
         self._store = store
         self._http = http
         self._gateway = network.gateway
@@ -141,7 +120,8 @@ class Device:
         """Seal a message on the named channel. There is no default and no fall-back."""
         draft = Draft(to, service, content, str(uuid_utils.uuid7()), self._clock())
         if channel is Channel.CONSUMER:
-            return seal_consumer(self.ring, draft, self._arrangement.sealing(channel, self._jurisdiction))
+            with own_words():
+                return seal_consumer(self.ring, draft, self._arrangement.sealing(channel, self._jurisdiction))
         own = await self.contact(self.ring.pin)
         return seal_enterprise(self.ring, draft, own.bes, await self.contact(to), self._arrangement.enterprise)
 
@@ -153,8 +133,10 @@ class Device:
         return envelope
 
     async def submit(self, envelope: Envelope) -> None:
-        """Send a sealed envelope; returns once it is accepted. `run` must be running."""
+        """Send a sealed envelope; returns once it is accepted. `run` must be running, and what ended it is raised."""
         await self._journal(envelope)
+        if self._over is not None:
+            raise self._over
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mid = envelope.header.mid
         self._pending[mid] = envelope, future
@@ -166,26 +148,61 @@ class Device:
         finally:
             del self._pending[mid]
 
+    async def online(self) -> None:
+        """Wait until a session is open; raises what ended the last one for good."""
+        await self._connected.wait()
+        if self._over is not None:
+            raise self._over
+
+    def start(self) -> asyncio.Task[None]:
+        """Start `run`. Its end is told to whoever waits here, also where nobody looks at the task."""
+        self._end(None)
+        task = asyncio.create_task(self.run())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
     async def run(self) -> None:
-        """Hold a session, for ever: connect, send what is pending, receive; connect again when it breaks."""
+        """Hold a session, for ever: connect, send what is pending, receive; connect again when it breaks.
+
+        What ends it for good is raised, here and wherever somebody waits for a message or an answer.
+        """
+        self._end(None)
+        try:
+            await self._hold()
+        except Exception as error:
+            self._end(error)
+            raise
+
+    def _end(self, error: Exception | None) -> None:
+        self._over = error
+        self.received.end(error)
+        if error is None:
+            self._connected.clear()
+            return
+        self._connected.set()
+        for _, future in self._pending.values():
+            if not future.done():
+                future.set_exception(error)
+
+    async def _hold(self) -> None:
         while True:
             try:
-                async with open_session(self._http, self._gateway.url, self._gateway.identity, self.ring) as session:
+                async with open_session(self._http, self._gateway, self.ring, self._clock) as session:
                     await self._converse(session)
             except Ours as error:
                 _log.debug("session.broken", code=error.code)
             except Yours as error:
-                if error.code == _REPLACED:
+                if error.code in _FINAL:
                     raise
                 _log.warning("session.ended", code=error.code)
             finally:
                 self._session = None
-                self.connected.clear()
+                self._connected.clear()
             await asyncio.sleep(_RETRY)
 
     async def _converse(self, session: Session) -> None:
         self._session = session
-        self.connected.set()
+        self._connected.set()
         self._waiting.clear()  # the relay delivers again whatever was not acknowledged
         again = asyncio.create_task(self._try_again(session))
         try:
@@ -256,12 +273,13 @@ class Device:
         except TiersError as error:
             unreadable = error.code
         if (new := self._store.keep(envelope, content, unreadable)) is not None:
-            self.received.put_nowait(new)
+            self.received.put(new)
         return True
 
     async def _open(self, envelope: Envelope) -> bytes:
         if envelope.header.channel is Channel.CONSUMER:
-            return open_consumer(self.ring, envelope, self._arrangement.opening(envelope))
+            with own_words():
+                return open_consumer(self.ring, envelope, self._arrangement.opening(envelope))
         sender = await self.contact(envelope.header.sender)
         content = open_enterprise(self.ring, envelope, sender, self._arrangement.enterprise)
         await self._journal(envelope)

@@ -1,16 +1,17 @@
 """One session with the relay, as a device holds it: the other end of tiers.wire.message.frames. Thin I/O."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import aiohttp
 import msgspec
+import structlog
 
 from tiers.device.keyring import Keyring
+from tiers.device.network import Address
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, Yours
-from tiers.wire.identity import Identity
 from tiers.wire.message.frames import (
     MAX_FRAME,
     Bye,
@@ -26,6 +27,8 @@ from tiers.wire.message.frames import (
 F = TypeVar("F")
 _MAX_DELIVER = 32 * MAX_FRAME
 _HEARTBEAT = 20.0
+TOLERATED_MS = 60_000
+_log = structlog.get_logger()
 
 
 class Session:
@@ -59,13 +62,13 @@ def refusal(code: str, detail: str) -> Yours | Ours:
 
 @asynccontextmanager
 async def open_session(
-    http: aiohttp.ClientSession, url: str, gateway: Identity, ring: Keyring
+    http: aiohttp.ClientSession, gateway: Address, ring: Keyring, clock: Callable[[], int]
 ) -> AsyncIterator[Session]:
     """Connect and answer the challenge; raises `Ours` where nobody answers, `Yours` where the relay refuses."""
     try:
         socket = await http.ws_connect(
-            url.rstrip("/") + "/v1/session",
-            server_hostname=gateway.host,
+            gateway.url.rstrip("/") + "/v1/session",
+            server_hostname=gateway.identity.host,
             max_msg_size=_MAX_DELIVER,
             heartbeat=_HEARTBEAT,
         )
@@ -74,9 +77,12 @@ async def open_session(
     try:
         session = Session(socket)
         challenge = _expect(await session.receive(), Challenge)
-        signature = ring.sign.sign(session_message(gateway, challenge.nonce, ring.pin))
+        signature = ring.sign.sign(session_message(gateway.identity, challenge.nonce, ring.pin))
         await session.send(Hello(ring.pin, b64u(signature)))
-        _expect(await session.receive(), Welcome)
+        welcome = _expect(await session.receive(), Welcome)
+        if abs(ahead := clock() - welcome.ts) > TOLERATED_MS:
+            who = "handset" if ahead > 0 else "relay"
+            _log.warning("clock.differs", ahead=who, seconds=abs(ahead) // 1000)
         yield session
     finally:
         await socket.close()

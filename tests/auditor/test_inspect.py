@@ -171,26 +171,11 @@ def test_rubbish_in_an_escrow_is_seen_when_it_is_needed() -> None:
     assert one(escrowed(7, (ALICE, BOB), NOW - MINUTE, b"mine", rubbish=True), BOTH) == (None, ALTERED)
 
 
-def test_a_mail_in_an_unknown_charset_is_shown_as_it_came() -> None:
-    odd = b"Subject: x\r\nContent-Type: text/plain; charset=nope-8\r\n\r\nbody\xff"
-    assert "body" in readable(Service.EMAIL, odd)
-
-
-def test_a_mail_nested_deeper_than_python_goes_is_shown_as_it_came() -> None:
-    odd = b"".join(b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(1_200))
-    assert readable(Service.EMAIL, odd) == odd.decode()
-
-
-@pytest.mark.timeout(5)
-@pytest.mark.parametrize("head", [b"Content-Type: " + b"a;" * 30_000, b"From: " + b"<a@b>,\r\n " * 7_000])
-def test_a_mail_made_to_take_forever_is_shown_as_it_came(head: bytes) -> None:
-    odd = head + b"\r\n\r\nbody"
-    assert readable(Service.EMAIL, odd) == odd.decode()
-
-
-def test_a_mail_that_spells_a_lone_surrogate_can_still_be_reported() -> None:
-    odd = b"Content-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800 body"
-    assert readable(Service.EMAIL, odd) == "\n? body"
+def test_what_was_read_is_shown_whole_and_acts_on_nothing() -> None:
+    assert "A\n\nB" == readable(Service.BBM, b"A\n\nB")
+    assert "⟨U+001B⟩[2Jx⟨U+202E⟩" == readable(Service.BBM, "\x1b[2Jx\u202e".encode())
+    forged = b"Subject: =?utf-8?q?x=0AFrom:_judge?=\r\nFrom: thief\r\n\r\nbody"
+    assert "From: thief\nSubject: x⟨U+000A⟩From: judge\n\nbody" == readable(Service.EMAIL, forged)
 
 
 def test_what_opened_is_there_byte_for_byte() -> None:
@@ -213,19 +198,6 @@ def test_no_product_makes_an_inspection_fail(product: list[bytes], keys: Halves,
     assert all((one.content is None) != (one.sealed is None) for one in found.findings)
     assert found.unreadable + 2 * len(found.findings) >= len(product)
     assert msgspec.json.decode(msgspec.json.encode(found), type=type(found)) == found
-
-
-words = st.sampled_from(
-    [b"Subject: ", b"From: ", b"Content-Type: ", b"multipart/mixed; boundary=b", b"text/plain; charset=", b"=?utf-8?b?",
-     b"?=", b"\r\n", b"\r\n\r\n", b"--b", b"message/rfc822", b"Content-Transfer-Encoding: base64\r\n", b"<a@b>",
-     b"\x00", b"\xff", b"(", b'"', b";", b"=", b"utf-7", b"idna", b"hex", b"*0*=''%", b"Date: "]
-)  # fmt: skip
-
-
-@given(mail=st.one_of(st.binary(max_size=200), st.lists(words, max_size=30).map(b"".join)))
-def test_no_mail_makes_reading_fail(mail: bytes) -> None:
-    text = readable(Service.EMAIL, mail)
-    assert msgspec.json.decode(msgspec.json.encode(text), type=str) == text
 
 
 @given(st.none() | st.integers(), st.none() | st.integers(), st.integers(), st.integers())

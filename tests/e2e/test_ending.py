@@ -144,7 +144,7 @@ async def test_a_relay_that_restarts_takes_up_what_stands_and_not_what_has_ended
     await desk.world.launch("gateway")
 
     assert standing == (await hands.tasks()).tasks
-    await asyncio.gather(*(desk.devices[name].connected.wait() for name in ("quentin", "gita", "priya")))
+    await asyncio.gather(*(desk.devices[name].online() for name in ("quentin", "gita", "priya")))
     sent = await says(desk, "quentin", "gita", "after the restart", Channel.ENTERPRISE)
     desk.world.clock.turn(1)
     await hands.delivered(jti, 2)

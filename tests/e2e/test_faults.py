@@ -32,7 +32,7 @@ from kits.faults import (
     through,
 )
 from kits.lawful import leaves, verified_log
-from tiers.device.client import Address
+from tiers.device.network import Address
 from tiers.lab.classroom.desk import Desk, opened
 from tiers.lab.world.cast import PARTIES, party
 from tiers.lab.world.world import World, booted

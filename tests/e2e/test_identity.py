@@ -13,7 +13,7 @@ from cryptography import x509
 
 from kits.lawful import AUDITOR, CARRIER, Hands, leaves
 from tiers.chassis.tls import Tls, device_context
-from tiers.device.client import Address
+from tiers.device.network import Address
 from tiers.lab.classroom.desk import opened
 from tiers.lab.world import requests
 from tiers.lab.world.cast import ACME, ADMINISTRATORS, APPLICANT, GLOBEX, INVESTIGATOR, PARTIES, party

@@ -42,7 +42,7 @@ async def _send_until_accepted(device: Device, envelope: Envelope, progress: Pro
         try:
             await device.submit(envelope)
         except Ours:
-            await device.connected.wait()
+            await device.online()
             continue
         await progress.add(envelope.header.mid)
         return

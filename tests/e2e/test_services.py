@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tiers.device.mail import read_mail
 from tiers.lab.classroom.desk import Desk, Note, opened
 from tiers.lab.classroom.story import INSIDE, Story, play
 from tiers.lab.world.cast import ACME, GLOBEX
 from tiers.lab.world.world import booted
 from tiers.wire.errors import TiersError
 from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.mail import read_mail
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -52,7 +52,8 @@ async def test_the_four_services_work_both_ways(desk: Desk, note: Note) -> None:
     assert sent.mid == got.mid
     assert got.content is not None
     expected = (note.subject, note.text) if note.service is Service.EMAIL else note.text
-    assert expected == (read_mail(got.content) if note.service is Service.EMAIL else got.content.decode())
+    mail = read_mail(got.content)
+    assert expected == ((mail.subject, mail.text) if note.service is Service.EMAIL else got.content.decode())
 
 
 async def test_the_auditor_reads_exactly_the_messages_inside_the_window(story: Story) -> None:

@@ -179,7 +179,7 @@ class Run:
                 continue
             except Ours as error:
                 self.refused[error.code] += 1
-                await device.connected.wait()
+                await device.online()
                 await asyncio.sleep(0.05)  # "try again in a second", says the relay; a test has less patience
                 continue
             async with self._changed:

@@ -15,8 +15,8 @@ import uuid_utils
 
 from tiers.chassis.client import client_session
 from tiers.chassis.tls import device_context
-from tiers.device.client import Address, Device, Network
-from tiers.device.mail import write_mail
+from tiers.device.client import Device
+from tiers.device.network import Address, Network
 from tiers.device.store import HandsetStore, Message
 from tiers.lab.classroom.tap import Tap
 from tiers.lab.world.cast import (
@@ -55,6 +55,7 @@ from tiers.wire.keys.jose import GeneralJws
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
 from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
 from tiers.wire.message.envelope import Channel, Envelope, Service
+from tiers.wire.message.mail import write_mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,12 @@ class Desk:
 
     async def online(self, name: str) -> None:
         """Switch a handset on again."""
-        self.sessions[name] = asyncio.create_task(self.devices[name].run())
-        await self.devices[name].connected.wait()
+        self.sessions[name] = self.devices[name].start()
+        await self.devices[name].online()
 
-    async def received(self, name: str) -> Message:
-        """Return the next message that is new to a handset's user."""
-        return await self.devices[name].received.get()
+    async def received(self, name: str, mid: str = "") -> Message:
+        """Return the message `mid`, or the next that is new to a handset's user; raises what ended its session."""
+        return await self.devices[name].received.get(mid)
 
     async def apply(self, target: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
         """Apply for a warrant on a handset, for `minutes` whole minutes; returns its `jti`.
@@ -236,9 +237,9 @@ async def opened(world: World) -> AsyncIterator[Desk]:
         desk.devices = {person.name: device for person, device in zip(HANDSETS, devices, strict=True)}
         if world.arrangement.custody.names("device/"):
             _meet(devices)
-        desk.sessions = {name: asyncio.create_task(device.run()) for name, device in desk.devices.items()}
+        desk.sessions = {name: device.start() for name, device in desk.devices.items()}
         stack.push_async_callback(_end_all, desk)
-        await asyncio.gather(*(device.connected.wait() for device in devices))
+        await asyncio.gather(*(device.online() for device in devices))
         yield desk
 
 

@@ -65,7 +65,7 @@ class Acts:
         ask = await body(request, SendNote)
         note = Note(_known(ask.sender), _known(ask.to), ask.channel, ask.service, ask.text, ask.subject)
         sent = await self.desk.send(note)
-        got = await self.desk.received(note.to)
+        got = await self.desk.received(note.to, sent.mid)
         return {"mid": sent.mid, "opened": got.content is not None, "unreadable": got.unreadable}
 
     async def apply(self, request: web.Request) -> Any:

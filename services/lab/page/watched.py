@@ -8,7 +8,6 @@ from typing import TypeVar
 import msgspec
 
 from tiers.device.client import Device
-from tiers.device.mail import read_mail
 from tiers.device.store import Message
 from tiers.lab.classroom.desk import Desk, Note, Sent, claims_of
 from tiers.lab.classroom.story import Story
@@ -26,6 +25,8 @@ from tiers.wire.keys.keytree import EPOCH_MS
 from tiers.wire.lawful.warrant import Claims
 from tiers.wire.message.envelope import Service, format_envelope, parse_envelope
 from tiers.wire.message.frames import Delivery
+from tiers.wire.message.mail import read_mail
+from tiers.wire.message.visible import visible
 
 T = TypeVar("T")
 
@@ -83,9 +84,9 @@ class WatchedDesk(Desk):
         await asyncio.gather(*(self._served[jti].wait_for(sent.mid) for jti in self._standing(sent)))
         return sent
 
-    async def received(self, name: str) -> Message:
+    async def received(self, name: str, mid: str = "") -> Message:
         """See `Desk`."""
-        got = await super().received(name)
+        got = await super().received(name, mid)
         self.feed.append(events.Opened(got.mid, name, _text(got), got.unreadable))
         return got
 
@@ -215,8 +216,8 @@ def _text(message: Message) -> str | None:
     if message.content is None:
         return None
     if message.service == Service.EMAIL:
-        return read_mail(message.content)[1]
-    return message.content.decode(errors="replace")
+        return visible(read_mail(message.content).text)
+    return visible(message.content.decode(errors="replace"))
 
 
 @asynccontextmanager
