@@ -51,6 +51,8 @@ METADATA_ONLY: Final = "the warrant covers metadata only"
 NO_CONTENT: Final = "the product holds no content of this message"
 OUTSIDE: Final = "this minute lies outside the granted window"
 ALTERED: Final = "the granted key does not open it: it was altered on the way"
+ANOTHER_KEY: Final = "its lock holds another key than its header commits to: the sender kept it from you"
+UNSIGNED: Final = "what it holds is not what a sender signs for these readers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +263,10 @@ def _open(envelope: Envelope, claims: Claims, carrier: str, keys: Halves) -> tup
         cek = unwrap_from_carrier(envelope.jwe.recipients[kids.index(ours)], key)
         plaintext = open_message(envelope, cek)
         return read_content(plaintext, envelope, {})[0], plaintext
-    except TiersError:
-        return ALTERED
+    except TiersError as error:
+        if error.code == "sealing.commitment":
+            return ANOTHER_KEY
+        return UNSIGNED if error.code.startswith("content.") else ALTERED
 
 
 def _key(envelope: Envelope, epoch: int, given: Sequence[Grant | NoGrant | None]) -> WrapKey | str:

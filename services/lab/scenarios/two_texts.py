@@ -1,0 +1,100 @@
+"""Two texts: a sender wraps one key for the receiver and another for who else may read. Nobody is shown two."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tiers.lab.classroom.desk import Note
+from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import handset
+from tiers.wire.custody import CUSTOMER, INDIA, SPLIT, Arrangement, Custody, Holder, Reader
+from tiers.wire.keys.secret import Secret
+from tiers.wire.message.envelope import Channel, Envelope, Protected, Recipient, Service
+from tiers.wire.message.sealing import ContentKey
+
+C, E = Channel.CONSUMER, Channel.ENTERPRISE
+FOR_BOB = Note("alice", "bob", C, Service.BBM, "Burn the ledger tonight, all of it")
+FOR_THE_STATE = Note("alice", "bob", C, Service.BBM, "Shall I bring wine or a cake?")
+OFFER = Note("priya", "quentin", E, Service.BBM, "The competitor pays us double for the drawings")
+
+
+def _dishonest(custody: Custody, *, towards_receiver: bool) -> Custody:
+    """Return the custody of a handset that wraps the message's own key for the receiver only, or for the others only."""
+
+    def seal(cek: Secret, header: Protected, sent: str, holder: Holder, to: Sequence[Reader]) -> list[Recipient]:
+        own, other = (custody.seal(key, header, sent, holder, to) for key in (cek, ContentKey.draw()))
+        return [own[0], *other[1:]] if towards_receiver else [other[0], *own[1:]]
+
+    return replace(custody, seal=seal)
+
+
+async def _split(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    alice = desk.devices["alice"]
+    await stage.warrant("alice")
+    tell("A changed handset", "Each lock holds a key. Alice's handset puts the message's own key into one lock only.")
+    alice._arrangement = Arrangement(_dishonest(SPLIT, towards_receiver=True), CUSTOMER)  # noqa: SLF001 - changed
+    await stage.send("for-bob", FOR_BOB)
+    alice._arrangement = Arrangement(_dishonest(SPLIT, towards_receiver=False), CUSTOMER)  # noqa: SLF001 - the same
+    stage.messages["for-the-state"] = await desk.send(FOR_THE_STATE)
+    got = await desk.received("bob")
+    stage.check("Bob's handset, the second message", got.unreadable, "sealing.commitment")
+    tell(
+        "Bob",
+        "Reads the first. Of the second his handset says that the header commits to another key, and shows nothing.",
+    )
+    desk.world.clock.turn(1)
+    found = {one.mid: one for one in (await desk.inspect(stage.warrants["alice"])).findings}
+    first, second = (found[stage.messages[key].mid] for key in ("for-bob", "for-the-state"))
+    stage.check("what the auditor is shown", (first.content, second.content), (None, FOR_THE_STATE.text))
+    tell("The auditor, with both halves", f"Of the first message he is told: {first.sealed}. The second he reads.")
+    tell("No message has two texts", "Each was shown to one of them, and the other knows that it was kept from him.")
+
+
+async def _customer(stage: Stage) -> None:
+    desk, tell = stage.desk, stage.tell
+    priya = desk.devices["priya"]
+    priya._arrangement = replace(INDIA, enterprise=_dishonest(CUSTOMER, towards_receiver=True))  # noqa: SLF001 - changed
+    await stage.refused("the copy for the company", "journal.does_not_open", desk.send(OFFER))
+    tell(
+        "The company opens its copy", "Priya's handset hands it in before it sends. It does not open: nothing is sent."
+    )
+
+    async def skip(_envelope: Envelope) -> None:
+        """Hand in nothing."""
+
+    setattr(priya, "_journal", skip)  # noqa: B010 - a handset that was changed further
+    stage.messages["hidden"] = await desk.send(OFFER)
+    got = await desk.received("quentin")
+    stage.check("Quentin's handset", (got.content, got.unreadable), (None, "journal.does_not_open"))
+    tell(
+        "A handset that hands in nothing",
+        "The relay cannot tell. Quentin's handset hands the copy in, is told that it does not open, and shows no text.",
+    )
+    asked = desk.read(handset("priya").org, stage.messages["hidden"].mid)
+    await stage.refused("what the company keeps", "journal.unknown", asked)
+
+
+SCENARIO = Scenario(
+    name="two-texts",
+    title="Two texts: one for the receiver, another for who listens",
+    acts=(
+        Act(
+            _split,
+            arrangement="two-keys",
+            cells=(
+                Cells("auditor", reads=("for-the-state",), sealed=("for-bob",)),
+                Cells("gateway", sealed=("for-bob", "for-the-state")),
+            ),
+        ),
+        Act(_customer, cells=(Cells("customer", sealed=("hidden",)), Cells("state", sealed=("hidden",)))),
+    ),
+    verdict=(
+        "Nobody is shown another text than somebody else. Under the two halves the sender still wins something: he can "
+        "keep a message from the auditor, who learns of it. Against the company he wins nothing: it opens its copy first."
+    ),
+    caught=(
+        "The commitment in the header: every reader compares the content key before it shows a word, and so does the "
+        "carrier when it admits. An escrow is opened only when it is needed, so there the lie is found late."
+    ),
+    see="docs/adr/0011-the-content-key-is-committed.md; docs/custody.md; docs/formal/one_text.pv",
+)
