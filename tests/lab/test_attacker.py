@@ -153,9 +153,12 @@ def test_a_message_that_was_altered_is_not_opened(lab: Lab) -> None:
     assert lab.reads(other, lab.master.reveal()) == set()
 
 
+PROOF = ProofOfLogging(0, "{}", (), "note")
+
+
 def grant(lab: Lab, to: HpkePrivateKey) -> bytes:
     nodes = tuple(NodeJson.of(node) for node in window(subscriber_root(lab.master, ALICE), EPOCH, EPOCH + 1))
-    payload = Payload("w-1", ALICE, EPOCH, EPOCH + 1, nodes, ProofOfLogging(0, "{}", (), "note"))
+    payload = Payload("w-1", ALICE, EPOCH, EPOCH + 1, nodes, PROOF, PROOF)
     return seal_grant(payload, SigningKey(os.urandom(32)), "carrier/in", "auditor/cbi/1", to.public)
 
 

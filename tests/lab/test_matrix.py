@@ -59,7 +59,7 @@ def test_the_stolen_master_is_told_from_master_to_text(measured: Measured) -> No
         "root of alice's tree",
         "minute",
     ]
-    at = [steps.index(word) for word in [*words, "the content key of bbm", "the content key opens bbm"]]
+    at = [steps.index(word) for word in [*words, "the content key that bbm commits to", "the content key opens bbm"]]
     assert at == sorted(at)
 
 

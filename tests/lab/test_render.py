@@ -12,9 +12,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from kits.measured import BAD, GOOD, PARTIAL, POLICY
+from kits.measured import BAD, GOOD, PARTIAL, POLICY, measured
 from tiers.measure.derive.closure import Forge
 from tiers.measure.matrix.matrix import Content, Matrix
+from tiers.measure.matrix.outcome import Outcome
 from tiers.measure.matrix.render import CSV_COLUMNS, FORMATS, KEY, show, word
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec" / "matrix.md"
@@ -41,6 +42,16 @@ def test_the_terminal_says_where_a_leak_lay() -> None:
     assert "! gateway / bes-bbm: content: declared sealed, derived sealed, measured reads" in text
     assert "found in memory of gateway, offset 0x10, raw" in text
     assert "198 cells, NOT as declared" in text
+
+
+def test_a_reader_who_could_be_shown_another_text_is_told_and_is_not_as_declared() -> None:
+    two = measured(**{"auditor/bbm": Outcome(True, Forge.BRIEFLY, (), (), (), one_text=False)})
+    (row,) = (line for line in printed(two).splitlines() if line.startswith("auditor "))
+    assert row.rstrip().endswith("NO!")
+    assert "! auditor / bbm: text: declared one text for all" in printed(two)
+    assert not two.agreement.holds
+    (row,) = (line for line in FORMATS["csv"](two).splitlines() if line.startswith("bbm,auditor,"))
+    assert ",no,no," in row
 
 
 def test_json_is_the_documented_schema() -> None:
@@ -72,7 +83,7 @@ def test_markdown_is_a_table_with_the_sentences_below() -> None:
     text = FORMATS["markdown"](GOOD)
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == len(GOOD.vantages) + 2
-    assert {line.count("|") for line in table} == {len(GOOD.messages) + 2}
+    assert {line.count("|") for line in table} == {len(GOOD.messages) + 3}
     assert POLICY.vantages["seized-handset"].because["enterprise"] in text
 
 
@@ -103,7 +114,7 @@ def test_html_stands_alone_and_hides_nothing(matrix: Matrix) -> None:
     page.feed(text)
     assert ([], []) == (page.open, page.loads)
     assert "<script" not in text
-    assert len(page.cells) == len(matrix.cells)
+    assert len(page.cells) == len(matrix.cells) + len(matrix.vantages)
     assert sum("wrong" in one for one in page.cells) == (matrix is BAD)
     assert "the &lt;master&gt;" in text
 

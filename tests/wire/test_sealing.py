@@ -23,7 +23,7 @@ from joserfc.jwk import OctKey
 from jwcrypto import jwe as jwcrypto_jwe
 from jwcrypto import jwk as jwcrypto_jwk
 
-from kits.two_texts import two_texts
+from tiers.lab.attack.derive.two_texts import KEYS, TEXTS, two_texts
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TiersError, TooLarge, Yours
 from tiers.wire.keys.keytree import Master, WrapKey, epoch_of, leaf, subscriber_root, wrap_key
@@ -369,14 +369,13 @@ def test_no_two_messages_share_a_key_or_a_nonce():
 
 
 def test_the_two_keys_of_one_ciphertext_are_told_apart_by_what_the_header_commits_to():
-    first, second = ContentKey(b"1" * 32), ContentKey(b"2" * 32)
-    texts = b"I owe you 1 coin", b"I owe you 9000.."
+    first, second = KEYS
     header = msgspec.structs.replace(parse_protected(CONSUMER), cmt=first.commitment)
-    jwe = two_texts((first, second), format_protected(header), [], texts)
+    jwe = two_texts(format_protected(header), [])
 
-    assert open_content(jwe, first)[:16] == texts[0]
-    assert open_content(jwe, second)[16:32] == texts[1]
-    assert open_message(Envelope(header, jwe), first)[:16] == texts[0]
+    assert open_content(jwe, first)[:16] == TEXTS[0]
+    assert open_content(jwe, second)[16:32] == TEXTS[1]
+    assert open_message(Envelope(header, jwe), first)[:16] == TEXTS[0]
     with pytest.raises(Yours, match=r"^sealing\.commitment"):
         open_message(Envelope(header, jwe), second)
 

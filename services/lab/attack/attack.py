@@ -14,9 +14,10 @@ import msgspec
 from tiers.device.keyring import Contact
 from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all
 from tiers.lab.attack.capture.take import DRAIN_MINUTES, at_once, drained, seized
-from tiers.lab.attack.derive.attacker import close, derivation, start
+from tiers.lab.attack.derive.attacker import Scene, close, derivation, scene_of, shown_twice, start
 from tiers.lab.attack.derive.forge import Bench
 from tiers.lab.attack.derive.scene import Case
+from tiers.lab.attack.derive.two_texts import Double
 from tiers.lab.attack.search.catalogue import Catalogue, cases_of, catalogue
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT, Vantage, controls
@@ -102,6 +103,9 @@ class _Run:
     expiry: int
     found: dict[str, Found] = field(default_factory=dict)
     known: dict[tuple[tuple[str, ...], bool], tuple[Knowledge, Knowledge]] = field(default_factory=dict)
+    doubles: tuple[Double, ...] = ()
+    doubled: Scene = field(default_factory=lambda: Scene({}, ()))
+    twice: dict[tuple[tuple[str, ...], bool], frozenset[str]] = field(default_factory=dict)
 
     async def capture(self) -> Bench:
         """Take and scan every capture but the last (capture.py, 1 to 3)."""
@@ -117,7 +121,10 @@ class _Run:
         people = [name.partition(":")[2] for name in self.wanted if name.startswith("seized:")]
         scans += [self._scan(seized(desk, name)) for name in people]
         self._keep(await asyncio.gather(*scans))
-        return self._bench()
+        bench = self._bench()
+        self.doubles = await bench.doubles()
+        self.doubled = scene_of(self.doubles, self.book.scene)
+        return bench
 
     async def expire(self) -> None:
         """Let the warrants expire and ask again (capture.py, 4)."""
@@ -176,6 +183,7 @@ class _Run:
             self._metadata(sources, case.key),
             _tell(goal, roots, knowledge),
             _tell(best, roots, knowledge) if best else (),
+            case.key not in self.twice[sources, vantage.relay] if reads else None,
         )
 
     async def _knowledge(self, sources: tuple[str, ...], bench: Bench, *, relay: bool) -> tuple[Knowledge, Knowledge]:
@@ -189,6 +197,7 @@ class _Run:
             for knowledge in both:
                 await bench.add_to(close(knowledge, self.book.scene))
             self.known[sources, relay] = both
+            self.twice[sources, relay] = shown_twice(both[0], self.doubles, self.doubled)
         return self.known[sources, relay]
 
     def _metadata(self, sources: tuple[str, ...], key: str) -> tuple[str, ...]:

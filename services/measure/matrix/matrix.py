@@ -46,8 +46,8 @@ class VantageRow(msgspec.Struct, frozen=True):
 class Cell(msgspec.Struct, frozen=True):
     """One vantage point and one message.
 
-    `content`, `metadata` and `forge` are measured; the rest says what they should be. `derivation` and `forged` are
-    numbered steps; `because` is the policy's sentence.
+    `content`, `metadata`, `forge` and `one_text` are measured; the rest says what they should be. `derivation` and
+    `forged` are numbered steps; `because` is the policy's sentence.
     """
 
     message: str
@@ -63,14 +63,16 @@ class Cell(msgspec.Struct, frozen=True):
     derivation: tuple[str, ...]
     forged: tuple[str, ...]
     because: str
+    one_text: bool | None = None
 
     @property
     def disagreements(self) -> tuple[str, ...]:
-        """Name what is not as declared: `content`, `forge`, `metadata`."""
+        """Name what is not as declared: `content`, `forge`, `metadata`, `text`."""
         unmeasured = self.content is Content.UNMEASURED
         contents = {self.declared, self.closure} | (set() if unmeasured else {self.content})
         forgeries = {self.forge_declared, self.forge_closure} | (set() if unmeasured else {self.forge})
         found = {"content": len(contents) > 1, "forge": len(forgeries) > 1, "metadata": not self.metadata_allowed}
+        found["text"] = self.one_text is False
         return tuple(what for what, wrong in found.items() if wrong)
 
 
@@ -123,6 +125,11 @@ class Matrix(msgspec.Struct, frozen=True):
         """Return one cell."""
         return next(cell for cell in self.cells if (cell.vantage, cell.message) == (vantage, message))
 
+    def one_text(self, vantage: str) -> bool | None:
+        """Whether a vantage point reads the receiver's text, of all that it reads; `None` if that is nothing."""
+        said = [cell.one_text for cell in self.cells if cell.vantage == vantage and cell.one_text is not None]
+        return all(said) if said else None
+
 
 Derived = Mapping[tuple[str, str], tuple[Content, Forge]]
 """What follows from what each vantage point is declared to hold, by (vantage, message)."""
@@ -157,6 +164,7 @@ def _cell(vantage: str, key: str, outcome: Outcome, policy: Policy, derived: tup
         derivation=outcome.derivation,
         forged=outcome.forged,
         because=policy.because(vantage, key),
+        one_text=outcome.one_text,
     )
 
 
@@ -184,5 +192,7 @@ def _three(cell: Cell, what: str) -> tuple[str, str, str]:
             return cell.declared, cell.closure, cell.content
         case "forge":
             return cell.forge_declared, cell.forge_closure, cell.forge
+        case "text":
+            return "one text for all", "", "another text than the receiver's"
         case _:
             return "no more than declared", "", ", ".join(cell.metadata)

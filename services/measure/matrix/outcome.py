@@ -8,13 +8,17 @@ from tiers.measure.derive.closure import Forge
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured at one vantage point of one message. `reads` is `None` where it cannot be measured here."""
+    """What was measured at one vantage point of one message. `reads` is `None` where it cannot be measured here.
+
+    `one_text`: no sender could have it read another text of such a message than the receiver; `None` if it reads none.
+    """
 
     reads: bool | None
     forge: Forge
     metadata: tuple[str, ...]
     derivation: tuple[str, ...]
     forged: tuple[str, ...]
+    one_text: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

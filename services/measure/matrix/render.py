@@ -20,15 +20,17 @@ from tiers.measure.matrix.matrix import Cell, Content, Matrix
 MARKS = {Forge.YES: "*", Forge.WITH_RELAY: "+", Forge.BRIEFLY: "~", Forge.NO: ""}
 KEY = """\
 * could forge another like it     + with the relay's help
-~ the same, while that minute is still taken     ! not as declared"""
+~ the same, while that minute is still taken     ! not as declared
+one text: no sender can have it read another text of a message than the receiver does"""
 CSV_COLUMNS = (
     *("message", "vantage", "content", "declared", "closure", "forge", "forge_declared", "forge_closure"),
-    *("metadata", "agrees", "because"),
+    *("metadata", "one_text", "agrees", "because"),
 )
 _NAME = len("auditor-outside-window") + 1  # characters of the first column, and of each other one
 _COLUMN = len("sealed+") + 1
 C = TypeVar("C")
 _WORDS = {Content.READS: "READS", Content.SEALED: "sealed", Content.UNMEASURED: "-"}
+_SAME = {True: "yes", False: "NO!", None: ""}
 _COLOURS = {Content.READS: "bold red", Content.SEALED: "green", Content.UNMEASURED: "dim"}
 
 
@@ -41,14 +43,16 @@ def show(matrix: Matrix, console: Console) -> None:
     """Print who can read which message, and the verdict; a narrow terminal gets the table in parts."""
     console.print("\n[bold]Who can read which message[/]")
     numbered = list(enumerate(matrix.messages, 1))
-    for columns in _fitting(numbered, (console.width - _NAME) // _COLUMN):
+    for columns in _fitting(numbered, (console.width - _NAME - _COLUMN) // _COLUMN):
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
         table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
         for number, _ in columns:
             table.add_column(str(number), no_wrap=True, min_width=_COLUMN - 1)
+        table.add_column("one text", no_wrap=True)
         for vantage in matrix.vantages:
             cells = (matrix.cell(vantage.id, message.key) for _, message in columns)
-            table.add_row(vantage.id, *(f"[{_COLOURS[cell.content]}]{word(cell)}[/]" for cell in cells))
+            shown = (f"[{_COLOURS[cell.content]}]{word(cell)}[/]" for cell in cells)
+            table.add_row(vantage.id, *shown, _SAME[matrix.one_text(vantage.id)])
         console.print(table, "")
     for number, message in numbered:
         console.print(f"{number}  {message.title}", highlight=False)
@@ -93,7 +97,8 @@ def as_csv(matrix: Matrix) -> str:
     for cell in matrix.cells:
         three = (cell.content, cell.declared, cell.closure, cell.forge, cell.forge_declared, cell.forge_closure)
         agrees = "no" if cell.disagreements else "yes"
-        row = (cell.message, cell.vantage, *three, " ".join(cell.metadata), agrees, cell.because)
+        same = {True: "yes", False: "no", None: ""}[cell.one_text]
+        row = (cell.message, cell.vantage, *three, " ".join(cell.metadata), same, agrees, cell.because)
         writer.writerow(str(value) for value in row)
     return out.getvalue()
 
@@ -102,10 +107,10 @@ def as_markdown(matrix: Matrix) -> str:
     """Return a table, the key, the verdict, and the sentences that explain."""
     keys = [message.key for message in matrix.messages]
     lines = ["# Who can read which message", ""]
-    lines += [f"| vantage point | {' | '.join(keys)} |", "|---" * (len(keys) + 1) + "|"]
+    lines += [f"| vantage point | {' | '.join(keys)} | one text |", "|---" * (len(keys) + 2) + "|"]
     for vantage in matrix.vantages:
         cells = (word(matrix.cell(vantage.id, key)).replace("*", r"\*").replace("~", r"\~") for key in keys)
-        lines.append(f"| {vantage.title} | {' | '.join(cells)} |")
+        lines.append(f"| {vantage.title} | {' | '.join(cells)} | {_SAME[matrix.one_text(vantage.id)]} |")
     lines += ["", f"Key: {KEY.replace('*', chr(92) + '*')}", "", *verdict(matrix), "", "## Why", ""]
     lines += [f"* **{who}** · {what}: {because}" for who, what, because in _reasons(matrix)]
     return "\n".join(lines) + "\n"
@@ -140,14 +145,14 @@ def as_html(matrix: Matrix) -> str:
     rows = "".join(
         f"<tr>{_html_head('row', vantage.says, vantage.title)}"
         + "".join(_html_cell(matrix.cell(vantage.id, message.key)) for message in matrix.messages)
-        + "</tr>"
+        + f'<td class="text">{_SAME[matrix.one_text(vantage.id)]}</td></tr>'
         for vantage in matrix.vantages
     )
     said = "".join(f"<p>{html.escape(line)}</p>" for line in verdict(matrix))
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Who can read which message</title>'
         f"<style>{_STYLE}</style><h1>Who can read which message</h1><p>{html.escape(KEY)}</p>"
-        f'<table><thead><tr><th scope="col">vantage point</th>{head}</tr></thead>'
+        f'<table><thead><tr><th scope="col">vantage point</th>{head}<th scope="col">one text</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{said}</html>\n"
     )
 

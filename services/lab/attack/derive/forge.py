@@ -6,6 +6,7 @@ keys. Only the delivery is left out, because the story's people should not find 
 
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, cast
@@ -26,6 +27,7 @@ from tiers.device.keyring import (
 )
 from tiers.lab.attack.derive.rules import BY_NAME
 from tiers.lab.attack.derive.scene import Case
+from tiers.lab.attack.derive.two_texts import KEYS, Double, dishonest
 from tiers.lab.world.cast import handset
 from tiers.measure.derive.closure import NOW, THEN
 from tiers.measure.derive.knowledge import Knowledge, Step, learn
@@ -54,7 +56,7 @@ from tiers.wire.keys.keytree import (
     wrap_key,
 )
 from tiers.wire.message.envelope import CarrierKid, Channel, Envelope, Recipient, Service, format_kid
-from tiers.wire.message.sealing import unwrap_from_carrier, wrap_for_carrier
+from tiers.wire.message.sealing import ContentKey, unwrap_from_carrier, wrap_for_carrier
 
 TEXT = b"I never wrote this."
 CARRIER = "in"
@@ -111,6 +113,47 @@ class Bench:
         if self.arrangement.consumer is CARRIER_CUSTODY:
             return self._consumer(case, knowledge)
         return self._other_consumer(case, knowledge)
+
+    async def doubles(self) -> tuple[Double, ...]:
+        """Have each sender write with two texts, to commit to the one and to the other; show all to the receivers."""
+        made = [await self._double(case, committed) for case in self.cases.values() for committed in KEYS]
+        return tuple(double for double in made if double is not None)
+
+    async def _double(self, case: Case, committed: ContentKey) -> Double | None:
+        """Write with two texts; `None` where the custody of this sender cannot seal in that minute any more."""
+        written: list[Envelope] = []
+        draft = self._draft(case, epoch_start(int(case.minute)))
+        with suppress(TiersError):
+            if case.channel is Channel.ENTERPRISE:
+                own, to = await self.look_up(case.sender, case.sender), await self.look_up(case.sender, case.receiver)
+                custody = dishonest(self.arrangement.enterprise, committed, written)
+                seal_enterprise(self.rings[case.sender], draft, own.bes, to, custody)
+            else:
+                keys = ConsumerKeys(CARRIER, (self._leaf(handset(case.sender).pin, int(case.minute)),))
+                ring = replace(self.rings[case.sender], consumer=keys)
+                seal_consumer(ring, draft, dishonest(self.arrangement.consumer, committed, written))
+        if not written:
+            return None
+        envelope = self._locked(case, written[0])
+        try:
+            return Double(case.key, envelope, await self._shown(case, envelope))
+        except TiersError:
+            return Double(case.key, envelope, None)
+
+    def _locked(self, case: Case, envelope: Envelope) -> Envelope:
+        """Add the receiver's lock, where a carrier does: with the first key, as if relay and carrier did not look."""
+        if case.channel is Channel.ENTERPRISE or self.arrangement.consumer is not CARRIER_CUSTODY:
+            return envelope
+        pin, epoch = handset(case.receiver).pin, int(case.minute)
+        key = wrap_key(self._leaf(pin, epoch), envelope.jwe.protected)
+        return _with(envelope, wrap_for_carrier(format_kid(CarrierKid(CARRIER, pin, epoch)), KEYS[0], key))
+
+    async def _shown(self, case: Case, envelope: Envelope) -> bytes:
+        """Return what the receiver's handset shows; raises what it refuses with."""
+        if case.channel is Channel.CONSUMER:
+            return open_consumer(self._ring_then(case), envelope, self.arrangement.consumer)
+        sender = await self.look_up(case.receiver, case.sender)
+        return open_enterprise(self.rings[case.receiver], envelope, sender, self.arrangement.enterprise)
 
     # ---- consumer, in other arrangements: the global key, or a signature ----
 
