@@ -25,7 +25,7 @@ _SETTINGS = 2  # the exit status of run_party: a new worker would do no better
 
 def spread(count: int) -> None:
     """Become `count` workers. Returns in each of them, and never in the process that was started."""
-    folder = Path(tempfile.mkdtemp(prefix="relay-"))
+    folder = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
     workers = _Workers(folder / "ready")
     if any(workers.add() for _ in range(count)) or workers.keep(count):
         return

@@ -217,7 +217,7 @@ async def yardstick(folder: Path, tls: Path) -> Yardstick:
     (own,) = store.children
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)
-    socket = str(folder / "store" / "store.sock")
+    socket = unquote(urlsplit(store.urls[Role.GATEWAY]).path)
     command = [*PYTHON, "-m", "bench.bare", str(port), socket, str(tls)]
     own_environ = environ() | {"BARE_STORE_PASSWORD": password}
     child = await start_party("bare", command, own_environ, folder / "relay.jsonl")

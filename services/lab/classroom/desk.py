@@ -50,6 +50,7 @@ from tiers.wire.api.enterprise import (
     Rotated,
 )
 from tiers.wire.encoding import b64u, parse_json, unb64u
+from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import GeneralJws
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
@@ -106,6 +107,7 @@ class Desk:
 
     async def send(self, note: Note) -> Sent:
         """Send a message between two handsets; returns once it is accepted."""
+        _check_channel(note)
         device, receiver = self.devices[note.sender], handset(note.to).pin
         content = note.text.encode()
         if note.service is Service.EMAIL:
@@ -214,6 +216,17 @@ class Desk:
         """Have a customer's administrator rotate its key; `destroy` erases the older ones: the kill switch."""
         peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
         return await peer.ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
+
+
+def _check_channel(note: Note) -> None:
+    """Raise `Yours` for a channel that the sender or the receiver has no keys for."""
+    for person in (handset(note.sender), handset(note.to)):
+        if note.channel is Channel.ENTERPRISE and not person.org:
+            others = ", ".join(one.name for one in HANDSETS if one.org)
+            raise Yours("lab.channel", f"{person.name.capitalize()} belongs to no company: try {others}.")
+        if note.channel is Channel.CONSUMER and not person.subscriber:
+            others = ", ".join(one.name for one in HANDSETS if one.subscriber)
+            raise Yours("lab.channel", f"{person.name.capitalize()} is no subscriber of the carrier's: try {others}.")
 
 
 def claims_of(warrant: GeneralJws) -> Claims:

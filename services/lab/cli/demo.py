@@ -13,6 +13,7 @@ from rich.padding import Padding
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
+from tiers.lab.cli.kit import Terminal
 from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix import lesson
 from tiers.lab.matrix.matrix import measure
@@ -84,7 +85,7 @@ def show(matrix: Matrix, console: Console, *, full: bool) -> None:
 
 async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = False, cluster: bool = False) -> Demo:
     """Run the demo in a fresh folder; raises `Ours` if a party does not start or a capture is not whole."""
-    demo = Demo(Console(quiet=quiet))
+    demo = Demo(Terminal(quiet=quiet))
     async with booted(root, store_url, cluster=cluster) as world:
         store = "a store of three nodes" if cluster else "a store"
         demo.tell("Every party is its own process", f"{len(world.children)} parties and {store}; nobody shares a key.")
@@ -99,7 +100,7 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = Fals
 
 async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False) -> None:
     """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
-    console = Console()
+    console = Terminal()
     async with (
         booted(root, store_url, cluster=cluster) as world,
         opened(world) as desk,

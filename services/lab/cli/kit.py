@@ -1,17 +1,47 @@
-"""What the commands have in common: the store that they use, and how they run to their end."""
+"""What the commands have in common: the store that they use, how they write, and how they come to their end."""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from dataclasses import dataclass
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.console import Console
 
 from tiers.wire.errors import TiersError
 
 Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
+STOPPED, CUT = 130, 141  # exit statuses: as a shell gives for SIGINT and SIGPIPE
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """A signal ended the work, and it has cleaned up."""
+
+
+class CutShort(Exception):
+    """Whoever read our output has gone away."""
+
+
+class Terminal(Console):
+    """Standard output; raises `CutShort` if nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        """See `rich`, which would exit as a disagreement does."""
+        raise CutShort
+
+
+def write(text: str) -> None:
+    """Write to standard output; raises `CutShort` if nobody reads it any more."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise CutShort from None
 
 
 def store_url() -> str:
@@ -19,22 +49,59 @@ def store_url() -> str:
     return os.environ.get("TIERS_STORE_URL", "")
 
 
+@dataclass(slots=True)
+class _Ending:
+    """Whether we were told to stop. The first signal ends the work that runs, later ones change nothing."""
+
+    told: bool = False
+    work: asyncio.Task[Any] | None = None
+
+    def signalled(self, _number: int, _frame: FrameType | None) -> None:
+        if self.told:
+            return
+        self.told = True
+        if self.work is None:
+            raise Stopped
+        self.work.get_loop().call_soon_threadsafe(self.work.cancel)
+
+
+_ending = _Ending()
+
+
 def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; SIGTERM ends it as Ctrl-C does, so that no child is left behind."""
+    """Run some work; raises `Stopped` if a signal ended it. It cleans up first."""
 
     async def main() -> Any:
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
+        _ending.work = asyncio.current_task()
+        try:
+            return await work
+        finally:
+            _ending.work = None
 
-    return asyncio.run(main())
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise Stopped from None
 
 
 def ended(app: typer.Typer, name: str) -> None:
-    """Run a command to its end; an error is one line on standard error."""
+    """Run a command to its end: an error, or a signal that ended it, is one line on standard error."""
+    for number in _SIGNALS:
+        signal.signal(number, _ending.signalled)
     try:
         app(prog_name=name)
+    except Stopped:
+        _end("Stopped.", STOPPED)
     except TiersError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        _end(*(("Stopped.", STOPPED) if _ending.told else (str(error), 2)))
+    except CutShort:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(CUT)
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _end(said: str, status: int) -> NoReturn:
+    sys.stderr.write(f"{said}\n")
+    sys.exit(status)

@@ -2,11 +2,8 @@
 
 import asyncio
 import logging
-import tempfile
 import time
 import webbrowser
-from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
 import aiohttp
@@ -17,12 +14,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
-from tiers.lab.cli.kit import store_url
+from tiers.lab.cli.kit import Terminal, run_to_end, store_url
 from tiers.lab.page.control import served
 from tiers.lab.scenarios import compare as comparing
 from tiers.lab.scenarios import load, load_all
 from tiers.lab.scenarios.scenario import READS, Audience, Result, Scenario, run
 from tiers.lab.world import arrangement as arrangements
+from tiers.lab.world import folders
 from tiers.lab.world.world import booted
 from tiers.wire.custody import CUSTODIES
 from tiers.wire.errors import TiersError, Yours
@@ -64,21 +62,20 @@ def scenario_run(
         raise typer.Exit(0 if all(went) else 1)
     told = load(name)
     if on_page:
-        with suppress(KeyboardInterrupt):
-            asyncio.run(_on_the_page(told))
+        run_to_end(_on_the_page(told))
         return
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     console.print(f"[bold]{told.title}[/bold]\n")
     steps = iter(range(1, 1000))
     audience = Audience(lambda title, text: _step(console, next(steps), title, text))
-    result = asyncio.run(run(told, audience, store_url()))
+    result = run_to_end(run(told, audience, store_url()))
     _end(console, result)
 
 
 async def _on_the_page(told: Scenario) -> None:
     """Play on the page of a classroom of its own, and leave the page open until it is cancelled."""
-    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        async with booted(Path(folder) / "world", store_url()) as world, opened(world) as desk, served(desk) as where:
+    with folders.fresh() as root:
+        async with booted(root, store_url()) as world, opened(world) as desk, served(desk) as where:
             typer.echo(f"The page, for one browser: {where.page}\nCtrl-C ends it.")
             await asyncio.to_thread(webbrowser.open, where.page)
             headers = {"Authorization": f"Bearer {where.token}"}
@@ -104,7 +101,7 @@ def _line(one: Scenario) -> bool:
     """Run one and say in a line how it went."""
     began = time.monotonic()
     try:
-        result = asyncio.run(run(one, Audience(lambda _title, _text: None), store_url()))
+        result = run_to_end(run(one, Audience(lambda _title, _text: None), store_url()))
     except TiersError as error:
         typer.echo(f"FAILED  {one.name:<24} {error}")
         return False
@@ -140,12 +137,12 @@ def compare(
 ) -> None:
     """Measure custodies and show them side by side: who reads, who forges, what a stolen key opens."""
     _quiet()
-    comparing.show(asyncio.run(comparing.compare(custodies or list(CUSTODIES), store_url())), Console(highlight=False))
+    comparing.show(run_to_end(comparing.compare(custodies or list(CUSTODIES), store_url())), Terminal(highlight=False))
 
 
 def matrix_of(name: str) -> bool:
     """Measure an arrangement and print who reads what; returns whether it is as its file declares."""
     _quiet()
-    measured = asyncio.run(comparing.measure(arrangements.load(name), store_url()))
-    comparing.show_matrix(measured, Console())
+    measured = run_to_end(comparing.measure(arrangements.load(name), store_url()))
+    comparing.show_matrix(measured, Terminal())
     return not measured.surprises()

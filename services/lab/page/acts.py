@@ -25,9 +25,10 @@ from tiers.lab.page.bodies import (
 )
 from tiers.lab.page.door import Door
 from tiers.lab.page.watched import WatchedDesk
-from tiers.lab.world.cast import ADMINISTRATORS, OPERATOR, handset
+from tiers.lab.world.cast import ADMINISTRATORS, HANDSETS, OPERATOR, PARTIES, handset
 from tiers.wire.api.enterprise import Order
 from tiers.wire.errors import Conflict, Missing, TiersError, Yours
+from tiers.wire.identity import Role
 
 if TYPE_CHECKING:
     from tiers.lab.scenarios.scenario import Scenario
@@ -199,13 +200,16 @@ ASIDE = {"scenarios", "scenario", "reset", "invite"}  # what does nothing in the
 
 
 def _customer(org: str) -> str:
-    if org not in ADMINISTRATORS:
-        raise Missing("lab.customer", f"Name a customer of the classroom: {', '.join(ADMINISTRATORS)}.")
-    return org
+    orgs = {one.name: one.identity.name for one in PARTIES if one.identity.role is Role.CUSTOMER}
+    found = orgs.get(org.casefold(), org.upper())
+    if found not in ADMINISTRATORS:
+        raise Missing("lab.customer", f"Name a company of the classroom: {', '.join(orgs)}.")
+    return found
 
 
 def _known(name: str) -> str:
     try:
-        return handset(name).name
+        return handset(name.casefold()).name
     except StopIteration:
-        raise Missing("lab.handset", "Name a handset of the classroom, such as alice.") from None
+        known = ", ".join(one.name for one in HANDSETS)
+        raise Missing("lab.handset", f"Name a handset of the classroom: {known}.") from None

@@ -5,10 +5,8 @@
 A custody is measured in the first arrangement that has it, the default first; two custodies may share one world.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -19,6 +17,7 @@ from tiers.lab.attack.vantages import CIPHERTEXT, VANTAGES, Vantage
 from tiers.lab.classroom.desk import Sent, opened
 from tiers.lab.classroom.story import play
 from tiers.lab.world import arrangement as arrangements
+from tiers.lab.world import folders
 from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.world import booted
 from tiers.measure.derive.closure import Forge
@@ -97,8 +96,8 @@ class Column:
 
 async def measure(arranged: Arrangement, store_url: str = "") -> Measured:
     """Boot an arrangement, play the story, attack it from everywhere."""
-    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        async with booted(Path(folder) / "world", store_url, arrangement=arranged) as world, opened(world) as desk:
+    with folders.fresh() as root:
+        async with booted(root, store_url, arrangement=arranged) as world, opened(world) as desk:
             story = await play(desk, lambda _title, _text: None)
             attacked = await attack(desk, story.messages, story.warrants, (*VANTAGES, *_EXTRA))
     return Measured(arranged, story.messages, attacked)

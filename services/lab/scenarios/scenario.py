@@ -7,11 +7,9 @@ page are two audiences of this one `run`.
 """
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from tiers.chassis.state import read_folder
@@ -20,6 +18,7 @@ from tiers.lab.attack.vantages import BY_ID, Vantage
 from tiers.lab.classroom.desk import Desk, Note, Sent, opened
 from tiers.lab.scenarios.sources import load_sources
 from tiers.lab.world import arrangement as arrangements
+from tiers.lab.world import folders
 from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import OPERATOR
 from tiers.lab.world.world import booted
@@ -193,8 +192,7 @@ async def run(scenario: Scenario, audience: Audience, store_url: str = "") -> Re
 
 @asynccontextmanager
 async def _world(act: Act, arranged: Arrangement, store_url: str) -> AsyncIterator[Desk]:
-    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        root = Path(folder) / "world"
+    with folders.fresh() as root:
         async with booted(root, store_url, arrangement=arranged, faults=act.faults) as world, opened(world) as desk:
             yield desk
 

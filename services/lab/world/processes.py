@@ -10,13 +10,14 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from tiers.lab.world.folders import socket_path
 from tiers.lab.world.forking import Nursery
 from tiers.wire.errors import Ours
 
@@ -118,7 +119,7 @@ def _as_ours(environ: Mapping[str, str]) -> bool:
 
 async def start_party(name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
     """Start a party and wait until it says that it listens; raises `Ours` with the end of its log if it does not."""
-    path = log.with_suffix(".ready")
+    path = socket_path(log.parent, f"{name}.ready")
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(path))
@@ -130,8 +131,7 @@ async def start_party(name: str, command: Sequence[str], environ: Mapping[str, s
             await asyncio.wait({ready, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
                 await stop(child)
-                tail = log.read_text(encoding="utf-8", errors="replace").strip()[-600:]
-                raise Ours("lab.start", f"Read {log}: {name} did not start. It said: {tail or 'nothing'}")
+                raise Ours("lab.start", f"Start again: {name} did not start. It said: {said(log)}")
         except asyncio.CancelledError:
             await stop(child, signal.SIGKILL)  # whoever cancels does not know of it yet
             raise
@@ -140,6 +140,11 @@ async def start_party(name: str, command: Sequence[str], environ: Mapping[str, s
                 task.cancel()
             path.unlink(missing_ok=True)
     return child
+
+
+def said(log: Path) -> str:
+    """Return the end of a log: it goes with its world."""
+    return log.read_text(encoding="utf-8", errors="replace").strip()[-600:] or "nothing"
 
 
 async def stop(child: Child, number: signal.Signals = signal.SIGTERM) -> None:
@@ -152,6 +157,16 @@ async def stop(child: Child, number: signal.Signals = signal.SIGTERM) -> None:
     except TimeoutError:
         child.process.kill()
         await child.process.wait()
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish some work even if whoever waits is cancelled meanwhile; the cancellation is passed on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def children_of(pid: int) -> list[int]:

@@ -7,7 +7,6 @@ its table to the chassis; there the table is printed and the process ends, befor
 import asyncio
 import runpy
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from tiers.chassis import web as chassis
+from tiers.lab.world import folders
 from tiers.lab.world.cast import PARTIES, Party
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import PYTHON, base_environ
@@ -50,8 +50,8 @@ class Row(msgspec.Struct, frozen=True):
 async def tables() -> dict[str, tuple[Row, ...]]:
     """Return every program's table, by its role; the two customers run the same program. Raises `Ours`."""
     programs = {one.identity.role.value: one for one in PARTIES}
-    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
-        authority, root = Authority.create(), Path(folder)
+    with folders.fresh() as root:
+        authority = Authority.create()
         found = await asyncio.gather(*(_table(one, authority, root / one.name) for one in programs.values()))
     return dict(zip(programs, found, strict=True))
 

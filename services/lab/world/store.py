@@ -4,8 +4,10 @@ A cluster of three of them is in cluster.py.
 """
 
 import asyncio
+import glob
 import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +20,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tiers.chassis.state import replace_file
-from tiers.lab.world.processes import Child, base_environ, start
+from tiers.lab.world.folders import socket_path
+from tiers.lab.world.processes import Child, base_environ, said, start, stop
 from tiers.store import client
 from tiers.store.acl import RULES, acl_file
 from tiers.store.fitness import fit
@@ -117,20 +120,33 @@ async def each_node(url: str) -> AsyncIterator[list[Redis]]:
 async def embedded(folder: Path, log: Path) -> Store:
     """Start an own Valkey with one ACL user for each party; raises `Ours` if it does not come up."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / _SOCKET
+    path = socket_path(folder, _SOCKET)
     passwords = {role: secrets.token_urlsafe(24) for role in RULES}
     acl = folder / "users.acl"
     replace_file(acl, acl_file(passwords).encode("ascii"))
-    node = await launch(folder, _ALONE.format(socket=path), acl, log, lambda: asyncio.open_unix_connection(str(path)))
-    urls = {role: f"unix://{role}:{quote(password)}@{path}" for role, password in passwords.items()}
+    own = _ALONE.format(socket=_quoted(path))
+    node = await launch(folder, own, acl, log, lambda: asyncio.open_unix_connection(str(path)))
+    urls = {role: f"unix://{role}:{quote(password)}@{quote(str(path))}" for role, password in passwords.items()}
     return Store(urls, (node,), folder)
 
 
 async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> Node:
     """Start a Valkey in a folder, with `more` in its configuration; raises `Ours` if it does not come up."""
     config = folder / "valkey.conf"
-    replace_file(config, (more + CONFIG.format(folder=folder, acl=acl, memory=MAX_MEMORY)).encode())
-    return await _start([_binary(), str(config)], dial, log)
+    own = more + CONFIG.format(folder=_quoted(folder), acl=_quoted(acl), memory=MAX_MEMORY)
+    replace_file(config, own.encode())
+    return await _start([_binary(), _literal(str(config))], dial, log)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a word of Valkey's configuration."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _literal(path: str) -> str:
+    """Return a path as Valkey's argument. With a wildcard it would be a pattern, and no configuration read at all."""
+    escaped = glob.escape(path)
+    return path if escaped == path else escaped.replace("\\", "\\\\")
 
 
 async def restarted(store: Store) -> Store:
@@ -147,7 +163,11 @@ async def _again(node: Node) -> Node:
 
 async def _start(command: Sequence[str], dial: Dial, log: Path) -> Node:
     child = await start("store", command, base_environ(), log)
-    await _listening(dial, child)
+    try:
+        await _listening(dial, child)
+    except BaseException:
+        await stop(child, signal.SIGKILL)  # nobody else knows of it yet
+        raise
     return Node(child, dial)
 
 
@@ -170,4 +190,4 @@ async def _listening(dial: Dial, child: Child) -> None:
             continue
         writer.close()
         return
-    raise Ours("lab.store", f"Read {child.log}: the store did not start.")
+    raise Ours("lab.store", f"Start again: the store did not start. It said: {said(child.log)}")

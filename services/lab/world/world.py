@@ -24,7 +24,17 @@ from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import FORKS, LAUNCHER, Child, base_environ, free_ports, nursery, start_party, stop
+from tiers.lab.world.processes import (
+    FORKS,
+    LAUNCHER,
+    Child,
+    base_environ,
+    free_ports,
+    nursery,
+    start_party,
+    stop,
+    to_the_end,
+)
 from tiers.lab.world.store import Store
 from tiers.wire.custody import GlobalKey
 from tiers.wire.errors import Yours
@@ -203,7 +213,7 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
         world.publish_keys()
         yield world
     finally:
-        await world.halt()
+        await to_the_end(world.halt())
 
 
 async def _store(root: Path, url: str, *, cluster: bool) -> Store:
