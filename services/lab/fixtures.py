@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -14,16 +14,24 @@ if TYPE_CHECKING:
     from tiers.lab.world.world import World
 
 
-@pytest_asyncio.fixture
-async def tiers_world(tmp_path: Path) -> "AsyncIterator[World]":
-    """Boot every party; stop all of them after the test."""
+def lasting(scope: Any) -> ModuleType:
+    """Return a module of the fixtures, each alive for a scope of pytest's and in the event loop of that scope."""
+    made = ModuleType("tiers_fixtures")
+    for one in (tiers_world, tiers_desk):
+        setattr(made, one.__name__, pytest_asyncio.fixture(one, scope=scope, loop_scope=scope))
+    for other in (tiers_assert_readable, tiers_assert_sealed):
+        setattr(made, other.__name__, pytest.fixture(other, scope=scope))
+    return made
+
+
+async def tiers_world(tmp_path_factory: pytest.TempPathFactory) -> "AsyncIterator[World]":
+    """Boot every party; stop all of them at the end of the scope that `tiers_world_scope` sets: the test's."""
     from tiers.lab.world.world import booted  # noqa: PLC0415 - see above
 
-    async with booted(tmp_path / "world") as world:
+    async with booted(tmp_path_factory.mktemp("tiers") / "world") as world:
         yield world
 
 
-@pytest_asyncio.fixture
 async def tiers_desk(tiers_world: "World") -> "AsyncIterator[Desk]":
     """Seat people with handsets in the world: `await tiers_desk.send(Note(…))`."""
     from tiers.lab.classroom.desk import opened  # noqa: PLC0415 - see above
@@ -32,7 +40,6 @@ async def tiers_desk(tiers_world: "World") -> "AsyncIterator[Desk]":
         yield desk
 
 
-@pytest.fixture
 def tiers_assert_readable(tiers_desk: "Desk") -> "AssertReadable":
     """Assert that a message can be read from a vantage point, by what is really held there."""
     from tiers.lab.assertions import assert_readable  # noqa: PLC0415 - see above
@@ -40,7 +47,6 @@ def tiers_assert_readable(tiers_desk: "Desk") -> "AssertReadable":
     return partial(assert_readable, tiers_desk)
 
 
-@pytest.fixture
 def tiers_assert_sealed(tiers_desk: "Desk") -> "AssertSealed":
     """Assert that a message stays shut to a vantage point; a failure says which bytes, where, opened it."""
     from tiers.lab.assertions import assert_sealed  # noqa: PLC0415 - see above

@@ -17,12 +17,42 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").rea
 NOTE = Note("alice", "bob", Channel.CONSUMER, Service.BBM, "The train leaves from platform nine")
 
 
-def run(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
+SHARED = """
+import pytest
+from tiers.testing import Channel, Note, Service
+
+seen = []
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("number", range(2))
+async def test_one_after_the_other(tiers_desk, number):
+    sent = await tiers_desk.send(Note("alice", "bob", Channel.CONSUMER, Service.BBM, f"number {number}"))
+    assert sent.mid == (await tiers_desk.received("bob")).mid
+    seen.append(tiers_desk.world.root)
+
+def test_worlds():
+    assert len(set(seen)) == WORLDS
+"""
+
+
+def run(source: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a test file as somebody else would, who has the plugin and none of our settings."""
     (folder / "test_example.py").write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"]
-    command += ["-o", "asyncio_mode=auto", "--rootdir", str(folder), str(folder)]
+    command += ["-o", "asyncio_mode=auto", *options, "--rootdir", str(folder), str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize("scope", ["function", "module", "session"])
+def test_a_world_lives_as_long_as_its_scope(scope: str, tmp_path: Path) -> None:
+    source = SHARED.replace("WORLDS", "2" if scope == "function" else "1")
+    done = run(source, tmp_path, "-o", f"tiers_world_scope={scope}", "-o", "asyncio_mode=strict")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_scope_that_there_is_not_is_said(tmp_path: Path) -> None:
+    done = run("", tmp_path, "-o", "tiers_world_scope=lesson")
+    assert "tiers_world_scope is 'lesson': write one of function, class, module, package, session." in done.stderr
 
 
 def test_there_are_examples() -> None:
