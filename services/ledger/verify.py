@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 WIDTH = 256  # hashes to a tile, entries to a bundle
 HASH = 32
+_P = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of a point of order 8
 MAX_FILE = 32 * 1024 * 1024  # bytes; a bundle of 256 entries of 64 KiB is half of it
 LOG, COSIGNATURE = 0x01, 0x04  # C2SP signature types
 TEXTS = {"type", "jurisdiction", "agency", "party", "commitment"}
@@ -135,7 +137,15 @@ def _vkey(vkey: str, kind: int) -> tuple[str, bytes, Ed25519PublicKey]:
     wanted = sha256(name.encode() + b"\n" + raw).digest()[:4]
     if raw[:1] != bytes([kind]) or len(raw) != 1 + HASH or key_id != wanted.hex():
         raise LogInvalid("log.vkey", f"{vkey!r} is not a verifier key of signature type {kind}")
-    return name, wanted, Ed25519PublicKey.from_public_bytes(raw[1:])
+    return name, wanted, Ed25519PublicKey.from_public_bytes(_point(raw[1:], "log.vkey"))
+
+
+def _point(raw: bytes, code: str) -> bytes:
+    """Return a point in its one spelling (RFC 8032, 5.1.3), and none under which one signature fits everything."""
+    y = int.from_bytes(raw, "little") % 2**255
+    if y >= _P or y in {0, 1, _P - 1, _ORDER_8, _P - _ORDER_8}:
+        raise LogInvalid(code, "a key or a signature holds a point of small order")
+    return raw
 
 
 def _signatures(lines: list[str], name: str, key_id: bytes) -> list[bytes]:
@@ -145,6 +155,7 @@ def _signatures(lines: list[str], name: str, key_id: bytes) -> list[bytes]:
 
 
 def _verify(key: Ed25519PublicKey, signature: bytes, message: bytes, code: str) -> None:
+    _point(signature[:HASH], code)
     try:
         key.verify(signature, message)
     except InvalidSignature:

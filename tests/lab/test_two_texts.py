@@ -6,10 +6,10 @@ import pytest
 
 from kits.keyring import MASTER, NOW, subscriber
 from tiers.device.keyring import Contact
-from tiers.lab.attack.derive.attacker import Scene, close, scene_of, shown_twice
+from tiers.lab.attack.derive.attacker import Scene, close
 from tiers.lab.attack.derive.forge import Bench
 from tiers.lab.attack.derive.scene import Case
-from tiers.lab.attack.derive.two_texts import KEYS, TEXTS, two_texts
+from tiers.lab.attack.derive.two_texts import KEYS, TEXTS, scene_of, shown_twice, two_texts
 from tiers.lab.world.cast import handset
 from tiers.measure.derive.knowledge import Step
 from tiers.wire.custody import CARRIER, CUSTOMER, DEVICE, GLOBAL, SPLIT, Arrangement, GlobalKey

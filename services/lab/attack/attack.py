@@ -14,10 +14,10 @@ import msgspec
 from tiers.device.keyring import Contact
 from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all
 from tiers.lab.attack.capture.take import DRAIN_MINUTES, at_once, drained, seized
-from tiers.lab.attack.derive.attacker import Scene, close, derivation, scene_of, shown_twice, start
+from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.forge import Bench
 from tiers.lab.attack.derive.scene import Case
-from tiers.lab.attack.derive.two_texts import Double
+from tiers.lab.attack.derive.two_texts import Double, scene_of, shown_twice
 from tiers.lab.attack.search.catalogue import Catalogue, cases_of, catalogue
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT, Vantage, controls

@@ -78,7 +78,7 @@ test("a subscriber's key of the minute opens the specification's consumer exampl
   const key = bytesOfHex(/fromhex\("([0-9a-f]{64})"\)/.exec(page("envelope"))[1]);
   const opened = await openWith(CONSUMER_EXAMPLE, key);
   assert.equal(opened.text, "Shall we meet at six?");
-  assert.equal(opened.steps.length, 3);
+  assert.equal(opened.steps.length, 4);
   assert.equal(
     await openWith(
       CONSUMER_EXAMPLE,

@@ -8,7 +8,7 @@ A key is tried on everything of its kind, whatever a `kid` says, because an atta
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
@@ -16,7 +16,6 @@ import msgspec
 
 from tiers.lab.attack.derive.rules import BY_NAME, FORGING, RULES
 from tiers.lab.attack.derive.scene import Case
-from tiers.lab.attack.derive.two_texts import Double
 from tiers.lab.attack.search.secrets import court_of, escrow_of, pin_names, place_of
 from tiers.lab.world.cast import HANDSETS, handset
 from tiers.measure.derive import knowledge as knowing
@@ -45,8 +44,6 @@ from tiers.wire.message.sealing import (
     open_message,
     unwrap_from_carrier,
 )
-
-_OF_ONE_MESSAGE = frozenset({"sealed", "recipient", "cek", "plaintext", "wrapkey", "forged", "delivers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,33 +116,6 @@ def shut(jwe: Jwe, scene: Scene) -> Iterator[Made]:
 def close(knowledge: Knowledge, scene: Scene) -> Knowledge:
     """Add everything that follows, until nothing new does."""
     return scene.engine().close(knowledge)
-
-
-def shown_twice(knowledge: Knowledge, doubles: Sequence[Double], scene: Scene) -> frozenset[str]:
-    """Return the messages like which a sender could make one that shows another text here than to its receiver.
-
-    `scene` is that of the doubles (`scene_of`): their keys are their places in the sequence.
-    """
-    held = {fact: list(steps) for fact, steps in knowledge.items() if fact[0] not in _OF_ONE_MESSAGE}
-    for double in doubles:
-        for fact, value in shut(double.envelope.jwe, scene):
-            learn(held, Step(fact, value))
-    close(held, scene)
-    found = set[str]()
-    for at, double in enumerate(doubles):
-        texts = {step.value for step in held.get(("plaintext", str(at)), ())}
-        if len(texts | ({double.shown} if double.shown is not None else set())) > 1:
-            found.add(double.key)
-    return frozenset(found)
-
-
-def scene_of(doubles: Sequence[Double], scene: Scene) -> Scene:
-    """Return the scene in which each double is a message of its own."""
-    cases = {case.key: case for case in scene.messages.values()}
-    named = {
-        double.envelope.jwe.protected: replace(cases[double.key], key=str(at)) for at, double in enumerate(doubles)
-    }
-    return Scene(named, scene.epochs)
 
 
 def _try(name: str, scene: Scene, facts: Sequence[Fact], values: Sequence[object]) -> tuple[Made, ...]:

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from tiers.lab.attack.derive.attacker import Scene, close, shut
+from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.wire.custody import Custody, Holder, Reader
 from tiers.wire.encoding import b64u
 from tiers.wire.keys.secret import Secret
@@ -23,6 +25,7 @@ TEXTS: Final = (b"I owe you 1 coin", b"I owe you 9000..")
 KEYS: Final = (ContentKey(b"1" * 32), ContentKey(b"2" * 32))
 _NONCE: Final = b"two texts..."
 _BLOCK: Final = 16
+_OF_ONE_MESSAGE: Final = frozenset({"sealed", "recipient", "cek", "plaintext", "wrapkey", "forged", "delivers"})
 _R: Final = 0xE1 << 120
 
 
@@ -91,6 +94,33 @@ def dishonest(custody: Custody, committed: ContentKey, made: list[Envelope]) -> 
         return custody.seal(cek, header, sent, holder, to)
 
     return replace(custody, seal=seal)
+
+
+def shown_twice(knowledge: Knowledge, doubles: Sequence[Double], scene: Scene) -> frozenset[str]:
+    """Return the messages like which a sender could make one that shows another text here than to its receiver.
+
+    `scene` is that of the doubles (`scene_of`): their keys are their places in the sequence.
+    """
+    held = {fact: list(steps) for fact, steps in knowledge.items() if fact[0] not in _OF_ONE_MESSAGE}
+    for double in doubles:
+        for fact, value in shut(double.envelope.jwe, scene):
+            learn(held, Step(fact, value))
+    close(held, scene)
+    found = set[str]()
+    for at, double in enumerate(doubles):
+        texts = {step.value for step in held.get(("plaintext", str(at)), ())}
+        if len(texts | ({double.shown} if double.shown is not None else set())) > 1:
+            found.add(double.key)
+    return frozenset(found)
+
+
+def scene_of(doubles: Sequence[Double], scene: Scene) -> Scene:
+    """Return the scene in which each double is a message of its own."""
+    cases = {case.key: case for case in scene.messages.values()}
+    named = {
+        double.envelope.jwe.protected: replace(cases[double.key], key=str(at)) for at, double in enumerate(doubles)
+    }
+    return Scene(named, scene.epochs)
 
 
 def _blocks(data: bytes) -> list[int]:
