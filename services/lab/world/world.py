@@ -101,12 +101,12 @@ class World:
         }
         mediation = f"127.0.0.1:{self.ports['mediation']}"
         other_half = {"court_url": self.url("court")} if self.arrangement.escrow else {}
+        carrier_and_log = {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")}
         more: dict[str, dict[str, str]] = {
             "gateway": {
                 "store_url": self.store.urls[Role.GATEWAY],
                 "store_may_lose": str(self.store.may_lose),
-                "carrier_url": self.url("carrier"),
-                "ledger_url": self.url("ledger"),
+                **carrier_and_log,
                 "mediation": mediation,
                 "workers": str(self.workers),
                 **self.arrangement.settings(),
@@ -121,16 +121,14 @@ class World:
             "acme": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
             "globex": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
             "court": {
-                "carrier_url": self.url("carrier"),
-                "ledger_url": self.url("ledger"),
+                **carrier_and_log,
                 "word_minutes": str(WORD_MINUTES),
                 **({"escrow": "true"} if self.arrangement.escrow else {}),
             },
-            "auditor": {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger"), **other_half},
+            "auditor": carrier_and_log | other_half,
             "ledger": {"witness_url": self.url("witness")},
-            "witness": {},
         }
-        return {f"TIERS_{key.upper()}": value for key, value in (own | more[one.name]).items()}
+        return {f"TIERS_{key.upper()}": value for key, value in (own | more.get(one.name, {})).items()}
 
     async def launch(self, name: str) -> None:
         """Start one party (again) and wait until it listens."""
