@@ -2,9 +2,13 @@
 
 `-m unit` picks the tests of pure code: those that ask for no folder on disk, and so for no party, store or process.
 `--cluster` runs the worlds of tests/e2e on a cluster of three nodes; what cannot hold there is marked `alone`.
+`-n 2 --dist loadfile` runs the files of tests in two processes: tests that share a world stay together.
+The last lines say how many worlds were booted; those of commands that tests run are not counted.
 """
 
+import sys
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -22,7 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have every world start a cluster where it would start its own store."""
+    """Count worlds. Have every one start a cluster, if that is asked for, where it would start its own store."""
+    config.pluginmanager.register(Distributed())
     if config.getoption("--cluster"):
         from tiers.lab.world import cluster, store
 
@@ -36,3 +41,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Iterable[pytest.
             item.add_marker(pytest.mark.skip(reason=f"not on a cluster: {alone.args[0]}"))
         if not _DISK & set(getattr(item, "fixturenames", ())) and not _OTHER & set(item.path.parts):
             item.add_marker("unit")
+
+
+def booted() -> int:
+    """How many worlds this process has booted, without loading the lab for it."""
+    lab: Any = sys.modules.get("tiers.lab.world.world")
+    return lab.World.count if lab else 0
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that distributes the tests, if there is one, what was booted here."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["worlds"] = booted()
+
+
+class Distributed:
+    """Hears what the processes of pytest-xdist have booted."""
+
+    worlds = 0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.worlds += getattr(node, "workeroutput", {}).get("worlds", 0)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if worlds := self.worlds + booted():
+            terminalreporter.line(f"worlds booted: {worlds}")

@@ -10,8 +10,8 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -177,19 +177,34 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback address that are free now; raises `Ours` if there are not so many.
+@contextmanager
+def held_ports(count: int) -> Iterator[list[int]]:
+    """Keep ports of the loopback address for children of ours to listen on; raises `Ours` if too few are free.
 
+    On Linux they stay bound, and are not listened on: a child that says `SO_REUSEADDR` may take one.
     From below the range that systems give to outgoing connections: else one of our own may take a port in between.
     """
-    found: list[int] = []
-    for port in secrets.SystemRandom().sample(PORTS, len(PORTS)):
-        if len(found) == count:
-            return found
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            found.append(port)
-    raise Ours("lab.ports", f"Free some ports from {PORTS.start} to {PORTS.stop} of 127.0.0.1.")
+    with ExitStack() as stack:
+        held: list[int] = []
+        for port in secrets.SystemRandom().sample(PORTS, len(PORTS)):
+            if len(held) == count:
+                break
+            one = stack.enter_context(socket.socket())
+            with suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                held.append(port)
+        if len(held) < count:
+            raise Ours("lab.ports", f"Free some ports from {PORTS.start} to {PORTS.stop} of 127.0.0.1.")
+        if sys.platform != "linux":
+            stack.close()  # elsewhere nobody may take a port that somebody else has bound
+        yield held
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now, for whoever does not say `SO_REUSEADDR`; raises `Ours`."""
+    with held_ports(count) as ports:
+        return ports
 
 
 def base_environ() -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -29,11 +30,10 @@ from tiers.lab.world.processes import (
     LAUNCHER,
     Child,
     base_environ,
-    free_ports,
+    held_ports,
     nursery,
     start_party,
     stop,
-    to_the_end,
 )
 from tiers.lab.world.store import Store
 from tiers.wire.custody import GlobalKey
@@ -67,6 +67,8 @@ class World:
     faults: Mapping[str, str] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
     workers: int = 1
+    count: ClassVar[int] = 0
+    """How many this process has booted."""
 
     def url(self, name: str) -> str:
         """Return the address of a party."""
@@ -198,20 +200,22 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
         (root / folder).mkdir(mode=0o700, parents=True)
     root.chmod(0o700)
     names = [one.name for one in PARTIES]
-    ports = dict(zip([*names, "mediation"], free_ports(len(names) + 1), strict=True))
-    store = await _store(root, store_url, cluster=cluster)
-    world = World(root, Authority.create(), ports, store, Clock.start(root / "clock"), faults=faults or {})
-    world.workers = workers
-    if arrangement is not None:
-        world.arrangement = arrangement
-    try:
-        world.issue()
-        world.pin("applicants/cbi.jwk", msgspec.json.encode(world.applicant_key().public.jwk()))
-        await asyncio.gather(*(world.launch(name) for name in names))
-        world.publish_keys()
-        yield world
-    finally:
-        await to_the_end(world.halt())
+    with held_ports(len(names) + 1) as numbers:
+        ports = dict(zip([*names, "mediation"], numbers, strict=True))
+        store = await _store(root, store_url, cluster=cluster)
+        world = World(root, Authority.create(), ports, store, Clock.start(root / "clock"), faults=faults or {})
+        world.workers = workers
+        if arrangement is not None:
+            world.arrangement = arrangement
+        try:
+            world.issue()
+            world.pin("applicants/cbi.jwk", msgspec.json.encode(world.applicant_key().public.jwk()))
+            await asyncio.gather(*(world.launch(name) for name in names))
+            world.publish_keys()
+            World.count += 1
+            yield world
+        finally:
+            await world.halt()
 
 
 async def _store(root: Path, url: str, *, cluster: bool) -> Store:
