@@ -2,10 +2,16 @@
 
 import sys
 
+_BOOTS = {"compare", "demo", "matrix", "scenario", "up"}
+
 
 def main() -> None:
     """Run the command."""
     try:
+        if _BOOTS & set(sys.argv[1:2]):
+            from tiers.lab.world.processes import get_ready  # noqa: PLC0415 - the nursery imports while we do
+
+            get_ready()
         from tiers.lab.cli.main import main as run  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

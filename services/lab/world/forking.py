@@ -71,6 +71,7 @@ class Nursery:
     def close(self) -> None:
         """End it, and with it every child."""
         self._socket.close()
+        self.process.terminate()
         self.process.wait()
 
     async def fork(self, name: str, arguments: Sequence[str], environ: Mapping[str, str], output: int) -> Forked:

@@ -112,6 +112,12 @@ def nursery() -> Nursery:
     return Nursery(base_environ())
 
 
+def get_ready() -> None:
+    """Start the nursery, if parties are forked here: it gets ready while its owner does other things."""
+    if FORKS:
+        nursery()
+
+
 def _as_ours(environ: Mapping[str, str]) -> bool:
     """Whether an environment is the nursery's, but for what a program reads by itself: the rest works at exec only."""
     return {key: value for key, value in environ.items() if not key.startswith(_OWN)} == nursery().environ

@@ -26,12 +26,11 @@ from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import (
-    FORKS,
     LAUNCHER,
     Child,
     base_environ,
+    get_ready,
     held_ports,
-    nursery,
     start_party,
     stop,
 )
@@ -192,8 +191,7 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
     India's unless another is given. The relay has `workers` processes. A `cluster` of three nodes is the store then,
     unless `store_url` names one.
     """
-    if FORKS:
-        nursery()  # it gets ready while we do
+    get_ready()
     if root.exists():
         shutil.rmtree(root)
     for folder in ("state", "logs", "trust", "people", "handsets", "taps"):
