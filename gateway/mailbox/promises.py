@@ -60,7 +60,9 @@ class NoTasks:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One message to store. `at` is when, ns since 1970, growing within one process; used where it is copied.
+    """One message to store at `now` (ms since 1970).
+
+    `at` is when, ns since 1970, growing within one process; used where it is copied.
 
     `away` says that its receiver has no session with this process: then the others are told (gateway/processes/bus.py).
     """
@@ -68,6 +70,7 @@ class Entry(msgspec.Struct, frozen=True):
     header: Protected
     envelope: bytes
     protected: str
+    now: int
     at: int = 0
     matches: tuple[Match, ...] = ()
     away: bool = False
@@ -131,6 +134,9 @@ class Mailboxes(Protocol):
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
         """Return up to `count` messages behind the place `after`."""
+
+    async def held(self, pin: str) -> int:
+        """Count the messages of one mailbox."""
 
     async def drop(self, pin: str, places: Sequence[str]) -> None:
         """Delete messages that nobody is to have."""

@@ -2,6 +2,7 @@
 
     {sNN}:box:<pin>      stream  the mailbox: field e = the envelope
     {sNN}:mids:<8 hex>   set     what was accepted, by the first 32 bits of the mid: 65.536 s of a UUIDv7's clock
+    {sNN}:mids:at<n>     set     what was accepted with a mid of another time than ours, by our own clock
     {sNN}:size:<pin>     string  octets in a mailbox that holds many messages
     {sNN}:li             set     XIDs that have copies waiting here
     {sNN}:li:<xid>       stream  copies: at, header, envelope, direction
@@ -44,6 +45,7 @@ from tiers.wire.message.envelope import MAX_ENVELOPE
 
 _log = structlog.get_logger()
 _BUCKET_S = 66
+_NEAR = REPEAT_S // 65
 _DAY_S = 24 * 3600
 _KEEP_S = KEEP_MS // 1000
 _ALREADY, _FULL = 0, 1
@@ -79,10 +81,11 @@ local function octets(box, size)
   redis.call('SET', size, sum, 'EX', {_DAY_S})
   return sum
 end
-local function accept(box, mids, li, size, at)
+local function accept(box, mids, li, size, before, at)
   local once, envelope, away, copies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local waiting = held[box] or redis.call('XLEN', box)
   local full = waiting >= {MAX_MESSAGES} or waiting >= {_SURE} and octets(box, size) + #envelope > {MAX_BYTES}
+  if before ~= mids and redis.call('SISMEMBER', before, once) == 1 then return {_ALREADY} end
   if (full or copies > 0) and redis.call('SISMEMBER', mids, once) == 1 then return {_ALREADY} end
   if full then return {_FULL} end
   for i = at + 6, at + 4 + 2 * copies, 2 do
@@ -134,8 +137,8 @@ for i = 1, acks do
   if lost then return redis.error_reply(lost) end
   next = next + 2 + count
 end
-for i = 2 * acks + 1, #KEYS, 4 do
-  local said, lost = alone(accept, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], next)
+for i = 2 * acks + 1, #KEYS, 5 do
+  local said, lost = alone(accept, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4], next)
   if lost then return redis.error_reply(lost) end
   out[#out + 1] = said
   local copies = tonumber(ARGV[next + 3])
@@ -245,6 +248,10 @@ class StreamMailboxes:
         found = await self._store.read("XRANGE", _keys(pin).box, f"({after}", "+", "COUNT", count)
         return [Message(place.decode(), fields[1]) for place, fields in found]
 
+    async def held(self, pin: str) -> int:
+        """See the Protocol."""
+        return int(await self._store.read("XLEN", _keys(pin).box))
+
     async def drop(self, pin: str, places: Sequence[str]) -> None:
         """See the Protocol."""
         keys = _keys(pin)
@@ -323,13 +330,27 @@ def _commit(entries: Sequence[Entry], acks: Sequence[Removal]) -> Command:
     for entry in entries:
         head = entry.header
         box, mids, li, size = _keys(head.to)
-        keys += (box, mids + head.mid[:8], li, size)
+        bucket, before = buckets(head.mid, entry.now)
+        keys += (box, mids + bucket, li, size, mids + before)
         args += (repeat_key(head), entry.envelope, head.to if entry.away else "", len(entry.matches))
         if entry.matches:
             args += (entry.at, entry.protected)
             for match in entry.matches:
                 args += (match.xid, int(match.direction))
     return ("EVALSHA", _COMMIT_SHA, len(keys), *keys, *args)
+
+
+def buckets(mid: str, now: int) -> tuple[str, str]:
+    """Return where a mid is remembered and where it may have been before, at `now` (ms since 1970).
+
+    A mid of our time lies in a bucket of its own time. Any other lies in one of our own clock's, so that no mid keeps a
+    bucket alive for longer than twice REPEAT_S.
+    """
+    own = mid[:8]
+    if abs(int(own, 16) - (now >> 16)) <= _NEAR:
+        return own, own
+    number = now // (REPEAT_S * 1000)
+    return f"at{number}", f"at{number - 1}"
 
 
 def _left(left: Left) -> Command:

@@ -171,6 +171,10 @@ class Delivery:
         await self._asked.idle()
         await self._stored.idle()
 
+    async def held(self, pin: str) -> int:
+        """Count the messages in a mailbox; raises `Ours`."""
+        return await self._mailboxes.held(pin)
+
     def depth(self) -> int:
         """Count what is not decided."""
         return sum(len(lane.waiting) + len(lane.under_way) for lane in (self._asked, self._stored))
@@ -238,7 +242,7 @@ class Delivery:
         matches = self._tasks.match(header, now, len(item.envelope))
         if matches:
             self._last_at = max(self._last_at + 1, now * 1_000_000)
-        return Entry(header, item.envelope, protected, self._last_at, matches, away)
+        return Entry(header, item.envelope, protected, now, self._last_at, matches, away)
 
     def _settle(self, item: Submission, outcome: Committed) -> None:
         receiver = self._receivers.get(item.parsed.header.to)

@@ -6,8 +6,9 @@ from tiers.gateway.channels import INDIA, Arrangement, decide
 from tiers.gateway.devices import Device, Registry, unknown
 from tiers.gateway.orders import InForce
 from tiers.gateway.path.delivery import Delivery, Submission, Submitter
+from tiers.gateway.path.quota import Quota
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import TiersError
+from tiers.wire.errors import TiersError, TooMany
 from tiers.wire.message.envelope import Envelope, Jwe, parse_envelope, parse_protected
 
 
@@ -28,6 +29,7 @@ class Intake:
         self._registry = registry
         self._delivery = delivery
         self._clock = clock
+        self._quota = Quota()
 
     async def take(self, pin: str, raw: bytes, submitter: Submitter) -> None:
         """Submit an envelope that the device `pin` sent; `submitter` is told. Raises what refuses it here."""
@@ -35,13 +37,14 @@ class Intake:
         now = self._clock()
         device = self._registry.cached(pin, now) or await self.device(pin)
         receiver = self._registry.cached(parsed.header.to, now) or await self._registry.find(parsed.header.to)
+        await self._make_room(parsed, len(raw), now)
         self._submit(Submission(parsed, raw, len(raw), submitter, now), device, receiver)
 
     def take_known(self, pin: str, parsed: Envelope, raw: bytes, submitter: Submitter) -> bool:
         """Do as `take` if both ends are known without asking the store; returns whether they were."""
         now = self._clock()
         device, receiver = self._registry.cached(pin, now), self._registry.cached(parsed.header.to, now)
-        if device is None or receiver is None:
+        if device is None or receiver is None or not self._quota.fits(pin, parsed.header.to, len(raw), now):
             return False
         self._submit(Submission(parsed, raw, len(raw), submitter, now), device, receiver)
         return True
@@ -50,7 +53,15 @@ class Intake:
         way = decide(item.parsed, device, receiver, item.at, self._arrangement)
         self._orders.check(item.parsed.header, item.at)
         self._orders.saw(item.parsed)
+        self._quota.spend(item.parsed.header.sender, item.parsed.header.to, item.size, item.at)
         self._delivery.submit(item, way)
+
+    async def _make_room(self, parsed: Envelope, size: int, now: int) -> None:
+        """Look whether a receiver has read what a sender left with it; raises `TooMany` if not."""
+        sender, to = parsed.header.sender, parsed.header.to
+        if self._quota.fits(sender, to, size, now) or self._quota.look(sender, to, await self._delivery.held(to)):
+            return
+        raise TooMany("sender.quota", "Try again when the receiver has been online: it has much of yours to read.")
 
     async def device(self, pin: str) -> Device:
         """Return the record of a device; raises `Unauthenticated`."""

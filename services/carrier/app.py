@@ -49,6 +49,9 @@ from tiers.wire.message.proof import Proofs, Request
 
 _CERTIFIED = frozenset(Role) - {Role.ANYONE}
 
+MAX_ADMISSIONS = 4 * 1024 * 1024
+"""Octets of the largest batch that a relay asks about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
@@ -76,7 +79,14 @@ def build(carrier: Carrier) -> web.Application:
         Route("POST", "/v1/subscribers", {Role.ANYONE}, asked.enrol, "enrol a subscriber's device"),
         Route("POST", "/v1/vouchers", {Role.OPERATOR}, asked.voucher, "make a PIN's voucher, as the shop does"),
         Route("DELETE", "/v1/subscribers/{pin}", {Role.OPERATOR}, asked.revoke, "shut a lost handset out"),
-        Route("POST", "/v1/admissions", {Role.GATEWAY}, asked.admit, "re-wrap content keys for receivers"),
+        Route(
+            "POST",
+            "/v1/admissions",
+            {Role.GATEWAY},
+            asked.admit,
+            "re-wrap content keys for receivers",
+            limit=MAX_ADMISSIONS,
+        ),
         Route("POST", "/v1/warrants", applicant, asked.serve, "serve a warrant", warrant),
         Route("POST", f"{one}/status", court, asked.status, "suspend, resume or cancel a warrant", warrant),
         Route("GET", f"{one}/product", auditor, asked.product, "fetch the product of a warrant", warrant),

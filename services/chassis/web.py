@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -22,14 +23,19 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from tiers.chassis import background
+from tiers.chassis.listener import BODY_SECONDS, IDLE_SECONDS, Listener
+from tiers.chassis.logs import seldom
 from tiers.chassis.memory import settle
 from tiers.chassis.tls import Tls, end_with_certificate, seconds_left
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, Unauthenticated, Yours
+from tiers.wire.errors import Forbidden, Missing, Ours, TiersError, TooLarge, TooMany, Unauthenticated, Yours
 from tiers.wire.identity import Identity, Role, identity_of
 
 _log = structlog.get_logger()
-MAX_BODY = 4 * 1024 * 1024
+MAX_BODY = 256 * 1024
+"""Octets of a request's body, where its route says nothing else."""
+MAX_BODIES = 64
+"""Bodies from one address that are being read."""
 STOP_SECONDS = 25.0
 """After this long a party that was told to stop ends as it stands, and says on stderr where it hung."""
 
@@ -48,7 +54,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of a request table. `knocked` is told when somebody with a certificate asks in a wrong role."""
+    """One row of a request table. `knocked` is told when somebody with a certificate asks in a wrong role.
+
+    `limit` is what a body may measure, in octets.
+    """
 
     method: str
     path: str
@@ -56,13 +65,14 @@ class Route:
     handler: Handler
     summary: str
     knocked: Knocked | None = None
+    limit: int = MAX_BODY
 
 
 def application(
     routes: Sequence[Route], metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]
 ) -> web.Application:
     """Build the application of a party. `ready` raises `Ours` while the party cannot do its work."""
-    app = web.Application(client_max_size=MAX_BODY)
+    app = web.Application()
     for route in [*routes, *common(metrics, ready)]:
         app.router.add_route(route.method, route.path, _guard(route))
     app.router.add_route("*", "/{anything:.*}", _guard(Route("*", "", set(Role), _nowhere, "")))
@@ -75,11 +85,30 @@ async def body(request: web.Request, kind: type[T]) -> T:
 
 
 async def raw_body(request: web.Request) -> bytes:
-    """Read the body; raises `TooLarge`."""
+    """Read the body, in time and as much as its route allows; raises `TooLarge`, `TooMany` or `Yours`."""
+    limit, reading, address = request.get(_LIMIT, MAX_BODY), _reading, request.remote or ""
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    if not request.body_exists:
+        return b""
+    if reading[address] >= MAX_BODIES:
+        raise TooMany("request.too_many", f"Send at most {MAX_BODIES} bodies at once from one address.")
+    reading[address] += 1
+    parts, size = list[bytes](), 0
     try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLarge("request.too_large", f"Send a body of at most {MAX_BODY} bytes.") from None
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.content.iter_any():
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise Yours("request.slow", f"Send a body within {BODY_SECONDS:.0f} s.") from None
+    finally:
+        reading[address] -= 1
+        if not reading[address]:
+            del reading[address]
+    return b"".join(parts)
 
 
 def in_path(request: web.Request, name: str, kind: type[T]) -> T:
@@ -88,6 +117,14 @@ def in_path(request: web.Request, name: str, kind: type[T]) -> T:
         return msgspec.convert(request.match_info[name], kind)
     except msgspec.ValidationError:
         raise Yours("request.path", f"Write the {name} in the path as it is specified.") from None
+
+
+_LIMIT = web.RequestKey("limit", int)
+_reading: Counter[str] = Counter()
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("request.too_large", f"Send a body of at most {limit} bytes.")
 
 
 def json_response(answer: msgspec.Struct | Sequence[msgspec.Struct], status: int = 200) -> web.Response:
@@ -130,12 +167,13 @@ def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
                 if route.knocked is not None and caller.role is not Role.ANYONE:
                     await route.knocked(caller, request, error)
                 raise error
+            request[_LIMIT] = route.limit
             answer = await route.handler(caller, request)
         except TiersError as error:
-            _log.info("request.refused", path=route.path, code=error.code)
+            seldom("request.refused", path=route.path, code=error.code)
             return problem(error)
         except (ConnectionError, OSError, TimeoutError) as error:
-            _log.warning("request.failed", path=route.path, error=type(error).__name__)
+            seldom("request.failed", path=route.path, code=type(error).__name__)
             return problem(Ours("party.unavailable", "Try again in a second: something behind this party is down."))
         return answer if isinstance(answer, web.StreamResponse) else json_response(answer)
 
@@ -188,12 +226,15 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, auto_decompress=False)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=5, auto_decompress=False, keepalive_timeout=IDLE_SECONDS
+    )
     await runner.setup()
+    assert runner.server is not None  # noqa: S101 - it is set up
+    listener = Listener(runner.server, tls)
     fresh = background.start(tls.keep_fresh())
     try:
-        site = web.TCPSite(runner, host, port, ssl_context=tls.server, reuse_address=True, reuse_port=shared)
-        await site.start()
+        await listener.start(host, port, shared=shared)
         settle()
         _log.info("party.listening", listen=listen)
         notify_ready()
@@ -202,6 +243,7 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
         _log.info("party.stopping")
     finally:
         await background.stop(fresh)
+        await listener.stop()
         await runner.cleanup()
     _log.info("party.stopped", name=str(party))
 

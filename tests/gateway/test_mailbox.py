@@ -49,7 +49,7 @@ async def boxes(request: pytest.FixtureRequest, real: StreamMailboxes, spread: S
 def entry(
     to: str = BOB, text: bytes = b"{}", at: int = 0, matches: tuple[Match, ...] = (), sender: str = ALICE
 ) -> Entry:
-    return Entry(header(Channel.CONSUMER, sender, to, NOW), text, "protected", at, matches)
+    return Entry(header(Channel.CONSUMER, sender, to, NOW), text, "protected", NOW, at, matches)
 
 
 async def stored(boxes: Mailboxes, *entries: Entry) -> list[str]:
@@ -93,9 +93,9 @@ async def test_a_mid_stays_known_after_its_message_was_acknowledged(boxes: Mailb
 
 async def test_nobodys_mid_shadows_somebody_elses(boxes: Mailboxes) -> None:
     mid = str(uuid_utils.uuid7())
-    mine = Entry(header(Channel.CONSUMER, ALICE, BOB, NOW, mid=mid), b"mine", "p")
-    others = Entry(header(Channel.CONSUMER, CAROL, BOB, NOW, mid=mid), b"others", "p")
-    copy = Entry(header(Channel.CONSUMER, ALICE, CAROL, NOW, mid=mid), b"to carol", "p")
+    mine = Entry(header(Channel.CONSUMER, ALICE, BOB, NOW, mid=mid), b"mine", "p", NOW)
+    others = Entry(header(Channel.CONSUMER, CAROL, BOB, NOW, mid=mid), b"others", "p", NOW)
+    copy = Entry(header(Channel.CONSUMER, ALICE, CAROL, NOW, mid=mid), b"to carol", "p", NOW)
     await stored(boxes, mine, others, copy)
     assert await texts(boxes, BOB) == [b"mine", b"others"]
 

@@ -111,7 +111,7 @@ async def test_a_note_to_oneself_is_delivered_once_whatever_is_suspended(office:
 
 async def test_what_cannot_be_read_in_a_mailbox_holds_up_nothing_behind_it(office: Office) -> None:
     world = office.world
-    rubbish = Entry(world.consumer(ALICE, BOB).header, b'{"not":"an envelope"}', "p")
+    rubbish = Entry(world.consumer(ALICE, BOB).header, b'{"not":"an envelope"}', "p", world.clock())
     await world.mailboxes.commit([rubbish], [])
     await office.serve(order(services=(Service.EMAIL,)))
     alice, bob = await world.open(ALICE), await world.open(BOB)

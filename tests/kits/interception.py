@@ -173,7 +173,7 @@ def entry_of(said: Protected, size: int = 300) -> Entry:
     key = RecipientHeader("A256GCMKW", "carrier/in/2100000a/1", "A" * 16, "A" * 22)
     protected = format_protected(said)
     jwe = Jwe(protected, (Recipient(key, "A" * 43),), "A" * 16, b64u(said.mid.encode() * (size // 36)), "A" * 22)
-    return Entry(said, format_jwe(jwe), protected)
+    return Entry(said, format_jwe(jwe), protected, NOW)
 
 
 async def eventually(true: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:

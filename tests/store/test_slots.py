@@ -80,7 +80,7 @@ def test_all_keys_of_a_shard_and_its_channel_have_one_slot(pin: str) -> None:
 def test_a_commit_taken_apart_holds_all_of_it_once_and_keeps_each_shards_order(
     to: list[str], acked: list[str], gone: list[str]
 ) -> None:
-    entries = [Entry(header(Channel.CONSUMER, ALICE, pin, 0), b"%d" % at, "p") for at, pin in enumerate(to)]
+    entries = [Entry(header(Channel.CONSUMER, ALICE, pin, 0), b"%d" % at, "p", 0) for at, pin in enumerate(to)]
     parts = by_shard(entries, [Removal(pin, ("1-0",)) for pin in acked], [Left(pin) for pin in gone])
 
     assert list(range(len(to))) == sorted(place for part in parts.values() for place in part.places)

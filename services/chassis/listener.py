@@ -1,0 +1,188 @@
+"""A party's open port: what a stranger may take of it before anybody has proved anything.
+
+    connection        MAX_OPEN from one address, and half of what the process may open
+    TLS handshake     HANDSHAKE_SECONDS
+    request's head    HEAD_SECONDS; at most MAX_HALF_OPEN connections from one address that have not sent one
+    request's body    BODY_SECONDS, at most what its route allows (web.py)
+    nothing           IDLE_SECONDS between requests
+
+A classroom of thirty, or a load generator of some thousands, behind one address stays far below.
+"""
+
+import asyncio
+import resource
+import socket
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from tiers.chassis import background
+from tiers.chassis.logs import seldom
+from tiers.chassis.tls import Tls
+
+HANDSHAKE_SECONDS = 5.0
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 30.0
+IDLE_SECONDS = 75.0
+MAX_OPEN = 16_384
+MAX_HALF_OPEN = 256
+_BACKLOG = 1024
+_PAUSE = 0.1
+
+
+def raise_descriptors() -> int:
+    """Let this process open as many files as the system allows it; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft > 0 else MAX_OPEN * 2
+
+
+class Counts:
+    """Connections by address. Pure."""
+
+    def __init__(self, most: int) -> None:
+        """Allow `most` from one address."""
+        self._most = most
+        self._open: Counter[str] = Counter()
+        self._half: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """Count a new connection in, half open; returns whether it may stay. One that may not is not counted."""
+        if self._open[address] >= self._most or self._half[address] >= min(MAX_HALF_OPEN, self._most):
+            return False
+        self._open[address] += 1
+        self._half[address] += 1
+        return True
+
+    def complete(self, address: str) -> None:
+        """Note that a connection has sent a whole head."""
+        self._less(self._half, address)
+
+    def leave(self, address: str, *, half: bool) -> None:
+        """Count a connection out."""
+        self._less(self._open, address)
+        if half:
+            self._less(self._half, address)
+
+    @staticmethod
+    def _less(counts: "Counter[str]", address: str) -> None:
+        counts[address] -= 1
+        if counts[address] <= 0:
+            del counts[address]
+
+
+class _Connection(RequestHandler):
+    """A connection that ends when a head is not there in time."""
+
+    __slots__ = ("_address", "_counts", "_deadline", "_half")
+
+    def __init__(self, counts: Counts, address: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._counts = counts
+        self._address = address
+        self._half = True
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages or self._current_request is not None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+            if self._half:
+                self._half = False
+                self._counts.complete(self._address)
+        elif self._deadline is None:
+            self._wait()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._counts.leave(self._address, half=self._half)
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._deadline = self._loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _too_slow(self) -> None:
+        seldom("connection.too_slow", address=self._address)
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Listener:
+    """Accepts connections for a server, one address counted beside another."""
+
+    def __init__(self, server: web.Server, tls: Tls) -> None:
+        self._server = server
+        self._tls = tls
+        self._counts = Counts(min(MAX_OPEN, raise_descriptors() // 2))
+        self._sockets: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._greeting: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Listen, and return the port. A `shared` one is listened on by several processes."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in {(family, where) for family, _, _, _, where in found}:
+            one = socket.create_server(address[:2], family=family, backlog=_BACKLOG, reuse_port=shared)
+            one.setblocking(False)
+            self._sockets.append(one)
+            self._accepting.append(background.start(self._accept(one)))
+        return int(self._sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Accept no more; what is open stays open."""
+        await background.stop(*self._accepting, *self._greeting)
+        for one in self._sockets:
+            one.close()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, address = await loop.sock_accept(listening)
+            except OSError as error:  # most likely no descriptor is left: those that are open will end
+                seldom("connection.not_accepted", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE)
+                continue
+            if not self._counts.enter(address[0]):
+                seldom("connection.too_many", address=address[0])
+                connection.close()
+                continue
+            task = asyncio.create_task(self._greet(connection, address[0]))
+            self._greeting.add(task)
+            task.add_done_callback(self._greeting.discard)
+
+    async def _greet(self, connection: socket.socket, address: str) -> None:
+        """Shake hands; from then on the connection counts itself out."""
+        loop = asyncio.get_running_loop()
+        made = False
+
+        def protocol() -> _Connection:
+            options = self._server._kwargs  # noqa: SLF001 - as the server itself makes them
+            return _Connection(self._counts, address, self._server, loop=loop, **options)
+
+        try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.connect_accepted_socket(
+                protocol, connection, ssl=self._tls.server, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+            made = True
+        except (OSError, TimeoutError):
+            seldom("connection.no_handshake", address=address)
+        finally:
+            if not made:
+                connection.close()
+                self._counts.leave(address, half=True)
