@@ -41,6 +41,8 @@ RETRY_SECONDS = 0.2
 _NO_SCRIPT = "NOSCRIPT"
 _FIRST_KEY = {"EVAL": 3, "EVALSHA": 3}
 _SCRATCH = 64
+SCRATCH_KEY = "{scratch}"
+"""Stands for a key at the node that is asked (`at_each`)."""
 Placed = tuple[int, Command]
 """A command, and the slot of its keys."""
 
@@ -176,7 +178,7 @@ class Store:
         named = [(self._node(address), at.get(address, "")) for address in slots.nodes()]
         return list(
             await asyncio.gather(
-                *(node.asks.ask(tuple(key if part == "{scratch}" else part for part in command)) for node, key in named)
+                *(node.asks.ask(tuple(key if part == SCRATCH_KEY else part for part in command)) for node, key in named)
             )
         )
 
@@ -192,7 +194,7 @@ class Store:
     async def check(self) -> None:
         """Return if every node can be written; raises `Ours`."""
         for _ in range(2):
-            replies = await self.at_each("SET", "{scratch}", "1", "EX", 60)
+            replies = await self.at_each("SET", SCRATCH_KEY, "1", "EX", 60)
             if not any(isinstance(reply, hiredis.ReplyError) for reply in replies):
                 return
             for node in self._nodes.values():

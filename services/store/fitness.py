@@ -12,7 +12,7 @@ from typing import Any
 import hiredis
 import structlog
 
-from tiers.store.client import Store
+from tiers.store.client import SCRATCH_KEY, Store
 from tiers.wire.errors import Ours, Yours
 
 _log = structlog.get_logger()
@@ -20,7 +20,8 @@ PATIENCE = 60.0
 """Seconds that a store may take to start beside us; a long log takes a while to read back."""
 _PAUSE = 0.1
 _SYNC_MS = 50
-_TRIES = 3
+_TRIES = 4
+_WRITE = ("SET", SCRATCH_KEY, "1", "EX", 60)
 
 
 async def fit(store: Store, commands: Sequence[str], *, may_lose: bool, patience: float = PATIENCE) -> None:
@@ -107,9 +108,9 @@ async def _may_lose(store: Store) -> str:
     synced: list[bool | None] = [None] * len(infos)
     if any(isinstance(one, hiredis.ReplyError) for one in settings):
         synced = [True] * len(infos)
-        for _ in range(_TRIES):
-            await store.check()
-            said = await store.at_each("WAITAOF", 1, 0, _SYNC_MS)
+        # one after the other, so that at most the first finds a disk that was to be written just then
+        tries = [store.at_each(*said) for _ in range(_TRIES) for said in (_WRITE, ("WAITAOF", 1, 0, _SYNC_MS))]
+        for said in (await asyncio.gather(*tries))[1::2]:
             synced = [a and isinstance(one, list) and one[0] == 1 for a, one in zip(synced, said, strict=True)]
     found = (
         why_it_may_lose(_fields(info), _appendfsync(setting), synced=on_disk)
