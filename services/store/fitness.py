@@ -32,7 +32,8 @@ async def fit(store: Store, commands: Sequence[str], *, may_lose: bool, patience
     info = _fields(await _first_answer(store, patience))
     check_kind(info.get("cluster_enabled") == "1", clustered=store.location.clustered)  # 1
     await patiently(store.check, patience)
-    for known in await store.at_each("COMMAND", "INFO", *(name.partition("|")[0] for name in commands)):  # 2
+    names = [name.partition("|")[0] for name in commands]
+    for known in await store.at_each("COMMAND", "INFO", *names) if names else ():  # 2
         check_known(commands, known)
     if why := await _may_lose(store):  # 3
         if not may_lose:

@@ -105,16 +105,14 @@ class World:
         carrier_and_log = {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")}
         more: dict[str, dict[str, str]] = {
             "gateway": {
-                "store_url": self.store.urls[Role.GATEWAY],
-                "store_may_lose": str(self.store.may_lose),
+                **self.store.settings(Role.GATEWAY),
                 **carrier_and_log,
                 "mediation": mediation,
                 "workers": str(self.workers),
                 **self.arrangement.settings(),
             },
             "carrier": {
-                "store_url": self.store.urls[Role.CARRIER],
-                "store_may_lose": str(self.store.may_lose),
+                **self.store.settings(Role.CARRIER),
                 "gateway_url": self.url("gateway"),
                 "ledger_url": self.url("ledger"),
                 "mediation_listen": mediation,
