@@ -12,7 +12,7 @@ import structlog
 
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize
 from tiers.ledger.store import Store
-from tiers.wire.errors import Ours, TiersError
+from tiers.wire.errors import Ours
 from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
 from tiers.wire.log.merkle import TreeHead
 
@@ -61,7 +61,7 @@ class Sequencer:
                 for (_, waiter), proof in zip(batch, proofs, strict=True):
                     if not waiter.done():
                         waiter.set_result(proof)
-            except (TiersError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - logged: a round that fails leaves nobody waiting in the next
                 _log.warning("ledger.round_failed", entries=len(batch), error=str(error))
                 failure = error if isinstance(error, Ours) else failure
             finally:  # whatever happened, nobody is left waiting
