@@ -1,6 +1,5 @@
 """`python -m bench` from the folder `tests`, or `tiers bench`: what the relay costs."""
 
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,10 +13,42 @@ from bench import growth as grow
 from bench import hour as long
 from bench import report, run
 from bench.peers import run as peers
-from tiers.lab.cli.kit import Cluster, ended, run_to_end
+from tiers.lab.cli.kit import Cluster, Terminal, ended, run_to_end, write
 from tiers.wire.errors import Yours
 
 app = typer.Typer(add_completion=False)
+
+
+class _Document(msgspec.Struct, frozen=True, tag_field="bench"):
+    """What `--json` writes: which bench it was, and what was measured."""
+
+
+class Relay(_Document, frozen=True, tag="relay"):
+    """The bench without any option, or with `--cluster`."""
+
+    measured: run.Measured
+    version: int = 1
+
+
+class Peer(_Document, frozen=True, tag="peer"):
+    """`--peer`."""
+
+    measured: peers.Compared
+    version: int = 1
+
+
+class Growth(_Document, frozen=True, tag="growth"):
+    """`--growth`."""
+
+    measured: grow.Grown
+    version: int = 1
+
+
+class Hour(_Document, frozen=True, tag="hour"):
+    """`--hour`."""
+
+    measured: list[long.Round]
+    version: int = 1
 
 
 class PeerName(StrEnum):
@@ -36,25 +67,36 @@ def bench(
     hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
     peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
     cluster: Cluster = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="write JSON; `tiers schema bench` describes it")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="print the JSON Schema and measure nothing")] = False,
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
     if (peer is not None) + growth + hour + cluster > 1:
         raise Yours("bench.one", "Ask for one of --growth, --hour, --peer, --cluster: they are benches of their own.")
+    if schema:
+        described = msgspec.json.schema(Relay | Peer | Growth | Hour)
+        write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
+        return
+    document: Relay | Peer | Growth | Hour
     show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
         if peer:
-            measured, show = run_to_end(peers.compare(progress, peer.value, repeats, messages)), report.show_compared
+            document, show = (
+                Peer(run_to_end(peers.compare(progress, peer.value, repeats, messages))),
+                report.show_compared,
+            )
         elif growth:
-            measured, show = run_to_end(grow.measure(progress)), report.show_growth
+            document, show = Growth(run_to_end(grow.measure(progress))), report.show_growth
         elif hour:
-            measured, show = run_to_end(long.measure(progress)), report.show_hour
+            document, show = Hour(run_to_end(long.measure(progress))), report.show_hour
         else:
-            measured, show = run_to_end(run.measure(progress, repeats, messages, cluster=cluster)), report.show
+            document = Relay(run_to_end(run.measure(progress, repeats, messages, cluster=cluster)))
+            show = report.show
     if as_json:
-        sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
+        write(msgspec.json.encode(document).decode() + "\n")
     else:
-        show(Console(), measured)
+        measured: Any = document.measured
+        show(Terminal(), measured)
 
 
 if __name__ == "__main__":

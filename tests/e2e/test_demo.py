@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,11 +27,26 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=base | environ, timeout=100, check=False)
 
 
+def schema(of: str) -> dict[str, Any]:
+    return json.loads(run("schema", of).stdout)
+
+
+def test_all_of_it_is_printed_for_the_asking(tmp_path: Path) -> None:
+    done = run("demo", "--full", TMPDIR=str(tmp_path))
+
+    assert 0 == done.returncode
+    assert "198 cells, as declared" in done.stdout
+    assert "auditor-outside-window" in done.stdout
+
+
 def test_the_demo_ends_as_declared_and_prints_one_json_document(tmp_path: Path) -> None:
+    import fastjsonschema
+
     done = run("demo", "--format", "json", TMPDIR=str(tmp_path))
 
     assert (0, "") == (done.returncode, done.stderr)
     said = json.loads(done.stdout)
+    fastjsonschema.compile(schema("demo"))(said)
     assert said["as_declared"] is True
     assert 10 <= len(said["steps"]) <= 14
     reads = {row["message"]: set(row["reads"]) for row in said["table"]}

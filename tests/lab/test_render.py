@@ -129,6 +129,31 @@ def test_junit_fails_for_what_disagrees_and_skips_what_was_not_measured() -> Non
     assert skipped.get("message") == "not measured here"
 
 
+def test_junit_counts_what_it_holds() -> None:
+    for matrix in (GOOD, BAD, PARTIAL):
+        root = ET.fromstring(FORMATS["junit"](msgspec.structs.replace(matrix, seconds=1.5)))
+        assert ("1.500", str(len(matrix.cells))) == (root.get("time"), root.get("tests"))
+        for suite in (root, *root.iter("testsuite")):
+            for name, tag in (
+                ("tests", "testcase"),
+                ("failures", "failure"),
+                ("errors", "error"),
+                ("skipped", "skipped"),
+            ):
+                assert int(suite.get(name)) == len(list(suite.iter(tag)))
+        assert all(case.get("time") for case in root.iter("testcase"))
+
+
+@pytest.mark.parametrize("matrix", [GOOD, BAD, PARTIAL])
+def test_json_is_as_its_schema_says(matrix: Matrix) -> None:
+    import fastjsonschema
+
+    check = fastjsonschema.compile(msgspec.json.schema(Matrix))
+    check(json.loads(FORMATS["json"](matrix)))
+    with pytest.raises(fastjsonschema.JsonSchemaValueException):
+        check(json.loads(FORMATS["json"](matrix)) | {"cells": 198})
+
+
 def test_a_word_is_different_for_every_kind_of_cell() -> None:
     words = {
         word(msgspec.structs.replace(GOOD.cells[0], content=content, forge=forge, declared=content, closure=content))

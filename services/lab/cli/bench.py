@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -19,7 +20,12 @@ def add_to(app: typer.Typer) -> None:
 
 def bench(context: typer.Context) -> None:
     """Measure the relay against a relay that only stores and delivers (needs a checkout of the project)."""
+    hand_over(*context.args)
+
+
+def hand_over(*arguments: str) -> NoReturn:
+    """Become the bench, with these arguments; raises `Yours` without a checkout."""
     if not (TESTS / "bench" / "__main__.py").exists():
         raise Yours("bench.checkout", "Run `tiers bench` from a checkout of the project: the package has no bench.")
     environ = os.environ | {"PYTHONPATH": str(TESTS)}
-    os.execve(PYTHON[0], [*PYTHON, "-m", "bench", *context.args], environ)  # noqa: S606 - no shell
+    os.execve(PYTHON[0], [*PYTHON, "-m", "bench", *arguments], environ)  # noqa: S606 - no shell

@@ -5,7 +5,6 @@ import time
 import webbrowser
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -22,47 +21,61 @@ from tiers.lab.page.control import served
 from tiers.lab.page.watched import watched
 from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
-from tiers.measure.matrix.matrix import Matrix
+from tiers.measure.matrix.matrix import Agreement, Content, Matrix
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of the story, `seconds` after the start."""
+
+    title: str
+    sentence: str
+    seconds: float
+
+
+class Readers(msgspec.Struct, frozen=True):
+    """Who reads one message, by vantage point; whoever is in neither list was not measured here."""
+
+    message: str
+    title: str
+    reads: tuple[str, ...]
+    sealed: tuple[str, ...]
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The run, as `tiers demo --format json` writes it; `table` has a row for each message."""
+
+    steps: tuple[Step, ...]
+    table: tuple[Readers, ...]
+    as_declared: bool
+    agreement: Agreement
+    version: int = 1
 
 
 @dataclass(slots=True)
 class Demo:
-    """A narrated run, as it goes: `steps` are (title, sentence, seconds since the start)."""
+    """A narrated run, as it goes."""
 
     console: Console
     began: float = field(default_factory=time.monotonic)
-    steps: list[tuple[str, str, float]] = field(default_factory=list)
-    matrix: Matrix | None = None
+    steps: list[Step] = field(default_factory=list)
 
     def tell(self, title: str, sentence: str) -> None:
         """Tell one step."""
-        self.steps.append((title, sentence, round(time.monotonic() - self.began, 2)))
+        self.steps.append(Step(title, sentence, round(time.monotonic() - self.began, 2)))
         self.console.print(f"[bold]{len(self.steps):>2}  {title}[/bold]", highlight=False)
         self.console.print(Padding(sentence, (0, 0, 0, 4)), highlight=False)
 
-    @property
-    def as_declared(self) -> bool:
-        """Whether every cell is as the policy declares and every positive control was found."""
-        return self.matrix is not None and self.matrix.agreement.holds
-
-    def document(self) -> dict[str, Any]:
-        """Return the run as one JSON document; `table` has a row for each message."""
-        matrix: Any = msgspec.to_builtins(self.matrix)
-        rows = [
-            {
-                "message": message["key"],
-                "title": message["title"],
-                "reads": [cell["vantage"] for cell in _of(matrix, message) if cell["content"] == "reads"],
-                "sealed": [cell["vantage"] for cell in _of(matrix, message) if cell["content"] == "sealed"],
-            }
-            for message in matrix["messages"]
-        ]
-        steps = [{"title": title, "sentence": said, "seconds": at} for title, said, at in self.steps]
-        return {"steps": steps, "table": rows, "as_declared": self.as_declared, "agreement": matrix["agreement"]}
+    def document(self, matrix: Matrix) -> Document:
+        """Return the run as one document."""
+        rows = tuple(
+            Readers(one.key, one.title, _who(matrix, one.key, Content.READS), _who(matrix, one.key, Content.SEALED))
+            for one in matrix.messages
+        )
+        return Document(tuple(self.steps), rows, matrix.agreement.holds, matrix.agreement)
 
 
-def _of(matrix: Any, message: Any) -> list[Any]:
-    return [cell for cell in matrix["cells"] if cell["message"] == message["key"]]
+def _who(matrix: Matrix, message: str, content: Content) -> tuple[str, ...]:
+    return tuple(cell.vantage for cell in matrix.cells if (cell.message, cell.content) == (message, content))
 
 
 def show(matrix: Matrix, console: Console, *, full: bool) -> None:
@@ -70,7 +83,7 @@ def show(matrix: Matrix, console: Console, *, full: bool) -> None:
     lesson.show(matrix, load_policy(), console)
     said = matrix.agreement
     if full:
-        show(matrix, console, full=False)
+        render.show(matrix, console)
     elif not said.holds:
         for line in ("", *render.verdict(matrix)):
             console.print(line, highlight=False)
@@ -83,7 +96,7 @@ def show(matrix: Matrix, console: Console, *, full: bool) -> None:
         console.print("All of them: tiers demo --full. On a page, to play with: tiers up.", highlight=False)
 
 
-async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = False, cluster: bool = False) -> Demo:
+async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = False, cluster: bool = False) -> Document:
     """Run the demo in a fresh folder; raises `Ours` if a party does not start or a capture is not whole."""
     demo = Demo(Terminal(quiet=quiet))
     async with booted(root, store_url, cluster=cluster) as world:
@@ -93,9 +106,9 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = Fals
             demo.tell("Seven handsets", "Consumers get their keys from the carrier, employees from their company.")
             story = await play(desk, demo.tell)
             demo.tell("The attack", "Memory, disks, wires, logs, key files, answers: what can each party really open?")
-            demo.matrix = await measure(desk, story)
-    show(demo.matrix, demo.console, full=full)
-    return demo
+            matrix = await measure(desk, story)
+    show(matrix, demo.console, full=full)
+    return demo.document(matrix)
 
 
 async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False) -> None:

@@ -1,24 +1,26 @@
 """`tiers`: the classroom from the command line."""
 
 import asyncio
-import json
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.cli import acts, bench, scenarios
-from tiers.lab.cli.demo import demo_on_the_page, measure_once, run_demo
+from tiers.lab.cli.demo import Document, demo_on_the_page, measure_once, run_demo
 from tiers.lab.cli.kit import Cluster, Terminal, ended, run_to_end, store_url, write
 from tiers.lab.page.control import leave_control, served
 from tiers.lab.world import folders, requests
 from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
+from tiers.measure.matrix.matrix import Matrix
 from tiers.measure.matrix.render import FORMATS
+from tiers.wire.errors import Yours
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 for _part in (acts, bench, scenarios):
@@ -37,6 +39,14 @@ class DemoFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Json(StrEnum):
+    """What is described by a schema."""
+
+    MATRIX = "matrix"
+    DEMO = "demo"
+    BENCH = "bench"
 
 
 class Format(StrEnum):
@@ -62,7 +72,7 @@ def about(
 
 @app.command()
 def demo(
-    how: Annotated[DemoFormat, typer.Option("--format")] = DemoFormat.TEXT,
+    how: Annotated[DemoFormat, typer.Option("--format", help="how to print it")] = DemoFormat.TEXT,
     on_page: Annotated[bool, typer.Option("--open", help="tell it on the page, in a browser")] = False,
     full: Annotated[bool, typer.Option("--full", help="end with every vantage point and every message")] = False,
     cluster: Cluster = False,
@@ -74,13 +84,13 @@ def demo(
             return
         result = run_to_end(run_demo(root, store_url(), quiet=how is DemoFormat.JSON, full=full, cluster=cluster))
     if how is DemoFormat.JSON:
-        write(json.dumps(result.document(), ensure_ascii=False) + "\n")
+        write(msgspec.json.encode(result).decode() + "\n")
     raise typer.Exit(0 if result.as_declared else 1)
 
 
 @app.command()
 def matrix(
-    how: Annotated[Format, typer.Option("--format")] = Format.TABLE,
+    how: Annotated[Format, typer.Option("--format", help="how to print it")] = Format.TABLE,
     leak: Annotated[str, typer.Option(help="plant a fault in a party's process, to see that it is caught")] = "",
     arrangement: Annotated[
         str, typer.Option(help="whose keys stand where: see services/lab/world/arrangements")
@@ -91,7 +101,9 @@ def matrix(
     Another arrangement than the default is measured against its own file (docs/custody.md).
     """
     if arrangement != DEFAULT:
-        raise typer.Exit(0 if scenarios.matrix_of(arrangement) else 1)
+        if how not in {Format.TABLE, Format.JSON}:
+            raise Yours("lab.format", f"Ask for table or json: {DEFAULT} alone is declared cell by cell.")
+        raise typer.Exit(0 if scenarios.matrix_of(arrangement, leak, as_json=how is Format.JSON) else 1)
     with folders.fresh() as root:
         measured = run_to_end(measure_once(root, store_url(), leak))
     if how is Format.TABLE:
@@ -124,6 +136,15 @@ async def _up(root: Path, workers: int, *, cluster: bool) -> None:
         said = _WELCOME.format(page=where.page, checkout=folders.CHECKOUT)
         console.print(f"\n{said}", highlight=False, soft_wrap=True, markup=False)
         await asyncio.Event().wait()
+
+
+@app.command()
+def schema(of: Annotated[Json, typer.Argument(help="whose JSON")]) -> None:
+    """Print the JSON Schema of what a command writes with `--format json` (the bench: `--json`)."""
+    if of is Json.BENCH:
+        bench.hand_over("--schema")
+    described = msgspec.json.schema({Json.MATRIX: Matrix, Json.DEMO: Document}[of])
+    write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
 
 
 @app.command("requests")

@@ -7,6 +7,7 @@ import webbrowser
 from typing import Annotated
 
 import aiohttp
+import msgspec
 import structlog
 import typer
 from rich.console import Console
@@ -14,7 +15,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
-from tiers.lab.cli.kit import Terminal, run_to_end, store_url
+from tiers.lab.cli.kit import Terminal, run_to_end, store_url, write
+from tiers.lab.faults.registry import by_party
 from tiers.lab.page.control import served
 from tiers.lab.scenarios import compare as comparing
 from tiers.lab.scenarios import load, load_all
@@ -140,9 +142,13 @@ def compare(
     comparing.show(run_to_end(comparing.compare(custodies or list(CUSTODIES), store_url())), Terminal(highlight=False))
 
 
-def matrix_of(name: str) -> bool:
-    """Measure an arrangement and print who reads what; returns whether it is as its file declares."""
+def matrix_of(name: str, leak: str, *, as_json: bool) -> bool:
+    """Measure an arrangement, with a leak if one is named; print who reads what, return whether it is as declared."""
     _quiet()
-    measured = run_to_end(comparing.measure(arrangements.load(name), store_url()))
-    comparing.show_matrix(measured, Terminal())
+    planted = by_party([leak] if leak else [])
+    measured = run_to_end(comparing.measure(arrangements.load(name), store_url(), planted))
+    if as_json:
+        write(msgspec.json.encode(measured.document()).decode() + "\n")
+    else:
+        comparing.show_matrix(measured, Terminal())
     return not measured.surprises()

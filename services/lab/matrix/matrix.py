@@ -1,6 +1,9 @@
 """The matrix of this system: its story attacked, its policy closed under its rules. See docs/spec/matrix.md."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
 
 from tiers.lab.attack.attack import attack
 from tiers.lab.attack.derive.closure import close, expand
@@ -22,10 +25,12 @@ async def measure(desk: Desk, story: Story, only_messages: Collection[str] | Non
     It turns the classroom clock by about an hour, until the warrants have expired: measure last.
     """
     messages = {key: sent for key, sent in story.messages.items() if only_messages is None or key in only_messages}
+    began = time.monotonic()
     attacked = await attack(desk, messages, story.warrants, VANTAGES)
     policy = load_policy()
     notes = {key: sent.note for key, sent in messages.items()}
-    return assemble(attacked, policy, rows(policy, notes), derive(policy))
+    matrix = assemble(attacked, policy, rows(policy, notes), derive(policy))
+    return msgspec.structs.replace(matrix, seconds=round(time.monotonic() - began, 3))
 
 
 def rows(policy: Policy, notes: Mapping[str, Note]) -> tuple[MessageRow, ...]:

@@ -5,8 +5,9 @@
 A custody is measured in the first arrangement that has it, the default first; two custodies may share one world.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -66,6 +67,15 @@ class Measured:
         keys = [key for key, sent in self.messages.items() if sent.note.channel is channel]
         return sum(bool(self.attacked.outcomes[vantage, key].reads) for key in keys), len(keys)
 
+    def document(self) -> dict[str, Any]:
+        """Return who reads what, and what is not as declared, for JSON."""
+        cells = [
+            {"vantage": one.id, "message": key, "reads": self.attacked.outcomes[one.id, key].reads}
+            for one in VANTAGES
+            for key in self.messages
+        ]
+        return {"version": 1, "arrangement": self.arrangement.name, "cells": cells, "surprises": self.surprises()}
+
     def surprises(self) -> list[str]:
         """Say where measurement and declaration differ, and which capture was empty."""
         found = [f"{one.source} lacks {one.says}" for one in self.attacked.controls if one.evidence is None]
@@ -94,10 +104,10 @@ class Column:
     lost: str
 
 
-async def measure(arranged: Arrangement, store_url: str = "") -> Measured:
-    """Boot an arrangement, play the story, attack it from everywhere."""
+async def measure(arranged: Arrangement, store_url: str = "", leaks: Mapping[str, str] | None = None) -> Measured:
+    """Boot an arrangement, with leaks by party, play the story, attack it from everywhere."""
     with folders.fresh() as root:
-        async with booted(root, store_url, arrangement=arranged) as world, opened(world) as desk:
+        async with booted(root, store_url, leaks, arranged) as world, opened(world) as desk:
             story = await play(desk, lambda _title, _text: None)
             attacked = await attack(desk, story.messages, story.warrants, (*VANTAGES, *_EXTRA))
     return Measured(arranged, story.messages, attacked)

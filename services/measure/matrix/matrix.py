@@ -106,13 +106,14 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """The whole measurement, as it is written to JSON (docs/spec/matrix.md)."""
+    """The whole measurement, as it is written to JSON (docs/spec/matrix.md); `seconds` is what the attack took."""
 
     messages: tuple[MessageRow, ...]
     vantages: tuple[VantageRow, ...]
     cells: tuple[Cell, ...]
     controls: tuple[ControlRow, ...]
     agreement: Agreement
+    seconds: float = 0.0
     version: int = 1
 
     def _repr_html_(self) -> str:

@@ -1,0 +1,102 @@
+"""The commands of a running classroom, as people type them: names, limits, sentences, exit statuses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tiers.lab.classroom.desk import Note, _check_channel
+from tiers.lab.cli import acts
+from tiers.lab.cli.main import app
+from tiers.lab.page.acts import _customer, _known
+from tiers.wire.errors import Missing, Yours
+from tiers.wire.message.envelope import Channel, Service
+
+RUNNER = CliRunner()
+
+
+@pytest.mark.parametrize("name", ["alice", "Alice", "ALICE"])
+def test_a_name_may_be_written_in_capitals(name: str) -> None:
+    assert "alice" == _known(name)
+
+
+@pytest.mark.parametrize("name", ["acme", "Acme", "S50000001", "s50000001"])
+def test_a_company_has_its_name(name: str) -> None:
+    assert "S50000001" == _customer(name)
+
+
+def test_who_is_unknown_is_told_who_is_known() -> None:
+    with pytest.raises(Missing, match=r"alice, bob, mallory, priya, quentin, ravi, gita"):
+        _known("eve")
+    with pytest.raises(Missing, match=r"acme, globex"):
+        _customer("initech")
+
+
+@pytest.mark.parametrize(
+    ("sender", "to", "channel", "sentence"),
+    [
+        ("alice", "quentin", Channel.ENTERPRISE, "Alice belongs to no company: try priya, quentin, ravi, gita."),
+        ("priya", "bob", Channel.ENTERPRISE, "Bob belongs to no company"),
+        (
+            "quentin",
+            "bob",
+            Channel.CONSUMER,
+            "Quentin is no subscriber of the carrier's: try alice",
+        ),
+    ],
+)
+def test_a_channel_is_for_those_who_have_its_keys(sender: str, to: str, channel: Channel, sentence: str) -> None:
+    with pytest.raises(Yours, match=sentence):
+        _check_channel(Note(sender, to, channel, Service.BBM, "hello"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["warrant", "apply", "alice", "--minutes", "0"],
+        ["warrant", "apply", "alice", "--minutes", "1441"],
+        ["order", "acme", "criminal_investigation", "--handset", "priya", "--minutes", "0"],
+        ["turn", "0"],
+        ["turn", "100000"],
+    ],
+)
+def test_no_minutes_and_too_many_are_refused_before_anybody_is_asked(command: list[str]) -> None:
+    assert 2 == RUNNER.invoke(app, command).exit_code
+
+
+def parameters(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    for parameter in command.params:
+        yield f"{name} {parameter.name}", parameter
+    for own, inner in getattr(command, "commands", {}).items():
+        yield from parameters(inner, f"{name} {own}")
+
+
+def test_every_argument_and_option_says_what_it_is() -> None:
+    every = dict(parameters(typer.main.get_command(app), "tiers"))
+    assert "tiers send sender" in every
+    assert [] == [name for name, one in every.items() if not one.help]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
+    said: dict[str, object] = {}
+    monkeypatch.setattr(acts, "asked", lambda name, _ask: said[name])
+    return said
+
+
+def test_a_decision_shows_no_signatures(answers: dict[str, object]) -> None:
+    answers["decide"] = {"jti": "1", "status": "approved", "warrant": {"payload": "eyJ"}, "reason": ""}
+    done = RUNNER.invoke(app, ["warrant", "approve", "1"])
+    assert (0, False) == (done.exit_code, "eyJ" in done.output)
+
+
+@pytest.mark.parametrize(("refused", "status"), [("auditor.not_elapsed", 1), (None, 0)])
+def test_an_inspection_without_keys_is_no_success(answers: dict[str, object], refused: str | None, status: int) -> None:
+    answers["inspect"] = {"jti": "1", "findings": [], "grant_refused": refused}
+    assert status == RUNNER.invoke(app, ["inspect", "1"]).exit_code
+
+
+def test_the_courts_words_become_the_commands() -> None:
+    assert "allows approve, reject, not suspend." == acts._as_commands("allows approval, rejection, not suspension.")
