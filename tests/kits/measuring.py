@@ -37,7 +37,7 @@ async def measure_healthy(root: Path) -> Measured:
         matrix = await measure(desk, story)
         seconds = time.monotonic() - began
         with mock.patch.object(capture, "MEASURES_MEMORY", new=False):
-            elsewhere = await attack(desk, story.messages, story.warrants, [BY_ID[name] for name in NOWHERE])
+            elsewhere = await attack(desk, story.messages, story.warrants.values(), [BY_ID[name] for name in NOWHERE])
     return Measured(matrix, seconds, elsewhere.outcomes)
 
 

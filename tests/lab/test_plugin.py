@@ -100,15 +100,20 @@ async def test_what_was_not_captured_is_a_failure_and_no_pass(
         await tiers_assert_sealed(sent, to="gateway")
 
 
-async def test_a_warrant_that_was_served_opens_for_the_auditor(
+async def serve(desk: Desk) -> None:
+    jti = await desk.apply("alice", (Service.BBM,), minutes=1)
+    await desk.decide(jti, "approval")
+    await desk.serve(jti)
+
+
+async def test_a_warrant_that_was_served_opens_for_the_auditor_and_a_later_one_changes_nothing(
     tiers_desk: Desk, tiers_assert_readable: AssertReadable, tiers_assert_sealed: AssertSealed
 ) -> None:
-    jti = await tiers_desk.apply("alice", (Service.BBM,), minutes=1)
-    await tiers_desk.decide(jti, "approval")
-    await tiers_desk.serve(jti)
+    await serve(tiers_desk)
     sent = await tiers_desk.send(NOTE)
     await tiers_desk.received("bob")
     tiers_desk.world.clock.turn(1)
+    await serve(tiers_desk)
 
     await tiers_assert_readable(sent, by="auditor-outside-window")
     await tiers_assert_sealed(sent, to="auditor-none")

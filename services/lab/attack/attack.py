@@ -45,9 +45,9 @@ AFTER_EXPIRY = "answers:auditor-expired"
 
 
 async def attack(
-    desk: Desk, messages: Mapping[str, Sent], warrants: Mapping[str, str], vantages: Sequence[Vantage]
+    desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], vantages: Sequence[Vantage]
 ) -> Attacked:
-    """Attack a world from vantage points; `warrants` are jti by target. Turns the classroom clock by about an hour.
+    """Attack a world from vantage points; `warrants` are served ones. Turns the classroom clock by about an hour.
 
     Raises `Ours` (`lab.capture`) for a capture that is not whole.
     """
@@ -58,7 +58,7 @@ async def attack(
 
 
 async def _attack(
-    desk: Desk, messages: Mapping[str, Sent], warrants: Mapping[str, str], vantages: Sequence[Vantage]
+    desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], vantages: Sequence[Vantage]
 ) -> Attacked:
     run = await _prepare(desk, messages, warrants, vantages)
     bench = await run.capture()
@@ -71,16 +71,16 @@ async def _attack(
 
 
 async def _prepare(
-    desk: Desk, messages: Mapping[str, Sent], warrants: Mapping[str, str], vantages: Sequence[Vantage]
+    desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], vantages: Sequence[Vantage]
 ) -> "_Run":
     cases = cases_of(messages)
-    claims = {target: await _claims(desk, jti) for target, jti in warrants.items()}
+    claims = [await _claims(desk, jti) for jti in warrants]
     last = max(int(case.minute) for case in cases.values())
     now = max(epoch_of(desk.world.clock.now()), last + DRAIN_MINUTES)
     book = catalogue(desk, messages, (now,))
-    served = {target: Served(one.jti, one.window) for target, one in claims.items()}
+    served = tuple(Served(one.jti, one.sub, one.window) for one in claims)
     wanted = {source for one in vantages for case in cases.values() for source in one.of(case.sender, case.receiver)}
-    expiry = max((one.exp * 1000 for one in claims.values()), default=0)
+    expiry = max((one.exp * 1000 for one in claims), default=0)
     interview, scanner = Interview(desk, messages, served), Scanner(book.needles, [JWE])
     return _Run(interview, cases, tuple(vantages), book, scanner, frozenset(wanted), expiry)
 

@@ -93,8 +93,8 @@ class Desk:
         self.sent: list[Sent] = []
         self.taps: dict[str, Tap] = {}
         self.sessions: dict[str, asyncio.Task[None]] = {}
-        self.warrants: dict[str, str] = {}
-        """The `jti` of the warrant that was served last on each target."""
+        self.warrants: list[str] = []
+        """Each `jti` that was served."""
         self._stack = stack
         self._people: dict[Identity, As] = {}
 
@@ -168,8 +168,7 @@ class Desk:
         entry = await applicant.peer("court").ask("GET", f"/v1/warrants/{jti}", Entry)
         served = await applicant.peer("carrier").ask("POST", "/v1/warrants", Served, ServeWarrant(entry.warrant))
         await applicant.peer("auditor").ask("POST", "/v1/warrants", Filed, FileWarrant(entry.warrant))
-        target = claims_of(entry.warrant).sub
-        self.warrants[next(one.name for one in HANDSETS if one.pin == target)] = jti
+        self.warrants.append(jti)
         return served
 
     async def copied(self) -> None:

@@ -26,7 +26,7 @@ async def measure(desk: Desk, story: Story, only_messages: Collection[str] | Non
     """
     messages = {key: sent for key, sent in story.messages.items() if only_messages is None or key in only_messages}
     began = time.monotonic()
-    attacked = await attack(desk, messages, story.warrants, VANTAGES)
+    attacked = await attack(desk, messages, story.warrants.values(), VANTAGES)
     policy = load_policy()
     notes = {key: sent.note for key, sent in messages.items()}
     matrix = assemble(attacked, policy, rows(policy, notes), derive(policy))

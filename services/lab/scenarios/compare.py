@@ -109,7 +109,7 @@ async def measure(arranged: Arrangement, store_url: str = "", leaks: Mapping[str
     with folders.fresh() as root:
         async with booted(root, store_url, leaks, arranged) as world, opened(world) as desk:
             story = await play(desk, lambda _title, _text: None)
-            attacked = await attack(desk, story.messages, story.warrants, (*VANTAGES, *_EXTRA))
+            attacked = await attack(desk, story.messages, story.warrants.values(), (*VANTAGES, *_EXTRA))
     return Measured(arranged, story.messages, attacked)
 
 

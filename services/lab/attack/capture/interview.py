@@ -47,19 +47,20 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A warrant that was served."""
+    """A warrant that was served; the target is a PIN."""
 
     jti: str
+    target: str
     window: Window
 
 
 @dataclass(frozen=True, slots=True)
 class Interview:
-    """Asks in the name of one identity after another. `warrants` are what was served, by target."""
+    """Asks in the name of one identity after another. `warrants` are what was served."""
 
     desk: Desk
     messages: Mapping[str, Sent]
-    warrants: Mapping[str, Served]
+    warrants: tuple[Served, ...]
 
     async def ask(self, name: str, identity: Identity, questions: Iterable[Question]) -> Source:
         """Ask everything as `identity`; returns the answers, one chunk each. Raises `Ours` if a party is silent."""
@@ -106,16 +107,16 @@ class Interview:
         for one in PARTIES:
             yield from (Question(one.name, "GET", path) for path in ("/metrics", "/healthz", "/readyz"))
 
-    def as_agency(self, *targets: str) -> Iterator[Question]:
-        """Ask for the product and the keys of the warrants on these people."""
-        for target in targets:
-            if (served := self.warrants.get(target)) is not None:
+    def as_agency(self, only: str = "") -> Iterator[Question]:
+        """Ask for the product and the keys of every warrant, or of those on one person."""
+        for served in self.warrants:
+            if not only or served.target == handset(only).pin:
                 yield Question("carrier", "GET", f"/v1/warrants/{served.jti}/product?after=0")
                 yield from self._grants(served.jti, served.window.start, served.window.until)
 
     def beyond_the_window(self) -> Iterator[Question]:
         """Ask for a minute more on either side, and for each of them alone."""
-        for served in self.warrants.values():
+        for served in self.warrants:
             start, until = served.window.start, served.window.until
             before, after = start - EPOCH_MS, until + EPOCH_MS
             for asked in ((before, until), (start, after), (before, start), (until, after)):
@@ -152,7 +153,7 @@ class Interview:
 
 async def ask_all(interview: Interview) -> list[Source]:
     """Ask as everybody who can ask while the warrants are in force."""
-    world, curious, targets = interview.desk.world, list(interview.curious()), tuple(interview.warrants)
+    world, curious = interview.desk.world, list(interview.curious())
     world.authority.issue(OTHER_AGENCY, world.tls(OTHER_AGENCY))
     # The other agency's key is pinned like the first one's: it must fail for want of a warrant and not of a key.
     key = StateDir(other_agency_folder(world)).key("hpke.key", HpkePrivateKey)
@@ -163,11 +164,11 @@ async def ask_all(interview: Interview) -> list[Source]:
         "court": (party("court").identity, [*curious, *interview.orders()]),
         "ledger": (party("ledger").identity, curious),
         "other-customer": (party("globex").identity, curious),
-        "auditor-none": (OTHER_AGENCY, [*curious, *interview.watching(), *interview.as_agency(*targets)]),
+        "auditor-none": (OTHER_AGENCY, [*curious, *interview.watching(), *interview.as_agency()]),
         "auditor-wrong-subject": (AUDITOR, [*curious, *interview.as_agency("priya")]),
         "auditor-outside-window": (
             AUDITOR,
-            [*curious, *interview.as_agency(*targets), *interview.beyond_the_window()],
+            [*curious, *interview.as_agency(), *interview.beyond_the_window()],
         ),
     }
     asked = (interview.ask(f"answers:{name}", who, questions) for name, (who, questions) in plan.items())
@@ -176,7 +177,7 @@ async def ask_all(interview: Interview) -> list[Source]:
 
 async def ask_again(interview: Interview) -> Source:
     """Ask as the agency whose warrants have expired, with nothing at hand but its key."""
-    questions = [*interview.curious(), *interview.as_agency(*interview.warrants)]
+    questions = [*interview.curious(), *interview.as_agency()]
     return await interview.ask("answers:auditor-expired", AUDITOR, questions)
 
 
