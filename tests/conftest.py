@@ -17,7 +17,7 @@ settings.register_profile("tiers", deadline=None)
 settings.load_profile("tiers")
 
 _DISK = {"tmp_path", "tmp_path_factory"}
-_OTHER = {"architecture", "bench", "deploy", "e2e", "formal", "lab"}
+_OTHER = {"architecture", "bench", "deploy", "e2e", "formal", "lab", "packaging"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

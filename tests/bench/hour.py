@@ -52,6 +52,6 @@ async def measure(progress: Progress) -> list[Round]:
                 sent = result.sent + (rounds[-1].messages if rounds else 0)
                 rounds.append(Round(time.monotonic() - start, sent, result.rate, memory))
                 progress.update(bar, completed=rounds[-1].at)
-                if rounds[-1].at >= SECONDS:
+                if rounds[-1].at >= SECONDS and len(rounds) > 1:  # both channels had theirs
                     break
     return rounds
