@@ -14,11 +14,12 @@ from pathlib import Path
 import msgspec
 
 from tiers.chassis.state import StateDir
-from tiers.lab.world.cast import APPLICANT, PARTIES, PEOPLE
+from tiers.lab.world.cast import APPLICANT, PARTIES, PEOPLE, WITNESSES
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.world import PUBLIC
+from tiers.lab.world.world import PUBLIC, log_policy
 from tiers.store.acl import RULES, acl_file
 from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.policy import FILE
 
 RUN = Path(__file__).parent / "run"
 
@@ -53,6 +54,9 @@ def exchange(run: Path) -> None:
     home = StateDir(run)
     for name, (made, pinned) in PUBLIC.items():
         home.write(f"trust/{pinned}", (run / "state" / name / made).read_bytes())
+    home.write(
+        f"trust/{FILE}", log_policy(run / "state", {name: f"https://{name}:8443" for name in WITNESSES}).encode()
+    )
 
 
 def main(arguments: list[str]) -> None:

@@ -64,7 +64,7 @@ def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return task
 
 
-async def stop(*tasks: asyncio.Task[None]) -> None:
+async def stop(*tasks: asyncio.Task[Any]) -> None:
     """End tasks and wait until they have ended."""
     for task in tasks:
         task.cancel()

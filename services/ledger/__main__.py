@@ -9,13 +9,15 @@ from tiers.chassis.program import outgoing, run_party, wall_clock
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import application, serve
 from tiers.ledger.app import Ledger
-from tiers.ledger.config import LedgerSettings, read_vkey
+from tiers.ledger.config import LedgerSettings, read_policy
 from tiers.ledger.sequencer import Sequencer
 from tiers.ledger.store import Files, Store
 from tiers.ledger.witness_client import HttpWitness
-from tiers.wire.identity import TRUST_DOMAIN, Identity, Role
+from tiers.wire.errors import Ours
+from tiers.wire.identity import TRUST_DOMAIN
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.log.checkpoint import LogSigner, PinnedLog, WitnessKey
+from tiers.wire.log.checkpoint import LogKey, LogSigner
+from tiers.wire.log.policy import Policy
 
 
 async def run(config: LedgerSettings) -> None:
@@ -25,17 +27,28 @@ async def run(config: LedgerSettings) -> None:
     files = Files(config.state)
     signer = LogSigner(f"{TRUST_DOMAIN}/{config.party}", files.key("log.key", SigningKey))
     files.write("log.vkey", f"{signer.key.vkey()}\n".encode())
-    pinned = cache(lambda: PinnedLog(signer.key, (read_vkey(config.trust / "witness.vkey", WitnessKey),)))
+    policy = cache(lambda: own_policy(signer.key, config))
     store = Store(files)
     metrics = CollectorRegistry()
 
     async def ready() -> None:
-        pinned()
+        policy()
 
     async with outgoing(tls) as session:
-        witness = HttpWitness(session, config.witness_url, Identity(Role.WITNESS, config.witness))
-        ledger = Ledger(store, Sequencer(store, signer, witness, pinned), wall_clock, metrics)
+
+        def witnesses() -> list[HttpWitness]:
+            return [HttpWitness(session, url, name) for name, url in policy().urls.items()]
+
+        ledger = Ledger(store, Sequencer(store, signer, witnesses, lambda: policy().pinned), wall_clock, metrics)
         await serve(application(ledger.routes(), metrics, ready), config.party, config.listen, tls)
+
+
+def own_policy(key: LogKey, config: LedgerSettings) -> Policy:
+    """Read the policy by which everybody believes this log; raises `Ours` while there is none, or it is another's."""
+    policy = read_policy(config.trust)
+    if policy.pinned.log != key or len(policy.urls) < policy.pinned.quorum:
+        raise Ours("ledger.no_policy", "Name this log in its policy, and where enough of its witnesses answer.")
+    return policy
 
 
 def main() -> None:

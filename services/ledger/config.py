@@ -2,26 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Identity, Role
-from tiers.wire.log.checkpoint import LogKey, WitnessKey
-
-K = TypeVar("K", LogKey, WitnessKey)
+from tiers.wire.log.policy import FILE, Policy, parse_policy
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """`trust` holds `witness.vkey`, which the witness wrote; it may come after the ledger's own start."""
+    """`trust` holds the policy, with the witnesses and where they answer; it may come after the ledger's own start."""
 
     listen: str
     state: Path
     tls: Path
     trust: Path
-    witness_url: str
     name: str = "in"
-    witness: str = "w1"
 
     @property
     def party(self) -> Identity:
@@ -31,7 +26,7 @@ class LedgerSettings:
 
 @dataclass(frozen=True, slots=True)
 class WitnessSettings:
-    """`trust` holds `log.vkey`, which the ledger wrote; it may come after the witness's own start."""
+    """`trust` holds the policy, with the log's key; it may come after the witness's own start."""
 
     listen: str
     state: Path
@@ -45,10 +40,10 @@ class WitnessSettings:
         return Identity(Role.WITNESS, self.name)
 
 
-def read_vkey(path: Path, kind: type[K]) -> K:
-    """Read the verifier key that another party published; raises `Ours` while there is none, `Yours` if it is bad."""
+def read_policy(trust: Path) -> Policy:
+    """Read the policy of a trust folder; raises `Ours` while there is none, `Yours` if it is bad."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = (trust / FILE).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
-        raise Ours("ledger.no_vkey", f"Put the other party's verifier key into {path}.") from None
-    return kind.parse(text.removesuffix("\n"))
+        raise Ours("ledger.no_policy", f"Put {FILE} into {trust}: the keys of log and witnesses.") from None
+    return parse_policy(text)

@@ -1,15 +1,17 @@
 """The order of things in the log: append, sign, have it cosigned, publish, and only then answer. Thin I/O.
 
 It works in rounds. What arrives while a round runs shares the next one: one fsync, one checkpoint, one cosignature.
-If the witness fails, the entries stay, nobody is answered, and the same leaf sent again is found where it stands.
+If too few witnesses answer, the entries stay and nobody is answered: the same leaf sent again is found where it stands.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
+from tiers.chassis import background
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize
 from tiers.ledger.store import Store
 from tiers.wire.errors import Ours
@@ -30,11 +32,17 @@ class Witness(Protocol):
 class Sequencer:
     """The one writer of the log."""
 
-    def __init__(self, store: Store, signer: LogSigner, witness: Witness, pinned: Callable[[], PinnedLog]) -> None:
-        """Take over a store. `pinned` gives the log's own key and the witness's, once that is known."""
+    def __init__(
+        self,
+        store: Store,
+        signer: LogSigner,
+        witnesses: Callable[[], Sequence[Witness]],
+        pinned: Callable[[], PinnedLog],
+    ) -> None:
+        """Take over a store. `pinned` gives the log's own policy, `witnesses` whom to ask, once that is known."""
         self._store = store
         self._signer = signer
-        self._witness = witness
+        self._witnesses = witnesses
         self._pinned = pinned
         self._waiting: list[tuple[bytes, asyncio.Future[ProofOfLogging]]] = []
         self._rounds: asyncio.Task[None] | None = None
@@ -79,22 +87,43 @@ class Sequencer:
     async def _publish(self, before: WitnessedCheckpoint | None) -> WitnessedCheckpoint:
         head = await asyncio.to_thread(self._store.head)
         note = self._signer.sign(head)
-        note += await self._cosignature(note, head, 0 if before is None else before.checkpoint.head.size)
+        note += await self._cosignatures(note, head, 0 if before is None else before.checkpoint.head.size)
         witnessed = verify_witnessed(note, self._pinned())
         await asyncio.to_thread(self._store.publish, note)
         _log.info("ledger.published", size=head.size)
         return witnessed
 
-    async def _cosignature(self, note: str, head: TreeHead, old: int) -> str:
-        """Ask the witness; where it knows another size, once more from there (it may have answered into a crash)."""
+    async def _cosignatures(self, note: str, head: TreeHead, old: int) -> str:
+        """Ask every witness at once, and go on as soon as enough have cosigned. Nonsense counts for nothing."""
+        pinned, lines = self._pinned(), dict[tuple[str, ...], str]()
+        asked = {asyncio.create_task(self._cosignature(one, note, head, old)) for one in self._witnesses()}
+        failure = Ours("ledger.unwitnessed", "Send the same leaf again in a second: too few witnesses answer.")
         try:
-            return await self._witness.add_checkpoint(self._request(old, head.size, note))
+            while asked and len(lines) < pinned.quorum:
+                done, asked = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    try:
+                        line = task.result()
+                        lines[verify_witnessed(note + line, replace(pinned, quorum=1)).witnesses] = line
+                    except TiersError as error:
+                        _log.warning("ledger.not_cosigned", code=error.code, detail=error.detail)
+                        failure = error if isinstance(error, Ours) else failure
+        finally:
+            await background.stop(*asked)
+        if len(lines) < pinned.quorum:
+            raise failure
+        return "".join(lines.values())
+
+    async def _cosignature(self, witness: Witness, note: str, head: TreeHead, old: int) -> str:
+        """Ask a witness; where it knows another size, once more from there (it may be behind, or ahead by a crash)."""
+        try:
+            return await witness.add_checkpoint(self._request(old, head.size, note))
         except OtherSize as error:
             known = error.size
         if known > head.size or known == old:
             _log.error("ledger.rolled_back", size=head.size, witnessed=known)
-            raise Ours("ledger.rolled_back", "Tell the ledger's operator: the witness saw another or a longer log.")
-        return await self._witness.add_checkpoint(self._request(known, head.size, note))
+            raise Ours("ledger.rolled_back", "Tell the ledger's operator: a witness saw another or a longer log.")
+        return await witness.add_checkpoint(self._request(known, head.size, note))
 
     def _request(self, old: int, new: int, note: str) -> AddCheckpoint:
         return AddCheckpoint(old, self._store.consistency_proof(old, new), note)

@@ -145,12 +145,13 @@ class Store:
         return [self._index[leaf_hash(entry)] for entry in entries]
 
     def _open(self) -> None:
-        """Take full tiles and the journal for true, and derive everything else from them again.
+        """Take full bundles and the journal for true, hold the full tiles against them, derive everything else again.
 
         The journal is written anew: its torn tail goes, and an fsync that failed before is made good.
         """
         base, recent = _parse_journal(self._files.read(JOURNAL) or _HEADER.pack(0))
         self._full_tile.cache_clear()
+        self._check_bundles(base)
         self._index = {leaf: at for at, leaf in enumerate(self._leaf_hashes(base))}
         self._files.write(JOURNAL, _journal(base, recent))
         self._tree = _Tree(tree.edge_of(base, self._full_tile), ())
@@ -159,6 +160,22 @@ class Store:
             self._derive(self._tree, part)
         self._refuse_roll_back()
         self._unsure = False
+
+    def _check_bundles(self, base: int) -> None:
+        """Hash every full bundle again: what lies on the disk must still be what its tiles say; raises `Ours`."""
+        for n in range(base // TILE_WIDTH):
+            bundle = TileName(None, n)
+            hashes = [leaf_hash(entry) for entry in tree.unpack_bundle(self._must_read(bundle))]
+            if b"".join(hashes) != self._read_full_tile(0, n):
+                raise Ours("ledger.damaged", f"Restore {bundle.path()} of the ledger, or its tile, from its backup.")
+        level, count = 1, base // TILE_WIDTH
+        while count := count // TILE_WIDTH:
+            for n in range(count):
+                below = range(n * TILE_WIDTH, (n + 1) * TILE_WIDTH)
+                roots = b"".join(tree.tile_root(self._read_full_tile(level - 1, one)) for one in below)
+                if roots != self._read_full_tile(level, n):
+                    raise Ours("ledger.damaged", f"Restore {TileName(level, n).path()} of the ledger from its backup.")
+            level += 1
 
     def _derive(self, before: _Tree, fresh: Sequence[bytes]) -> None:
         """Write the tiles that follow from `fresh` entries, which are in the journal, and show the new tree."""

@@ -1,4 +1,4 @@
-"""Check a whole log from its files alone: `python -m tiers.ledger.verify DIR --log VKEY --witness VKEY`.
+"""Check a whole log from its files alone: `python -m tiers.ledger.verify DIR --policy FILE`.
 
 It shares no code with the ledger, on purpose: a mistake in the ledger's tree, notes or leaves shows up here.
 Standard library and `cryptography` only. The numbered steps are those of docs/spec/ledger.md, "Verifying a log".
@@ -8,9 +8,9 @@ import argparse
 import base64
 import binascii
 import json
+import re
 import sys
 import time
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,6 +34,17 @@ OPENING = {"index", "salt", "jti", "digest"}
 Leaf = dict[str, Any]  # this file trusts no type of ours: it reads JSON as anybody would
 
 
+NAME = r"[!-*,-~]{1,128}"  # visible ASCII without "+"
+BASE64 = r"[A-Za-z0-9+/]+={0,2}"
+NOTE = re.compile(rf"(({NAME})\n(0|[1-9][0-9]{{0,18}})\n({BASE64})\n)\n((?:— {NAME} {BASE64}\n){{1,16}})")
+VKEY = re.compile(rf"({NAME})\+([0-9a-f]{{8}})\+({BASE64})")
+UNCHECKED = 3
+
+
+class LogUnchecked(Exception):
+    """There is nothing to check, or nothing to check it by: neither a good log nor a bad one."""
+
+
 class LogInvalid(Exception):
     """The log is not what it says. `code` is stable; `detail` says where to look."""
 
@@ -54,7 +65,7 @@ class Unopened:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a valid log holds. `beyond` counts entries on disk that no checkpoint covers yet."""
+    """What a valid log holds: `leaves`, and how many entries on disk lie `beyond` the checkpoint."""
 
     origin: str
     size: int
@@ -64,15 +75,45 @@ class Report:
     opened: int
     unopened: tuple[Unopened, ...]
     beyond: int
+    leaves: tuple[Leaf, ...]
 
 
-def verify_log(directory: Path, log_vkey: str, witness_vkeys: Sequence[str], now: int) -> Report:
-    """Check the log in `directory` against pinned keys; `now` in milliseconds decides which seals are late.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whom to believe: the log's verifier key, its witnesses', and how many of them must have cosigned."""
 
-    Raises `LogInvalid`. Steps: 1. checkpoint, 2. cosignature, 3. entries, 4. root, 5. tiles, 6. leaves, 7. seals.
+    log: str
+    witnesses: tuple[str, ...]
+    quorum: int = 1
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file (docs/spec/ledger.md); raises `LogUnchecked`."""
+    try:
+        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+        lines = [words for words in lines if words and not words[0].startswith("#")]
+        ((_, log),) = [words for words in lines if words[0] == "log"]
+        ((_, k, *names),) = [words for words in lines if words[0] == "quorum"]
+        named = {words[1]: words[2] for words in lines if words[0] == "witness"}
+        policy = Policy(log, tuple(named[name] for name in names), int(k))
+        keys = {_vkey(vkey, COSIGNATURE)[2].public_bytes_raw() for vkey in policy.witnesses}
+    except (OSError, ValueError, LookupError, LogInvalid):
+        raise LogUnchecked(f"{path} is no policy of a log and its witnesses") from None
+    if len(keys) != len(names) or not 1 <= policy.quorum <= len(keys):
+        raise LogUnchecked(f"{path} counts a witness twice, or asks for more than there are")
+    return policy
+
+
+def verify_log(directory: Path, policy: Policy, now: int) -> Report:
+    """Check the log in `directory` by a policy; `now` in milliseconds decides which seals are late.
+
+    Raises `LogInvalid`, or `LogUnchecked` where there is no log. Steps: 1. checkpoint, 2. cosignatures, 3. entries,
+    4. root, 5. tiles, 6. leaves, 7. seals.
     """
-    origin, size, root, text, lines = _checkpoint(directory, log_vkey)  # 1
-    cosigned = _cosignatures(text, lines, witness_vkeys)  # 2
+    if not (directory / "checkpoint").exists() and not (directory / "tile").exists():
+        raise LogUnchecked(f"there is no log in {directory}, or nothing has been logged yet")
+    note = _read(directory / "checkpoint").decode(errors="replace")
+    origin, size, root, cosigned = check_note(note, policy)  # 1, 2
     entries = [entry for n in range(-(-size // WIDTH)) for entry in _bundle(directory, n, min(WIDTH, size - n * WIDTH))]
     hashes = [sha256(b"\x00" + entry).digest() for entry in entries]  # 3
     if _root(hashes) != root:  # 4
@@ -86,58 +127,54 @@ def verify_log(directory: Path, log_vkey: str, witness_vkeys: Sequence[str], now
         origin=origin,
         size=size,
         root=base64.b64encode(root).decode(),
-        witnesses=tuple(sorted({name for name, _ in cosigned})),
-        witnessed_at=max(at for _, at in cosigned),
+        witnesses=tuple(sorted(cosigned)),
+        witnessed_at=max(cosigned.values()),
         opened=len(opened),
         unopened=_unopened(leaves, opened, now),
         beyond=_beyond(directory, size),
+        leaves=tuple(leaves),
     )
 
 
-def _checkpoint(directory: Path, log_vkey: str) -> tuple[str, int, bytes, str, list[str]]:
-    note = _read(directory / "checkpoint").decode(errors="replace")
-    text, _, signatures = note.rpartition("\n\n")
-    body = f"{text}\n"
-    try:
-        origin, number, root = text.split("\n")
-        size = int(number)
-    except ValueError:
-        raise LogInvalid("log.checkpoint", "the checkpoint is not three lines and its signatures") from None
-    if number != str(size) or size < 0 or not signatures.endswith("\n"):
-        raise LogInvalid("log.checkpoint", "the checkpoint has another spelling than C2SP tlog-checkpoint")
-    lines = signatures.splitlines()
-    name, key_id, key = _vkey(log_vkey, LOG)
+def check_note(raw: str, policy: Policy) -> tuple[str, int, bytes, dict[str, int]]:
+    """Return origin, size, root and who cosigned when of a checkpoint that the policy believes; raises `LogInvalid`."""
+    note = NOTE.fullmatch(raw)
+    if note is None or int(note[3]) >= 1 << 63:
+        raise LogInvalid("log.checkpoint", "the checkpoint has another spelling than docs/spec/ledger.md gives it")
+    text, origin, size, root = note[1], note[2], int(note[3]), _decode(note[4], "log.checkpoint")
+    lines = note[5].splitlines()
+    name, key_id, key = _vkey(policy.log, LOG)
     if name != origin:
         raise LogInvalid("log.origin", f"the checkpoint is of {origin!r}, not of the pinned log")
     found = _signatures(lines, name, key_id)
-    if not found:
+    if not found or len(root) != HASH:
         raise LogInvalid("log.unsigned", "the pinned log has not signed the checkpoint")
     for signature in found:
-        _verify(key, signature, body.encode(), "log.signature")
-    return origin, size, _decode(root, "log.checkpoint"), body, lines
+        _verify(key, signature, text.encode(), "log.signature")
+    return origin, size, root, _cosignatures(text, lines, policy)
 
 
-def _cosignatures(text: str, lines: list[str], witness_vkeys: Sequence[str]) -> list[tuple[str, int]]:
-    found = []
-    for vkey in witness_vkeys:
+def _cosignatures(text: str, lines: list[str], policy: Policy) -> dict[str, int]:
+    """Return when which witness cosigned (s since 1970). One that signs twice counts once."""
+    found = dict[str, int]()
+    for vkey in policy.witnesses:
         name, key_id, key = _vkey(vkey, COSIGNATURE)
         for blob in _signatures(lines, name, key_id):
             at = int.from_bytes(blob[:8], "big")
             _verify(key, blob[8:], f"cosignature/v1\ntime {at}\n{text}".encode(), "log.cosignature")
-            found.append((name, at))
-    if not found:
-        raise LogInvalid("log.unwitnessed", "no pinned witness has cosigned the checkpoint")
+            found[name] = max(at, found.get(name, 0))
+    if len(found) < policy.quorum:
+        raise LogInvalid("log.unwitnessed", f"{len(found)} pinned witnesses have cosigned, and {policy.quorum} must")
     return found
 
 
 def _vkey(vkey: str, kind: int) -> tuple[str, bytes, Ed25519PublicKey]:
-    name, _, rest = vkey.partition("+")
-    key_id, _, encoded = rest.partition("+")
-    raw = _decode(encoded, "log.vkey")
-    wanted = sha256(name.encode() + b"\n" + raw).digest()[:4]
-    if raw[:1] != bytes([kind]) or len(raw) != 1 + HASH or key_id != wanted.hex():
+    parts = VKEY.fullmatch(vkey)
+    raw = _decode(parts[3], "log.vkey") if parts else b""
+    wanted = sha256(parts[1].encode() + b"\n" + raw).digest()[:4] if parts else b""
+    if parts is None or raw[:1] != bytes([kind]) or len(raw) != 1 + HASH or parts[2] != wanted.hex():
         raise LogInvalid("log.vkey", f"{vkey!r} is not a verifier key of signature type {kind}")
-    return name, wanted, Ed25519PublicKey.from_public_bytes(_point(raw[1:], "log.vkey"))
+    return parts[1], wanted, Ed25519PublicKey.from_public_bytes(_point(raw[1:], "log.vkey"))
 
 
 def _point(raw: bytes, code: str) -> bytes:
@@ -149,9 +186,9 @@ def _point(raw: bytes, code: str) -> bytes:
 
 
 def _signatures(lines: list[str], name: str, key_id: bytes) -> list[bytes]:
-    prefix = f"— {name} "
-    blobs = [_decode(line.removeprefix(prefix), "log.checkpoint") for line in lines if line.startswith(prefix)]
-    return [blob[4:] for blob in blobs if blob[:4] == key_id]
+    """Pick the signatures by one key; every line, a stranger's too, is base64 in its one spelling."""
+    blobs = [(line.split(" ")[1], _decode(line.split(" ")[2], "log.checkpoint")) for line in lines]
+    return [blob[4:] for signer, blob in blobs if (signer, blob[:4]) == (name, key_id)]
 
 
 def _verify(key: Ed25519PublicKey, signature: bytes, message: bytes, code: str) -> None:
@@ -164,9 +201,12 @@ def _verify(key: Ed25519PublicKey, signature: bytes, message: bytes, code: str) 
 
 def _decode(text: str, code: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise LogInvalid(code, "something that should be base64 is not") from None
+        raw = b""
+    if base64.b64encode(raw).decode() != text:  # unused bits that are not zero are another spelling of the same bytes
+        raise LogInvalid(code, "something that should be base64, in its one spelling, is not")
+    return raw
 
 
 def _root(hashes: list[bytes]) -> bytes:
@@ -296,17 +336,24 @@ def _beyond(directory: Path, size: int) -> int:
     return max([total, *(n * WIDTH + width for width in widths)]) - size
 
 
-def main() -> None:
-    """Print what the log holds; exit 1 with one sentence if it is not valid."""
-    parser = argparse.ArgumentParser(prog="python -m tiers.ledger.verify", description=__doc__.splitlines()[0])
+def asked(doc: str) -> tuple[Report, int]:
+    """Check the log that the command line names; ends the process where that cannot be done, or it is not valid."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--log", required=True, metavar="VKEY")
-    parser.add_argument("--witness", required=True, action="append", metavar="VKEY")
-    asked = parser.parse_args()
+    parser.add_argument("--policy", type=Path, required=True, metavar="FILE")
+    given, now = parser.parse_args(), time.time_ns() // 1_000_000
     try:
-        report = verify_log(asked.directory, asked.log, asked.witness, time.time_ns() // 1_000_000)
+        return verify_log(given.directory, read_policy(given.policy), now), now
+    except LogUnchecked as error:
+        sys.stderr.write(f"cannot be checked: {error}\n")
+        sys.exit(UNCHECKED)
     except LogInvalid as error:
         sys.exit(str(error))
+
+
+def main() -> None:
+    """Print what the log holds; exit 1 with one sentence if it is not valid, 3 if there is nothing to check."""
+    report, _ = asked(__doc__)
     sys.stdout.write(render(report))
 
 

@@ -18,16 +18,18 @@ from tiers.chassis.program import run_party
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import Route, application, raw_body, serve
-from tiers.ledger.config import WitnessSettings, read_vkey
+from tiers.ledger.config import WitnessSettings, read_policy
 from tiers.ledger.cosigning import SIZE_TYPE, OtherSize, SplitView, Unprovable, parse_request, verify_extends
-from tiers.wire.errors import TiersError
+from tiers.wire.errors import TiersError, Yours
 from tiers.wire.identity import TRUST_DOMAIN, Identity, Role
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log.checkpoint import LogKey, WitnessSigner, verify_signed
 from tiers.wire.log.merkle import EMPTY_ROOT, TreeHead
 
 _log = structlog.get_logger()
-LATEST = "latest"  # the last checkpoint that this witness cosigned
+LATEST = "latest"
+"""The last checkpoint that this witness cosigned; empty before the first."""
+KEY = "witness.key"
 
 
 class Witness:
@@ -70,7 +72,7 @@ class Witness:
 
     def _latest(self, log: LogKey) -> TreeHead:
         note = self._state.read(LATEST)
-        return TreeHead(0, EMPTY_ROOT) if note is None else verify_signed(note.decode(), log).checkpoint.head
+        return TreeHead(0, EMPTY_ROOT) if not note else verify_signed(note.decode(), log).checkpoint.head
 
     async def _add_checkpoint(self, _caller: Identity, request: web.Request) -> web.Response:
         body = await raw_body(request)
@@ -87,14 +89,29 @@ class Witness:
         return web.Response(text=line)
 
 
+def refuse_lost_memory(state: StateDir) -> None:
+    """Note a first start, the one that draws the key, before there is a key; raises `Yours` for a key without memory.
+
+    A witness that forgot what it cosigned would cosign a shorter log, under a key that everybody trusts. Whoever wants
+    to begin anew with an old key writes an empty `latest` himself, and answers for that.
+    """
+    if state.read(LATEST) is not None:
+        return
+    if state.read(KEY) is not None:
+        detail = f"Restore {LATEST} of this witness from its backup, or make a new key: it has a key, and no memory."
+        raise Yours("witness.memory", detail)
+    state.write(LATEST, b"")
+
+
 async def run(config: WitnessSettings) -> None:
     """Wire the witness together and serve until told to stop."""
     logs.configure(config.party)
     tls = Tls(config.tls)
     state = StateDir(config.state)
-    signer = WitnessSigner(f"{TRUST_DOMAIN}/{config.party}", state.key("witness.key", SigningKey))
+    refuse_lost_memory(state)
+    signer = WitnessSigner(f"{TRUST_DOMAIN}/{config.party}", state.key(KEY, SigningKey))
     state.write("witness.vkey", f"{signer.key.vkey()}\n".encode())
-    log = cache(lambda: read_vkey(config.trust / "log.vkey", LogKey))
+    log = cache(lambda: read_policy(config.trust).pinned.log)
     metrics = CollectorRegistry()
 
     async def ready() -> None:

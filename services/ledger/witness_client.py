@@ -4,19 +4,23 @@ import aiohttp
 
 from tiers.ledger.cosigning import SIZE_TYPE, AddCheckpoint, OtherSize
 from tiers.wire.errors import Ours
-from tiers.wire.identity import Identity
+from tiers.wire.identity import TRUST_DOMAIN, parse_identity
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
 MAX_ANSWER = 65_536  # bytes
 
 
 class HttpWitness:
-    """One witness at one address. `session` carries our TLS context."""
+    """One witness at one address, by the name of its key. `session` carries our TLS context.
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, identity: Identity) -> None:
+    A witness of this trust domain proves its SPIFFE id; somebody else's is reached by the name in its address.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, name: str) -> None:
         self._session = session
         self._url = url.rstrip("/")
-        self._identity = identity
+        domain, _, identity = name.partition("/")
+        self._host = parse_identity(identity).host if domain == TRUST_DOMAIN else None
 
     async def add_checkpoint(self, request: AddCheckpoint) -> str:
         """Return the cosignature lines. Raises `OtherSize` (409), or `Ours("ledger.unwitnessed")` for all else."""
@@ -24,7 +28,7 @@ class HttpWitness:
             async with self._session.post(
                 f"{self._url}/add-checkpoint",
                 data=request.encode(),
-                server_hostname=self._identity.host,
+                server_hostname=self._host,
                 timeout=_TIMEOUT,
             ) as response:
                 answer = await response.content.read(MAX_ANSWER)

@@ -350,7 +350,7 @@ async def test_an_unknown_warrant_has_its_own_code(world: CourtWorld) -> None:
 
 async def test_a_court_without_a_pinned_log_is_not_ready(world: CourtWorld) -> None:
     await world.applicant.ask_raw("GET", "/readyz")
-    (world.folder / "trust/log.vkey").unlink()
+    (world.folder / "trust/log.policy").unlink()
     assert await refusal(world.applicant.ask_raw("GET", "/readyz")) == "settings.trust"
 
 

@@ -9,14 +9,15 @@ import pytest
 import yaml
 
 from kits.dockerfile import DEPLOY, read_image
-from tiers.lab.world.cast import PARTIES
+from tiers.lab.world.cast import PARTIES, WITNESSES
 from tiers.store.acl import RULES
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: Mapping[str, dict[str, Any]] = COMPOSE["services"]
 PARTY = {name: service for name, service in SERVICES.items() if name != "store"}
-# Customers add each other's address while they run (`PUT /v1/partners/{org}`): no setting names it.
-PARTNERS = {frozenset({"acme", "globex"})}
+# Customers add each other's address while they run (`PUT /v1/partners/{org}`): no setting names it. Nor does one name a
+# witness: the ledger reads its policy.
+PARTNERS = {frozenset({"acme", "globex"}), *(frozenset({"ledger", name}) for name in WITNESSES)}
 
 
 def asked_by_settings() -> set[frozenset[str]]:

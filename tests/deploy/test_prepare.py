@@ -9,7 +9,11 @@ import yaml
 from kits.dockerfile import DEPLOY
 from prepare import exchange, main, prepare
 from tiers.chassis.tls import Tls
+from tiers.lab.world.cast import WITNESSES
 from tiers.lab.world.world import PUBLIC
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.checkpoint import LogSigner, WitnessSigner
+from tiers.wire.log.policy import parse_policy
 
 SERVICES = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 
@@ -50,7 +54,14 @@ def test_the_exchange_pins_what_the_parties_made(tmp_path: Path) -> None:
     prepare(tmp_path)
     for name, (made, _) in PUBLIC.items():
         (tmp_path / "state" / name / made).write_text(name)
+    (tmp_path / "state" / "ledger" / "log.vkey").write_text(LogSigner("log", SigningKey(b"L" * 32)).key.vkey())
+    for name in WITNESSES:
+        key = WitnessSigner(f"tiers.example/{name}", SigningKey(name.ljust(32).encode()))
+        (tmp_path / "state" / name / "witness.vkey").write_text(key.key.vkey())
     exchange(tmp_path)
+    policy = parse_policy((tmp_path / "trust" / "log.policy").read_text())
+    assert (len(policy.pinned.witnesses), policy.pinned.quorum) == (3, 2)
+    assert set(policy.urls.values()) == {f"https://{name}:8443" for name in WITNESSES}
     assert {name: (tmp_path / "trust" / pinned).read_text() for name, (_, pinned) in PUBLIC.items()} == {
         name: name for name in PUBLIC
     }

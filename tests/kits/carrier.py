@@ -55,6 +55,7 @@ from tiers.wire.log.checkpoint import (
 )
 from tiers.wire.log.leaf import Leaf, encode_leaf, parse_leaf, verify_opening
 from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.log.policy import write_policy
 from tiers.wire.message.sealing import HpkePrivateKey
 
 NOW = 1_764_000_000_000  # a whole minute
@@ -300,8 +301,7 @@ class World:
             "applicants/cbi.jwk": msgspec.json.encode(APPLICANT.public.jwk()),
             "judges/delhi.jwk": msgspec.json.encode(JUDGE.public.jwk()),
             "auditors/cbi.jwk": msgspec.json.encode(AUDITOR.public.jwk()),
-            "log.vkey": LOG.key.vkey().encode(),
-            "witness.vkey": WITNESS.key.vkey().encode(),
+            "log.policy": write_policy(LOG.key.vkey(), {"w1": WITNESS.key.vkey()}, 1).encode(),
         }
         for name, raw in files.items():
             (trust / name).parent.mkdir(parents=True, exist_ok=True)

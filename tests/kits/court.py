@@ -26,6 +26,7 @@ from tiers.wire.lawful.warrant import StatusStatement, verify_status
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
 from tiers.wire.log.leaf import Leaf, parse_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.log.policy import write_policy
 
 MINUTE = 60_000
 NOW = 1_764_000_000_000  # ms since 1970, a whole minute
@@ -184,8 +185,7 @@ def pin(folder: Path, ledger: StandinLedger, auditor: bytes | None = None) -> Ca
         "applicants/delhi.jwk": msgspec.json.encode(SigningKey(b"D" * 32).public.jwk()),
         "judges/delhi.jwk": msgspec.json.encode(JUDGE.public.jwk()),
         "carriers/in.jwk": msgspec.json.encode(CARRIER.public.jwk()),
-        "log.vkey": ledger.log.key.vkey().encode() + b"\n",
-        "witness.vkey": ledger.witness.key.vkey().encode() + b"\n",
+        "log.policy": write_policy(ledger.log.key.vkey(), {"w1": ledger.witness.key.vkey()}, 1).encode(),
     }
     if auditor is not None:
         files["auditors/cbi.jwk"] = auditor

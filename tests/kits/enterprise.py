@@ -48,6 +48,7 @@ from tiers.wire.lawful.trust import parse_trust
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
 from tiers.wire.log.leaf import Leaf, parse_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
+from tiers.wire.log.policy import write_policy
 from tiers.wire.message.content import readers_of, sign_content
 from tiers.wire.message.envelope import (
     CTY,
@@ -140,8 +141,8 @@ class Log:
 
     def pin_in(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "log.vkey").write_text(self.signer.key.vkey() + "\n")
-        (folder / "witness.vkey").write_text(self.witness.key.vkey() + "\n")
+        policy = write_policy(self.signer.key.vkey(), {"w1": self.witness.key.vkey()}, 1)
+        (folder / "log.policy").write_text(policy)
 
     def app(self) -> web.Application:
         async def append(_caller, request):

@@ -10,13 +10,14 @@ import yaml
 
 from kits.dockerfile import DEPLOY, read_image
 from tiers.lab.world import store
-from tiers.lab.world.cast import PARTIES
+from tiers.lab.world.cast import PARTIES, WITNESSES
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import free_ports, stop
 from tiers.wire.identity import Role
 
 # container -> image
-CONTAINERS = {one.name: {"acme": "enterprise", "globex": "enterprise"}.get(one.name, one.name) for one in PARTIES}
+IMAGE_OF = {"acme": "enterprise", "globex": "enterprise", **dict.fromkeys(WITNESSES, "witness")}
+CONTAINERS = {one.name: IMAGE_OF.get(one.name, one.name) for one in PARTIES}
 
 
 class Host:

@@ -48,16 +48,15 @@ class World:
         self.signer = LogSigner("tiers.example/ledger/in", SigningKey(b"L" * 32))
         self.witness_signer = WitnessSigner("tiers.example/witness/w1", SigningKey(b"W" * 32))
         self.pinned = PinnedLog(self.signer.key, (self.witness_signer.key,))
-        self.witness = DirectWitness(
-            Witness(
-                StateDir(folder / "witness"),
-                self.witness_signer,
-                lambda: self.signer.key,
-                lambda: NOW // 1000,
-                CollectorRegistry(),
-            )
-        )
+        self.witness = self.another_witness(self.witness_signer)
+        self.others: list[DirectWitness] = []
         self.start()
+
+    def another_witness(self, signer: WitnessSigner) -> DirectWitness:
+        """Make a witness with a memory of its own."""
+        folder = StateDir(self.folder / signer.name.replace("/", "-"))
+        witness = Witness(folder, signer, lambda: self.signer.key, lambda: NOW // 1000, CollectorRegistry())
+        return DirectWitness(witness)
 
     @property
     def log_folder(self) -> Path:
@@ -65,7 +64,7 @@ class World:
 
     def start(self) -> None:
         self.store = Store(Files(self.log_folder))
-        self.sequencer = Sequencer(self.store, self.signer, self.witness, lambda: self.pinned)
+        self.sequencer = Sequencer(self.store, self.signer, lambda: [self.witness, *self.others], lambda: self.pinned)
 
     def publish(self, head: TreeHead | None = None, signer: LogSigner | None = None, witness=None) -> None:
         """Sign, cosign and publish whatever is asked: a log and a witness that both lie."""

@@ -17,20 +17,19 @@ from tiers.chassis.client import Peer
 from tiers.chassis.tls import Tls
 from tiers.lab.world.pki import Authority
 from tiers.ledger.app import ConsistencyProof, InclusionProof, Ledger
-from tiers.ledger.verify import verify_log
+from tiers.ledger.verify import read_policy, verify_log
 from tiers.wire.errors import Forbidden, Missing, Ours, Yours
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.log.checkpoint import (
-    LogKey,
     PinnedLog,
     ProofOfLogging,
-    WitnessKey,
     unb64,
     verify_logged,
     verify_witnessed,
 )
 from tiers.wire.log.leaf import Leaf, Seal, encode_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash, verify_consistency, verify_inclusion
+from tiers.wire.log.policy import FILE, parse_policy, write_policy
 
 ROOT = Path(__file__).parents[2]
 LEDGER, WITNESS = parse_identity("ledger/in"), parse_identity("witness/w1")
@@ -78,7 +77,6 @@ class Town:
             "TIERS_TLS": str(self.tls(identity)),
             "TIERS_TRUST": str(self.trust),
             "TIERS_NAME": identity.name,
-            "TIERS_WITNESS_URL": f"https://127.0.0.1:{self.ports[WITNESS]}",
             "NOTIFY_SOCKET": str(self.root / "notify"),
         }
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -96,13 +94,14 @@ class Town:
         return process.wait(timeout=20)
 
     def exchange_keys(self) -> None:
-        (self.trust / "log.vkey").write_bytes((self.state(LEDGER) / "log.vkey").read_bytes())
-        (self.trust / "witness.vkey").write_bytes((self.state(WITNESS) / "witness.vkey").read_bytes())
+        log = (self.state(LEDGER) / "log.vkey").read_text().strip()
+        witness = (self.state(WITNESS) / "witness.vkey").read_text().strip()
+        policy = write_policy(log, {"w1": witness}, 1, {"w1": f"https://127.0.0.1:{self.ports[WITNESS]}"})
+        (self.trust / FILE).write_text(policy)
 
     @property
     def pinned(self) -> PinnedLog:
-        log, witness = ((self.trust / name).read_text().strip() for name in ("log.vkey", "witness.vkey"))
-        return PinnedLog(LogKey.parse(log), (WitnessKey.parse(witness),))
+        return parse_policy((self.trust / FILE).read_text()).pinned
 
     def ask(self, who: str, work, party: Identity = LEDGER):
         """Run `work(peer)` as `who`."""
@@ -241,13 +240,13 @@ def test_without_its_witness_the_ledger_answers_nobody_and_the_retry_finds_the_l
 
 def test_a_ledger_without_a_witness_key_is_alive_and_not_ready(town):
     town.stop(LEDGER)
-    (town.trust / "witness.vkey").unlink()
+    (town.trust / FILE).unlink()
     town.start(LEDGER)
     assert town.get("/healthz") == b'{"status":"ok"}'
-    with pytest.raises(Ours, match=r"^ledger\.no_vkey"):
+    with pytest.raises(Ours, match=r"^ledger\.no_policy"):
         town.get("/readyz")
     leaf = leaf_of()
-    with pytest.raises(Ours, match=r"^ledger\.no_vkey"):
+    with pytest.raises(Ours, match=r"^ledger\.no_policy"):
         town.log(leaf)
     town.exchange_keys()
     assert town.get("/readyz") == b'{"status":"ok"}'
@@ -280,8 +279,7 @@ def test_killed_while_many_log_at_once_nothing_answered_is_lost(town):
 
     assert [proof.index for proof in town.ask("carrier/in", again)] == [proof.index for proof in answered]
     town.stop(LEDGER)
-    vkeys = [(town.trust / name).read_text().strip() for name in ("log.vkey", "witness.vkey")]
-    assert verify_log(town.state(LEDGER), vkeys[0], vkeys[1:], now()).size >= len(answered)
+    assert verify_log(town.state(LEDGER), read_policy(town.trust / FILE), now()).size >= len(answered)
 
 
 def test_both_stop_cleanly_and_their_keys_are_their_own(town):

@@ -8,12 +8,14 @@ from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 
+from ledger.conftest import DirectWitness
 from tiers.ledger import store as store_module
 from tiers.ledger.app import Ledger
 from tiers.ledger.tree import parse_tile_path
 from tiers.wire.errors import Ours, Yours
 from tiers.wire.identity import parse_identity
-from tiers.wire.log.checkpoint import verify_logged
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.checkpoint import PinnedLog, WitnessSigner, verify_logged
 
 
 def test_an_entry_is_answered_with_its_proof_in_a_witnessed_checkpoint(world, entry):
@@ -133,3 +135,39 @@ def test_an_independent_reader_follows_the_files(world, entry):
         if path.is_file():
             name = parse_tile_path(str(path.relative_to(world.log_folder / "tile")))
             assert world.store.tile(name) == path.read_bytes()
+
+
+def with_three_witnesses(world) -> list[DirectWitness]:
+    """Give the log two more witnesses, of whom two must sign."""
+    signers = [WitnessSigner(f"tiers.example/witness/w{n}", SigningKey(bytes([n]) * 32)) for n in (2, 3)]
+    world.pinned = PinnedLog(world.signer.key, (world.witness_signer.key, *(one.key for one in signers)), 2)
+    world.others = [world.another_witness(one) for one in signers]
+    return [world.witness, *world.others]
+
+
+def test_two_of_three_witnesses_are_enough_whichever_is_down(world, entry):
+    witnesses = with_three_witnesses(world)
+    for n, dead in enumerate([None, *witnesses]):
+        for one in witnesses:
+            one.down = "before" if one is dead else None
+        (proof,) = world.log(entry(n))
+        assert len(verify_logged(proof, world.pinned).checkpoint.witnesses) >= 2
+
+
+def test_one_of_three_witnesses_is_not_enough_and_the_retry_finds_the_leaf(world, entry):
+    witnesses = with_three_witnesses(world)
+    for one in witnesses[:2]:
+        one.down = "before"
+    with pytest.raises(Ours, match=r"^ledger\.unwitnessed"):
+        world.log(entry(0))
+    witnesses[0].down = None
+    (proof,) = world.log(entry(0))
+    assert proof.index == 0
+
+
+def test_a_witness_that_answers_with_anothers_line_counts_for_nothing(world, entry, monkeypatch):
+    first, second, third = with_three_witnesses(world)
+    third.down = "before"
+    monkeypatch.setattr(second, "add_checkpoint", first.add_checkpoint)
+    with pytest.raises(Ours, match=r"^ledger\."):
+        world.log(entry(0))

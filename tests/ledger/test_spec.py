@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessSigner, verify_logged
+from tiers.wire.log.checkpoint import (
+    LogKey,
+    LogSigner,
+    PinnedLog,
+    ProofOfLogging,
+    WitnessKey,
+    WitnessSigner,
+    verify_logged,
+)
 from tiers.wire.log.leaf import parse_leaf, unopened_seals, verify_opening
 
 SPEC = (Path(__file__).parents[2] / "docs" / "spec" / "ledger.md").read_text(encoding="utf-8")
@@ -22,7 +30,7 @@ SERVED, OPENED = (block.removesuffix("\n") for block in blocks("leaf"))
 @pytest.fixture
 def pinned() -> PinnedLog:
     log, witness = blocks("vkeys")[0].split()
-    return PinnedLog.parse(log, [witness])
+    return PinnedLog(LogKey.parse(log), (WitnessKey.parse(witness),))
 
 
 def test_the_keys_of_the_example_are_the_ones_it_says(pinned):

@@ -1,5 +1,6 @@
 import ast
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiers.ledger import tree, verify
-from tiers.ledger.verify import LogInvalid, Unopened, verify_log
+from tiers.ledger.verify import LogInvalid, LogUnchecked, Policy, Unopened, check_note, read_policy, verify_log
+from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.log.checkpoint import LogSigner, WitnessSigner
+from tiers.wire.log.checkpoint import LogKey, LogSigner, PinnedLog, WitnessKey, WitnessSigner, verify_witnessed
 from tiers.wire.log.leaf import Seal, encode_leaf
+from tiers.wire.log.policy import write_policy
 
 LATER = 1_764_000_060_000
 
@@ -23,7 +26,8 @@ LATER = 1_764_000_060_000
 @pytest.fixture
 def check(world):
     def check(now: int = LATER, folder: Path | None = None) -> verify.Report:
-        return verify_log(folder or world.log_folder, world.signer.key.vkey(), [world.witness_signer.key.vkey()], now)
+        policy = Policy(world.signer.key.vkey(), (world.witness_signer.key.vkey(),))
+        return verify_log(folder or world.log_folder, policy, now)
 
     return check
 
@@ -221,7 +225,9 @@ def test_the_command_says_what_the_log_holds(world, leaf):
     world.log(encode_leaf(leaf()))
     copy = world.folder / "copied elsewhere"
     shutil.copytree(world.log_folder, copy)
-    keys = ["--log", world.signer.key.vkey(), "--witness", world.witness_signer.key.vkey()]
+    policy = world.folder / "log.policy"
+    policy.write_text(write_policy(world.signer.key.vkey(), {"w1": world.witness_signer.key.vkey()}, 1))
+    keys = ["--policy", str(policy)]
     done = run(str(copy), *keys)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("tiers.example/ledger/in: 1 leaves, root ")
@@ -229,3 +235,38 @@ def test_the_command_says_what_the_log_holds(world, leaf):
     (copy / "checkpoint").write_text("")
     done = run(str(copy), *keys)
     assert (done.returncode, done.stderr.partition(":")[0]) == (1, "log.checkpoint")
+    empty = run(str(world.folder / "nowhere"), *keys)
+    assert (empty.returncode, empty.stderr.partition(":")[0]) == (3, "cannot be checked")
+    policy.write_text("log and witnesses")
+    unpinned = run(str(copy), *keys)
+    assert (unpinned.returncode, unpinned.stderr.partition(":")[0]) == (3, "cannot be checked")
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/checkpoints.json").read_text())
+NOTES = [pytest.param(one["note"], one["good"], id=one["name"]) for one in VECTORS["vectors"]]
+
+
+@pytest.mark.parametrize(("note", "good"), NOTES)
+def test_parties_and_verifier_read_a_checkpoint_alike(note, good):
+    pinned = PinnedLog(
+        LogKey.parse(VECTORS["log"]), tuple(map(WitnessKey.parse, VECTORS["witnesses"])), VECTORS["quorum"]
+    )
+    policy = Policy(VECTORS["log"], tuple(VECTORS["witnesses"]), VECTORS["quorum"])
+    for read, refusal in (
+        (lambda: verify_witnessed(note, pinned), Yours),
+        (lambda: check_note(note, policy), LogInvalid),
+    ):
+        with contextlib.nullcontext() if good else pytest.raises(refusal):
+            read()
+
+
+def test_a_fresh_log_cannot_be_checked_yet(world, check):
+    with pytest.raises(LogUnchecked):
+        check(folder=world.folder / "nowhere")
+
+
+def test_a_policy_that_counts_a_witness_twice_is_none(world, tmp_path):
+    twice = write_policy(world.signer.key.vkey(), dict.fromkeys(("w1", "w2"), world.witness_signer.key.vkey()), 2)
+    (tmp_path / "log.policy").write_text(twice)
+    with pytest.raises(LogUnchecked):
+        read_policy(tmp_path / "log.policy")

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiers.chassis.state import StateDir
 from tiers.ledger import cosigning, tree
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize, SplitView, Unprovable, parse_request
 from tiers.ledger.tree import Edge
+from tiers.ledger.witness import KEY, LATEST, refuse_lost_memory
 from tiers.wire.errors import Forbidden, Missing, TiersError, TooLarge, Yours
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log.checkpoint import LogSigner, PinnedLog, verify_witnessed
@@ -127,6 +129,16 @@ def test_a_request_over_the_maximum_is_refused():
 
 def test_one_witness_is_enough_and_none_is_not(ask, world):
     note = ask(0, 1)
-    nobody = PinnedLog(world.signer.key, ())
-    with pytest.raises(Yours, match=r"^checkpoint\.unwitnessed"):
-        verify_witnessed(note, nobody)
+    assert verify_witnessed(note, world.pinned).witnesses == (world.witness_signer.name,)
+    with pytest.raises(Yours, match=r"^checkpoint\.bad_policy"):
+        PinnedLog(world.signer.key, ())
+
+
+def test_a_witness_that_kept_its_key_and_lost_its_memory_does_not_start(tmp_path):
+    state = StateDir(tmp_path / "w")
+    refuse_lost_memory(state)  # the first start
+    state.key(KEY, SigningKey)
+    refuse_lost_memory(state)  # and any later one
+    (state.path / LATEST).unlink()
+    with pytest.raises(Yours, match=r"^witness\.memory"):
+        refuse_lost_memory(state)

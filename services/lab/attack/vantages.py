@@ -12,7 +12,7 @@ message never came his way.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tiers.lab.world.cast import HANDSETS, PARTIES
+from tiers.lab.world.cast import HANDSETS, PARTIES, WITNESSES
 from tiers.measure.derive.rules import Fact
 
 CIPHERTEXT = "ciphertext"
@@ -23,7 +23,12 @@ _STORE = ("memory:store", "store")
 _OPERATOR = (*_GATEWAY, *_STORE, "memory:carrier", "state:carrier", "answers:operator")
 _COURT = ("memory:court", "state:court", "answers:court")
 _AUDITOR = ("memory:auditor", "state:auditor")
-_LEDGER = ("memory:ledger", "state:ledger", "memory:witness", "state:witness", "answers:ledger")
+_LEDGER = (
+    "memory:ledger",
+    "state:ledger",
+    *(f"{what}:{name}" for name in WITNESSES for what in ("memory", "state")),
+    "answers:ledger",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,11 @@ def controls(keys: Iterable[str]) -> tuple[Control, ...]:
         Control("state:auditor", "its private key", (("seed", "auditor/cbi/1"),)),
         Control("memory:ledger", "the log's key", (("mark", "ledger/log.key"),)),
         Control("state:ledger", "the log's key", (("mark", "ledger/log.key"),)),
-        Control("memory:witness", "the witness's key", (("mark", "witness/witness.key"),)),
-        Control("state:witness", "the witness's key", (("mark", "witness/witness.key"),)),
+        *(
+            Control(f"{what}:{name}", "the witness's key", (("mark", f"{name}/witness.key"),))
+            for name in WITNESSES
+            for what in ("memory", "state")
+        ),
         *(Control(f"{kind}:acme", "its root key", (("orgroot", "S50000001"),)) for kind in ("memory", "state")),
         *(Control(f"{kind}:globex", "its root key", (("orgroot", "S50000002"),)) for kind in ("memory", "state")),
         *(Control(f"handset:{name}", "its signing key", (("sign", name),)) for name in handsets),

@@ -5,20 +5,29 @@ import sys
 from pathlib import Path
 
 from tiers.lab.world.processes import LAUNCHER, base_environ
+from tiers.wire.log.policy import FILE
 
-VERIFIER = "tiers.ledger.verify"
+VERIFIER, MONITOR = "tiers.ledger.verify", "tiers.ledger.monitor"
+VERDICTS = {
+    VERIFIER: ("The log is what it says.", "The log is NOT what it says."),
+    MONITOR: ("Everything in the log is in order.", "Something in the log is out of order."),
+}
+UNCHECKED = 3
+"""What both exit with where there is nothing to check."""
 
 
-def command(root: Path) -> list[str]:
-    """Return what checks the log of the world in `root`, on classroom time, against the keys that everybody pins."""
-    keys = [(root / "trust" / f"{name}.vkey").read_text(encoding="ascii").strip() for name in ("log", "witness")]
-    checks = [VERIFIER, str(root / "state" / "ledger"), "--log", keys[0], "--witness", keys[1]]
+def command(root: Path, program: str = VERIFIER) -> list[str]:
+    """Return what checks the log of the world in `root`, on classroom time, by the policy that everybody pins."""
+    checks = [program, str(root / "state" / "ledger"), "--policy", str(root / "trust" / FILE)]
     return [*LAUNCHER, str(root / "clock"), *checks]
 
 
-def verify_log(root: Path) -> int:
-    """Run it, print its report and a verdict; returns its exit status, 0 if the log is what it says."""
-    done = subprocess.run(command(root), env=base_environ(), check=False)  # noqa: S603 - our own interpreter
-    verdict = "The log is what it says." if done.returncode == 0 else "The log is NOT what it says."
-    sys.stdout.write(f"{verdict}\n")
+def check_log(root: Path, program: str = VERIFIER) -> int:
+    """Run it, print its report and a verdict; returns its exit status.
+
+    0: the log is what it says. 1: it is not. 3: it cannot be checked, because there is none yet, say.
+    """
+    done = subprocess.run(command(root, program), env=base_environ(), check=False)  # noqa: S603 - our own interpreter
+    if done.returncode != UNCHECKED:
+        sys.stdout.write(f"{VERDICTS[program][done.returncode != 0]}\n")
     return done.returncode

@@ -10,6 +10,7 @@ from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import ACME, GLOBEX, HANDSETS
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.lawful.warrant import Claims
+from tiers.wire.log.checkpoint import PinnedLog
 
 
 class Handset(msgspec.Struct, frozen=True):
@@ -51,7 +52,8 @@ class World(Event, frozen=True):
     handsets: tuple[Handset, ...]
     customers: dict[str, str]
     log_vkey: str
-    witness_vkey: str
+    witness_vkeys: tuple[str, ...]
+    quorum: int
     arrangement: Arranged
 
 
@@ -248,10 +250,12 @@ class Ended(Event, frozen=True):
     failed: str = ""
 
 
-def world(log_vkey: str, witness_vkey: str, arranged: Arrangement) -> World:
+def world(pinned: PinnedLog, arranged: Arrangement) -> World:
     """Return the first event."""
     handsets = tuple(Handset(one.name, one.pin, one.subscriber, one.org) for one in HANDSETS)
-    return World(handsets, {ACME: "acme", GLOBEX: "globex"}, log_vkey, witness_vkey, declared_by(arranged))
+    witnesses = tuple(key.vkey() for key in pinned.witnesses)
+    customers = {ACME: "acme", GLOBEX: "globex"}
+    return World(handsets, customers, pinned.log.vkey(), witnesses, pinned.quorum, declared_by(arranged))
 
 
 def declared_by(arranged: Arrangement) -> Arranged:

@@ -23,6 +23,7 @@ from tiers.wire.api.enterprise import Opened, Order, OrderAnswer, Rotated
 from tiers.wire.errors import TiersError
 from tiers.wire.keys.keytree import EPOCH_MS
 from tiers.wire.lawful.warrant import Claims
+from tiers.wire.log.policy import FILE, parse_policy
 from tiers.wire.message.envelope import Service, format_envelope, parse_envelope
 from tiers.wire.message.frames import Delivery
 from tiers.wire.message.mail import read_mail
@@ -226,8 +227,8 @@ async def watched(desk: Desk, feed: Feed | None = None) -> AsyncIterator[Watched
     world = desk.world
     feed = feed or Feed(world.clock.now)
     feed.clock = world.clock.now
-    log, witness = ((world.root / "trust" / f"{one}.vkey").read_text(encoding="ascii") for one in ("log", "witness"))
-    feed.append(events.world(log.strip(), witness.strip(), world.arrangement))
+    policy = parse_policy((world.root / "trust" / FILE).read_text(encoding="ascii"))
+    feed.append(events.world(policy.pinned, world.arrangement))
     world.clock = WatchedClock(world.clock, feed)
     seen = WatchedDesk(desk, feed)
     for name, device in desk.devices.items():

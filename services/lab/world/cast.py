@@ -29,6 +29,8 @@ class Person:
 
 PARTIES = (
     Party("witness", parse_identity("witness/w1"), "tiers.ledger.witness"),
+    Party("witness-2", parse_identity("witness/w2"), "tiers.ledger.witness"),
+    Party("witness-3", parse_identity("witness/w3"), "tiers.ledger.witness"),
     Party("ledger", parse_identity("ledger/in"), "tiers.ledger"),
     Party("gateway", parse_identity("gateway/1"), "tiers.gateway"),
     Party("carrier", parse_identity("carrier/in"), "tiers.carrier"),
@@ -37,6 +39,10 @@ PARTIES = (
     Party("court", parse_identity("court/in"), "tiers.court"),
     Party("auditor", parse_identity("auditor/cbi"), "tiers.auditor"),
 )
+
+WITNESSES = tuple(one.name for one in PARTIES if one.program == "tiers.ledger.witness")
+WITNESS_QUORUM = 2
+"""How many of the witnesses must have cosigned a checkpoint before anybody believes it."""
 
 APPLICANT = parse_identity("applicant/cbi")
 JUDGE = parse_identity("judge/delhi")

@@ -30,7 +30,7 @@ _SETTINGS = {
     "store_url": "redis://127.0.0.1:9",
     "mediation": _NOWHERE,
     "mediation_listen": _NOWHERE,
-    **{f"{name}_url": f"https://{_NOWHERE}" for name in ("gateway", "carrier", "ledger", "witness")},
+    **{f"{name}_url": f"https://{_NOWHERE}" for name in ("gateway", "carrier", "ledger")},
 }
 _NOTES = """\
 `anyone` has no certificate: a device signs its requests with its own key instead.

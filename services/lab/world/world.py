@@ -22,7 +22,7 @@ from tiers.lab.world import arrangement as arrangements
 from tiers.lab.world import cluster as cluster_module
 from tiers.lab.world import store as store_module
 from tiers.lab.world.arrangement import Arrangement
-from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, Party, party
+from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, WITNESS_QUORUM, WITNESSES, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import (
@@ -39,6 +39,7 @@ from tiers.wire.custody import GlobalKey
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log.policy import FILE, write_policy
 
 WORD_MINUTES = 120
 """How long the court's word holds in the classroom: a quarter less, and a court may be down for an hour."""
@@ -48,8 +49,6 @@ PUBLIC = {
     "court": ("judge.jwk", "judges/delhi.jwk"),
     "carrier": ("carrier.jwk", "carriers/in.jwk"),
     "auditor": ("auditor.jwk", "auditors/cbi.jwk"),
-    "ledger": ("log.vkey", "log.vkey"),
-    "witness": ("witness.vkey", "witness.vkey"),
 }
 
 
@@ -125,7 +124,6 @@ class World:
                 **({"escrow": "true"} if self.arrangement.escrow else {}),
             },
             "auditor": carrier_and_log | other_half,
-            "ledger": {"witness_url": self.url("witness")},
         }
         return {f"TIERS_{key.upper()}": value for key, value in (own | more.get(one.name, {})).items()}
 
@@ -152,6 +150,7 @@ class World:
         """Copy the public keys that parties made for themselves into the trust folder: the exchange out of band."""
         for name, (own, pinned) in PUBLIC.items():
             self.pin(pinned, (self.state(name) / own).read_bytes())
+        self.pin(FILE, log_policy(self.root / "state", {name: self.url(name) for name in WITNESSES}).encode())
 
     def pin(self, name: str, data: bytes) -> None:
         """Have every party pin a public key, by its name in the trust folder, which they read while they run."""
@@ -166,6 +165,13 @@ class World:
     def applicant_key(self) -> SigningKey:
         """Return the applicant's signing key, made at first use."""
         return StateDir(self.root / "people" / "applicant").key("sign.key", SigningKey)
+
+
+def log_policy(states: Path, urls: Mapping[str, str]) -> str:
+    """Write the policy of the log, from the keys that log and witnesses made; `urls` are the witnesses' addresses."""
+    keys = {name: (states / name / "witness.vkey").read_text(encoding="ascii").strip() for name in urls}
+    log = (states / "ledger" / "log.vkey").read_text(encoding="ascii").strip()
+    return write_policy(log, keys, WITNESS_QUORUM, urls)
 
 
 def customer_of(org: str) -> str:

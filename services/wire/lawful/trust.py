@@ -2,7 +2,7 @@
 
     applicants/<name>.jwk   judges/<name>.jwk   carriers/<name>.jwk   regulators/<name>.jwk   Ed25519 public JWKs
     auditors/<agency>.jwk                                              HPKE public JWK, kid auditor/<agency>/1
-    log.vkey   witness.vkey                                            C2SP verifier keys
+    log.policy                                                         the log and its witnesses (wire/log/policy.py)
 
 A party that is given no file of a kind trusts nobody of that kind.
 """
@@ -15,6 +15,7 @@ from tiers.wire.errors import Yours
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import HpkeJwk, PublicJwk, VerifyKey
 from tiers.wire.lawful.warrant import Keys
+from tiers.wire.log import policy
 from tiers.wire.log.checkpoint import PinnedLog
 
 FOLDERS = {
@@ -40,7 +41,7 @@ class Trust:
     def log(self) -> PinnedLog:
         """The pinned log; raises `Yours` where none is pinned."""
         if not self.logs:
-            raise Yours("settings.trust", "Put log.vkey and witness.vkey into the trust folder.")
+            raise Yours("settings.trust", f"Put {policy.FILE} into the trust folder.")
         return self.logs[0]
 
 
@@ -57,7 +58,6 @@ def parse_trust(files: Mapping[str, bytes]) -> Trust:
         elif folder == "auditors" and file.endswith(".jwk"):
             auditors[f"{Role.AUDITOR}/{name}/1"] = parse_json(HpkeJwk, raw, "settings.trust")
     logs: tuple[PinnedLog, ...] = ()
-    if "log.vkey" in files and "witness.vkey" in files:
-        vkeys = [files[name].decode("ascii", "replace").strip() for name in ("log.vkey", "witness.vkey")]
-        logs = (PinnedLog.parse(vkeys[0], [vkeys[1]]),)
+    if policy.FILE in files:
+        logs = (policy.parse_policy(files[policy.FILE].decode("ascii", "replace")).pinned,)
     return Trust(signers["applicants"], signers["judges"], signers["carriers"], auditors, logs, signers["regulators"])

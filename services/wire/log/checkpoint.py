@@ -106,15 +106,19 @@ class WitnessKey(_VerifierKey):
 
 @dataclass(frozen=True, slots=True)
 class PinnedLog:
-    """Whom a relying party trusts about one log: its key, and the witnesses of whom one must cosign."""
+    """Whom a relying party trusts about one log: its key, and the witnesses, `quorum` of whom must cosign."""
 
     log: LogKey
     witnesses: tuple[WitnessKey, ...]
+    quorum: int = 1
 
-    @classmethod
-    def parse(cls, log_vkey: str, witness_vkeys: Sequence[str]) -> Self:
-        """Pin keys given as text; raises `Yours("checkpoint.bad_vkey")`."""
-        return cls(LogKey.parse(log_vkey), tuple(WitnessKey.parse(vkey) for vkey in witness_vkeys))
+    def __post_init__(self) -> None:
+        """Refuse a policy that nobody could keep, or that counts one witness twice; raises `Yours`."""
+        keys = {key.public.raw for key in self.witnesses} | {self.log.public.raw}
+        names = {key.name for key in self.witnesses}
+        if not 1 <= self.quorum <= len(names) or len(names) != len(self.witnesses) or len(keys) != len(names) + 1:
+            detail = "Name each witness once, each with a key of its own, and ask for at least one and at most all."
+            raise Yours("checkpoint.bad_policy", detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +135,12 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class WitnessedCheckpoint:
-    """A checkpoint that the pinned log signed and a pinned witness cosigned. Made by `verify_witnessed` alone."""
+    """A checkpoint that the pinned log signed and enough witnesses cosigned. Made by `verify_witnessed` alone."""
 
     checkpoint: Checkpoint
     note: str
-    witness: str
-    witnessed_at: int  # seconds since 1970, by the witness's clock
+    witnesses: tuple[str, ...]
+    witnessed_at: int  # seconds since 1970, by the clock of the last of them
     made_by: InitVar[object]
 
     def __post_init__(self, made_by: object) -> None:
@@ -224,22 +228,22 @@ def verify_signed(note: str, log: LogKey) -> SignedCheckpoint:
 
 
 def verify_witnessed(note: str, pinned: PinnedLog) -> WitnessedCheckpoint:
-    """Return the checkpoint in `note` if the pinned log signed it and a pinned witness cosigned it.
+    """Return the checkpoint in `note` if the pinned log signed it and enough pinned witnesses cosigned it.
 
-    1. to 3. as `verify_signed`. 4. A cosignature of a pinned witness is there, and every one that is there is good.
-    Raises `Yours` (`checkpoint.*`).
+    1. to 3. as `verify_signed`. 4. Cosignatures of as many pinned witnesses as the policy asks for are there, and every
+    one that is there is good. However often a witness signs, it counts once. Raises `Yours` (`checkpoint.*`).
     """
     signed = verify_signed(note, pinned.log)  # 1, 2, 3
     _, signatures = parse_note(note)
-    times = [
-        (_verify_cosignature(witness, signed.checkpoint, blob), witness.name)
+    times = {
+        witness.name: max(_verify_cosignature(witness, signed.checkpoint, blob) for blob in blobs)
         for witness in pinned.witnesses
-        for blob in _signatures_by(witness, signatures)
-    ]
-    if not times:  # 4
-        raise Yours("checkpoint.unwitnessed", "Send a checkpoint that a pinned witness has cosigned.")
-    at, name = max(times)
-    return WitnessedCheckpoint(signed.checkpoint, note, name, at, _VERIFIED)
+        if (blobs := _signatures_by(witness, signatures))
+    }
+    if len(times) < pinned.quorum:  # 4
+        need = f"{pinned.quorum} of {len(pinned.witnesses)} pinned witnesses"
+        raise Yours("checkpoint.unwitnessed", f"Send a checkpoint that {need} have cosigned.")
+    return WitnessedCheckpoint(signed.checkpoint, note, tuple(sorted(times)), max(times.values()), _VERIFIED)
 
 
 def verify_logged(proof: ProofOfLogging, pinned: PinnedLog) -> LoggedLeaf:

@@ -15,7 +15,7 @@ STATIC = resources.files("tiers.lab.page") / "static"
 MODULES = sorted(path for path in Path(str(STATIC)).rglob("*.js") if path.parent.name != "vendor")
 
 
-@pytest.mark.parametrize("name", ["model.test.mjs", "bytes.test.mjs", "scene.test.mjs"])
+@pytest.mark.parametrize("name", ["model.test.mjs", "bytes.test.mjs", "scene.test.mjs", "checkpoints.test.mjs"])
 def test_the_model_keeps_its_promises(name: str) -> None:
     node = shutil.which("node")
     if node is None:

@@ -24,6 +24,8 @@ PARTY_KEYS = {
     "court": ("judge.key",),
     "ledger": ("log.key",),
     "witness": ("witness.key",),
+    "witness-2": ("witness.key",),
+    "witness-3": ("witness.key",),
 }
 """Keys that open nothing. They are looked for to prove that a capture is one (the controls)."""
 

@@ -6,7 +6,12 @@ const join = (...parts) => Uint8Array.from(parts.flatMap((one) => [...one]));
 const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
 export const hex = (bytes) => Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("");
-export const unb64 = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+/** Decode the one spelling of standard base64 (RFC 4648 section 4): padded, unused bits zero. Throws for any other. */
+export function unb64(text) {
+  const bytes = atob(text);
+  if (btoa(bytes) !== text) throw new Error("another spelling of base64");
+  return Uint8Array.from(bytes, (one) => one.charCodeAt(0));
+}
 export const leafHash = (text) => sha256(join([0], utf8.encode(text)));
 export const nodeHash = (left, right) => sha256(join([1], left, right));
 
@@ -38,12 +43,21 @@ export async function rootOf(leaves) {
   return hashes[0];
 }
 
-/** Read a checkpoint (C2SP tlog-checkpoint): {origin, size, root, text, signatures: [{name, id, blob}]}. */
+const NAME = "[!-*,-~]{1,128}"; // visible ASCII without "+"
+const SIGNATURE = `— ${NAME} [A-Za-z0-9+/]+={0,2}\n`;
+const NOTE = new RegExp(`^((${NAME})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n)\n((?:${SIGNATURE}){1,16})$`);
+const MAX_SIZE = 2n ** 63n - 1n;
+
+/**
+ * Read a checkpoint in its one spelling (docs/spec/ledger.md): {origin, size, root, text, signatures: [{name, id, blob}]}.
+ * Throws for any other; tests/vectors/checkpoints.json has them.
+ */
 export function readNote(note) {
-  const [text, lines] = [note.slice(0, note.indexOf("\n\n") + 1), note.slice(note.indexOf("\n\n") + 2)];
-  const [origin, size, root] = text.split("\n");
+  const found = NOTE.exec(note);
+  if (!found || BigInt(found[3]) > MAX_SIZE) throw new Error("no checkpoint");
+  const [, text, origin, size, root, lines] = found;
   const signatures = lines
-    .trimEnd()
+    .slice(0, -1)
     .split("\n")
     .map((line) => {
       const [, name, blob] = line.split(" ");
@@ -60,22 +74,36 @@ export function readVkey(vkey) {
   return { name, id, type: bytes[0], key: bytes.slice(1) };
 }
 
-/** Check the signature that a pinned key made on a note: "good", "bad", "missing" or "unsupported" by this browser. */
+/** Check every signature that a pinned key made on a note: "good", "bad", "missing", "unsupported" by this browser. */
 export async function signedBy(note, vkey) {
-  const { text, signatures } = readNote(note);
+  const { origin, text, signatures } = readNote(note);
   const pinned = readVkey(vkey);
-  const found = signatures.find((one) => one.name === pinned.name && one.id === pinned.id);
-  if (!found) return "missing";
-  let [message, signature] = [utf8.encode(text), found.blob];
-  if (pinned.type === 4) {
-    const seconds = new DataView(found.blob.buffer, found.blob.byteOffset).getBigUint64(0);
-    message = utf8.encode(`cosignature/v1\ntime ${seconds}\n${text}`);
-    signature = found.blob.slice(8);
-  }
+  const found = signatures.filter((one) => one.name === pinned.name && one.id === pinned.id);
+  if (found.length === 0 || (pinned.type === 1 && origin !== pinned.name)) return "missing";
   try {
     const key = await crypto.subtle.importKey("raw", pinned.key, "Ed25519", false, ["verify"]);
-    return (await crypto.subtle.verify("Ed25519", key, signature, message)) ? "good" : "bad";
+    const good = await Promise.all(found.map((one) => signatureHolds(key, pinned.type, one.blob, text)));
+    return good.every(Boolean) ? "good" : "bad";
   } catch {
     return "unsupported";
+  }
+}
+
+async function signatureHolds(key, type, blob, text) {
+  if (type !== 4) return crypto.subtle.verify("Ed25519", key, blob, utf8.encode(text));
+  if (blob.length !== 72) return false; // eight bytes of time, and the signature
+  const seconds = new DataView(blob.buffer, blob.byteOffset).getBigUint64(0);
+  const message = utf8.encode(`cosignature/v1\ntime ${seconds}\n${text}`);
+  return crypto.subtle.verify("Ed25519", key, blob.slice(8), message);
+}
+
+/** Say whether a checkpoint is one that a policy believes: the log's signature, and cosignatures of enough witnesses. */
+export async function believed(note, { log, witnesses, quorum }) {
+  try {
+    const cosigned = await Promise.all(witnesses.map((one) => signedBy(note, one)));
+    const enough = cosigned.filter((one) => one === "good").length >= quorum;
+    return (await signedBy(note, log)) === "good" && enough && !cosigned.includes("bad");
+  } catch {
+    return false;
   }
 }

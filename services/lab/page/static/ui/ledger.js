@@ -132,7 +132,9 @@ async function verifyLeaf(view, index, text) {
   const replayed = proof && (await replay(leaf, index, note.size, proof.proof.map(unb64)));
   const same = (bytes) => bytes && hex(bytes) === hex(note.root);
   const whole = await rootOf(view.leaves.with(index, text));
-  const { log_vkey: log, witness_vkey: witness } = view.world;
+  const { log_vkey: log, witness_vkeys: witnesses, quorum } = view.world;
+  const cosigned = await Promise.all(witnesses.map((one) => signedBy(view.checkpoint, one)));
+  const good = cosigned.filter((one) => one === "good").length;
   return {
     note,
     leaf,
@@ -146,7 +148,10 @@ async function verifyLeaf(view, index, text) {
           },
       { ok: same(whole), text: `All ${note.size} leaves, hashed again here, give the same root.` },
       signature(await signedBy(view.checkpoint, log), "The checkpoint is signed by the log"),
-      signature(await signedBy(view.checkpoint, witness), "and cosigned by the witness, another party"),
+      signature(
+        good >= quorum ? "good" : cosigned.includes("unsupported") ? "unsupported" : "bad",
+        `and cosigned by ${good} of ${witnesses.length} witnesses, other parties; ${quorum} are enough`,
+      ),
     ],
   };
 }

@@ -1,0 +1,159 @@
+"""Read the log as its monitors do: `python -m tiers.ledger.monitor DIR --policy FILE`. Pure, but for reading files.
+
+It knows no secret. One warrant is one commitment, so the leaves about it tell in which order things were done:
+
+    applied -> approved -> served -> task activated, keys granted, task deactivated -> expired -> seal opened
+                  |- suspended -> resumed
+                  |- cancelled: nothing more begins
+
+What is out of order is named. `verify` comes first: a log that is not what it says is no evidence of anything.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tiers.ledger.verify import Leaf, asked
+
+MINUTE_MS = 60_000
+GRACE_MS = 300_000
+"""How late the log may learn that a task has ended: a relay tells it when the minute is over."""
+WRITERS = {
+    "warrant.served": {"carrier"},
+    "warrant.expired": {"court", "carrier"},
+    "warrant.refused": {"court", "carrier", "auditor"},
+    "task.activated": {"gateway"},
+    "task.deactivated": {"gateway"},
+    "task.refused": {"gateway"},
+    "grant.released": {"carrier", "court"},
+    "grant.refused": {"carrier", "court"},
+    "order.answered": {"customer", "gateway"},
+    "loss.recorded": {"gateway"},
+    "seal.opened": {"court", "carrier"},
+}
+"""Who may log what; all else about a warrant is the court's."""
+AFTER_THE_END = {"warrant.expired", "task.deactivated", "loss.recorded", "seal.opened"}
+STANDS, OVER = "stands", {"rejected", "cancelled", "expired"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something out of order: at which leaf, and what, in a sentence."""
+
+    index: int
+    sentence: str
+
+
+@dataclass(slots=True)
+class Warrant:
+    """What the log says of one warrant so far. Times are ms since 1970."""
+
+    state: str = "unknown"
+    since: int = 0
+    open_after: int | None = None
+    served: bool = False
+    opened: bool = False
+    active: bool = False
+    activations: int = 0
+    ends: int = 0
+
+
+def monitor(leaves: Sequence[Leaf], now: int) -> list[Finding]:
+    """Name what is out of order in a whole log (index = position) at `now`."""
+    warrants, terms, found = dict[str, Warrant](), set[str](), list[Finding]()
+    for index, leaf in enumerate(leaves):
+        kind, role = leaf["type"], leaf["party"].split("/")[3]
+        if role not in WRITERS.get(kind, {"court"}):
+            found.append(Finding(index, f"a {role} has logged {kind}, which is not for it to do"))
+        elif not kind.endswith(".refused") and kind != "order.answered":
+            warrant = warrants.setdefault(leaf["commitment"], Warrant())
+            found += [Finding(index, why) for why in _wrong(warrant, kind, role, leaf)]
+            _follow(warrant, kind, leaf)
+        if kind == "grant.released":
+            if leaf["terms"] in terms:
+                found.append(Finding(index, "one release is logged twice, or two are logged as one"))
+            terms.add(leaf["terms"])
+    found += [Finding(len(leaves) - 1, why) for one in warrants.values() for why in _owed(one, now)]
+    return found
+
+
+def _wrong(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> Iterator[str]:
+    """Say what is wrong with a leaf about a warrant in this state."""
+    state = warrant.state
+    if state in OVER and kind not in AFTER_THE_END and not _bucketed(warrant, kind, leaf):
+        yield f"{kind} after the warrant was {state}"
+    elif state == "suspended" and kind in {"task.activated", "grant.released"} and not _bucketed(warrant, kind, leaf):
+        yield f"{kind} while the warrant is suspended"
+    needs = {
+        "warrant.applied": state == "unknown",
+        "warrant.approved": state == "applied",
+        "warrant.rejected": state == "applied",
+        "warrant.suspended": state == STANDS,
+        "warrant.resumed": state == "suspended",
+        "warrant.served": state not in {"unknown", "applied"} and not warrant.served,
+        "task.activated": warrant.served and not warrant.active,
+        "task.deactivated": warrant.active,
+        "grant.released": warrant.served or role == "court",
+        "loss.recorded": warrant.activations > 0,
+    }
+    if not needs.get(kind, state != "unknown") and not (state in OVER and kind not in AFTER_THE_END):
+        yield f"{kind} out of order: the warrant is {state}{', and served' if warrant.served else ''}"
+    if kind == "warrant.served" and leaf.get("open_after") != warrant.open_after:
+        yield "the carrier promises to open the seal on another day than the court"
+    if kind == "warrant.expired" and warrant.open_after is not None and leaf["ts"] < warrant.open_after:
+        yield "a warrant expires before its day"
+    if kind == "task.deactivated" and state in OVER | {"suspended"} and leaf["ts"] > warrant.since + GRACE_MS:
+        yield f"a task ended long after the warrant was {state}"
+
+
+def _bucketed(warrant: Warrant, kind: str, leaf: Leaf) -> bool:
+    """Whether a relay set this task before the warrant ended, and tells of it now that the minute is over."""
+    same_minute = leaf["ts"] <= (warrant.since // MINUTE_MS + 1) * MINUTE_MS
+    return kind == "task.activated" and same_minute and warrant.activations <= warrant.ends - 1
+
+
+def _follow(warrant: Warrant, kind: str, leaf: Leaf) -> None:
+    after = {"warrant.approved": STANDS, "warrant.resumed": STANDS}.get(kind, kind.partition(".")[2])
+    if kind == "warrant.served":
+        warrant.served = True
+    elif kind.startswith("warrant.") and warrant.state not in OVER:
+        warrant.state, warrant.since = after, leaf["ts"]
+        warrant.ends += after in OVER | {"suspended"}
+    if kind == "warrant.approved":
+        warrant.open_after = leaf.get("open_after")
+    elif kind == "task.activated":
+        warrant.active, warrant.activations = True, warrant.activations + 1
+    elif kind == "task.deactivated":
+        warrant.active = False
+    elif kind == "seal.opened":
+        warrant.opened = True
+
+
+def _owed(warrant: Warrant, now: int) -> Iterator[str]:
+    """Say what the log should have been told by `now`."""
+    if warrant.active and warrant.state in OVER | {"suspended"} and now > warrant.since + GRACE_MS:
+        yield f"a task is still active, and its warrant has been {warrant.state} since {_date(warrant.since)}"
+    if warrant.open_after is not None and not warrant.opened and now > warrant.open_after + GRACE_MS:
+        yield f"a seal should have been opened on {_date(warrant.open_after)}"
+
+
+def _date(at: int) -> str:
+    return time.strftime("%FT%TZ", time.gmtime(at / 1000))
+
+
+def main() -> None:
+    """Name what is out of order, and exit with 1 if anything is; 3 if there is nothing to check."""
+    report, now = asked(__doc__)
+    found = monitor(report.leaves, now)
+    warrants = {leaf["commitment"] for leaf in report.leaves if leaf["type"] == "warrant.applied"}
+    sys.stdout.write(f"{report.size} leaves, {len(warrants)} warrants, {len(found)} out of order\n")
+    for one in found:
+        leaf = report.leaves[one.index]
+        who = "/".join(leaf["party"].split("/")[3:])
+        sys.stdout.write(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}\n")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

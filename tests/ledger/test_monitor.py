@@ -1,0 +1,107 @@
+"""Who knows no secret reads in the log what was done out of order."""
+
+import pytest
+
+from tiers.ledger.monitor import WRITERS, monitor
+from tiers.wire.log import leaf as treaty
+
+MINUTE = 60_000
+NOW = 1_764_000_000_000
+EXP = NOW + 60 * MINUTE
+COURT, CARRIER, GATEWAY, CUSTOMER = (
+    f"spiffe://tiers.example/{who}" for who in ("court/in", "carrier/in", "gateway/1", "customer/A")
+)
+BY = {
+    "task.activated": GATEWAY,
+    "task.deactivated": GATEWAY,
+    "loss.recorded": GATEWAY,
+    "warrant.served": CARRIER,
+    "grant.released": CARRIER,
+}
+
+
+def said(kind: str, at: int = 0, **members: object) -> dict[str, object]:
+    """A leaf, `at` minutes after NOW."""
+    leaf = {"type": kind, "ts": NOW + at * MINUTE, "party": BY.get(kind, COURT), "commitment": "c1"}
+    if kind in {"warrant.approved", "warrant.served"}:
+        leaf["open_after"] = EXP
+    if kind == "grant.released":
+        leaf["terms"] = f"terms at {at}"
+    return leaf | members
+
+
+BEGUN = [said("warrant.applied"), said("warrant.approved"), said("warrant.served"), said("task.activated", 1)]
+EXPIRED = [said("warrant.expired", 60), said("warrant.expired", 60, party=CARRIER)]
+ENDED = [said("task.deactivated", 10), *EXPIRED, said("seal.opened", 60)]
+CANCELLED = said("warrant.cancelled", 2)
+ORDERLY = [*BEGUN, said("grant.released", 5), said("loss.recorded", 60, count=3), *ENDED]
+
+
+def wrong(leaves: list[dict[str, object]], now: int = EXP) -> list[str]:
+    return [found.sentence for found in monitor(leaves, now)]
+
+
+def test_a_warrant_from_its_beginning_to_its_end_is_in_order() -> None:
+    assert [] == wrong(ORDERLY, EXP + 10**9)
+    assert [] == wrong([said("warrant.applied"), said("warrant.rejected")], EXP + 10**9)
+
+
+def test_a_warrant_that_is_suspended_and_resumed_within_a_minute_is_in_order() -> None:
+    shortly = [
+        said("warrant.suspended", 2),
+        said("warrant.resumed", 2),
+        said("task.deactivated", 3),
+        said("task.activated", 3),
+    ]
+    assert [] == wrong([*BEGUN, *shortly, *ENDED])
+
+
+def test_a_task_that_the_relay_set_before_a_cancellation_of_the_same_minute_is_told_of_afterwards() -> None:
+    late = [said("warrant.cancelled"), said("task.activated", 1), said("task.deactivated", 1)]
+    assert [] == wrong([*BEGUN[:3], *late], NOW + 20 * MINUTE)
+    again = [*late, said("task.activated", 1, ts=NOW + MINUTE + 1)]
+    assert ["task.activated after the warrant was cancelled"] == wrong([*BEGUN[:3], *again], NOW + MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("leaves", "sentence"),
+    [
+        ([*BEGUN, CANCELLED, said("grant.released", 2)], "grant.released after the warrant was cancelled"),
+        ([*BEGUN, CANCELLED, said("task.deactivated", 3), said("task.activated", 4)], "task.activated after"),
+        ([*BEGUN[:2], CANCELLED, said("warrant.served", 2)], "warrant.served after the warrant was cancelled"),
+        ([*BEGUN, *ENDED, said("grant.released", 61)], "grant.released after the warrant was expired"),
+        ([*BEGUN, said("warrant.suspended", 2), said("grant.released", 2)], "while the warrant is suspended"),
+        ([said("warrant.served")], "warrant.served out of order"),
+        ([said("warrant.applied"), said("warrant.served")], "warrant.served out of order"),
+        ([*BEGUN[:2], said("task.activated", 1)], "task.activated out of order"),
+        ([*BEGUN[:2], said("grant.released", 1)], "grant.released out of order"),
+        ([said("warrant.approved")], "warrant.approved out of order"),
+        ([*BEGUN, said("task.activated", 2)], "task.activated out of order"),
+        ([*BEGUN, said("warrant.served", 2)], "warrant.served out of order"),
+        ([*BEGUN[:2], said("warrant.served", open_after=EXP + 10**12)], "another day than the court"),
+        ([*BEGUN, said("grant.released", 2), said("grant.released", 3, terms="terms at 2")], "logged twice"),
+        ([*BEGUN, said("warrant.cancelled", 2), said("task.deactivated", 9)], "a task ended long after"),
+        ([said("warrant.applied"), said("warrant.approved", party=CUSTOMER)], "a customer has logged warrant.approved"),
+        ([*BEGUN[:3], said("task.activated", 1, party=CARRIER)], "a carrier has logged task.activated"),
+        ([*BEGUN, said("warrant.expired", 59)], "expires before its day"),
+    ],
+)  # fmt: skip
+def test_what_is_out_of_order_is_named(leaves: list[dict[str, object]], sentence: str) -> None:
+    assert any(sentence in found for found in wrong(leaves)), wrong(leaves)
+
+
+def test_what_the_log_should_have_been_told_is_named() -> None:
+    cancelled = [*BEGUN, said("warrant.cancelled", 2)]
+    assert [] == wrong(cancelled, NOW + 7 * MINUTE)
+    assert any("still active" in found for found in wrong(cancelled, NOW + 7 * MINUTE + 1))
+    assert any("should have been opened" in found for found in wrong(BEGUN, EXP + 6 * MINUTE))
+
+
+def test_two_warrants_are_two_stories() -> None:
+    other = [leaf | {"commitment": "c2"} for leaf in BEGUN]
+    assert [] == wrong([leaf for pair in zip(BEGUN, other, strict=True) for leaf in pair])
+
+
+def test_its_table_of_writers_is_that_of_the_treaty() -> None:
+    treatys = {kind: {str(role) for role in roles} for kind, roles in treaty.WRITERS.items()}
+    assert treatys == {kind: WRITERS.get(kind, {"court"}) for kind in treatys}
