@@ -24,14 +24,14 @@ from tiers.lab.classroom.desk import opened
 from tiers.lab.world.cast import handset, party
 from tiers.lab.world.world import booted
 from tiers.wire.api.carrier import AskGrant, Product
-from tiers.wire.api.court import Entry
+from tiers.wire.api.court import Apply, Entry
 from tiers.wire.api.gateway import ActivateTask, Done
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Missing
 from tiers.wire.identity import parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS
-from tiers.wire.lawful.warrant import Claims, seal_of
+from tiers.wire.lawful.warrant import Claims, apply_for, seal_of
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.log.leaf import encode_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash
@@ -127,6 +127,17 @@ async def test_the_relay_refuses_it_too_though_a_rogue_carrier_logged_it(
     order = await hands.order(make(hands))
 
     await refused_and_logged(hands.world, hands.task(order), code, "task.refused", GATEWAY)
+
+
+async def test_a_judge_who_signs_today_a_window_that_began_eighty_days_ago_is_obeyed_by_nobody(hands: Hands) -> None:
+    begun = claims(hands.world, start=-80 * 24 * 60, minutes=80 * 24 * 60 + 10)
+    application = apply_for(begun, hands.world.applicant_key(), str(APPLICANT))
+    applying = hands.peer(APPLICANT, "court").ask("POST", "/v1/applications", Entry, Apply(application))
+    order = await hands.order(hands.sign(begun))
+
+    await refused_and_logged(hands.world, applying, "warrant.past", "warrant.refused", COURT)
+    await refused_and_logged(hands.world, hands.serve(hands.sign(begun)), "warrant.past", "warrant.refused")
+    await refused_and_logged(hands.world, hands.task(order), "warrant.past", "task.refused", GATEWAY)
 
 
 # Athens: a task without a warrant, with every certificate and the ledger at hand
