@@ -11,6 +11,7 @@ from kits.lawful import (
     APPLICANT,
     AUDITOR,
     CARRIER,
+    COURT,
     GATEWAY,
     Hands,
     claims,

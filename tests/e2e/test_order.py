@@ -77,7 +77,7 @@ async def test_a_warrant_from_application_to_product_is_in_order_and_every_leaf_
     assert 1 == len({leaf.commitment for leaf in leaves(desk.world)})
 
 
-async def test_a_court_that_is_down_for_an_hour_ends_no_interception_and_one_that_is_down_longer_does(
+async def test_a_court_that_is_down_for_an_hour_ends_no_interception_and_one_down_longer_does(
     desk: Desk,
 ) -> None:
     world = desk.world
