@@ -45,12 +45,13 @@ def test_the_verifier_shares_no_code_with_the_ledger():
 
 @pytest.mark.parametrize("y", [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255 - 1, verify._ORDER_8])
 @pytest.mark.parametrize("sign", [0, 1])
-def test_a_log_whose_key_lets_one_signature_fit_everything_is_refused(world, y, sign):
+def test_a_log_whose_key_lets_one_signature_fit_everything_is_refused(world, entry, y, sign):
+    world.log(entry(0))
     raw = b"\x01" + (y | sign << 255).to_bytes(32, "little")
     key_id = sha256(b"log.example\n" + raw).digest()[:4].hex()
     vkey = f"log.example+{key_id}+{b64encode(raw).decode()}"
     with pytest.raises(LogInvalid, match=r"^log\.vkey"):
-        verify_log(world.log_folder, vkey, [world.witness_signer.key.vkey()], LATER)
+        verify_log(world.log_folder, Policy(vkey, (world.witness_signer.key.vkey(),)), LATER)
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 600])
