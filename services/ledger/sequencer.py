@@ -14,7 +14,7 @@ import structlog
 from tiers.chassis import background
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize
 from tiers.ledger.store import Store
-from tiers.wire.errors import Ours
+from tiers.wire.errors import Ours, TiersError
 from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
 from tiers.wire.log.merkle import TreeHead
 
