@@ -6,6 +6,7 @@ import time
 
 import msgspec
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from tiers.wire.identity import Identity
 
@@ -56,6 +57,20 @@ def configure(party: Identity) -> None:
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(party=str(party))
+    http = logging.getLogger("aiohttp.server")
+    http.handlers, http.propagate = [_Http()], False
+
+
+class _Http(logging.Handler):
+    """What the HTTP server says: one line where a request cannot be read, and all of it where we failed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass it on."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            structlog.get_logger().info("request.unreadable", error=type(error).__name__)
+        else:
+            structlog.get_logger().error("request.crashed", exc_info=record.exc_info)
 
 
 def _json(event: object, **_options: object) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -31,6 +32,7 @@ def run_party(
     A wrong setting or state directory ends it with status 2, a part of it that failed with 1.
     `first` is called before there is an event loop.
     """
+    no_core()
     try:
         found = load(settings, os.environ)
         first(found)
@@ -42,6 +44,11 @@ def run_party(
     faulthandler.cancel_dump_traceback_later()
     if background.broken:
         raise SystemExit(1)
+
+
+def no_core() -> None:
+    """Have the kernel write no core file of this process: it would hold every key."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def wall_clock() -> int:

@@ -74,8 +74,9 @@ def application(
     """Build the application of a party. `ready` raises `Ours` while the party cannot do its work."""
     app = web.Application()
     for route in [*routes, *common(metrics, ready)]:
-        app.router.add_route(route.method, route.path, _guard(route))
-    app.router.add_route("*", "/{anything:.*}", _guard(Route("*", "", set(Role), _nowhere, "")))
+        app.router.add_route(route.method, route.path, _guard(route), expect_handler=_expect)
+    nowhere = Route("*", "", set(Role), _nowhere, "")
+    app.router.add_route("*", "/{anything:.*}", _guard(nowhere), expect_handler=_expect)
     return app
 
 
@@ -178,6 +179,15 @@ def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
         return answer if isinstance(answer, web.StreamResponse) else json_response(answer)
 
     return handle
+
+
+async def _expect(request: web.Request) -> web.StreamResponse | None:
+    """Answer `Expect` (RFC 9110, section 10.1.1); aiohttp's own answer fails on a value that is not ASCII."""
+    if request.headers["Expect"].lower() != "100-continue":
+        return problem(Yours("request.expect", "Expect 100-continue, or leave the header out."))
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun
+    return None
 
 
 async def _nowhere(_caller: Identity, request: web.Request) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tiers.chassis.client import client_session
+from tiers.chassis.program import no_core
 from tiers.chassis.settings import load
 from tiers.chassis.tls import device_context
 from tiers.device.client import Device
@@ -163,6 +164,7 @@ def _show(message: Message) -> None:
 
 def main() -> None:
     """Run the command; an error is one line on standard error."""
+    no_core()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that has no such character
