@@ -163,8 +163,10 @@ class KeyServer:
         envelope = parse_envelope(bytes(parse_json(Journal, raw, "request.malformed").envelope))
         journal.check_copy(envelope, pin, self._org, self._keys.generation)
         if self._store.copy(envelope.header.mid) is None:  # what is kept did open when it came
+            journal.check_date(envelope, pin, self._now())
+            journal.check_quota(*self._store.kept_today(pin, self._now()))
             journal.check_opens(envelope, self._org, self._keys.key)
-        if self._store.add_copy(envelope) != format_envelope(envelope):
+        if self._store.add_copy(envelope, pin, self._now()) != format_envelope(envelope):
             _log.warning("journal.other_copy", mid=envelope.header.mid, pin=pin)
             raise Conflict("journal.other_copy", "Tell the administrator: another message with this mid is journalled.")
         self._journalled.inc()

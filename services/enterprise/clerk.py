@@ -11,10 +11,11 @@ from tiers.enterprise.orders import (
     MAX_MESSAGES,
     Message,
     OrderPolicy,
+    Page,
     Traffic,
-    check_width,
     decide,
     leaf_of,
+    page_of,
     seal_of,
     subject_of,
 )
@@ -44,34 +45,39 @@ class Clerk:
     async def answer(self, court: Identity, served: bytes) -> OrderAnswer:
         """Answer an order as the court served it; raises `Yours`, or `Ours` while it cannot be logged."""
         order = parse_json(Order, served, "request.malformed")
-        subject = subject_of(order)
-        decision = decide(self._read_policy(), order)
-        mids = self._reached(subject) if decision is Decision.DISCLOSE else ()
+        try:
+            subject = subject_of(order)
+            decision = decide(self._read_policy(), order)
+            page = self._reached(subject) if decision is Decision.DISCLOSE else Page(())
+        except Yours:  # an answer, too
+            await self._logged(order, served, Decision.REFUSE, court)
+            raise
+        return await self._produce(order, decision, page, await self._logged(order, served, decision, court))
+
+    async def _logged(self, order: Order, served: bytes, decision: Decision, court: Identity) -> LoggedLeaf:
         seal = seal_of(order, served, os.urandom(SALT_BYTES))
         logged = await self.ledger.append(leaf_of(seal, decision, court, self.author, self.clock()))
         self.store.keep_seal(logged.index, seal)
         _log.info("order.answered", reference=order.reference, decision=decision, leaf=logged.index)
-        return await self._produce(order, decision, mids, logged)
+        return logged
 
-    def _reached(self, subject: Message | Traffic) -> tuple[str, ...]:
+    def _reached(self, subject: Message | Traffic) -> Page:
         if isinstance(subject, Message):
-            return () if self.store.copy(subject.mid) is None else (subject.mid,)
-        mids = self.store.find_copies(subject, MAX_MESSAGES + 1)
-        check_width(len(mids))
-        return mids
+            return Page(() if self.store.copy(subject.mid) is None else (subject.mid,))
+        if subject.after is not None and self.store.copy(subject.after) is None:
+            raise Yours("order.after", "Go on after the mid that the page before names as next.")
+        return page_of(self.store.find_copies(subject, MAX_MESSAGES + 1))
 
-    async def _produce(
-        self, order: Order, decision: Decision, mids: tuple[str, ...], logged: LoggedLeaf
-    ) -> OrderAnswer:
+    async def _produce(self, order: Order, decision: Decision, page: Page, logged: LoggedLeaf) -> OrderAnswer:
         """Open what an order reaches. Takes the logged leaf: nothing is opened before it stands in the log."""
         opened: list[Opened] = []
         sealed: list[Unreadable] = []
-        for mid in mids:
+        for mid in page.mids:
             try:
                 opened.append(await self.reader.read(mid))
             except TiersError as error:
                 sealed.append(Unreadable(mid, error.code))
-        return OrderAnswer(order.reference, decision, logged.index, tuple(opened), tuple(sealed))
+        return OrderAnswer(order.reference, decision, logged.index, tuple(opened), tuple(sealed), page.next)
 
     def _read_policy(self) -> OrderPolicy:
         try:

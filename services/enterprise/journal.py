@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tiers.wire.api.enterprise import Opened
-from tiers.wire.errors import Forbidden, Missing, Yours
+from tiers.wire.errors import Forbidden, Missing, TooMany, Yours
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.content import read_content, verify_content
 from tiers.wire.message.envelope import (
@@ -22,6 +22,11 @@ from tiers.wire.message.envelope import (
 )
 from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_message
 
+SKEW_MS = 120_000
+KEPT_MS = 7 * 24 * 3600 * 1000
+MAX_COPIES = 20_000
+MAX_OCTETS = 256 * 1024 * 1024
+"""What one device may hand in on one day."""
 FindKey = Callable[[int], HpkePrivateKey]
 
 
@@ -50,6 +55,23 @@ def check_copy(envelope: Envelope, caller: str, org: str, newest: int) -> Envelo
     if bes_generation(envelope, org) > newest:  # 4
         raise not_ours(org)
     return envelope
+
+
+def check_date(envelope: Envelope, caller: str, now: int) -> Envelope:
+    """Return a copy that is dated as the relay takes messages and keeps them; raises `Yours`. `now` is ms since 1970.
+
+    A sender hands it in before it sends, a receiver up to a mailbox's time later.
+    """
+    oldest = now - SKEW_MS - (0 if caller == envelope.header.sender else KEPT_MS)
+    if not oldest <= envelope.header.ts <= now + SKEW_MS:
+        raise Yours("journal.misdated", "Set the clock: a copy is dated when it is sent, at most seven days back.")
+    return envelope
+
+
+def check_quota(copies: int, octets: int) -> None:
+    """Raise `TooMany` if a device has handed in so much today that it gets no more room."""
+    if copies >= MAX_COPIES or octets >= MAX_OCTETS:
+        raise TooMany("journal.quota", f"Wait until tomorrow: a device has {MAX_COPIES} copies journalled in a day.")
 
 
 def bes_generation(envelope: Envelope, org: str) -> int:

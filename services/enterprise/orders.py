@@ -9,17 +9,20 @@ What is not in it is refused; without the file everything is.
 """
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 import msgspec
 
 from tiers.wire.api.enterprise import Decision, Order, Reason
-from tiers.wire.errors import TooLarge, Yours
+from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity
 from tiers.wire.log.leaf import Author, Leaf, Seal
 
 MAX_MESSAGES = 200
+MAX_BYTES = 2 * 1024 * 1024
+"""The most of one page: messages, and octets of their envelopes, unless one alone is longer."""
 _DETAIL = {Decision.DISCLOSE: "order.disclosed", Decision.REFUSE: "order.refused"}
 
 
@@ -38,11 +41,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """An order reaches what one PIN sent and received in [start, until), ms since 1970."""
+    """An order reaches what one PIN sent and received in [start, until), ms since 1970, behind the mid `after`."""
 
     pin: str
     start: int
     until: int
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one answer produces, and behind which mid the next one begins."""
+
+    mids: tuple[str, ...]
+    next: str | None = None
 
 
 def parse_policy(raw: bytes | None) -> OrderPolicy:
@@ -65,20 +77,25 @@ def decide(policy: OrderPolicy, order: Order) -> Decision:
 def subject_of(order: Order) -> Message | Traffic:
     """Return what an order reaches: one message, or one PIN's traffic within a window; raises `Yours`."""
     match order.mid, order.pin, order.window:
-        case str(mid), None, None:
+        case str(mid), None, None if order.after is None:
             return Message(mid)
         case None, str(pin), window if window is not None:
             if not 0 <= window.start < window.until < 1 << 63:
                 raise Yours("order.window", "Name a window of milliseconds since 1970 whose from is before its until.")
-            return Traffic(pin, window.start, window.until)
-    raise Yours("order.subject", "Order either one mid, or one pin with a window.")
+            return Traffic(pin, window.start, window.until, order.after)
+    raise Yours("order.subject", "Order either one mid, or one pin with a window and the mid to go on after.")
 
 
-def check_width(found: int) -> int:
-    """Return how many messages an order reaches; raises `TooLarge` for more than one answer carries."""
-    if found > MAX_MESSAGES:
-        raise TooLarge("order.too_wide", f"Narrow the window: one order produces at most {MAX_MESSAGES} messages.")
-    return found
+def page_of(found: Sequence[tuple[str, int]]) -> Page:
+    """Return the page of the copies that an order reaches: (mid, octets), oldest first."""
+    size = 0
+    mids: list[str] = []
+    for mid, octets in found:
+        if mids and (len(mids) == MAX_MESSAGES or size + octets > MAX_BYTES):
+            return Page(tuple(mids), mids[-1])
+        size += octets
+        mids.append(mid)
+    return Page(tuple(mids))
 
 
 def seal_of(order: Order, served: bytes, salt: bytes) -> Seal:

@@ -26,6 +26,7 @@ from tiers.wire.message.envelope import DeviceKid, Envelope, format_envelope
 _log = structlog.get_logger()
 _NAME = "enterprise.db"
 _MODE = 0o600
+DAY_MS = 24 * 3600 * 1000
 _TABLES = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS partners (org TEXT PRIMARY KEY, root BLOB, url TEXT);
 CREATE TABLE IF NOT EXISTS journal (mid TEXT PRIMARY KEY, sender TEXT, receiver TEXT, ts INTEGER, envelope BLOB);
 CREATE INDEX IF NOT EXISTS journal_sender ON journal (sender, ts);
 CREATE INDEX IF NOT EXISTS journal_receiver ON journal (receiver, ts);
+CREATE TABLE IF NOT EXISTS kept (pin TEXT PRIMARY KEY, day INTEGER, copies INTEGER, octets INTEGER);
 CREATE TABLE IF NOT EXISTS orders (leaf INTEGER PRIMARY KEY, reference TEXT, salt BLOB, digest BLOB);
 """
 
@@ -139,26 +141,36 @@ class Store:
 
     # ---- journal ----
 
-    def add_copy(self, envelope: Envelope) -> bytes:
-        """Keep a copy unless its `mid` is here already; returns the copy that is kept."""
+    def add_copy(self, envelope: Envelope, keeper: str, now: int) -> bytes:
+        """Keep a copy for a device unless its `mid` is here already; returns the copy that is kept."""
         head, raw = envelope.header, format_envelope(envelope)
+        count = """INSERT INTO kept VALUES (:pin, :day, 1, :size) ON CONFLICT (pin) DO UPDATE SET
+                   copies = 1 + iif(day = :day, copies, 0), octets = :size + iif(day = :day, octets, 0), day = :day"""
         with self._writing() as db:
             row = (head.mid, head.sender, head.to, head.ts, raw)
-            db.execute("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)", row)
+            if db.execute("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)", row).rowcount == 1:
+                db.execute(count, {"pin": keeper, "day": now // DAY_MS, "size": len(raw)})
         return self.copy(head.mid) or raw
+
+    def kept_today(self, pin: str, now: int) -> tuple[int, int]:
+        """Return how many copies, and octets of them, a device has handed in on this day (UTC)."""
+        row = self._one("SELECT copies, octets FROM kept WHERE pin = ? AND day = ?", pin, now // DAY_MS)
+        return (row[0], row[1]) if row else (0, 0)
 
     def copy(self, mid: str) -> bytes | None:
         """Return one copy, as it was journalled."""
         row = self._one("SELECT envelope FROM journal WHERE mid = ?", mid)
         return row[0] if row else None
 
-    def find_copies(self, traffic: Traffic, limit: int) -> tuple[str, ...]:
-        """Return the mids of what a PIN sent and received in a window, oldest first, at most `limit`."""
-        query = """SELECT mid FROM journal WHERE (sender = :pin OR receiver = :pin) AND ts >= :start AND ts < :until
+    def find_copies(self, traffic: Traffic, limit: int) -> list[tuple[str, int]]:
+        """Return (mid, octets) of what a PIN sent and received in a window, oldest first, at most `limit`."""
+        query = """SELECT mid, length(envelope) FROM journal
+                   WHERE (sender = :pin OR receiver = :pin) AND ts >= :start AND ts < :until
+                     AND (:after IS NULL OR (ts, mid) > (SELECT ts, mid FROM journal WHERE mid = :after))
                    ORDER BY ts, mid LIMIT :limit"""
-        found = {"pin": traffic.pin, "start": traffic.start, "until": traffic.until, "limit": limit}
+        asked = {"pin": traffic.pin, "start": traffic.start, "until": traffic.until, "limit": limit}
         with _safely():
-            return tuple(row[0] for row in self._db.execute(query, found))
+            return list(self._db.execute(query, asked | {"after": traffic.after}))
 
     # ---- orders ----
 

@@ -11,7 +11,7 @@ from tiers.enterprise.keystore import KeyStore
 from tiers.wire.api.enterprise import AddPartner, Journal, Opened, Read, Revoke, Rotate, Rotated
 from tiers.wire.api.gateway import Done
 from tiers.wire.enterprise.directory import BesKey, Entry
-from tiers.wire.errors import Conflict, Forbidden, Missing, TiersError, Yours
+from tiers.wire.errors import Conflict, Forbidden, Missing, TiersError, TooMany, Yours
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.message.envelope import Channel, Envelope, Recipient, Service, format_jwe, parse_envelope
 from tiers.wire.message.sealing import (
@@ -348,3 +348,45 @@ async def test_what_was_journalled_before_the_kill_switch_is_delivered_after_it(
     assert await bob.journal(kept) == Done()
     with pytest.raises(Forbidden, match=r"^read\.key_destroyed"):
         await bob.journal(late)
+
+
+@pytest.mark.parametrize(("off", "fits"), [(0, True), (121_000, False), (-121_000, False), (-3_600_000, False)])
+async def test_a_sender_journals_what_it_sends_now(town, acme, alice, bob, off, fits):
+    mine, theirs = await alice.look_up(ALICE), await alice.look_up(BOB)
+    _, envelope = seal(alice.sign, mine, theirs, b"x", town.clock.now + off)
+    if fits:
+        assert await alice.journal(envelope) == Done()
+    else:
+        with pytest.raises(Yours, match=r"^journal\.misdated"):
+            await alice.journal(envelope)
+
+
+@pytest.mark.parametrize(("days", "fits"), [(0, True), (6, True), (8, False), (-1, False)])
+async def test_a_receiver_journals_what_a_mailbox_may_have_kept(town, acme, alice, bob, days, fits):
+    mine, theirs = await alice.look_up(ALICE), await alice.look_up(BOB)
+    _, envelope = seal(alice.sign, mine, theirs, b"x", town.clock.now - days * 24 * 3_600_000)
+    if fits:
+        assert await bob.journal(envelope) == Done()
+    else:
+        with pytest.raises(Yours, match=r"^journal\.misdated"):
+            await bob.journal(envelope)
+
+
+async def test_a_device_has_a_quota_of_its_own_and_a_new_one_every_day(town, acme, alice, bob, monkeypatch):
+    monkeypatch.setattr("tiers.enterprise.journal.MAX_COPIES", 2)
+
+    async def hand_in() -> None:
+        _, envelope = await alice.write(BOB, b"x")
+        await alice.journal(envelope)
+
+    await hand_in()
+    _, envelope = await alice.write(BOB, b"again")
+    for _ in range(2):  # the same once more is no further copy
+        await alice.journal(envelope)
+    with pytest.raises(TooMany, match=r"^journal\.quota"):
+        await hand_in()
+    await alice.journal(envelope)
+    _, other = await bob.write(ALICE, b"bob has his own")
+    await bob.journal(other)
+    town.clock.now += 24 * 3_600_000
+    await hand_in()

@@ -9,17 +9,19 @@ from hypothesis import strategies as st
 
 from kits.enterprise import ACME, ALICE, BOB, ERIN, GLOBEX, NOW, outcome
 from tiers.enterprise.orders import (
+    MAX_BYTES,
     MAX_MESSAGES,
     Message,
     OrderPolicy,
+    Page,
     Traffic,
-    check_width,
     decide,
+    page_of,
     parse_policy,
     subject_of,
 )
 from tiers.wire.api.enterprise import Decision, Opened, Order, OrderAnswer, Reason, Rotate, Rotated, Unreadable
-from tiers.wire.errors import Forbidden, Ours, TiersError, TooLarge, Yours
+from tiers.wire.errors import Forbidden, Ours, TiersError, Yours
 from tiers.wire.lawful.warrant import Window
 from tiers.wire.log.leaf import Seal, verify_sealed
 
@@ -204,10 +206,55 @@ def test_an_order_reaches_one_message_or_one_pins_window(mid, pin, window):
         assert done.code == ("order.window" if shape == (False, True, True) else "order.subject")
 
 
-def test_one_order_produces_a_bounded_answer():
-    assert check_width(MAX_MESSAGES) == MAX_MESSAGES
-    with pytest.raises(TooLarge, match=r"^order\.too_wide"):
-        check_width(MAX_MESSAGES + 1)
+@given(st.lists(st.integers(1, 2 * MAX_BYTES), max_size=12))
+def test_a_page_is_bounded_and_pages_in_turn_leave_nothing_out(sizes):
+    found = [(str(n), size) for n, size in enumerate(sizes)]
+    pages, at = [], 0
+    while at < len(found):
+        page = page_of(found[at:])
+        assert page.mids
+        assert len(page.mids) == 1 or sum(sizes[int(mid)] for mid in page.mids) <= MAX_BYTES
+        at += len(page.mids)
+        assert page.next == (page.mids[-1] if at < len(found) else None)
+        pages += page.mids
+    assert pages == [mid for mid, _ in found]
+    assert page_of([(str(n), 1) for n in range(MAX_MESSAGES + 1)]).next == str(MAX_MESSAGES - 1)
+    assert page_of([]) == Page(())
+
+
+async def test_rubbish_of_one_minute_makes_no_order_too_wide_and_every_page_is_logged(town, acme, alice, monkeypatch):
+    monkeypatch.setattr("tiers.enterprise.orders.MAX_MESSAGES", 4)
+    monkeypatch.setattr("tiers.enterprise.clerk.MAX_MESSAGES", 4)
+    await acme.hire(BOB)
+    mids = []
+    for n in range(10):  # one time, as the attack had it
+        mid, envelope = await alice.write(BOB, f"rubbish {n}".encode())
+        await alice.journal(envelope)
+        mids.append(mid)
+    acme.policy(DISCLOSE)
+    got, after = [], None
+    while True:
+        order = Order("CC/1", THIRD_PARTY, pin=ALICE, window=Window(NOW, NOW + 60_000), after=after)
+        said = await serve(acme, order)
+        got += [one.mid for one in said.messages]
+        if (after := said.next) is None:
+            break
+    assert sorted(mids) == got
+    assert [leaf.detail for leaf in town.log.leaves] == ["order.disclosed"] * 3
+
+
+async def test_an_order_that_cannot_be_answered_is_refused_in_the_log_too(town, acme, letters):
+    acme.policy(DISCLOSE)
+    orders = [
+        (Order("CC/1", THIRD_PARTY), "order.subject"),
+        (Order("CC/2", THIRD_PARTY, mid=letters[0], after=letters[0]), "order.subject"),
+        (Order("CC/3", THIRD_PARTY, pin=ALICE, window=Window(5, 5)), "order.window"),
+        (Order("CC/4", THIRD_PARTY, pin=ALICE, window=Window(0, 9), after=str(uuid_utils.uuid7())), "order.after"),
+    ]
+    for order, code in orders:
+        with pytest.raises(Yours, match=f"^{code}"):
+            await serve(acme, order)
+    assert [leaf.detail for leaf in town.log.leaves] == ["order.refused"] * len(orders)
 
 
 @given(st.binary(max_size=300))

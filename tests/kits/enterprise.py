@@ -46,7 +46,7 @@ from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.keys.jose import SigningKey, VerifyKey
 from tiers.wire.lawful.trust import parse_trust
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
-from tiers.wire.log.leaf import Leaf, parse_leaf
+from tiers.wire.log.leaf import Author, Leaf, parse_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
 from tiers.wire.log.policy import write_policy
 from tiers.wire.message.content import readers_of, sign_content
@@ -205,7 +205,7 @@ class Customer:
         log = Peer(session, self.town.log_url, parse_identity("ledger/in"))
         trust = self.town.folder / "trust"
         parts = Parts(
-            self.identity,
+            Author(self.identity, "IN"),
             self.keys,
             self.store,
             Partners(session, self.store, self.keys, failures),

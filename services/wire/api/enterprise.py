@@ -127,13 +127,17 @@ class Reason(StrEnum):
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`POST /v1/orders` by a court: produce one message (`mid`), or one PIN's within a window (ms since 1970)."""
+    """`POST /v1/orders` by a court: produce one message (`mid`), or one PIN's within a window (ms since 1970).
+
+    `after` asks for the next page: what follows this mid, `next` of the page before.
+    """
 
     reference: Jti
     reason: Reason
     mid: Mid | None = None
     pin: Pin | None = None
     window: Window | None = None
+    after: Mid | None = None
 
 
 class Decision(StrEnum):
@@ -151,10 +155,14 @@ class Unreadable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OrderAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The customer's answer, which stands in the public log at index `leaf`."""
+    """The customer's answer, a page of it, which stands in the public log at index `leaf`.
+
+    Where `next` is set there is more: serve the order again with it as `after`.
+    """
 
     reference: str
     decision: Decision
     leaf: int
     messages: tuple[Opened, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    next: str | None = None
