@@ -415,8 +415,14 @@ async def busy(cdp: Any) -> float:
 
 async def test_the_door_is_shut_to_everybody_else(control: Control) -> None:
     async with aiohttp.ClientSession() as http:
-        used = await http.get(control.page, allow_redirects=False)
-        naked = [await http.get(f"{control.url}{path}") for path in ("/", "/feed", "/static/main.js", "/healthz")]
+        own = control.page.split("/")[2]
+        headers = {"Host": own, "Origin": f"http://{own}"}
+        form = {"token": control.page.partition("token=")[2]}
+        used = await http.post(f"{control.url}/enter", data=form, headers=headers, allow_redirects=False)
+        naked = [
+            await http.get(f"{control.url}{path}", headers={"Host": own})
+            for path in ("/", "/feed", "/static/main.js", "/healthz")
+        ]
         rebound = await http.get(f"{control.url}/", headers={"Host": "evil.example"})
         guessed = await http.post(f"{control.url}/api/story", headers={"Authorization": "Bearer x"})
     assert [401, 401, 401, 401, 401] == [used.status, *(one.status for one in naked)]

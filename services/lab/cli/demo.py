@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import webbrowser
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix import lesson
 from tiers.lab.matrix.matrix import measure
 from tiers.lab.matrix.policy import load_policy
+from tiers.lab.page import control
 from tiers.lab.page.control import served
 from tiers.lab.page.watched import watched
 from tiers.lab.world.world import booted
@@ -121,7 +121,7 @@ async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False)
         served(seen) as where,
     ):
         console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
-        await asyncio.to_thread(webbrowser.open, where.page)
+        await control.show(root, where.page)
         seen.story = await play(seen, seen.tell)
         matrix = await measure(seen, seen.story)
         seen.measured(matrix, seen.story)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-import webbrowser
 from typing import Annotated
 
 import aiohttp
@@ -17,6 +16,7 @@ from rich.text import Text
 from tiers.lab.classroom.desk import opened
 from tiers.lab.cli.kit import Terminal, run_to_end, store_url, write
 from tiers.lab.faults.registry import by_party
+from tiers.lab.page import control
 from tiers.lab.page.control import served
 from tiers.lab.scenarios import compare as comparing
 from tiers.lab.scenarios import load, load_all
@@ -79,7 +79,7 @@ async def _on_the_page(told: Scenario) -> None:
     with folders.fresh() as root:
         async with booted(root, store_url()) as world, opened(world) as desk, served(desk) as where:
             typer.echo(f"The page, for one browser: {where.page}\nCtrl-C ends it.")
-            await asyncio.to_thread(webbrowser.open, where.page)
+            await control.show(root, where.page)
             headers = {"Authorization": f"Bearer {where.token}"}
             async with (
                 aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as http,

@@ -3,6 +3,8 @@
 It exists in the lab only. No party has such a door.
 """
 
+import asyncio
+import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,10 +13,12 @@ import msgspec
 
 from tiers.chassis.state import replace_file
 from tiers.lab.classroom.desk import Desk
+from tiers.lab.page.door import redirect
 from tiers.lab.page.server import listening
 from tiers.lab.page.watched import WatchedDesk, watched
 
 CONTROL = "control.json"
+ENTER = "enter.html"
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,9 +38,16 @@ async def served(desk: Desk) -> AsyncIterator[Control]:
     async with AsyncExitStack() as stack:
         seen = desk if isinstance(desk, WatchedDesk) else await stack.enter_async_context(watched(desk))
         door = await stack.enter_async_context(listening(seen))
-        yield Control(f"http://{door.host}", door.token, door.invite())
+        yield Control(f"http://{door.loopback}", door.token, door.invite())
 
 
 def leave_control(root: Path, control: Control) -> None:
     """Leave the address where the command line finds it."""
     replace_file(root / CONTROL, msgspec.json.encode(control))
+
+
+async def show(root: Path, page: str) -> None:
+    """Open the page in the user's browser, by a file in a folder of our own: a command line would show the address."""
+    file = root / ENTER
+    replace_file(file, redirect(page))
+    await asyncio.to_thread(webbrowser.open, file.resolve().as_uri())

@@ -1,6 +1,6 @@
 """The page, served: its files, its feed, its acts. Loopback only, behind the door, in the lab's process.
 
-    GET  /enter?token=…   an invitation, once             GET /            the page
+    GET, POST /enter      an invitation, once             GET /            the page
     GET  /static/…        its files, from the package     GET /feed        the event log (SSE)
     POST /api/<act>       tiers.lab.page.acts          GET /healthz     is it there
 
@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib import resources
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import web
@@ -20,7 +21,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from tiers.chassis.web import json_response, problem
 from tiers.lab.page.acts import NAMES, Acts
-from tiers.lab.page.door import HEADERS, Door
+from tiers.lab.page.door import COOKIE, ENTERING, HEADERS, Door
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.watched import WatchedDesk
 from tiers.lab.world.processes import free_ports
@@ -36,7 +37,8 @@ def application(desk: WatchedDesk, door: Door) -> web.Application:
     acts = Acts(desk, door)
     app = web.Application(middlewares=[_guard(door)])
     app.router.add_get("/", _index)
-    app.router.add_get("/enter", _enter(door))
+    app.router.add_get("/enter", _button(door))
+    app.router.add_post("/enter", _enter(door))
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/static/{path:.+}", _static)
     app.router.add_get("/feed", _feed(desk.feed))
@@ -50,7 +52,7 @@ def application(desk: WatchedDesk, door: Door) -> web.Application:
 async def listening(desk: WatchedDesk) -> AsyncIterator[Door]:
     """Serve the page on a free port of the loopback address."""
     port = free_ports(1)[0]
-    door = Door(f"127.0.0.1:{port}")
+    door = Door(port)
     runner = web.AppRunner(application(desk, door), access_log=None, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     try:
@@ -65,26 +67,38 @@ def _guard(door: Door) -> Any:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             if request.path == "/enter":
-                door.check_host(request.headers.get("Host", ""))
+                door.check_enter(request.method, request.headers)
             else:
-                door.check(request.method, request.headers, request.cookies.get(door.cookie_name, ""))
+                door.check(request.method, request.headers, request.cookies.get(COOKIE, ""))
             response = await handler(request)
         except TiersError as error:
             response = problem(error)
         except web.HTTPException as error:
             response = web.Response(status=error.status, text=error.reason)
         if not response.prepared:
-            response.headers.update(HEADERS)
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
         return response
 
     return guard
 
 
+def _button(door: Door) -> Handler:
+    async def button(request: web.Request) -> web.StreamResponse:
+        page = web.Response(text=door.button(request.query.get("token", "")), content_type="text/html")
+        page.headers["Content-Security-Policy"] = ENTERING
+        page.headers["Referrer-Policy"] = "same-origin"  # with no-referrer the button's origin would be `null`
+        return page
+
+    return button
+
+
 def _enter(door: Door) -> Handler:
     async def enter(request: web.Request) -> web.StreamResponse:
-        cookie = door.enter(request.query.get("token", ""))
+        form = parse_qs((await request.read()).decode("ascii", "replace"))
+        cookie = door.enter(form.get("token", [""])[0])
         response = web.Response(status=303, headers={"Location": "/"})
-        response.set_cookie(door.cookie_name, cookie, path="/", httponly=True, samesite="Strict")
+        response.set_cookie(COOKIE, cookie, path="/", httponly=True, samesite="Strict")
         return response
 
     return enter

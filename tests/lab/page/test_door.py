@@ -1,19 +1,23 @@
 """Who comes in: the decisions of the page's door."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiers.lab.page import control
 from tiers.lab.page.door import HEADERS, POLICY, Door
 from tiers.wire.errors import Forbidden, TiersError, Unauthenticated
 
-HOST = "127.0.0.1:4711"
+DOOR = Door(4711)
+HOST = DOOR.host
 OWN = {"Host": HOST, "Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
 def door() -> Door:
-    return Door(HOST)
+    return DOOR
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def test_the_page_comes_in_with_its_cookie(door: Door, cookie: str) -> None:
 
 
 def test_the_command_line_comes_in_with_its_token(door: Door) -> None:
-    door.check("POST", {"Host": HOST, "Authorization": f"Bearer {door.token}"}, "")
+    door.check("POST", {"Host": "127.0.0.1:4711", "Authorization": f"Bearer {door.token}"}, "")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,8 @@ def test_the_command_line_comes_in_with_its_token(door: Door) -> None:
     [
         ("GET", {"Host": "evil.example"}, "lab.host"),
         ("GET", {"Host": "localhost:4711"}, "lab.host"),
+        ("GET", {"Host": "127.0.0.1:4711"}, "lab.host"),
+        ("GET", {"Authorization": "Bearer \udce9"}, "lab.token"),
         ("POST", {"Origin": "http://evil.example"}, "lab.origin"),
         ("POST", {"Origin": "null"}, "lab.origin"),
         ("POST", {"Origin": None}, "lab.origin"),
@@ -69,7 +75,7 @@ def test_whoever_comes_from_elsewhere_stays_out(
 
 
 def test_without_the_cookie_nobody_comes_in(door: Door, cookie: str) -> None:
-    for other in ("", cookie[:-1], cookie + "A"):
+    for other in ("", cookie[:-1], cookie + "A", "\udcff", "é"):
         with pytest.raises(Unauthenticated, match="lab.cookie"):
             door.check("GET", OWN, other)
 
@@ -82,7 +88,7 @@ def test_a_token_in_the_wrong_header_is_no_cookie(door: Door) -> None:
 @given(st.dictionaries(st.sampled_from(["Host", "Origin", "Authorization", "Sec-Fetch-Site"]), st.text()), st.text())
 def test_nothing_but_our_own_errors_escapes(headers: dict[str, str], cookie: str) -> None:
     with pytest.raises((Unauthenticated, Forbidden)):
-        Door(HOST).check("GET", headers, cookie)
+        Door(1).check("GET", headers, cookie)
 
 
 def test_the_policy_allows_our_own_files_and_nothing_else() -> None:
@@ -92,8 +98,46 @@ def test_the_policy_allows_our_own_files_and_nothing_else() -> None:
     assert HEADERS["X-Content-Type-Options"] == "nosniff"
 
 
-def test_doors_on_two_ports_have_two_cookies() -> None:
-    assert Door("127.0.0.1:1").cookie_name != Door("127.0.0.1:2").cookie_name
+def test_the_page_has_a_name_that_no_other_port_of_this_machine_knows() -> None:
+    first, second = Door(1), Door(1)
+    assert first.host != second.host
+    assert first.host.endswith(".localhost:1")
+    assert "127.0.0.1" not in first.invite()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_looking_at_an_invitation_spends_nothing(door: Door, method: str) -> None:
+    token = door.invite().partition("token=")[2]
+    for _ in range(3):
+        door.check_enter(method, {"Host": HOST, "Sec-Fetch-Site": "cross-site"})
+        assert token in door.button(token)
+    assert door.enter(token)
+
+
+@pytest.mark.parametrize("change", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "x"}])
+def test_nobody_else_presses_the_button(door: Door, change: dict[str, str]) -> None:
+    door.check_enter("POST", OWN)
+    with pytest.raises(Forbidden):
+        door.check_enter("POST", OWN | change)
+
+
+def test_a_token_writes_nothing_into_the_page(door: Door) -> None:
+    assert "<script" not in door.button('"><script>')
+
+
+async def test_the_address_is_in_a_file_of_our_own_and_on_no_command_line(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(control.webbrowser, "open", opened.append)
+    address = door.invite()
+
+    await control.show(tmp_path, address)
+
+    (file,) = tmp_path.iterdir()
+    assert [file.as_uri()] == opened
+    assert address in file.read_text(encoding="utf-8")
+    assert 0o600 == file.stat().st_mode & 0o777
 
 
 def test_a_door_never_shows_its_keys(door: Door, cookie: str) -> None:
