@@ -1,6 +1,7 @@
 """The rules and the symbolic closure: the policy follows from what it says is held, and a solver agrees."""
 
 from collections.abc import Sequence
+from importlib.resources import files
 
 import clingo
 import pytest
@@ -12,8 +13,10 @@ from tiers.lab.attack.derive.closure import HOLDINGS, close, expand
 from tiers.lab.attack.derive.rules import FORGING, RULES
 from tiers.lab.attack.derive.scene import relations, told
 from tiers.lab.attack.vantages import VANTAGES, controls
-from tiers.lab.matrix.matrix import derive
+from tiers.lab.matrix.matrix import declared, derive
 from tiers.lab.matrix.policy import load_policy
+from tiers.lab.scenarios.compare import REFERENCE
+from tiers.lab.world.arrangement import load
 from tiers.lab.world.cast import HANDSETS
 from tiers.measure.derive.closure import Forge, forges, predicate, program
 from tiers.measure.derive.rules import Fact, is_variable, match, matches, substitute
@@ -23,6 +26,8 @@ from tiers.wire.errors import Yours
 POLICY = load_policy()
 STORY = told()
 WORLD = relations(STORY)
+FILES = files("tiers.lab.world") / "arrangements"
+ARRANGEMENTS = sorted(path.name.removesuffix(".toml") for path in FILES.iterdir())
 KEYS = [case.key for case in STORY]
 
 
@@ -49,6 +54,24 @@ def test_what_is_declared_follows_from_what_is_held(vantage: object) -> None:
         key: (Content.READS if POLICY.reads(name, key) else Content.SEALED, POLICY.forges(name, key)) for key in KEYS
     }
     assert {key: derived[name, key] for key in KEYS} == declared
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+def test_the_closure_of_an_arrangement_is_what_its_file_declares(name: str) -> None:
+    arranged = load(name)
+    policy = declared(arranged)
+    for channel, key in REFERENCE.items():
+        reads = {who for who in policy.vantages if policy.reads(who, key)} - {"auditor-outside-window"}
+        assert reads == set(arranged.side(channel).who_reads)
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+def test_an_independent_solver_closes_every_arrangement_the_same(name: str) -> None:
+    arranged = load(name)
+    world = relations(STORY, arranged)
+    for holds in (["ciphertext", "handset:receiver"], ["ciphertext", "master", "judge-key", "grant:alice"]):
+        held = expand(holds, STORY[1], STORY, arranged)
+        assert solve(program(held, world, RULES)) == as_atoms(close(held, world) | world)
 
 
 @pytest.mark.parametrize("name", POLICY.vantages)

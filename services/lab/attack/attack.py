@@ -22,7 +22,7 @@ from tiers.lab.attack.search.catalogue import Catalogue, cases_of, catalogue
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT, Vantage, controls
 from tiers.lab.classroom.desk import Desk, Sent
-from tiers.lab.world.cast import APPLICANT, handset, party
+from tiers.lab.world.cast import APPLICANT, HANDSETS, handset, party
 from tiers.measure.derive.closure import NOW, THEN, forges
 from tiers.measure.derive.knowledge import Knowledge, Step
 from tiers.measure.derive.rules import Fact
@@ -146,7 +146,8 @@ class _Run:
         rings = {name: device.ring for name, device in desk.devices.items()}
         now = epoch_of(desk.world.clock.now())
         custody = desk.world.arrangement.custody
-        return Bench(self.cases, services, rings, self.book.master, now, self._admit, self._look_up, custody)
+        homes = {person.name: desk.world.arrangement.home(person.name) for person in HANDSETS}
+        return Bench(self.cases, services, rings, self.book.master, now, self._admit, self._look_up, custody, homes)
 
     async def _admit(self, forged: Envelope) -> Recipient:
         relay = self.interview.desk.as_(party("gateway").identity).peer("carrier")

@@ -12,11 +12,12 @@ from tiers.lab.attack.vantages import VANTAGES
 from tiers.lab.classroom.desk import Desk, Note
 from tiers.lab.classroom.story import Story
 from tiers.lab.matrix.policy import load_policy
+from tiers.lab.world.arrangement import DEFAULT, Arrangement
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.rules import Fact
 from tiers.measure.matrix.matrix import Content, Matrix, MessageRow, assemble, content_of
-from tiers.measure.matrix.policy import Policy
+from tiers.measure.matrix.policy import Forgeries, Policy, Row
 
 
 async def measure(desk: Desk, story: Story, only_messages: Collection[str] | None = None) -> Matrix:
@@ -27,9 +28,10 @@ async def measure(desk: Desk, story: Story, only_messages: Collection[str] | Non
     messages = {key: sent for key, sent in story.messages.items() if only_messages is None or key in only_messages}
     began = time.monotonic()
     attacked = await attack(desk, messages, story.warrants.values(), VANTAGES)
-    policy = load_policy()
+    arranged = desk.world.arrangement
+    policy = declared(arranged)
     notes = {key: sent.note for key, sent in messages.items()}
-    matrix = assemble(attacked, policy, rows(policy, notes), derive(policy))
+    matrix = assemble(attacked, policy, rows(policy, notes), derive(policy, arranged=arranged))
     return msgspec.structs.replace(matrix, seconds=round(time.monotonic() - began, 3))
 
 
@@ -41,15 +43,38 @@ def rows(policy: Policy, notes: Mapping[str, Note]) -> tuple[MessageRow, ...]:
     )
 
 
-def derive(policy: Policy, cases: Sequence[Case] | None = None) -> dict[tuple[str, str], tuple[Content, Forge]]:
+def declared(arranged: Arrangement) -> Policy:
+    """Return the policy of an arrangement: India's is written by hand, the others' follows from who holds what."""
+    policy = load_policy()
+    if arranged.name == DEFAULT:
+        return policy
+    derived = derive(policy, arranged=arranged)
+    rows = {name: _row(name, row, derived) for name, row in policy.vantages.items()}
+    return msgspec.structs.replace(policy, vantages=rows)
+
+
+def _row(name: str, row: Row, derived: Mapping[tuple[str, str], tuple[Content, Forge]]) -> Row:
+    cells = {key: cell for (who, key), cell in derived.items() if who == name}
+
+    def forging(how: Forge) -> tuple[str, ...]:
+        return tuple(key for key, (_, forge) in cells.items() if forge is how)
+
+    reads = tuple(key for key, (content, _) in cells.items() if content is Content.READS)
+    forges = Forgeries(forging(Forge.YES), forging(Forge.WITH_RELAY), forging(Forge.BRIEFLY))
+    return msgspec.structs.replace(row, reads=reads, forges=forges, because={})
+
+
+def derive(
+    policy: Policy, cases: Sequence[Case] | None = None, arranged: Arrangement | None = None
+) -> dict[tuple[str, str], tuple[Content, Forge]]:
     """Close what each vantage point is declared to hold, symbolically; returns content and forge of each cell."""
     story = told() if cases is None else cases
-    world = relations(story)
+    world = relations(story, arranged)
     out = {}
     for name, row in policy.vantages.items():
         closed: dict[frozenset[Fact], frozenset[Fact]] = {}
         for case in story:
-            facts = expand(row.holds, case, story)
+            facts = expand(row.holds, case, story, arranged)
             if facts not in closed:
                 closed[facts] = close(facts, world)
             known = closed[facts]

@@ -15,8 +15,8 @@ from typing import cast
 import msgspec
 
 from tiers.lab.attack.derive.rules import BY_NAME, FORGING, RULES
-from tiers.lab.attack.derive.scene import Case
-from tiers.lab.attack.search.secrets import court_of, escrow_of, pin_names, place_of
+from tiers.lab.attack.derive.scene import Case, court_of, escrow_of
+from tiers.lab.attack.search.secrets import pin_names, place_of
 from tiers.lab.world.cast import HANDSETS, handset
 from tiers.measure.derive import knowledge as knowing
 from tiers.measure.derive.knowledge import Engine, Knowledge, Made, Step, learn

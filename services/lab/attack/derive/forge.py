@@ -32,7 +32,7 @@ from tiers.lab.world.cast import handset
 from tiers.measure.derive.closure import NOW, THEN
 from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.wire.custody import CARRIER as CARRIER_CUSTODY
-from tiers.wire.custody import INDIA, Arrangement, GlobalKey
+from tiers.wire.custody import INDIA, Arrangement, Custody, GlobalKey
 from tiers.wire.enterprise.directory import (
     ENTRY_TYP,
     PARTNER_TYP,
@@ -87,6 +87,8 @@ class Bench:
     admit: Admit
     look_up: LookUp
     arrangement: Arrangement = INDIA
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """Who lives in a jurisdiction that has a consumer custody of its own, and in which."""
     tried: dict[tuple[object, ...], bool] = field(default_factory=dict)
 
     async def add_to(self, knowledge: Knowledge) -> None:
@@ -110,9 +112,10 @@ class Bench:
     def _ways(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
         if case.channel is Channel.ENTERPRISE:
             return self._enterprise(case, knowledge)
-        if self.arrangement.consumer is CARRIER_CUSTODY:
+        custody = self.arrangement.sealing(case.channel, self.homes.get(case.sender, ""))
+        if custody is CARRIER_CUSTODY:
             return self._consumer(case, knowledge)
-        return self._other_consumer(case, knowledge)
+        return self._other_consumer(case, knowledge, custody)
 
     async def doubles(self) -> tuple[Double, ...]:
         """Have each sender write with two texts, to commit to the one and to the other; show all to the receivers."""
@@ -157,20 +160,20 @@ class Bench:
 
     # ---- consumer, in other arrangements: the global key, or a signature ----
 
-    def _other_consumer(self, case: Case, knowledge: Knowledge) -> Iterator[Try]:
-        if not self.arrangement.consumer.signed:
+    def _other_consumer(self, case: Case, knowledge: Knowledge, custody: Custody) -> Iterator[Try]:
+        if not custody.signed:
             for step in knowledge.get(("globalkey",), ()):
                 ring = replace(self.rings[case.sender], factory=cast("GlobalKey", step.value))
-                yield Try("write-with-global-key", step, NOW, partial(self._consumer_as, case, ring))
+                yield Try("write-with-global-key", step, NOW, partial(self._consumer_as, case, ring, custody))
             return
         for step in knowledge.get(("sign", case.sender), ()):
             ring = replace(self.rings[case.sender], sign=SigningKey(cast("bytes", step.value)))
-            yield Try("sign-as-sender", step, NOW, partial(self._consumer_as, case, ring))
+            yield Try("sign-as-sender", step, NOW, partial(self._consumer_as, case, ring, custody))
 
-    async def _consumer_as(self, case: Case, ring: Keyring) -> bytes:
+    async def _consumer_as(self, case: Case, ring: Keyring, custody: Custody) -> bytes:
         """Write with what is known of the sender's keys, and show it to the receiver's handset."""
-        forged = seal_consumer(ring, self._draft(case, epoch_start(self.now)), self.arrangement.consumer)
-        return open_consumer(self.rings[case.receiver], forged, self.arrangement.consumer)
+        forged = seal_consumer(ring, self._draft(case, epoch_start(self.now)), custody)
+        return open_consumer(self.rings[case.receiver], forged, custody)
 
     # ---- consumer: nothing but a key says who wrote it ----
 

@@ -128,7 +128,7 @@ RULES = (
     Rule(
         "sign-as-sender",
         needs=(("sign", "S"),),
-        where=(("from", "M", "S"), ("enterprise", "M")),
+        where=(("from", "M", "S"), ("signed", "M")),
         gives=("forged", "M", "now"),
         says="the signing key of {S}'s handset signs in {S}'s name",
     ),

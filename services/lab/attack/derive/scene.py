@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from tiers.lab.classroom.desk import Note
 from tiers.lab.classroom.story import AFTER, BEFORE, INSIDE
+from tiers.lab.world.arrangement import DEFAULT, Arrangement, load
 from tiers.lab.world.cast import handset
 from tiers.measure.derive.rules import Fact
 from tiers.wire.message.envelope import Channel
+from tiers.wire.message.readers import delivered, is_admitted
 
 NOW = "now"
 THEN = "then"
@@ -53,39 +55,89 @@ def bes_kid(org: str) -> str:
     return f"org/{org}/bes/1"
 
 
-def readers(case: Case) -> tuple[str, ...]:
-    """Name a message's recipients, as facts do."""
-    sender, receiver = handset(case.sender), handset(case.receiver)
-    if case.channel is Channel.CONSUMER:
-        return (f"carrier/in/{case.sender}", f"carrier/in/{case.receiver}")
-    servers = dict.fromkeys((bes_kid(sender.org), bes_kid(receiver.org)))
-    return (device_kid(case.receiver), *servers)
+def court_of(name: str) -> str:
+    """Name somebody's tree at the court."""
+    return f"court:{name}"
 
 
-def relations(cases: Sequence[Case], tasked: Iterable[str] = TASKED) -> frozenset[Fact]:
-    """Return what the rules' `where` may ask: who writes to whom, in which minute, and what covers what."""
+def escrow_of(name: str) -> str:
+    """Name the escrow of what somebody writes."""
+    return f"escrow:{name}"
+
+
+def hybrid_of(name: str) -> str:
+    """Name a handset's hybrid key: by its kid, or by the handset that was never activated."""
+    return device_kid(name) if handset(name).org else f"device/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A recipient as facts name it: `relation` (wrapped, encrypted) says how, and `key` whose key it takes."""
+
+    kid: str
+    relation: str
+    key: str
+
+
+def readers(case: Case, arranged: Arrangement) -> tuple[Reader, ...]:
+    """Name a message's recipients, by the patterns that the relay checks."""
+    custody = arranged.custody.sealing(case.channel, arranged.home(case.sender))
+    patterns = delivered(" ".join(custody.readers[case.channel])).split()
+    return tuple(dict.fromkeys(_reader(pattern, case) for pattern in patterns))
+
+
+def _reader(pattern: str, case: Case) -> Reader:
+    kind = pattern.partition("/")[0]
+    who = case.sender if "{from}" in pattern else case.receiver
+    if kind in {"carrier", "escrow"}:
+        return Reader(f"{kind}/in/{who}", "wrapped", escrow_of(who) if kind == "escrow" else who)
+    if kind == "global":
+        return Reader("global/in", "wrapped", "everybody")
+    if kind == "device":
+        return Reader(f"device/{who}", "encrypted", hybrid_of(who))
+    kid = device_kid(who)
+    if "/bes/" in pattern:
+        kid = bes_kid(handset(case.receiver if "{to_org}" in pattern else case.sender).org)
+    return Reader(kid, "encrypted", kid)
+
+
+def relations(
+    cases: Sequence[Case], arranged: Arrangement | None = None, tasked: Iterable[str] = TASKED
+) -> frozenset[Fact]:
+    """Return what the rules' `where` may ask: who writes to whom, in which minute, what covers what, who reads."""
+    arranged = arranged or load(DEFAULT)
     names = sorted({name for case in cases for name in (case.sender, case.receiver)} | set(tasked))
     minutes = sorted({case.minute for case in cases} | {NOW})
     facts: set[Fact] = {("subscriber", name) for name in names if handset(name).subscriber}
-    for name in names:
-        facts |= {("below", name, ROOT, minute) for minute in minutes}
-        facts |= {("below", name, WINDOW, "inside"), ("below", name, FUTURE, NOW)}
+    trees = [*names, *(court_of(name) for name in names if arranged.escrow)]
+    for tree in trees:
+        facts |= {("below", tree, ROOT, minute) for minute in minutes}
+        facts |= {("below", tree, WINDOW, "inside"), ("below", tree, FUTURE, NOW)}
     facts |= {("granted", f"grant:{name}", AUDITOR_KEY, name, WINDOW) for name in tasked}
-    return frozenset(facts | {fact for case in cases for fact in _about(case)})
+    if arranged.escrow:
+        facts |= {("granted", f"grant:{court_of(name)}", AUDITOR_KEY, court_of(name), WINDOW) for name in tasked}
+        facts |= {("escrowed", court_of(name)) for name in names if handset(name).subscriber}
+        facts |= {("halves", name, court_of(name), escrow_of(name)) for name in names}
+    return frozenset(facts | {fact for case in cases for fact in _about(case, arranged)})
 
 
-def _about(case: Case) -> Iterator[Fact]:
+def _about(case: Case, arranged: Arrangement) -> Iterator[Fact]:
     key = case.key
+    sender, receiver = handset(case.sender), handset(case.receiver)
     yield from (("message", key), (case.channel.value, key), ("minute", key, case.minute))
     yield from (("from", key, case.sender), ("to", key, case.receiver))
     yield from (("end", key, case.sender), ("end", key, case.receiver))
-    for minute, when in ((NOW, NOW), (case.minute, THEN)):
-        yield from (("admitted", key, minute, when), ("undrained", key, minute, when))
-    if case.channel is Channel.CONSUMER:
-        yield from (("wrapped", key, f"carrier/in/{name}", name) for name in (case.sender, case.receiver))
-        return
-    yield from (("encrypted", key, kid, kid) for kid in readers(case))
-    sender, receiver = handset(case.sender), handset(case.receiver)
-    yield from (("vouches", key, org) for org in (sender.org, receiver.org))
-    if not sender.subscriber:
-        yield ("registers", key, sender.org)
+    yield from ((one.relation, key, one.kid, one.key) for one in readers(case, arranged))
+    custody = arranged.custody.sealing(case.channel, arranged.home(case.sender))
+    patterns = " ".join(custody.readers[case.channel])
+    if custody.signed:
+        yield ("signed", key)
+    elif is_admitted(patterns):
+        for minute, when in ((NOW, NOW), (case.minute, THEN)):
+            yield from (("admitted", key, minute, when), ("undrained", key, minute, when))
+    else:
+        yield ("global", key)
+    if case.channel is Channel.ENTERPRISE:
+        yield from (("vouches", key, org) for org in (sender.org, receiver.org))
+        if not sender.subscriber:
+            yield ("registers", key, sender.org)

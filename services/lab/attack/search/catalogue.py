@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from tiers.chassis.state import StateDir
 from tiers.lab.attack.capture.interview import OTHER_AGENCY, other_agency_folder
 from tiers.lab.attack.derive.attacker import Scene, close, shut, value_of
-from tiers.lab.attack.derive.scene import Case
+from tiers.lab.attack.derive.scene import Case, court_of, escrow_of
 from tiers.lab.attack.search.secrets import (
-    court_of,
-    escrow_of,
     handset_secrets,
     hybrid_secrets,
     known_key,

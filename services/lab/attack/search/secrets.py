@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tiers.device.keyring import Keyring
+from tiers.lab.attack.derive.scene import court_of
 from tiers.lab.world.cast import HANDSETS, PARTIES
 from tiers.measure.derive.rules import Fact
 from tiers.measure.search.spelling import Known, Needle, trace
@@ -67,16 +68,6 @@ def handset_secrets(name: str, ring: Keyring) -> Iterator[Known]:
     yield from (node_secret(court_of(name), node) for node in ring.escrow)
     if ring.factory is not None:
         yield Known(("globalkey",), ring.factory.reveal())
-
-
-def court_of(name: str) -> str:
-    """Name somebody's tree at the court."""
-    return f"court:{name}"
-
-
-def escrow_of(name: str) -> str:
-    """Name the escrow of what somebody writes."""
-    return f"escrow:{name}"
 
 
 def device_key(name: str, ring: Keyring) -> str:
