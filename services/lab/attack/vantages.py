@@ -1,7 +1,7 @@
 """Vantage points: who stands where, and of which captures his holdings are made. Data.
 
     memory:<process>  state:<party>  log:<party>  logs  keys:carrier  taps  store  handset:<who>  seized:<who>
-    answers:<asker>   ciphertext
+    answers:<asker>   ciphertext   left
 
 `<who>` is a name, or `sender` or `receiver` of the message that is looked at. `store` is the provider's store on disk,
 everything in it, and `memory:store` its processes: of a cluster, all nodes'. `ciphertext` is less: every envelope that
@@ -16,6 +16,7 @@ from tiers.lab.world.cast import HANDSETS, PARTIES, WITNESSES
 from tiers.measure.derive.rules import Fact
 
 CIPHERTEXT = "ciphertext"
+LEFT = "left"
 _LOGS = (*(f"log:{one.name}" for one in PARTIES), "log:store")
 _TAPS = tuple(f"tap:{person.name}" for person in HANDSETS)
 _GATEWAY = ("memory:gateway", "log:gateway")
@@ -54,7 +55,7 @@ VANTAGES = (
     Vantage("link", ("taps", CIPHERTEXT)),
     Vantage("gateway", (*_GATEWAY, "answers:gateway", CIPHERTEXT), relay=True),
     Vantage("store", _STORE),
-    Vantage("logs", ("logs", CIPHERTEXT)),
+    Vantage("logs", ("logs", LEFT, CIPHERTEXT)),
     Vantage("carrier-keys", ("keys:carrier", CIPHERTEXT)),
     Vantage("operator", _OPERATOR, relay=True),
     Vantage("auditor", (*_AUDITOR, CIPHERTEXT)),
@@ -78,7 +79,7 @@ _PARTIES = tuple(one.name for one in PARTIES)
 _PEOPLE = ("sender", "receiver", *(person.name for person in HANDSETS))
 _NAMED = {source for one in VANTAGES for source in one.sources if source.partition(":")[0] in {"answers", "keys"}}
 CAPTURES = (
-    *("logs", "taps", "store", CIPHERTEXT, *sorted(_NAMED)),
+    *("logs", "taps", "store", LEFT, CIPHERTEXT, *sorted(_NAMED)),
     *(f"{kind}:{name}" for kind in ("memory", "log") for name in (*_PARTIES, "store")),
     *(f"state:{name}" for name in _PARTIES),
     *(f"{kind}:{name}" for kind in ("tap", "handset", "seized") for name in _PEOPLE),
@@ -108,6 +109,7 @@ def controls(keys: Iterable[str]) -> tuple[Control, ...]:
         Control("memory:store", "the header of a message, or a device's public key", (*headers, device)),
         Control("store", "the header of a message", headers),
         Control(CIPHERTEXT, "the header of a message", headers),
+        Control(LEFT, "what was looked through", (("mark", "left"),)),
         *(Control(f"log:{one.name}", "its name", (("mark", str(one.identity)),)) for one in PARTIES),
         *(Control(f"tap:{name}", "the relay's name, in TLS", (("mark", "sni"),)) for name in handsets),
         Control("memory:carrier", "its master key", (("master",),)),

@@ -241,10 +241,7 @@ async def opened(world: World) -> AsyncIterator[Desk]:
         desk = Desk(world, {}, stack)
         await _exchange_roots(desk)
         for person in HANDSETS:
-            tap = Tap(world.root / "taps" / f"{person.name}.bin", world.ports["gateway"])
-            await tap.start()
-            stack.push_async_callback(tap.stop)
-            desk.taps[person.name] = tap
+            desk.taps[person.name] = await _tapped(desk, person, "gateway")
         devices = await asyncio.gather(*(_handset(desk, http, person) for person in HANDSETS))
         desk.devices = {person.name: device for person, device in zip(HANDSETS, devices, strict=True)}
         if world.arrangement.custody.names("device/"):
@@ -255,22 +252,32 @@ async def opened(world: World) -> AsyncIterator[Desk]:
         yield desk
 
 
+async def _tapped(desk: Desk, person: Person, name: str) -> Tap:
+    """Put a tap on the link from a handset to a party; all links of a handset are kept in one file."""
+    tap = Tap(desk.world.root / "taps" / f"{person.name}.bin", desk.world.ports[name])
+    await tap.start()
+    desk._stack.push_async_callback(tap.stop)  # noqa: SLF001 - the desk's own maker
+    return tap
+
+
+async def _address(desk: Desk, person: Person, name: str) -> Address:
+    tap = desk.taps[person.name] if name == "gateway" else await _tapped(desk, person, name)
+    return Address(f"https://127.0.0.1:{tap.port}", party(name).identity)
+
+
 async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> Device:
     world = desk.world
     store = HandsetStore(world.root / "handsets" / person.name)
     desk._stack.callback(store.close)  # noqa: SLF001 - the desk's own maker
-    gateway = Address(f"https://127.0.0.1:{desk.taps[person.name].port}", party("gateway").identity)
-    bes = None
-    if person.org:
-        customer = party(customer_of(person.org))
-        bes = Address(world.url(customer.name), customer.identity)
+    gateway = await _address(desk, person, "gateway")
+    bes = await _address(desk, person, customer_of(person.org)) if person.org else None
     network = Network(gateway, bes, world.clock.now, world.arrangement.custody, world.arrangement.home(person.name))
     device = Device(store, store.create(person.pin, world.factory_key()), http, network)
     if person.subscriber:
-        carrier = Address(world.url("carrier"), party("carrier").identity)
+        carrier = await _address(desk, person, "carrier")
         await device.enrol(carrier, await desk.voucher(person.pin))
         if world.arrangement.escrow:
-            court = Address(world.url("court"), party("court").identity)
+            court = await _address(desk, person, "court")
             await device.enrol_escrow(court, await desk.voucher(person.pin, "court"))
     if person.org:
         administrator = desk.as_(ADMINISTRATORS[person.org]).peer(customer_of(person.org))

@@ -19,6 +19,7 @@ from tiers.lab.matrix.policy import load_policy
 from tiers.lab.page import control
 from tiers.lab.page.control import served
 from tiers.lab.page.watched import watched
+from tiers.lab.world.arrangement import DEFAULT, load
 from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Agreement, Content, Matrix
@@ -129,7 +130,8 @@ async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False)
         await asyncio.Event().wait()
 
 
-async def measure_once(root: Path, store_url: str, leak: str) -> Matrix:
+async def measure_once(root: Path, store_url: str, leak: str, arrangement: str = DEFAULT) -> Matrix:
     """Boot, play the story in silence and measure; `leak` names a fault to plant. Raises `Yours` for an unknown one."""
-    async with booted(root, store_url, by_party([leak] if leak else [])) as world, opened(world) as desk:
+    planted, arranged = by_party([leak] if leak else []), load(arrangement)
+    async with booted(root, store_url, planted, arranged) as world, opened(world) as desk:
         return await measure(desk, await play(desk, lambda _title, _sentence: None))

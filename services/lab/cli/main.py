@@ -20,7 +20,6 @@ from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Matrix
 from tiers.measure.matrix.render import FORMATS
-from tiers.wire.errors import Yours
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 for _part in (acts, bench, scenarios):
@@ -93,19 +92,15 @@ def matrix(
     how: Annotated[Format, typer.Option("--format", help="how to print it")] = Format.TABLE,
     leak: Annotated[str, typer.Option(help="plant a fault in a party's process, to see that it is caught")] = "",
     arrangement: Annotated[
-        str, typer.Option(help="whose keys stand where: see services/lab/world/arrangements")
+        str, typer.Option(help="whose keys stand where: one of services/lab/world/arrangements, or ./mine.toml")
     ] = DEFAULT,
 ) -> None:
     """Measure who can read what; exits 0 only if policy, closure and measured bytes agree in every cell.
 
-    Another arrangement than the default is measured against its own file (docs/custody.md).
+    Another arrangement than the default is measured against its own file, and what follows from it (docs/custody.md).
     """
-    if arrangement != DEFAULT:
-        if how not in {Format.TABLE, Format.JSON}:
-            raise Yours("lab.format", f"Ask for table or json: {DEFAULT} alone is declared cell by cell.")
-        raise typer.Exit(0 if scenarios.matrix_of(arrangement, leak, as_json=how is Format.JSON) else 1)
     with folders.fresh() as root:
-        measured = run_to_end(measure_once(root, store_url(), leak))
+        measured = run_to_end(measure_once(root, store_url(), leak, arrangement))
     if how is Format.TABLE:
         render.show(measured, Terminal())
     else:

@@ -6,7 +6,6 @@ import time
 from typing import Annotated
 
 import aiohttp
-import msgspec
 import structlog
 import typer
 from rich.console import Console
@@ -14,14 +13,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
-from tiers.lab.cli.kit import Terminal, run_to_end, store_url, write
-from tiers.lab.faults.registry import by_party
+from tiers.lab.cli.kit import Terminal, run_to_end, store_url
 from tiers.lab.page import control
 from tiers.lab.page.control import served
 from tiers.lab.scenarios import compare as comparing
 from tiers.lab.scenarios import load, load_all
 from tiers.lab.scenarios.scenario import READS, Audience, Result, Scenario, run
-from tiers.lab.world import arrangement as arrangements
 from tiers.lab.world import folders
 from tiers.lab.world.world import booted
 from tiers.wire.custody import CUSTODIES
@@ -140,15 +137,3 @@ def compare(
     """Measure custodies and show them side by side: who reads, who forges, what a stolen key opens."""
     _quiet()
     comparing.show(run_to_end(comparing.compare(custodies or list(CUSTODIES), store_url())), Terminal(highlight=False))
-
-
-def matrix_of(name: str, leak: str, *, as_json: bool) -> bool:
-    """Measure an arrangement, with a leak if one is named; print who reads what, return whether it is as declared."""
-    _quiet()
-    planted = by_party([leak] if leak else [])
-    measured = run_to_end(comparing.measure(arrangements.load(name), store_url(), planted))
-    if as_json:
-        write(msgspec.json.encode(measured.document()).decode() + "\n")
-    else:
-        comparing.show_matrix(measured, Terminal())
-    return not measured.surprises()

@@ -16,8 +16,14 @@ from tiers.lab.world.arrangement import DEFAULT, Arrangement
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.rules import Fact
-from tiers.measure.matrix.matrix import Content, Matrix, MessageRow, assemble, content_of
+from tiers.measure.matrix.matrix import Content, Derived, Matrix, MessageRow, assemble, content_of
 from tiers.measure.matrix.policy import Forgeries, Policy, Row
+from tiers.wire.message.envelope import Channel
+
+REFERENCE = {Channel.CONSUMER: "bbm", Channel.ENTERPRISE: "bes-bbm"}
+"""The message that everybody is held against: sent inside the minute of the warrants."""
+_ALSO = "auditor-outside-window"
+"""Who reads what the auditor reads: no file names him."""
 
 
 async def measure(desk: Desk, story: Story, only_messages: Collection[str] | None = None) -> Matrix:
@@ -44,16 +50,30 @@ def rows(policy: Policy, notes: Mapping[str, Note]) -> tuple[MessageRow, ...]:
 
 
 def declared(arranged: Arrangement) -> Policy:
-    """Return the policy of an arrangement: India's is written by hand, the others' follows from who holds what."""
+    """Return the policy of an arrangement.
+
+    India's is written by hand. Another's file says who reads the reference messages; for all others it follows from who
+    holds what.
+    """
     policy = load_policy()
     if arranged.name == DEFAULT:
         return policy
     derived = derive(policy, arranged=arranged)
-    rows = {name: _row(name, row, derived) for name, row in policy.vantages.items()}
+    rows = {name: _row(name, row, _told(arranged, derived)) for name, row in policy.vantages.items()}
     return msgspec.structs.replace(policy, vantages=rows)
 
 
-def _row(name: str, row: Row, derived: Mapping[tuple[str, str], tuple[Content, Forge]]) -> Row:
+def _told(arranged: Arrangement, derived: Derived) -> Derived:
+    """Put in what the file declares."""
+    out = dict(derived)
+    for channel, key in REFERENCE.items():
+        for name, _ in [cell for cell in derived if cell[1] == key and cell[0] != _ALSO]:
+            reads = name in arranged.side(channel).who_reads
+            out[name, key] = content_of(reads=reads), derived[name, key][1]
+    return out
+
+
+def _row(name: str, row: Row, derived: Derived) -> Row:
     cells = {key: cell for (who, key), cell in derived.items() if who == name}
 
     def forging(how: Forge) -> tuple[str, ...]:

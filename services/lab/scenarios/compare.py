@@ -7,7 +7,6 @@ A custody is measured in the first arrangement that has it, the default first; t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,6 +16,7 @@ from tiers.lab.attack.attack import attack
 from tiers.lab.attack.vantages import CIPHERTEXT, VANTAGES, Vantage
 from tiers.lab.classroom.desk import Sent, opened
 from tiers.lab.classroom.story import play
+from tiers.lab.matrix.matrix import REFERENCE
 from tiers.lab.world import arrangement as arrangements
 from tiers.lab.world import folders
 from tiers.lab.world.arrangement import Arrangement
@@ -27,8 +27,6 @@ from tiers.wire.custody import CUSTODIES
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel
 
-REFERENCE = {Channel.CONSUMER: "bbm", Channel.ENTERPRISE: "bes-bbm"}
-"""The message that everybody is held against: sent inside the minute of the warrants."""
 _HANDSETS = {Channel.CONSUMER: "bob", Channel.ENTERPRISE: "quentin"}
 _EXTRA = (
     *(Vantage(f"handset-{who}", (f"seized:{who}", "store")) for who in _HANDSETS.values()),
@@ -66,15 +64,6 @@ class Measured:
         """Count the channel's messages that a vantage point reads, and all of them."""
         keys = [key for key, sent in self.messages.items() if sent.note.channel is channel]
         return sum(bool(self.attacked.outcomes[vantage, key].reads) for key in keys), len(keys)
-
-    def document(self) -> dict[str, Any]:
-        """Return who reads what, and what is not as declared, for JSON."""
-        cells = [
-            {"vantage": one.id, "message": key, "reads": self.attacked.outcomes[one.id, key].reads}
-            for one in VANTAGES
-            for key in self.messages
-        ]
-        return {"version": 1, "arrangement": self.arrangement.name, "cells": cells, "surprises": self.surprises()}
 
     def surprises(self) -> list[str]:
         """Say where measurement and declaration differ, and which capture was empty."""
@@ -182,23 +171,6 @@ def show(columns: Sequence[Column], console: Console) -> None:
     where = ", ".join(dict.fromkeys(one.arrangement for one in columns))
     said = f"Measured on the running system. {_LEGEND}. Every vantage point: tiers matrix --arrangement NAME ({where})."
     console.print(said, highlight=False)
-
-
-def show_matrix(measured: Measured, console: Console) -> None:
-    """Print who reads which message of an arrangement. A letter stands in each cell: no colour alone."""
-    table = Table(title=f"{measured.arrangement.declared.title}: who reads", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("vantage point", no_wrap=True)
-    for number in range(1, len(measured.messages) + 1):
-        table.add_column(str(number))
-    words = {True: "R", False: "·", None: "?"}
-    for one in VANTAGES:
-        cells = (words[measured.attacked.outcomes[one.id, key].reads] for key in measured.messages)
-        table.add_row(one.id, *cells)
-    console.print(table)
-    names = ", ".join(f"{number} {key}" for number, key in enumerate(measured.messages, 1))
-    console.print(f"R reads, · sealed, ? not measured here. Messages: {names}.", highlight=False)
-    for surprise in measured.surprises():
-        console.print(f"NOT AS DECLARED: {surprise}", highlight=False)
 
 
 def _names(vantages: Sequence[str]) -> str:

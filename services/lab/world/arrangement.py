@@ -11,9 +11,11 @@ What is declared here is measured (compare.py, scenario.py): a wrong list fails.
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
+from tiers.measure.system import register
 from tiers.wire import custody
 from tiers.wire.errors import Missing, Yours
 from tiers.wire.message.envelope import Channel
@@ -99,9 +101,11 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Arrangement:
-    """Return an arrangement by name; raises `Missing`."""
+    """Return an arrangement by name, or from a file of one's own (`./mine.toml`); raises `Missing`."""
+    if name.endswith(".toml") and Path(name).is_file():
+        return parse_arrangement(Path(name).stem, Path(name).read_text(encoding="utf-8"))
     if name not in names():
-        raise Missing("arrangement.unknown", f"Name one of: {', '.join(names())}.")
+        raise Missing("arrangement.unknown", f"Name one of: {', '.join(names())}; or a file, ./mine.toml.")
     return parse_arrangement(name, (files("tiers.lab.world") / _FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
 
 
@@ -112,3 +116,10 @@ def first_with(name: str) -> tuple[Arrangement, Channel]:
             if arrangement.side(channel).custody == name:
                 return arrangement, channel
     raise Missing("custody.unmeasured", f"Write an arrangement with custody {name!r} first (docs/custody.md).")
+
+
+@register.register
+def _(one: custody.Custody) -> None:
+    """Take up somebody's own custody under its name: arrangements may name it from now on."""
+    custody.CUSTODIES[one.name] = one
+    custody.custody_of.cache_clear()

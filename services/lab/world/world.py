@@ -35,6 +35,7 @@ from tiers.lab.world.processes import (
     stop,
 )
 from tiers.lab.world.store import Store
+from tiers.measure.capture.places import Before, around
 from tiers.wire.custody import GlobalKey
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role
@@ -65,6 +66,8 @@ class World:
     faults: Mapping[str, str] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
     workers: int = 1
+    before: Before = field(default_factory=lambda: around(Path.cwd()))
+    """What lay about in temporary folders, home and here, before any party ran."""
     count: ClassVar[int] = 0
     """How many this process has booted."""
 

@@ -43,7 +43,7 @@ __all__ = [
     "custody_of",
 ]
 
-CUSTODIES: Mapping[str, Custody] = {one.name: one for one in (CARRIER, GLOBAL, SPLIT, CUSTOMER, DEVICE)}
+CUSTODIES: dict[str, Custody] = {one.name: one for one in (CARRIER, GLOBAL, SPLIT, CUSTOMER, DEVICE)}
 
 
 @dataclass(frozen=True, slots=True)

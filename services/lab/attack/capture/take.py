@@ -25,6 +25,8 @@ from tiers.lab.world.processes import Child
 from tiers.lab.world.world import World
 from tiers.measure.capture.files import files, folder
 from tiers.measure.capture.memory import MEASURES_MEMORY, memories
+from tiers.measure.capture.places import around, left
+from tiers.measure.capture.processes import listening, said_by, tree
 from tiers.measure.errors import NotWhole
 from tiers.measure.search.scan import Chunk, Source
 from tiers.wire.keys.keytree import epoch_of
@@ -33,6 +35,7 @@ from tiers.wire.message.envelope import format_envelope
 DRAIN_MINUTES = EPOCH_SLACK + 1
 """After so many minutes a drained handset has erased the last minute in which something was sent."""
 _DRAIN_SECONDS = 6.0
+_OTHERS = ("tiers-", "pytest-of-", "measure-")
 _KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.key"), "auditor": ("hpke.key",)}
 
 
@@ -61,6 +64,8 @@ def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # no
             return folder(name, world.root / "handsets" / who)
         case "store":
             return folder(name, world.store.folder) if world.store.folder else None
+        case "left":
+            return _left(world) if MEASURES_MEMORY else None
         case "ciphertext":
             return _ciphertext(world, sent)
     raise ValueError(f"no capture is called {name}")
@@ -75,6 +80,17 @@ def _keys(world: World, name: str, who: str) -> Source:
         paths = (world.state(who) / file for file in _KEY_FILES[who])
         return files(name, [path for path in paths if path.exists()])
     return folder(name, other_agency_folder(world))
+
+
+def _left(world: World) -> Source:
+    """Take what lies about since the world was booted; the folders of other worlds are their own affair."""
+    others = {path for path in world.before.keys() | around(Path.cwd()).keys() if path.name.startswith(_OTHERS)}
+    besides = [world.root, *(path for path in others if path.is_dir())]
+    pids = [pid for child in world.children.values() for pid in tree(child.pid)]
+    strange = listening(pids) - set(world.ports.values())
+    seen = Chunk("left, looked through", 0, f"{len(pids)} processes".encode())
+    said = (chunk for port in strange for chunk in said_by(port))
+    return Source("left", (seen, *left("left", Path.cwd(), world.before, besides), *said))
 
 
 def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:

@@ -111,4 +111,5 @@ def _marks(desk: Desk) -> Iterable[Needle]:
         yield trace(("mark", str(one.identity)), "its name", f'"party":"{one.identity}"')
     yield trace(("mark", "sni"), "its name", party("gateway").identity.host)
     yield trace(("mark", "refused"), "a status", "refused with 4")
+    yield trace(("mark", "left"), "a count", " processes")
     yield trace(("mark", "metric"), "a metric", b"# HELP tiers_")
