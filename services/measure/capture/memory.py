@@ -5,11 +5,11 @@ A capture that is partial raises `NotWhole`. Thin I/O.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tiers.measure.capture.processes import arguments, environment, tree, unnamed
 from tiers.measure.errors import NotWhole
@@ -19,7 +19,8 @@ MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3
 _SMALLEST = 1 << 16
 """Bytes of memory below which a capture of a process cannot be whole."""
-_PAGE = 4096
+_PAGE, _REACH = 4096, 1024
+"""Bytes of a page; and by how many a part of memory reaches into its neighbours: no spelling is longer."""
 _INT = 32
 """Bytes of one of CPython's small integers; they lie in one array."""
 _SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 6)), re.DOTALL)
@@ -36,6 +37,13 @@ class Running(Protocol):
     @property
     def pid(self) -> int:
         """Its number."""
+
+
+class Process(NamedTuple):
+    """A process by its number."""
+
+    name: str
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,36 @@ def memory(name: str, child: Running) -> Source:
 def alone(name: str, child: Running) -> Source:
     """Read the memory of one process without its descendants; raises `NotWhole` if any of it cannot be read."""
     return Source(name, tuple(_memory(child.name, child.pid)), packed=False)
+
+
+def unlike(source: Source, shared: Source) -> Source:
+    """Return a capture with what it has in common with `shared`, page by page, looked through once for all processes.
+
+    Processes that were forked from one have most pages in common. Nothing is left out: what is the same is in `shared`.
+    """
+    pages = dict(page for chunk in shared.chunks for page in _pages(chunk))
+    own = [piece for chunk in source.chunks for piece in _pieces(chunk, pages)]
+    return Source(source.name, (*own, *shared.chunks), source.packed)
+
+
+def _pages(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
+    for at in range(0, len(chunk.data), _PAGE):
+        yield chunk.start + at, chunk.data[at : at + _PAGE]
+
+
+def _pieces(chunk: Chunk, pages: Mapping[int, bytes]) -> Iterator[Chunk]:
+    """Yield the parts of a chunk that differ, and a little on either side: what begins in one may end in the next."""
+    begin: int | None = None
+    for where, page in _pages(chunk):
+        at = where - chunk.start
+        same = pages.get(where) == page
+        if not same and begin is None:
+            begin = max(0, at - _REACH)
+        elif same and begin is not None:
+            yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin : at + _REACH])
+            begin = None
+    if begin is not None:
+        yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:])
 
 
 def _memory(who: str, pid: int) -> list[Chunk]:
@@ -146,25 +184,17 @@ def _lists(chunks: list[Chunk]) -> Iterator[Chunk]:
     for chunk in chunks:
         if "python" in chunk.place.rpartition(",")[2] and (found := _SMALL_INTS.search(chunk.data)):
             zero = chunk.start + found.start() - 24 - _INT
-            yield from (
-                one
-                for where in chunks
-                for high in {zero >> 16, zero + 255 * _INT >> 16}
-                for one in _runs(where, zero, high)
-            )
+            yield from (run for where in chunks for run in _runs(where, zero))
 
 
-def _runs(chunk: Chunk, zero: int, high: int) -> Iterator[Chunk]:
-    """Yield runs of pointers to small integers; `zero` is where 0 lies, `high` what pointers have in common."""
-    pattern, data, at = high.to_bytes(6, "little"), chunk.data, 0
-    while (at := data.find(pattern, at)) >= 0:
-        begin, values = at - 2, bytearray()
-        if begin % 8 == 0 and data.startswith(pattern, at + 8):
-            pointer = int.from_bytes(data[begin : begin + 8], "little") - zero
-            while 0 <= pointer < 256 * _INT and pointer % _INT == 0:
-                values.append(pointer // _INT)
-                place = begin + 8 * len(values)
-                pointer = int.from_bytes(data[place : place + 8], "little") - zero
-            if len(values) >= _SHORTEST_LIST:
-                yield Chunk(f"{chunk.place}, a list of integers", chunk.start + begin, bytes(values))
-        at += max(1, 8 * len(values))
+def _runs(chunk: Chunk, zero: int) -> Iterator[Chunk]:
+    """Yield runs of pointers to small integers; `zero` is where 0 lies."""
+    common = re.escape((zero >> 24).to_bytes(5, "little"))
+    for match in re.finditer(common + b"(?:..." + common + b"){%d,}" % (_SHORTEST_LIST - 1), chunk.data, re.DOTALL):
+        begin = match.start() - 3
+        if begin >= 0 and begin % 8 == 0:
+            pointers = memoryview(chunk.data[begin : match.end()]).cast("Q")
+            places = [pointer - zero for pointer in pointers]
+            held = bytes(place // _INT for place in places if 0 <= place < 256 * _INT and place % _INT == 0)
+            if len(held) >= _SHORTEST_LIST:
+                yield Chunk(f"{chunk.place}, a list of integers", chunk.start + begin, held)

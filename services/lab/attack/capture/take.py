@@ -21,10 +21,10 @@ from tiers.lab.attack.capture.interview import other_agency_folder
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT
 from tiers.lab.classroom.desk import Desk, Sent
-from tiers.lab.world.processes import Child
+from tiers.lab.world.processes import FORKS, Child, nursery
 from tiers.lab.world.world import World
 from tiers.measure.capture.files import files, folder
-from tiers.measure.capture.memory import MEASURES_MEMORY, memories
+from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memories, unlike
 from tiers.measure.capture.places import around, left
 from tiers.measure.capture.processes import listening, said_by, tree
 from tiers.measure.errors import NotWhole
@@ -41,17 +41,21 @@ _KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.k
 
 def at_once(desk: Desk, sent: Iterable[Sent], wanted: Iterable[str]) -> Iterator[Source]:
     """Capture everything that is there without asking (1). What this machine cannot measure is left out."""
-    for name in sorted(set(wanted)):
-        if (source := _take(desk.world, sent, name)) is not None:
+    names = sorted(set(wanted))
+    memory = [name for name in names if name.startswith("memory:")]
+    if MEASURES_MEMORY and memory:
+        shared = alone("nursery", Process("nursery", nursery().process.pid)) if FORKS else Source("nursery", ())
+        for name in memory:
+            if children := _children(desk.world, name.partition(":")[2]):
+                yield unlike(memories(name, children), shared)
+    for name in names:
+        if name not in memory and (source := _take(desk.world, sent, name)) is not None:
             yield source
 
 
 def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # noqa: PLR0911 - a table
     kind, _, who = name.partition(":")
     match kind:
-        case "memory":
-            children = _children(world, who)
-            return memories(name, children) if MEASURES_MEMORY and children else None
         case "log":
             return files(name, [world.log(who)]) if who != "store" or world.store.children else None
         case "state":
