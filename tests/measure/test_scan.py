@@ -69,6 +69,7 @@ KEY_WRITERS: dict[str, Callable[[bytes], bytes | str]] = {
     "Latin-1 in JSON, by msgspec": lambda raw: msgspec.json.encode({"event": raw.decode("latin-1")}),
     "list": lambda raw: str(list(raw)),
     "list in JSON": lambda raw: json.dumps({"key": list(raw)}, indent=2),
+    "three digits each": lambda raw: "".join(f"{one:03d}" for one in raw),
     "one number a line": lambda raw: "\n".join(map(str, raw)),
     "signed, as Java does": lambda raw: str([one - 256 if one > 127 else one for one in raw]),
     "integer": lambda raw: str(int.from_bytes(raw, "big")),

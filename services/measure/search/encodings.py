@@ -150,6 +150,7 @@ ENCODINGS: Mapping[str, Encoding] = {
     **{how: _number(alphabet) for how, alphabet in _BASES.items()},
     "list of integers": _each("{}"),
     "list of signed integers": _each("{}", signed=True),
+    "list of integers, three digits": _each("{:03}"),
     "list of decimals": _each("{}.0"),
     "hex, 0x": _each("0{:02x}"),
     "hex, without leading zeros": _each("{:x}"),
