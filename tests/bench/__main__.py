@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from bench import felt as feeling
 from bench import growth as grow
 from bench import hour as long
 from bench import report, run
@@ -51,6 +52,13 @@ class Hour(_Document, frozen=True, tag="hour"):
     version: int = 1
 
 
+class Felt(_Document, frozen=True, tag="felt"):
+    """`--felt`."""
+
+    measured: feeling.Felt
+    version: int = 1
+
+
 class PeerName(StrEnum):
     """Whose server to measure."""
 
@@ -65,19 +73,20 @@ def bench(
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
     growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
     hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
+    felt: Annotated[bool, typer.Option("--felt", help="what a user waits for, beside a Prosody")] = False,
     peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
     cluster: Cluster = False,
     as_json: Annotated[bool, typer.Option("--json", help="write JSON; `tiers schema bench` describes it")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON Schema and measure nothing")] = False,
 ) -> None:
     """Measure the relay against a relay that only stores and delivers."""
-    if (peer is not None) + growth + hour + cluster > 1:
-        raise Yours("bench.one", "Ask for one of --growth, --hour, --peer, --cluster: they are benches of their own.")
+    if (peer is not None) + felt + growth + hour + cluster > 1:
+        raise Yours("bench.one", "Ask for one of --felt, --growth, --hour, --peer, --cluster: each is one of its own.")
     if schema:
-        described = msgspec.json.schema(Relay | Peer | Growth | Hour)
+        described = msgspec.json.schema(Relay | Peer | Growth | Hour | Felt)
         write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
         return
-    document: Relay | Peer | Growth | Hour
+    document: Relay | Peer | Growth | Hour | Felt
     show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
         if peer:
@@ -85,6 +94,8 @@ def bench(
                 Peer(run_to_end(peers.compare(progress, peer.value, repeats, messages))),
                 report.show_compared,
             )
+        elif felt:
+            document, show = Felt(run_to_end(feeling.measure(progress, 10))), report.show_felt
         elif growth:
             document, show = Growth(run_to_end(grow.measure(progress))), report.show_growth
         elif hour:

@@ -7,6 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.felt import PEER, Felt
 from bench.growth import Grown, Step
 from bench.hour import Round
 from bench.load import Latency, Result
@@ -31,6 +32,17 @@ def show(console: Console, measured: Measured) -> None:
     drains = ", ".join(f"{name} {max(seconds):.1f} s" for name, seconds in measured.drain.items() if seconds)
     console.print(f"After a tasked run, the mediation had every copy within: {drains}.")
     console.print(f"{measured.cores} cores; load average {measured.load_before} before, {measured.load_after} after.")
+
+
+def show_felt(console: Console, felt: Felt) -> None:
+    """Print what a user waits for."""
+    table = _table(f"Medians of {felt.repeats}: seconds, seconds of CPU, MiB of memory (PSS)")
+    for name in ("", "a world", PEER):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, value in felt.ours.items():
+        table.add_row(name, f"{value:.2f}", f"{felt.peer[name]:.2f}" if name in felt.peer else "")
+    console.print(table)
+    console.print(f"{felt.cores} cores; load average {felt.load_before} before, {felt.load_after} after.")
 
 
 def show_growth(console: Console, grown: Grown) -> None:

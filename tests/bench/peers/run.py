@@ -105,7 +105,7 @@ async def paired(folder: Path, name: str) -> AsyncIterator[Pair]:
     """Start the bare relay and a peer in `folder`, with one certificate; stop both."""
     tls = folder / "tls"
     Authority.create().issue(SERVER, tls)
-    members = tuple(_member(f"{_FIRST_PIN + number:08x}") for number in range(SESSIONS))
+    members = tuple(member(f"{_FIRST_PIN + number:08x}") for number in range(SESSIONS))
     (port,) = free_ports(1)
     async with AsyncExitStack() as stack:
         place = Place(folder / name, port, tls, tuple(one.pin for one in members))
@@ -126,7 +126,7 @@ def ratios(name: str, closed: Mapping[str, list[Result]]) -> dict[str, float]:
     return out
 
 
-def _member(pin: str) -> Member:
+def member(pin: str) -> Member:
     """Make up a session: the bare relay checks no signature, and nobody opens a message."""
     root = subscriber_root(Master(os.urandom(32)), pin)
     return Member(pin, b64u(os.urandom(32)), (NodeJson.of(root),))

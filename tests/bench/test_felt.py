@@ -1,0 +1,25 @@
+"""What a user waits for is measured whole: every phase of a world, and the same of a Prosody where it has them."""
+
+import shutil
+
+import pytest
+from rich.progress import Progress
+
+from bench import felt
+from bench.peers.kit import _SBIN
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(shutil.which("prosody", path=_SBIN + ":/usr/bin") is None, reason="needs Debian's prosody"),
+]
+
+
+async def test_every_phase_is_measured_once_for_each_run() -> None:
+    with Progress(disable=True) as progress:
+        found = await felt.measure(progress, 1)
+
+    phases = {"boot", "first message", "handsets", "story", "attack", "end", "CPU", "MiB"}
+    assert phases == found.ours.keys()
+    assert {"boot", "first message", "end", "CPU", "MiB"} == found.peer.keys()
+    assert all(value > 0 for value in (*found.ours.values(), *found.peer.values()))
+    assert found.ours["boot"] + found.ours["handsets"] == pytest.approx(found.ours["first message"], abs=0.05)
