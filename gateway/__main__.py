@@ -23,7 +23,7 @@ from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, OrderScope
 from tiers.gateway.path.delivery import CarrierAdmission, Delivery
 from tiers.gateway.path.intake import Intake
-from tiers.gateway.path.session import Session, SessionContext
+from tiers.gateway.path.session import SessionContext
 from tiers.gateway.path.sessions import Sessions
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
@@ -40,20 +40,18 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     store = await opened.enter_async_context(bus.store)
     http = await opened.enter_async_context(outgoing(tls))
     metrics, lease, mailboxes = Metrics(CollectorRegistry()), Lease(store), StreamMailboxes(bus)
-    live: dict[str, Session] = {}
     trust = pinned(settings.trust)
     ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
     interception = Interception(mailboxes, ledger, trust, settings.author, wall_clock, metrics.registry, bus, lease)
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
-    delivery = Delivery(mailboxes, admission, interception.tasks, live, wall_clock, metrics, slack)
+    delivery = Delivery(mailboxes, admission, interception.tasks, wall_clock, metrics, slack)
     registry = Registry(store, wall_clock, mailboxes)
     scope = OrderScope(identity, settings.jurisdiction, settings.arrangement)
     docket = Docket(ledger, trust, scope, wall_clock, bus)
     intake = Intake(registry, delivery, wall_clock, scope.arrangement, docket.in_force)
-    context = SessionContext(
-        identity, registry, intake, delivery, mailboxes, live, wall_clock, metrics, bus, docket.in_force
-    )
+    in_force = docket.in_force
+    context = SessionContext(identity, registry, intake, delivery, mailboxes, wall_clock, metrics, bus, in_force)
     sessions = Sessions(context)
     metrics.gauge("sessions", "Open sessions.", sessions.count)
     metrics.gauge("copies", "Copies that wait for the mediation.", interception.tasks.backlog.copies)

@@ -48,17 +48,6 @@ class Tasks(Protocol):
         """Say that the commit of everything matched so far is over, well or not."""
 
 
-class NoTasks:
-    """Nobody is intercepted."""
-
-    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:  # noqa: ARG002 - the Protocol's
-        """Match nothing."""
-        return ()
-
-    def committed(self) -> None:
-        """Count nothing."""
-
-
 class Entry(msgspec.Struct, frozen=True):
     """One message to store at `now` (ms since 1970).
 

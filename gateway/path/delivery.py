@@ -7,8 +7,8 @@ or down holds up nothing but its own subscribers' messages.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -17,6 +17,7 @@ from tiers.chassis.client import Peer
 from tiers.gateway.channels import Admit, Forward
 from tiers.gateway.mailbox.promises import Committed, Entry, Left, Mailboxes, Message, NoPlace, Removal, Tasks
 from tiers.gateway.metrics import Metrics
+from tiers.gateway.path.lane import Lane
 from tiers.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.errors import Ours, Policy, TiersError, TooLarge, TooMany, Yours
 from tiers.wire.message.envelope import GCMKW, MAX_ENVELOPE, Envelope, Recipient
@@ -28,10 +29,8 @@ CARRIER_SECONDS = 5.0
 MAX_COMMIT = 1024
 """Messages and acks to a commit: whatever is waiting shares one fsync, one frame to each device and one wake-up."""
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
-"""Of envelopes to a commit, but for its last one: nobody else is served by the store meanwhile."""
+"""Most bytes of envelopes in one commit; the last may exceed it. Nobody else is served by the store meanwhile."""
 _BEFORE_RECIPIENTS_END = b'],"iv":"'
-
-T = TypeVar("T")
 
 
 class Submitter(Protocol):
@@ -75,59 +74,14 @@ Work = Submission | Removal | Left
 """What a commit is made of."""
 
 
-class Lane(Generic[T]):
-    """Works on one batch at a time, and on whatever arrived meanwhile next. A batch that fails ends no lane."""
-
-    def __init__(
-        self, work: Callable[[list[T]], Awaitable[None]], failed: Callable[[list[T]], None], biggest: int
-    ) -> None:
-        self._work = work
-        self._failed = failed
-        self._biggest = biggest
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self.waiting: list[T] = []
-        self.under_way: list[T] = []
-
-    def put(self, item: T) -> None:
-        """Add to the next batch."""
-        if not self.waiting:
-            self._wake.set()
-        self.waiting.append(item)
-
-    async def run(self) -> None:
-        """Work, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._idle.clear()
-            while self.waiting:
-                self.under_way, self.waiting = self.waiting[: self._biggest], self.waiting[self._biggest :]
-                try:
-                    await self._work(self.under_way)
-                except Exception:  # noqa: BLE001 - logged: a batch that fails ends no lane
-                    _log.exception("lane.failed", size=len(self.under_way))
-                    self._failed(self.under_way)
-                self.under_way = []
-            self._wake.clear()
-            self._idle.set()
-
-    async def idle(self) -> None:
-        """Wait until nothing is left to do."""
-        while self.waiting or self.under_way:
-            await self._idle.wait()
-            await asyncio.sleep(0)
-
-
 class Delivery:
-    """One relay's path. `receivers` are the open sessions by PIN."""
+    """One relay's path. It is told which receivers have a session here (path/sessions.py)."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what stands around the path, each once
         self,
         mailboxes: Mailboxes,
         admission: Admission,
         tasks: Tasks,
-        receivers: Mapping[str, Receiver],
         clock: Callable[[], int],
         metrics: Metrics,
         slack_ms: int = 0,
@@ -137,7 +91,7 @@ class Delivery:
         self._mailboxes = mailboxes
         self._admission = admission
         self._tasks = tasks
-        self._receivers = receivers
+        self._receivers: dict[str, Receiver] = {}
         self._clock = clock
         self._metrics = metrics
         self._last_at = 0
@@ -156,8 +110,13 @@ class Delivery:
         """Delete with the next batch."""
         self._stored.put(ack)
 
+    def arrived(self, pin: str, receiver: Receiver) -> None:
+        """Hand on to a session what is stored for its PIN from now on, instead of to the one before."""
+        self._receivers[pin] = receiver
+
     def left(self, pin: str) -> None:
-        """Tell other processes, after all that is under way, that a session ended here."""
+        """Hand on nothing more; tell other processes, after all that is under way, that a session ended here."""
+        self._receivers.pop(pin, None)
         self._stored.put(Left(pin))
 
     async def run(self) -> None:

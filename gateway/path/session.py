@@ -55,14 +55,13 @@ Socket = web.WebSocketResponse
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """What every session needs. `clock` is ms since 1970; `live` holds the open sessions by PIN."""
+    """What every session needs. `clock` is ms since 1970."""
 
     identity: Identity
     registry: Registry
     intake: Intake
     delivery: Delivery
     mailboxes: Mailboxes
-    live: dict[str, "Session"]
     clock: Callable[[], int]
     metrics: Metrics
     bus: Bus

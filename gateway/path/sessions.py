@@ -30,7 +30,7 @@ class Sessions:
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
-        self._live = context.live
+        self._live: dict[str, Session] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
         context.bus.on("stored", self.look)
@@ -81,6 +81,7 @@ class Sessions:
         if before := self._live.get(pin):
             before.end(_replaced())
         self._live[pin] = session
+        self._context.delivery.arrived(pin, session)
         try:
             await self._context.bus.tell("opened", pin)
             await socket.send_frame(_encode(Welcome(self._context.clock())), WSMsgType.TEXT)

@@ -1,7 +1,7 @@
 """What is told within one relay, in this process and between its processes: those share a port and a store only.
 
     shard of a PIN   stored <pin>            a message is in its mailbox, and who stored it has no session of it
-                     copied <xid>            a copy waits for the mediation
+                     copied <xid>/<shard>    a copy waits for the mediation there
                      opened <pin> <process>  a session was opened there: one elsewhere is over
                      changed <pin> <process> what is registered for a device changed
     {li}             task <xid> <process>    a task stands on disk, or ended

@@ -26,12 +26,12 @@ from tiers.store.connection import (
     Command,
     Connection,
     Heard,
-    Shared,
     at_node,
     is_moved,
     is_no_master,
     unavailable,
 )
+from tiers.store.node import Node, Shared
 from tiers.store.slots import COUNT, Address, Slots, parse_moved, parse_slots, slot_of
 from tiers.store.url import parse_location
 from tiers.wire.errors import Ours
@@ -45,32 +45,6 @@ SCRATCH_KEY = "{scratch}"
 """Stands for a key at the node that is asked (`at_each`)."""
 Placed = tuple[int, Command]
 """A command, and the slot of its keys."""
-
-
-class _Node:
-    """One node: a connection that commits and hears, held for as long as the node has slots; two that are shared."""
-
-    def __init__(self, commits: Connection, reads: Shared, asks: Shared) -> None:
-        self.commits = commits
-        self.reads = reads
-        self.asks = asks
-        self.keeping: asyncio.Task[None] | None = None
-
-    async def run(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands; a node that is down has failed already. Raises `Ours`."""
-        if self.commits.down:
-            raise unavailable()
-        return await self.commits.run(commands)
-
-    def lost(self) -> None:
-        """Ask nothing more until it has been reached again."""
-        self.commits.down = True
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """End every connection; each is made anew when it is needed."""
-        for one in (self.commits, self.reads, self.asks):
-            one.close()
 
 
 class Store:
@@ -99,7 +73,7 @@ class Store:
         self._missed = missed
         self._seeding = Shared(Connection(self.location))
         self._slots: Slots | None = None
-        self._nodes: dict[Address, _Node] = {}
+        self._nodes: dict[Address, Node] = {}
         self._alone = asyncio.Lock()  # one batch under way, or one change of what is subscribed
         self._changed = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
@@ -282,12 +256,12 @@ class Store:
             raise unavailable()
         return owner
 
-    def _node(self, address: Address) -> _Node:
+    def _node(self, address: Address) -> Node:
         """Return a node; one that is new is connected to and held from now on."""
         if (node := self._nodes.get(address)) is None:
             at = at_node(self.location, address)
             commits = Connection(at, self._hello, self._of(address), self._heard, self._connected, self._changed.set)
-            node = self._nodes[address] = _Node(commits, Shared(Connection(at)), Shared(Connection(at)))
+            node = self._nodes[address] = Node(commits, Shared(Connection(at)), Shared(Connection(at)))
             node.keeping = background.start(self._hold(commits))
         return node
 

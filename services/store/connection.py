@@ -28,7 +28,6 @@ Heard = Callable[[bytes, bytes], None]
 _pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub takes 1-tuples only
 _PIECE = 24
 _MARK = b"subscribed"
-_SHARED = 64
 SECONDS = 5.0
 """How long a batch may take before the connection is given up."""
 
@@ -249,60 +248,6 @@ class Connection:
 
     def _new(self) -> _Link:
         return _Link(self._heard, self._unheard)
-
-
-class Shared:
-    """A connection for many askers: what is asked while a batch is under way is the next batch. All may run twice."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._asked: list[tuple[Command, asyncio.Future[Any]]] = []
-        self._working: asyncio.Task[None] | None = None
-
-    async def ask(self, command: Command) -> Any:
-        """Run one command that may run twice; returns its reply, an error as `hiredis.ReplyError`. Raises `Ours`."""
-        return await self.submit(command)
-
-    def submit(self, command: Command) -> "asyncio.Future[Any]":
-        """Do as `ask`, for many at once: returns what to wait for."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._asked.append((command, answer))
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
-        return answer
-
-    @property
-    def down(self) -> bool:
-        """Whether it was last waited for in vain."""
-        return self._connection.down
-
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
-
-    async def close_for_good(self) -> None:
-        """Hang up, also what is connected while we do."""
-        self.close()
-        if self._working is not None:
-            await asyncio.gather(self._working, return_exceptions=True)
-        self.close()
-
-    async def _work(self) -> None:
-        while self._asked:
-            batch, self._asked = self._asked[:_SHARED], self._asked[_SHARED:]
-            failure: Ours | None = None
-            replies: list[Any] = []
-            try:
-                replies = await self._connection.run([command for command, _answer in batch], again=True)
-            except Ours as error:
-                failure = error
-            for at, (_command, answer) in enumerate(batch):
-                if answer.done():
-                    continue  # whoever asked has gone
-                if failure is not None:
-                    answer.set_exception(Ours(failure.code, failure.detail))
-                else:
-                    answer.set_result(replies[at])
 
 
 def at_node(location: Location, address: Address) -> Location:

