@@ -24,12 +24,13 @@ from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
-from tiers.wire.api.carrier import AskGrant, Granted, Product
+from tiers.wire.api.carrier import Granted, Product
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, VerifyKey
 from tiers.wire.lawful.grant import Grant
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
 from tiers.wire.log.leaf import Author

@@ -24,7 +24,6 @@ from tiers.chassis.web import Route, application, body, in_path, raw_body
 from tiers.wire.api.carrier import (
     Admissions,
     Admitted,
-    AskGrant,
     Enrol,
     Enrolled,
     Granted,
@@ -42,7 +41,7 @@ from tiers.wire.enrolment import verify_enrolment
 from tiers.wire.errors import Policy, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import epoch_of
-from tiers.wire.lawful.release import dated
+from tiers.wire.lawful.release import AskGrant, dated
 from tiers.wire.log.leaf import Seal
 from tiers.wire.message.envelope import Pin
 from tiers.wire.message.proof import Proofs, Request

@@ -12,11 +12,11 @@ import msgspec
 
 from tiers.chassis.state import StateDir
 from tiers.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.custody import Card, GlobalKey
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import PublicJwk, SigningKey, VerifyKey
+from tiers.wire.keys.keytree import NodeJson
 from tiers.wire.message.envelope import Envelope, Pin
 from tiers.wire.message.sealing import HpkePrivateKey
 

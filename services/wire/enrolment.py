@@ -15,12 +15,12 @@ from hmac import compare_digest
 
 import msgspec
 
-from tiers.wire.api.carrier import Enrol, Enrolled, NodeJson
+from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Conflict, Forbidden, Missing, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import VerifyKey
-from tiers.wire.keys.keytree import Node
+from tiers.wire.keys.keytree import Node, NodeJson
 from tiers.wire.message.envelope import format_jwe, parse_jwe
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
 from tiers.wire.message.sealing import (

@@ -9,13 +9,14 @@ import pytest
 
 from court.conftest import PLACE, CourtWorld, application_of
 from kits.court import ALICE, JTI, JUDGE, MINUTE, NOW, claims_json
+from kits.seals import unopened_seals
 from tiers.chassis.client import Peer
 from tiers.wire.api.court import Apply, Entry, Register
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.lawful.warrant import Claims, Status, apply_for, verify_warrant
-from tiers.wire.log.leaf import unopened_seals, verify_opening
+from tiers.wire.log.leaf import verify_opening
 
 OTHER_JTI = "0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e10"
 EXPIRY = NOW + 600_000

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from kits.store import restarted
 from tiers.device.client import Device
 from tiers.lab.classroom.desk import opened
-from tiers.lab.world import store
 from tiers.lab.world.processes import stop
 from tiers.lab.world.world import World, booted
 from tiers.wire.errors import Ours
@@ -65,7 +65,7 @@ async def _kill_gateway(world: World) -> None:
 async def _kill_store(world: World) -> None:
     for child in world.store.children:
         await stop(child, signal.SIGKILL)
-    world.store = await store.restarted(world.store)
+    world.store = await restarted(world.store)
 
 
 async def test_every_accepted_message_arrives_once_though_relay_and_store_are_killed(tmp_path: Path) -> None:

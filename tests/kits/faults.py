@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from kits.lawful import leaves, verified_log
+from kits.store import restarted
 from tiers.device.client import Device
 from tiers.device.store import Message
 from tiers.lab.classroom.desk import Desk
-from tiers.lab.world import store
 from tiers.lab.world.cast import APPLICANT, party
 from tiers.lab.world.processes import LAUNCHER, Child, base_environ, start_party, stop
 from tiers.lab.world.world import World
@@ -284,7 +284,7 @@ async def kill(world: World, *names: str) -> None:
     for name in names:
         dead = child(world, name)
         if name.startswith("store"):
-            world.store = await store.restarted(world.store)
+            world.store = await restarted(world.store)
         else:
             world.children[name] = await start_party(name, dead.command, dead.environ, world.log(name))
 

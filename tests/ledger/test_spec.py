@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kits.seals import unopened_seals
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log.checkpoint import (
     LogKey,
@@ -15,7 +16,7 @@ from tiers.wire.log.checkpoint import (
     WitnessSigner,
     verify_logged,
 )
-from tiers.wire.log.leaf import parse_leaf, unopened_seals, verify_opening
+from tiers.wire.log.leaf import parse_leaf, verify_opening
 
 SPEC = (Path(__file__).parents[2] / "docs" / "spec" / "ledger.md").read_text(encoding="utf-8")
 

@@ -7,6 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kits.seals import UnopenedSeal, unopened_seals
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError, TooLarge, Yours
 from tiers.wire.identity import Role
@@ -18,10 +19,8 @@ from tiers.wire.log.leaf import (
     Leaf,
     LeafType,
     Seal,
-    UnopenedSeal,
     encode_leaf,
     parse_leaf,
-    unopened_seals,
     verify_opening,
     verify_sealed,
 )

@@ -10,12 +10,12 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from tiers.lab.world.folders import socket_path
 from tiers.lab.world.forking import Nursery
@@ -163,16 +163,6 @@ async def stop(child: Child, number: signal.Signals = signal.SIGTERM) -> None:
     except TimeoutError:
         child.process.kill()
         await child.process.wait()
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Finish some work even if whoever waits is cancelled meanwhile; the cancellation is passed on afterwards."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def children_of(pid: int) -> list[int]:

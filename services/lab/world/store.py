@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,7 @@ async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> N
     config = folder / "valkey.conf"
     own = more + CONFIG.format(folder=_quoted(folder), acl=_quoted(acl), memory=MAX_MEMORY)
     replace_file(config, own.encode())
-    return await _start([_binary(), _literal(str(config))], dial, log)
+    return await started([_binary(), _literal(str(config))], dial, log)
 
 
 def _quoted(path: Path) -> str:
@@ -153,19 +153,8 @@ def _literal(path: str) -> str:
     return path if escaped == path else escaped.replace("\\", "\\\\")
 
 
-async def restarted(store: Store) -> Store:
-    """Start again, on what they left on disk, the processes of our own store that have ended."""
-    if not store.nodes:
-        raise Ours("lab.store", "Start the store that TIERS_STORE_URL names again by hand.")
-    nodes = [one if one.child.running else await _again(one) for one in store.nodes]
-    return replace(store, nodes=tuple(nodes))
-
-
-async def _again(node: Node) -> Node:
-    return await _start(node.child.command, node.dial, node.child.log)
-
-
-async def _start(command: Sequence[str], dial: Dial, log: Path) -> Node:
+async def started(command: Sequence[str], dial: Dial, log: Path) -> Node:
+    """Start a store by its whole command; raises `Ours` if it does not come up."""
     child = await start("store", command, base_environ(), log)
     try:
         await _listening(dial, child)

@@ -157,13 +157,6 @@ def approve(application: Application, key: SigningKey, kid: str) -> GeneralJws:
     return GeneralJws(application.jws.payload, (*application.jws.signatures, two))
 
 
-def parse_general_jws(raw: bytes) -> GeneralJws:
-    """Read a JWS in General JSON Serialization; raises `Yours`."""
-    if len(raw) > MAX_WARRANT:
-        raise TooLarge("warrant.too_large", f"Send a warrant of at most {MAX_WARRANT} bytes.")
-    return parse_json(GeneralJws, raw, "warrant.malformed")
-
-
 def verify_application(jws: GeneralJws, applicants: Keys) -> Application:
     """Check an application: one signature, by a known applicant, over well-formed claims; raises `Yours`."""
     _check_size(jws)

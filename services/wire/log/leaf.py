@@ -7,7 +7,7 @@ Specification: docs/spec/ledger.md.
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -174,15 +174,6 @@ class Author:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class UnopenedSeal:
-    """A sealed leaf whose date has passed and that nobody has opened."""
-
-    index: int
-    party: str
-    open_after: int
-
-
 def encode_leaf(leaf: Leaf) -> bytes:
     """Return the canonical JSON (RFC 8785) that the log stores; raises `Yours` for a leaf that nobody could read."""
     entry = _canonical(leaf)
@@ -232,26 +223,3 @@ def verify_opening(opened: Leaf, sealed: Leaf) -> Seal:
     verify_sealed(sealed, seal)  # 3
     verify_sealed(opened, seal)
     return seal
-
-
-def unopened_seals(leaves: Sequence[Leaf], now: int) -> tuple[UnopenedSeal, ...]:
-    """List the seals in a whole log (index = position) that are past their date at `now` (ms) and still shut.
-
-    One opening breaks every seal with the same commitment. An opening that does not verify opens nothing.
-    """
-    opened = {leaf.commitment for leaf in leaves if leaf.opens is not None and _opens_something(leaf, leaves)}
-    return tuple(
-        UnopenedSeal(index, leaf.party, leaf.open_after)
-        for index, leaf in enumerate(leaves)
-        if leaf.open_after is not None and leaf.open_after <= now and leaf.commitment not in opened
-    )
-
-
-def _opens_something(opened: Leaf, leaves: Sequence[Leaf]) -> bool:
-    if opened.opens is None or opened.opens.index >= len(leaves):
-        return False
-    try:
-        verify_opening(opened, leaves[opened.opens.index])
-    except Yours:
-        return False
-    return True

@@ -143,10 +143,6 @@ class HpkePrivateKey(Secret):
             raise Yours("jwk.malformed", f"Send a JWK with kty AKP, alg {HPKE} and a 32-byte priv.")
         return cls(seed)
 
-    def private_jwk(self) -> HpkePrivateJwk:
-        """Return the private JWK, for the key's own file."""
-        return HpkePrivateJwk(pub=b64u(self.public.raw), priv=b64u(self.reveal()))
-
     def decrypt_key(self, ek: bytes, encrypted_key: bytes, info: bytes) -> ContentKey:
         """Decrypt a CEK; raises `Yours`."""
         try:
