@@ -91,7 +91,10 @@ FAULTS = {
     "expiry-skipped": Fault(
         "carrier",
         "The carrier goes on serving a warrant that has expired.",
-        {"tiers.carrier.lawful:check_standing": carrier.expiry_skipped},
+        {
+            "tiers.carrier.lawful:check_standing_here": carrier.expiry_skipped,
+            "tiers.carrier.lawful:check_release": carrier.expired_keys_released,
+        },
         _all(("auditor-expired",), COPIED),
     ),
     "epoch-rule-skipped": Fault(
