@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,13 +38,14 @@ async def page(control: Control) -> AsyncIterator[Seen]:
         yield seen
         assert [] == seen.complaints
         assert [] == seen.strangers
+    await ask(control, "back")
     await ask(control, "reset")
 
 
 async def play(page: Seen, name: str) -> None:
-    await page.key("s")
-    await page.page.get_by_title(f"Play {name}", exact=True).click()
-    await page.page.locator(".scene", has_text=load(name).title).wait_for()
+    await page.look("scenarios")
+    await page.click(f"play={name}")
+    await page.page.locator(f'.page[data-scene="{name}"]').wait_for()
 
 
 async def back_to(page: Seen, title: str) -> None:
@@ -56,60 +56,70 @@ async def back_to(page: Seen, title: str) -> None:
     pytest.fail(f"no such step: {title}")
 
 
-async def until_end(page: Seen, title: str = "Who wins, and why") -> None:
-    for _ in range(2):  # a world boots in some seconds
-        with suppress(AssertionError):
-            await page.until_title(title)
-            break
-    await page.until_title(title)
+async def test_the_time_line_has_what_happened_by_its_date_and_the_attacks_beside_it(page: Seen) -> None:
+    await page.look("scenarios")
+    await page.page.locator('[data-play="india-2013"]').wait_for()
 
-
-async def test_the_list_has_every_scenario_history_first(page: Seen) -> None:
-    await page.key("s")
-    await page.page.get_by_title("Play india-2013").wait_for()
-
-    assert [one.title for one in load_all().values()] == await page.page.locator(
-        ".catalogue li > span:first-child"
-    ).all_text_contents()
-    assert ["What happened", "Attacks"] == await page.page.locator(".scenarios h2").all_text_contents()
-    await page.key("?")
-    assert "scenarios" in await page.page.inner_text("dialog")
+    stops = await page.page.locator("[data-stop]").evaluate_all("all => all.map(one => one.dataset.stop)")
+    plays = await page.page.locator("[data-play]").evaluate_all("all => all.map(one => one.dataset.play)")
+    assert [one.name for one in load_all().values() if one.when] == stops
+    assert list(load_all()) == plays
 
 
 async def test_india_plays_to_its_verdict_and_its_cells(page: Seen) -> None:
     told = load("india-2013")
     await play(page, "india-2013")
-    await until_end(page)
+    await page.until_event("ended", 60)
 
-    ending = await page.page.inner_text(".ending")
-    assert all(said in ending for said in (told.verdict, told.caught, told.unknown, *told.sources))
-    table = await page.page.locator(".ending .cells tbody tr").all_inner_texts()
-    assert len({cells.vantage for cells in told.acts[0].cells}) == len(table)
-    assert any(row.startswith("Acme, the customer\tbes-bbm") for row in table)
+    ending = await page.page.inner_text("[data-ending]")
+    assert all(said in ending for said in (told.verdict, told.caught, told.unknown, *told.cited))
+    table = await page.page.locator("[data-cells]").evaluate_all("all => all.map(one => one.dataset.cells)")
+    assert {cells.vantage for cells in told.acts[0].cells} == set(table)
+    assert "The board meets in the small room" in await page.page.inner_text('[data-cells="customer"]')
 
     await page.key("Home")
-    assert told.title == await page.title()
+    assert "scene" == await page.kind()
     assert 0 == await page.page.locator(".letter").count()
-    await page.key("ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight")
-    assert "Alice writes Bob a BBM" == await page.title()
 
 
 async def test_an_earlier_act_is_seen_in_its_own_arrangement(page: Seen) -> None:
     await play(page, "canada-clemenza")
-    await until_end(page)
-    assert ["1", "2"] == sorted(set(await page.page.locator(".ending .cells td:first-child").all_text_contents()))
+    await page.until_event("ended", 60)
 
     await back_to(page, "And the carrier's master?")
     assert ["carrier", "for Mallory", "carrier", "for Bob"] == await locks(page)
-    await page.see_as("Another employee")
-    assert "sealed" in await page.page.inner_text(".peek .head")
+    await page.see_as("other-employee")
+    assert "sealed" == await page.page.locator(".peek [data-verdict]").get_attribute("data-verdict")
 
     await back_to(page, "One leaked key opens target")
     assert ["one key", "for everybody"] == await locks(page)
-    assert "act 1 of 2, arrangement: One global key" in await page.page.inner_text(".scene")
-    assert "READS" in await page.page.inner_text(".peek .head")
-    assert "declared to read" in await page.page.inner_text(".peek .why")
-    await back_to(page, load("canada-clemenza").title)
+    assert "1" == await page.page.locator("[data-act]").first.get_attribute("data-act")
+    assert "reads" == await page.page.locator(".peek [data-verdict]").get_attribute("data-verdict")
+    assert "declared" == await page.page.locator(".peek [data-source]").get_attribute("data-source")
+
+
+async def test_a_regulators_order_and_the_gate_that_it_shuts_are_drawn(page: Seen) -> None:
+    await play(page, "saudi-2010")
+    await page.until_event("ended", 60)
+    for _ in range(40):
+        await page.key("ArrowLeft")
+        if await page.kind() == "refused":
+            break
+    assert 1 == await page.page.locator('[data-box="regulator"]').count()
+    assert "451" == await page.page.locator('[data-lane="consumer"] .gate text').text_content()
+    assert "order.suspended" == await page.page.locator("[data-refusal]").get_attribute("data-refusal")
+
+
+async def test_a_ghost_is_a_lit_party_and_a_rogue_is_drawn_as_one(page: Seen) -> None:
+    await play(page, "ghost-recipient")
+    await page.until_event("ended", 60)
+    for _ in range(40):
+        await page.key("ArrowLeft")
+        if await page.page.locator('[data-box="ghost"].lit').count():
+            break
+    assert 1 == await page.page.locator('[data-box="ghost"].lit.rogue').count()
+    assert 1 == await page.page.locator('[data-box="relay"].rogue').count()
+    assert 1 == await page.page.locator(".now .hanging.stranger").count()
 
 
 def kinds(desk: WatchedDesk, since: int) -> list[str]:
@@ -120,26 +130,30 @@ async def locks(page: Seen) -> list[str]:
     return list(await page.page.locator(".now .hanging text").all_text_contents())
 
 
-async def test_the_classroom_waits_and_comes_back(page: Seen, control: Control, desk: WatchedDesk) -> None:
+async def test_the_classroom_waits_and_is_as_it_was_when_the_scenario_has_gone(
+    page: Seen, control: Control, desk: WatchedDesk
+) -> None:
     note = {"sender": "alice", "to": "bob", "channel": "consumer", "service": "bbm", "text": "Before the scenario"}
+    assert (await ask(control, "send", note))["opened"] is True
     await ask(control, "apply", {"target": "alice", "services": ["bbm"], "minutes": 1})
-    await page.until_title("An application for a warrant on Alice")
+    await page.until_event("applied")
     await play(page, "canada-clemenza")
     began = len(desk.feed)
 
     assert "lab.scenario_on" == (await ask(control, "send", note))["code"]
     assert "lab.busy" == (await ask(control, "scenario", {"name": "athens"}))["code"]
-    assert 0 == await page.page.get_by_role("button", name="Send", exact=True).count()
+    await page.look("lanes")
+    assert 0 == await page.page.locator("[data-send]").count()
     await Desk.apply(desk, "bob", (Service.BBM,), 1)  # unseen: the classroom's court logs it meanwhile
-    await page.page.get_by_role("button", name="Back to the classroom").click()  # while it plays
-    await until_end(page, "The beginning")
+    await page.click("back")  # while it plays
+    await page.until_event("back", 60)
 
-    meanwhile = kinds(desk, began)[: kinds(desk, began).index("reset")]
+    meanwhile = kinds(desk, began)[: kinds(desk, began).index("back")]
     assert "ended" == meanwhile[-1]
     assert "logged" not in meanwhile, "the classroom's leaves are not the scenario's"
-    back = began + len(meanwhile)
-    await desk.feed.grown(back + 1)
-    assert ["reset", "logged"] == kinds(desk, back)
-    assert 0 == await page.page.locator(".scene").count()
-    assert (await ask(control, "send", note))["opened"] is True
-    await page.until_title("Bob reads it")
+    assert "" == await page.page.get_attribute(".page", "data-scene")
+    await page.page.locator(".bubble .text", has_text="Before the scenario").first.wait_for()
+    await page.look("warrants")
+    assert 1 == await page.page.locator('[data-warrant="alice"]').count()
+    assert (await ask(control, "send", note | {"text": "And after it"}))["opened"] is True
+    await page.until_event("opened")

@@ -44,15 +44,23 @@ class Seen:
         """Return the title of the step."""
         return str(await self.page.inner_text(".caption .title"))
 
-    async def until_title(self, title: str) -> None:
-        """Go to the present until it has this title."""
-        caption = self.page.locator(".caption .title", has_text=title)
-        for _ in range(100):
+    async def kind(self) -> str:
+        """Return the kind of the event that the picture is about."""
+        return str(await self.page.get_attribute(".caption", "data-event"))
+
+    async def until_event(self, kind: str, seconds: float = 20) -> None:
+        """Go to the present until the latest event is of this kind."""
+        for _ in range(int(seconds * 20)):
             await self.page.keyboard.press("End")
-            if await caption.count():
+            if await self.kind() == kind:
                 return
             await self.page.wait_for_timeout(50)
-        assert title == await self.title()
+        assert kind == await self.kind()
+
+    async def click(self, mark: str) -> None:
+        """Click what has this mark: `act=apply` is whatever has `data-act="apply"`; the first of several."""
+        name, _, value = mark.partition("=")
+        await self.page.locator(f'[data-{name}="{value}"]' if value else f"[data-{name}]").first.click()
 
     async def until(self, script: str) -> None:
         """Wait until a script says true. Not Playwright's own way: that evaluates strings, and the page forbids it."""
@@ -64,13 +72,11 @@ class Seen:
 
     async def look(self, view: str) -> None:
         """Choose a view."""
-        await self.page.get_by_role("navigation").get_by_role("button", name=view).click()
+        await self.page.locator(f'nav [data-view="{view}"]').click()
 
-    async def see_as(self, title: str) -> None:
+    async def see_as(self, vantage: str) -> None:
         """Choose a vantage point."""
-        values = await self.page.locator(".seeas option").evaluate_all("all => all.map(one => [one.value, one.text])")
-        value = next(value for value, text in values if text.lstrip("0123456789 ") == title)
-        await self.page.select_option(".seeas select", value)
+        await self.page.select_option(".seeas select", vantage)
 
     async def text(self) -> str:
         """Return all that can be read on the page, and every attribute that could say something."""

@@ -49,11 +49,15 @@ from tiers.wire.api.enterprise import (
     Rotate,
     Rotated,
 )
+from tiers.wire.api.gateway import OrderAnswered as RegulatorAnswered
+from tiers.wire.api.gateway import ServeOrder
 from tiers.wire.encoding import b64u, parse_json, unb64u
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity
-from tiers.wire.keys.jose import GeneralJws
+from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
+from tiers.wire.lawful.order import Order as RegulatorsOrder
+from tiers.wire.lawful.order import sign_order
 from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
 from tiers.wire.message.envelope import Channel, Envelope, Service
 from tiers.wire.message.mail import write_mail
@@ -73,10 +77,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message that the relay accepted: the note, and the envelope as it left the handset."""
+    """One message that the relay accepted: the note, the envelope as it left the handset, and what it is called.
+
+    `own`: somebody's own words. The attack looks for them as a whole: their pieces are found by chance.
+    """
 
     note: Note
     envelope: Envelope
+    key: str = ""
+    own: bool = False
 
     @property
     def mid(self) -> str:
@@ -105,14 +114,14 @@ class Desk:
             self._stack.push_async_callback(self._people[identity].close)
         return self._people[identity]
 
-    async def send(self, note: Note) -> Sent:
+    async def send(self, note: Note, key: str = "", *, own: bool = False) -> Sent:
         """Send a message between two handsets; returns once it is accepted."""
         _check_channel(note)
         device, receiver = self.devices[note.sender], handset(note.to).pin
         content = note.text.encode()
         if note.service is Service.EMAIL:
             content = write_mail(device.ring.pin, receiver, note.subject, note.text, self.world.clock.now())
-        sent = Sent(note, await device.send(note.channel, note.service, receiver, content))
+        sent = Sent(note, await device.send(note.channel, note.service, receiver, content), key, own)
         self.sent.append(sent)
         return sent
 
@@ -182,6 +191,11 @@ class Desk:
         await self.copied()
         ask = Inspect(jti, start, until)
         return await self.as_(INVESTIGATOR).peer("auditor").ask("POST", "/v1/inspections", Inspection, ask)
+
+    async def command(self, regulator: Identity, order: RegulatorsOrder, key: SigningKey) -> RegulatorAnswered:
+        """Have a regulator sign an order and serve it on the relay."""
+        relay = self.as_(regulator).peer("gateway")
+        return await relay.ask("POST", "/v1/orders", RegulatorAnswered, ServeOrder(sign_order(order, key)))
 
     async def read(self, org: str, mid: str) -> Opened:
         """Have a customer's administrator read a message of the customer's own."""

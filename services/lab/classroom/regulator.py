@@ -5,11 +5,11 @@ import msgspec
 from tiers.chassis.state import StateDir
 from tiers.lab.classroom.desk import Desk
 from tiers.lab.world.cast import party
-from tiers.wire.api.gateway import OrderAnswered, ServeOrder
+from tiers.wire.api.gateway import OrderAnswered
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS
-from tiers.wire.lawful.order import Kind, Order, sign_order
+from tiers.wire.lawful.order import Kind, Order
 from tiers.wire.message.envelope import Channel, Service
 
 ALL = (tuple(Channel), tuple(Service))
@@ -83,5 +83,4 @@ class Regulator:
         )
 
     async def _serve(self, order: Order) -> OrderAnswered:
-        relay = self._desk.as_(self.identity).peer("gateway")
-        return await relay.ask("POST", "/v1/orders", OrderAnswered, ServeOrder(sign_order(order, self._key)))
+        return await self._desk.command(self.identity, order, self._key)

@@ -85,5 +85,5 @@ async def play(desk: Desk, tell: Tell) -> Story:
 
 async def _send_all(desk: Desk, story: Story, notes: dict[str, Note]) -> None:
     for key, note in notes.items():
-        story.messages[key] = await desk.send(note)
+        story.messages[key] = await desk.send(note, key)
         await desk.received(note.to)

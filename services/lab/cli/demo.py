@@ -123,10 +123,8 @@ async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False)
     ):
         console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
         await control.show(root, where.page)
-        seen.story = await play(seen, seen.tell)
-        matrix = await measure(seen, seen.story)
-        seen.measured(matrix, seen.story)
-        show(matrix, console, full=False)
+        await play(seen, seen.tell)
+        await seen.measure()
         await asyncio.Event().wait()
 
 

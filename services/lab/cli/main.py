@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from tiers.lab.classroom.desk import opened
-from tiers.lab.cli import acts, bench, scenarios
+from tiers.lab.cli import acts, bench, exercise, lesson, scenarios
 from tiers.lab.cli.demo import Document, demo_on_the_page, measure_once, run_demo
 from tiers.lab.cli.kit import Cluster, Terminal, ended, run_to_end, store_url, write
 from tiers.lab.page.control import leave_control, served
@@ -22,7 +22,7 @@ from tiers.measure.matrix.matrix import Matrix
 from tiers.measure.matrix.render import FORMATS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-for _part in (acts, bench, scenarios):
+for _part in (acts, bench, exercise, lesson, scenarios):
     _part.add_to(app)
 
 

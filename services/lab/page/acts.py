@@ -1,31 +1,41 @@
 """What can be asked of a running classroom, by the command line and by the page: one method for each `/api/<name>`."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiohttp import web
 
 from tiers.chassis.web import body
 from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.regulator import Regulator
 from tiers.lab.classroom.story import play
+from tiers.lab.page import building, saving
+from tiers.lab.page.assets import files
+from tiers.lab.page.board import Board
 from tiers.lab.page.bodies import (
     MAX_MINUTES,
+    Answer,
     ApplyFor,
+    Begin,
+    Build,
+    Measure,
     OrderFrom,
     Play,
-    Prove,
     Read,
     RevokeDevice,
     RotateKey,
+    Save,
     SendNote,
+    Suspend,
     Turn,
     Warrant,
 )
 from tiers.lab.page.door import Door
 from tiers.lab.page.watched import WatchedDesk
-from tiers.lab.world.cast import ADMINISTRATORS, HANDSETS, OPERATOR, PARTIES, handset
+from tiers.lab.world import arrangement
+from tiers.lab.world.cast import ADMINISTRATORS, HANDSETS, PARTIES, handset
 from tiers.wire.api.enterprise import Order
 from tiers.wire.errors import Conflict, Missing, TiersError, Yours
 from tiers.wire.identity import Role
@@ -38,11 +48,15 @@ if TYPE_CHECKING:
 class Acts:
     """The acts. What changes the whole lesson (the story, the attack, the beginning) is done one at a time.
 
-    While a scenario is on the page, playing or over, the classroom waits: whatever acts in it is refused until `reset`.
+    While a scenario is on the page, playing or over, the classroom waits: whatever acts in it is refused until `back`.
     """
 
     desk: WatchedDesk
     door: Door
+    board: Board
+    _orders: dict[tuple[str, str], str] = field(default_factory=dict)
+    _regulators: dict[str, Regulator] = field(default_factory=dict)
+    _trying: asyncio.Lock = field(default_factory=asyncio.Lock)
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     _acting: int = 0
     _away: bool = False
@@ -65,7 +79,7 @@ class Acts:
         """Send a message between two handsets and wait until the receiver has it."""
         ask = await body(request, SendNote)
         note = Note(_known(ask.sender), _known(ask.to), ask.channel, ask.service, ask.text, ask.subject)
-        sent = await self.desk.send(note)
+        sent = await self.desk.send(note, own=True)
         got = await self.desk.received(note.to, sent.mid)
         return {"mid": sent.mid, "opened": got.content is not None, "unreadable": got.unreadable}
 
@@ -110,6 +124,47 @@ class Acts:
         ask = await body(request, RotateKey)
         return await self.desk.rotate(_customer(ask.org), destroy=ask.destroy)
 
+    async def regulate(self, request: web.Request) -> Any:
+        """Have the regulator suspend a service, or withdraw the order that suspends it."""
+        ask = await body(request, Suspend)
+        regulator = self._regulators.setdefault("dot", Regulator.appear(self.desk, "dot"))
+        standing = self._orders.pop((ask.channel, ask.service), None)
+        if ask.suspend:
+            standing = standing or f"dot-{len(self.desk.feed)}"
+            self._orders[ask.channel, ask.service] = standing
+            return await regulator.suspend(standing, (ask.channel,), (ask.service,))
+        if standing is None:
+            raise Missing("lab.order", "Nothing is suspended on that lane.")
+        return await regulator.withdraw(f"{standing}-w", standing)
+
+    async def exercises(self, _request: web.Request) -> Any:
+        """List the exercises, and how far each has come."""
+        return self.board.rows()
+
+    async def start(self, request: web.Request) -> Any:
+        """Begin an exercise."""
+        return {"given": await self.board.start((await body(request, Begin)).exercise)}
+
+    async def answer(self, request: web.Request) -> Any:
+        """Answer an exercise."""
+        ask = await body(request, Answer)
+        return {"solved": self.board.answer(ask.exercise, ask.text)}
+
+    async def arrangements(self, _request: web.Request) -> Any:
+        """List what an arrangement can be built of, and those that are shipped."""
+        return {"choices": building.choices(), "shipped": building.shipped()}
+
+    async def declare(self, request: web.Request) -> Any:
+        """Say what an arrangement declares, by the closure."""
+        ask = await body(request, Build)
+        return building.declare(ask.consumer, ask.enterprise)
+
+    async def tryout(self, request: web.Request) -> Any:
+        """Boot an arrangement beside the classroom, and attack it."""
+        ask = await body(request, Build)
+        async with self._trying:
+            return await building.attack(ask.consumer, ask.enterprise)
+
     async def turn(self, request: web.Request) -> Any:
         """Turn the classroom clock."""
         ask = await body(request, Turn)
@@ -117,35 +172,33 @@ class Acts:
             raise Yours("lab.turn", "Turn the clock forward by 1 minute to 24 hours.")
         return {"now": self.desk.world.clock.turn(ask.minutes)}
 
-    async def prove(self, request: web.Request) -> Any:
-        """Fetch an inclusion proof from the ledger, as anybody may."""
-        ask = await body(request, Prove)
-        ledger = self.desk.as_(OPERATOR).peer("ledger")
-        return await ledger.ask("GET", f"/v1/proofs/inclusion?index={ask.index}&size={ask.size}", msgspec.Raw)
-
     async def story(self, _request: web.Request) -> Any:
         """Play the story of `tiers demo`."""
         async with self._alone:
-            self.desk.story = await play(self.desk, self.desk.tell)
-        return {"messages": len(self.desk.story.messages)}
+            story = await play(self.desk, self.desk.tell)
+        return {"messages": len(story.messages)}
 
-    async def measure(self, _request: web.Request) -> Any:
-        """Attack the bytes that every party really holds."""
+    async def measure(self, request: web.Request) -> Any:
+        """Attack the bytes that every party really holds: all messages since the lesson began, or one."""
+        ask = await body(request, Measure)
         async with self._alone:
-            if self.desk.story is None:
-                raise Missing("lab.story", "Play the story first: its messages are what the attack is after.")
-            from tiers.lab.matrix.matrix import measure  # noqa: PLC0415 - a classroom starts without the attack
-
-            matrix = await measure(self.desk, self.desk.story)
-            self.desk.measured(matrix, self.desk.story)
-        return matrix.agreement
+            await self.desk.measure(ask.mid)
+        return {}
 
     async def scenarios(self, _request: web.Request) -> Any:
         """List the scenarios, history first."""
         from tiers.lab.scenarios import load_all  # noqa: PLC0415 - a classroom starts without the attack
 
         return [
-            {"name": one.name, "title": one.title, "history": bool(one.when), "acts": len(one.acts)}
+            {
+                "name": one.name,
+                "title": one.title,
+                "acts": len(one.acts),
+                "when": one.when,
+                "asked": one.asked,
+                "got": one.got,
+                "arrangements": sorted({arrangement.load(act.arrangement).declared.title for act in one.acts}),
+            }
             for one in load_all().values()
         ]
 
@@ -179,13 +232,26 @@ class Acts:
             self._stop.set()
             await asyncio.gather(self._playing, return_exceptions=True)
 
-    async def reset(self, _request: web.Request) -> Any:
-        """Begin the lesson again; from a scenario, which ends here, come back to the classroom."""
+    async def back(self, _request: web.Request) -> Any:
+        """Come back from a scenario, which ends here, to the classroom as it was."""
         await self.close()
         async with self._alone:
-            await self.desk.reset()
+            if self._away:
+                await self.desk.back()
             self._away = False
         return {}
+
+    async def reset(self, _request: web.Request) -> Any:
+        """Begin the lesson again, for everybody."""
+        async with self._alone:
+            await self.desk.reset()
+        return {}
+
+    async def save(self, request: web.Request) -> Any:
+        """Return the lesson so far as one HTML file."""
+        ask = await body(request, Save)
+        entries = saving.seen([json.loads(one) for one in self.desk.feed.since(0)], ask.vantage)
+        return {"html": saving.page(files(), entries, ask.vantage, ask.pages)}
 
     async def invite(self, _request: web.Request) -> Any:
         """Return an address that lets one more browser in, once."""
@@ -194,9 +260,18 @@ class Acts:
 
 NAMES = (
     "send", "apply", "decide", "serve", "inspect", "read", "order", "revoke", "rotate", "turn",
-    "prove", "story", "measure", "scenarios", "scenario", "reset", "invite",
+    "story", "measure", "scenarios", "scenario", "back", "reset", "invite",
+    "exercises", "start", "answer", "regulate", "arrangements", "declare", "tryout", "save",
 )  # fmt: skip
-ASIDE = {"scenarios", "scenario", "reset", "invite"}  # what does nothing in the classroom, or brings it back
+ASIDE = {
+    "scenarios",
+    "scenario",
+    "back",
+    "invite",
+    "exercises",
+    "start",
+    "answer",
+}  # what does nothing in the classroom, or brings it back
 
 
 def _customer(org: str) -> str:

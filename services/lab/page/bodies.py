@@ -1,6 +1,6 @@
 """What the acts of a running classroom are told: one body for each `/api/<name>` that takes one. Pure."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -86,8 +86,42 @@ class Play(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`prove`: that a leaf stands in the tree of `size` leaves."""
+class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`measure`: everything, or one message."""
 
-    index: Annotated[int, Meta(ge=0)]
-    size: Annotated[int, Meta(ge=0)]
+    mid: str = ""
+
+
+class Begin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`start`: an exercise, by its id."""
+
+    exercise: str
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`answer`: what somebody answered to an exercise."""
+
+    exercise: str
+    text: Annotated[str, Meta(max_length=20_000)]
+
+
+class Suspend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`regulate`: suspend a service on a channel, or let it go on."""
+
+    channel: Channel
+    service: Service
+    suspend: bool
+
+
+class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`declare` and `tryout`: the custody of each channel."""
+
+    consumer: Annotated[str, Meta(max_length=60)]
+    enterprise: Annotated[str, Meta(max_length=60)]
+
+
+class Save(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`save`: the lesson in one file, as a vantage point saw it; `pages`: for paper of this size."""
+
+    vantage: str
+    pages: Literal["", "A4", "Letter"] = ""

@@ -6,49 +6,41 @@ list never leaves the lab (docs/page.md).
 
 import msgspec
 
-from tiers.lab.world.arrangement import Arrangement
-from tiers.lab.world.cast import ACME, GLOBEX, HANDSETS
+from tiers.lab.page.shapes import CUSTOMERS, Arranged, Handset, MeasuredCell, Vantage
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.lawful.warrant import Claims
 from tiers.wire.log.checkpoint import PinnedLog
 
 
-class Handset(msgspec.Struct, frozen=True):
-    """Somebody with a handset. `org` is empty for who is nobody's employee."""
-
-    name: str
-    pin: str
-    subscriber: bool
-    org: str
-
-
 class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
     """One fact. Its name in lower case stands in `type`."""
 
-
-class Side(msgspec.Struct, frozen=True):
-    """What is declared of one channel: the custody, and the vantage points that read its messages."""
-
-    custody: str
-    who_reads: tuple[str, ...]
+    @property
+    def actor(self) -> str:
+        """Who did it: a party, a person, or the lab."""
+        return _ACTORS.get(type(self).__name__, "lab")
 
 
-class Arranged(msgspec.Struct, frozen=True):
-    """The arrangement of a world, as its file declares it."""
-
-    name: str
-    title: str
-    says: str
-    consumer: Side
-    enterprise: Side
+_ACTORS = {
+    "Accepted": "relay",
+    "Stored": "relay",
+    "Copied": "relay",
+    "Applied": "applicant",
+    "Decided": "court",
+    "Served": "carrier",
+    "Inspected": "auditor",
+    "Logged": "ledger",
+}
 
 
 class World(Event, frozen=True):
     """A log, and every act of a scenario, begins with it: a fresh world.
 
-    It says who is here, how keys are arranged, and the two keys that everybody pins (C2SP verifier keys).
+    It says who is here, from where one may look, how keys are arranged, and the two keys that everybody pins (C2SP
+    verifier keys).
     """
 
+    vantages: tuple[Vantage, ...]
     handsets: tuple[Handset, ...]
     customers: dict[str, str]
     log_vkey: str
@@ -58,23 +50,47 @@ class World(Event, frozen=True):
 
 
 class Told(Event, frozen=True):
-    """The story said something."""
+    """The story said something: a chapter, whose `id` is the same in every run."""
 
+    id: str
     title: str
     text: str
 
 
-class Sent(Event, frozen=True, rename={"sender": "from"}):
-    """The relay accepted a message. `envelope` is the JWE as it left the handset, `text` what the user wrote."""
+class Written(Event, frozen=True, rename={"sender": "from"}):
+    """Somebody wrote a message, which has not left the handset; `key` names it on this log."""
 
-    mid: str
+    key: str
     sender: str
     to: str
     channel: str
     service: str
     text: str
     subject: str
+
+    @property
+    def actor(self) -> str:
+        """See `Event`."""
+        return self.sender
+
+
+class Accepted(Event, frozen=True):
+    """The relay accepted it. `envelope` is the JWE as it left the handset."""
+
+    key: str
+    mid: str
     envelope: str
+
+
+class Judged(Event, frozen=True):
+    """Who reads a message: `{vantage: "reads|sealed all|size|none why"}`, those cells that are new.
+
+    Declared (verdicts.py), or `measured` on the bytes that each party holds.
+    """
+
+    mid: str
+    measured: bool
+    cells: dict[str, str]
 
 
 class Stored(Event, frozen=True):
@@ -92,6 +108,11 @@ class Opened(Event, frozen=True):
     by: str
     text: str | None
     unreadable: str | None
+
+    @property
+    def actor(self) -> str:
+        """See `Event`."""
+        return self.by
 
 
 class Copied(Event, frozen=True):
@@ -136,45 +157,76 @@ class Inspected(Event, frozen=True):
     inspection: Inspection
 
 
-class Read(Event, frozen=True):
-    """A customer read a message of its own."""
+class ByCustomer(Event, frozen=True):
+    """Something that a customer did."""
 
     org: str
+
+    @property
+    def actor(self) -> str:
+        """See `Event`."""
+        return CUSTOMERS.get(self.org, self.org)
+
+
+class Read(ByCustomer, frozen=True):
+    """A customer read a message of its own."""
+
     mid: str
     text: str
 
 
-class Ordered(Event, frozen=True):
+class Ordered(ByCustomer, frozen=True):
     """A court served a production order on a customer, whose answer stands in the public log at index `leaf`."""
 
-    org: str
     decision: str
     leaf: int
     mids: tuple[str, ...]
 
 
-class Revoked(Event, frozen=True):
+class Revoked(ByCustomer, frozen=True):
     """A customer shut a device of its own out."""
 
-    org: str
     handset: str
 
 
-class Rotated(Event, frozen=True):
+class Rotated(ByCustomer, frozen=True):
     """A customer has a new key; of the generations in `destroyed` nobody has one any more."""
 
-    org: str
     generation: int
     destroyed: tuple[int, ...]
 
 
 class Refused(Event, frozen=True):
-    """Somebody asked for something and was told no: the act, whom or what it was about, the code and the sentence."""
+    """Somebody asked for something and was told no, by whom: the act, whom or what it was about, code and sentence."""
 
+    by: str
     act: str
     about: str
     code: str
     detail: str
+
+    @property
+    def actor(self) -> str:
+        """See `Event`."""
+        return self.by
+
+
+class Commanded(Event, frozen=True):
+    """A regulator served an order on the relay: to suspend, withdraw or demand, and what the relay answered."""
+
+    regulator: str
+    reference: str
+    kind: str
+    channels: tuple[str, ...]
+    services: tuple[str, ...]
+    starts: int
+    lifts: str | None
+    outcome: str
+
+    @property
+    def actor(self) -> str:
+        """See `Event`."""
+        return self.regulator
 
 
 class Turned(Event, frozen=True):
@@ -192,14 +244,17 @@ class Logged(Event, frozen=True):
 
 
 class Measured(Event, frozen=True):
-    """The lab attacked everything: docs/spec/matrix.md, which of its messages is which `mid`, and their keys.
+    """The lab attacked these messages, from these vantage points. `mids` are their keys on the log, by mid.
 
-    `keys` are (words, hex) for each message: what a derivation calls a key, and its bytes.
+    `keys` are (words, hex) for each message: what a derivation calls a key, and its bytes. `minutes`: how far the
+    attack turned the clock.
     """
 
-    matrix: msgspec.Struct
+    cells: tuple[MeasuredCell, ...]
     mids: dict[str, str]
     keys: dict[str, tuple[tuple[str, str], ...]]
+    controls: tuple[tuple[str, str, str | None], ...]
+    minutes: int
 
     def __repr__(self) -> str:
         return "<Measured>"
@@ -207,6 +262,33 @@ class Measured(Event, frozen=True):
 
 class Reset(Event, frozen=True):
     """The lesson begins again. What stands in the public log stays there."""
+
+
+# ---- exercises ----
+
+
+class Started(Event, frozen=True):
+    """Somebody began an exercise, or began it again; `given` is what was handed out."""
+
+    exercise: str
+    given: str
+
+
+class Answered(Event, frozen=True):
+    """Somebody answered."""
+
+    exercise: str
+    text: str
+
+
+class Solved(Event, frozen=True):
+    """An exercise is solved."""
+
+    exercise: str
+    points: int
+
+
+# ---- a scenario, beside the classroom ----
 
 
 class Scene(Event, frozen=True):
@@ -217,11 +299,19 @@ class Scene(Event, frozen=True):
     acts: int
 
 
+class Back(Event, frozen=True):
+    """The scenario has left the page: the classroom is there again, as it was."""
+
+
 class Boots(Event, frozen=True):
-    """The world of an act is about to boot, in this arrangement; its own `World` follows."""
+    """The world of an act is about to boot, in this arrangement; its own `World` follows.
+
+    `faults` are parties that misbehave in it, and how.
+    """
 
     act: int
     arrangement: Arranged
+    faults: dict[str, str]
 
 
 class Checked(Event, frozen=True):
@@ -248,18 +338,3 @@ class Ended(Event, frozen=True):
     unknown: str
     sources: tuple[str, ...]
     failed: str = ""
-
-
-def world(pinned: PinnedLog, arranged: Arrangement) -> World:
-    """Return the first event."""
-    handsets = tuple(Handset(one.name, one.pin, one.subscriber, one.org) for one in HANDSETS)
-    witnesses = tuple(key.vkey() for key in pinned.witnesses)
-    customers = {ACME: "acme", GLOBEX: "globex"}
-    return World(handsets, customers, pinned.log.vkey(), witnesses, pinned.quorum, declared_by(arranged))
-
-
-def declared_by(arranged: Arrangement) -> Arranged:
-    """Return what an arrangement's file declares."""
-    told = arranged.declared
-    sides = [Side(one.custody, one.who_reads) for one in (told.consumer, told.enterprise)]
-    return Arranged(arranged.name, told.title, told.says, *sides)

@@ -2,8 +2,8 @@
 
     append -> n, at, event      since(n) -> what came after      grown() waits for more
 
-An entry is JSON, `{"n": 0, "at": <classroom ms>, "event": {"type": …}}`. `run` names this log, so that a page that
-comes back after a restart does not take a new log for the old one.
+An entry is JSON, `{"n": 0, "at": <classroom ms>, "by": <actor>, "event": {"type": …}}`. `run` names this log, so that a
+page that comes back after a restart does not take a new log for the old one.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Feed:
     def append(self, event: Event) -> int:
         """Write an event down; returns its number, from 0."""
         n = len(self._entries)
-        entry = {"n": n, "at": self.clock(), "event": event}
+        entry = {"n": n, "at": self.clock(), "by": event.actor, "event": event}
         self._entries.append(msgspec.json.encode(entry).decode())
         self._more.set()
         self._more = asyncio.Event()
@@ -45,11 +45,8 @@ class Feed:
         while len(self._entries) <= n:
             await self._more.wait()
 
-    def place(self, last_event_id: str) -> int:
+    def place(self, have: str) -> int:
         """Return where a reader goes on that has had `<run>:<n>`; 0 for one of another log, or of none."""
-        run, _, n = last_event_id.partition(":")
-        return min(int(n) + 1, len(self._entries)) if run == self.run and n.isdecimal() and len(n) < 10 else 0  # noqa: PLR2004 - digits
-
-    def last_id(self) -> str:
-        """Return the id of the newest entry."""
-        return f"{self.run}:{len(self._entries) - 1}"
+        run, _, n = have.partition(":")
+        known = run == self.run and n.isascii() and n.isdecimal() and len(n) < 10  # noqa: PLR2004 - digits
+        return min(int(n) + 1, len(self._entries)) if known else 0

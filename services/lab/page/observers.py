@@ -4,7 +4,7 @@ Both are real requests to the running parties. Nothing here looks into a party.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tiers.chassis.client import Peer
 from tiers.lab.page.events import Copied, Logged
@@ -74,10 +74,11 @@ def parse_bundle(raw: bytes) -> list[str]:
 class ProductWatch:
     """Follows the product of one warrant, as the auditor may fetch it."""
 
-    def __init__(self, carrier: Peer, feed: Feed, jti: str) -> None:
+    def __init__(self, carrier: Peer, feed: Feed, jti: str, copied: Callable[[str], None]) -> None:
         self._carrier = carrier
         self._feed = feed
         self._jti = jti
+        self._copied = copied
         self._have = 0
         self._seen: set[str] = set()
         self._lock = asyncio.Lock()
@@ -106,6 +107,7 @@ class ProductWatch:
             mid, kind = named(raw)
             self._seen.add(f"{mid} {kind}")
             self._feed.append(Copied(self._jti, mid, kind, raw.hex()))
+            self._copied(mid)
 
 
 def named(raw: bytes) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from tiers.lab.classroom.desk import Desk
 from tiers.lab.page import events
 from tiers.lab.page.feed import Feed
+from tiers.lab.page.shapes import declared_by, slug
 from tiers.lab.page.watched import WatchedDesk, watched
 from tiers.lab.scenarios.scenario import Audience, Part, Result, Scenario, Stage, Tell, run
 from tiers.wire.errors import Conflict, TiersError
@@ -51,7 +52,7 @@ class OnThePage(Audience):
 
     def _told(self, title: str, text: str) -> None:
         self._go_on()
-        self._feed.append(events.Told(title, text))
+        self._feed.append(events.Told(slug(title), title, text))
 
     def _go_on(self) -> None:
         if self._stop.is_set():
@@ -60,7 +61,8 @@ class OnThePage(Audience):
     def begins(self, part: Part) -> None:
         """See `Audience`."""
         self._go_on()
-        self._feed.append(events.Boots(part.number, events.declared_by(part.arrangement)))
+        faults = dict(part.scenario.acts[part.number - 1].faults)
+        self._feed.append(events.Boots(part.number, declared_by(part.arrangement), faults))
 
     @asynccontextmanager
     async def stage(self, desk: Desk, _part: Part) -> AsyncIterator[Stage]:
@@ -75,6 +77,8 @@ class OnThePage(Audience):
         """See `Audience`."""
         mids = {key: sent.mid for key, sent in stage.messages.items()}
         self._feed.append(events.Cells(part.number, tuple(cells), mids))
+        if isinstance(stage.desk, WatchedDesk):
+            stage.desk.asserted(cells, mids)
 
     def _stop_the_clock(self) -> None:
         now = self._feed.clock()  # the act's own clock goes with its world

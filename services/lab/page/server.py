@@ -1,26 +1,28 @@
 """The page, served: its files, its feed, its acts. Loopback only, behind the door, in the lab's process.
 
     GET, POST /enter      an invitation, once             GET /            the page
-    GET  /static/…        its files, from the package     GET /feed        the event log (SSE)
+    GET  /static/…        its files, from the package     GET /feed        the event log (WebSocket)
     POST /api/<act>       tiers.lab.page.acts          GET /healthz     is it there
 
 No party has anything of this.
 """
 
+import asyncio
+import html
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse, sse_response
 
 from tiers.chassis.web import json_response, problem
 from tiers.lab.page.acts import NAMES, Acts
+from tiers.lab.page.assets import files
+from tiers.lab.page.board import Board
 from tiers.lab.page.door import COOKIE, ENTERING, HEADERS, Door
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.watched import WatchedDesk
@@ -28,13 +30,17 @@ from tiers.lab.world.processes import free_ports
 from tiers.wire.errors import Missing, TiersError
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_BATCH = 500  # entries to one SSE message: few enough to draw while the rest is on its way
+_HEARTBEAT = 30.0  # seconds
+_BATCH = 500  # entries to one message: few enough to draw while the rest is on its way
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(desk: WatchedDesk, door: Door) -> web.Application:
     """Build the application of the page."""
-    acts = Acts(desk, door)
+    folder = desk.world.root / "exercises"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    board = Board(desk.feed, folder)
+    acts = Acts(desk, door, board)
     app = web.Application(middlewares=[_guard(door)])
     app.router.add_get("/", _index)
     app.router.add_get("/enter", _button(door))
@@ -45,7 +51,18 @@ def application(desk: WatchedDesk, door: Door) -> web.Application:
     for name in NAMES:
         app.router.add_post(f"/api/{name}", _act(partial(acts.do, name)))
     app.on_cleanup.append(lambda _app: acts.close())
+    app.cleanup_ctx.append(_watching(board))
     return app
+
+
+def _watching(board: Board) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def watching(_app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(board.watch())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    return watching
 
 
 @asynccontextmanager
@@ -72,7 +89,7 @@ def _guard(door: Door) -> Any:
                 door.check(request.method, request.headers, request.cookies.get(COOKIE, ""))
             response = await handler(request)
         except TiersError as error:
-            response = problem(error)
+            response = _page_of(error) if "text/html" in request.headers.get("Accept", "") else problem(error)
         except web.HTTPException as error:
             response = web.Response(status=error.status, text=error.reason)
         if not response.prepared:
@@ -93,6 +110,13 @@ def _button(door: Door) -> Handler:
     return button
 
 
+def _page_of(error: TiersError) -> web.Response:
+    """Return an error for people: somebody followed a link, or came back too late."""
+    said = html.escape(error.detail).replace("`tiers page`", "<code>tiers page</code>")
+    text = (files().get("error.html") or b"").decode().replace("<!--detail-->", said)
+    return web.Response(status=error.status, text=text, content_type="text/html")
+
+
 def _enter(door: Door) -> Handler:
     async def enter(request: web.Request) -> web.StreamResponse:
         form = parse_qs((await request.read()).decode("ascii", "replace"))
@@ -109,7 +133,15 @@ async def _healthz(_request: web.Request) -> web.StreamResponse:
 
 
 async def _index(_request: web.Request) -> web.StreamResponse:
-    return _file("index.html")
+    return web.Response(text=_page(), content_type="text/html")
+
+
+@cache
+def _page() -> str:
+    """Return the page; it names all its modules, so that a browser asks for them at once and not one after another."""
+    modules = sorted(name for name in files() if name.endswith(".js") and name != "vendor/entry.js")
+    links = "".join(f'<link rel="modulepreload" href="static/{name}">\n' for name in modules)
+    return files()["index.html"].decode().replace("<!--preload-->\n", links)
 
 
 async def _static(request: web.Request) -> web.StreamResponse:
@@ -117,7 +149,7 @@ async def _static(request: web.Request) -> web.StreamResponse:
 
 
 def _file(path: str) -> web.Response:
-    found = _files().get(path)
+    found = files().get(path)
     if found is None:
         raise Missing("lab.file", "Ask for a file of the page.")
     suffix = path[path.rfind(".") :]
@@ -125,44 +157,36 @@ def _file(path: str) -> web.Response:
     return web.Response(body=found, content_type=kind, charset="utf-8")
 
 
-@cache
-def _files() -> dict[str, bytes]:
-    """Read the page's files out of the package: what is not there is not served, whatever the path says."""
-    found: dict[str, bytes] = {}
-
-    def walk(folder: Any, prefix: str) -> None:
-        for entry in folder.iterdir():
-            if entry.is_dir():
-                walk(entry, f"{prefix}{entry.name}/")
-            else:
-                found[prefix + entry.name] = entry.read_bytes()
-
-    walk(resources.files(__package__) / "static", "")
-    return found
-
-
 def _feed(feed: Feed) -> Handler:
+    """Answer `/feed?from=<run>:<n>`: everything after entry n of that log, then what comes.
+
+    One message: {"run", "entries": [...], "present": whether all the past has been sent}.
+    """
+
     async def stream(request: web.Request) -> web.StreamResponse:
-        n = feed.place(request.headers.get("Last-Event-ID", ""))
-        async with sse_response(request, headers=HEADERS, sep="\n") as response:
-            if n == 0:
-                await response.send(feed.run, event="run")
-            n = await _catch_up(feed, n, response)
-            await response.send(feed.run, event="present")
-            while response.is_connected():
-                await feed.grown(n)
-                n = await _catch_up(feed, n, response)
-        return response
+        n = feed.place(request.query.get("from", ""))
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, compress=False)
+        await socket.prepare(request)
+        sending = asyncio.create_task(_send(feed, n, socket))
+        try:
+            async for _ in socket:  # nothing is asked here: this only hears that the reader is gone
+                pass
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        return socket
 
     return stream
 
 
-async def _catch_up(feed: Feed, n: int, response: EventSourceResponse) -> int:
-    """Send everything from entry `n` on; returns the number of the entry that is next."""
-    while entries := feed.since(n)[:_BATCH]:
+async def _send(feed: Feed, n: int, socket: web.WebSocketResponse) -> None:
+    while not socket.closed:
+        entries = feed.since(n)[:_BATCH]
         n += len(entries)
-        await response.send(f"[{','.join(entries)}]", id=f"{feed.run}:{n - 1}")
-    return n
+        present = "true" if n == len(feed) else "false"
+        await socket.send_str(f'{{"run":"{feed.run}","present":{present},"entries":[{",".join(entries)}]}}')
+        if n == len(feed):
+            await feed.grown(n)
 
 
 def _act(act: Callable[[web.Request], Awaitable[Any]]) -> Handler:

@@ -64,7 +64,7 @@ async def _rogue(stage: Stage) -> None:
 
 async def _received(stage: Stage, key: str) -> Message:
     """Send the message, and return it as the receiver's handset has it."""
-    stage.messages[key] = await stage.desk.send(NOTE)
+    stage.messages[key] = await stage.desk.send(NOTE, key)
     return await stage.desk.received(NOTE.to)
 
 

@@ -55,7 +55,7 @@ class Stage:
 
     async def send(self, key: str, note: Note) -> Sent:
         """Send a message, wait until its receiver has it, and remember it under `key`."""
-        self.messages[key] = await self.desk.send(note)
+        self.messages[key] = await self.desk.send(note, key)
         got = await self.desk.received(note.to)
         _as_told(f"{note.to} opens {key}", got.unreadable, None)
         return self.messages[key]

@@ -1,29 +1,36 @@
 // The model of the page: the log turned into a view, and what each vantage point holds of it.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
+import { compare, measured } from "../../../services/lab/page/static/model/ask.js";
+import { fits, folded, vantagesOf, verdict } from "../../../services/lab/page/static/model/eyes.js";
+import { hide } from "../../../services/lab/page/static/model/hidden.js";
 import { Log } from "../../../services/lab/page/static/model/log.js";
-import { EMPTY, reduce } from "../../../services/lab/page/static/model/reduce.js";
-import { copying, holdings, locksOf, messageOf } from "../../../services/lab/page/static/model/all.js";
-import { metadataFor, VANTAGES, vantageOf, verdict } from "../../../services/lab/page/static/model/vantages.js";
-import { wordsFor } from "../../../services/lab/page/static/model/words.js";
 import { readLink, writeLink } from "../../../services/lab/page/static/model/link.js";
+import { copying, holdings, locksOf, suspensions, windowOf } from "../../../services/lab/page/static/model/names.js";
+import { EMPTY, focusOf, isStep, KINDS, messageOf, reduce } from "../../../services/lab/page/static/model/reduce.js";
+import { visible } from "../../../services/lab/page/static/model/visible.js";
+import { SPOKEN, wordsFor } from "../../../services/lab/page/static/model/words.js";
+import { T } from "../../../services/lab/page/static/text.en.js";
 import { AT, ENTERPRISE, entries, EVENTS, JTI, ONE, STORED, TWO } from "./story.mjs";
 
-const whole = () => {
+const logOf = (events) => {
   const log = new Log();
-  log.add(entries());
+  log.add(entries(events));
   return log;
 };
-const reads = (view, id, mid) => verdict(view, vantageOf(id), messageOf(view, mid)).reads;
+const whole = () => logOf(EVENTS);
+const stepOf = (log, type, which = 0) =>
+  log.steps.map((_, at) => at).filter((at) => log.event(at).type === type)[which];
 
 test("the view at the end holds every message, warrant and leaf", () => {
   const view = whole().after(EVENTS.length);
   assert.deepEqual(
-    view.messages.map((one) => [one.mid, one.stage]),
+    view.messages.map((one) => [one.key, one.mid, one.stage]),
     [
-      [ONE, "opened"],
-      [TWO, "opened"],
+      ["bbm", ONE, "opened"],
+      ["bes-bbm", TWO, "opened"],
     ],
   );
   assert.equal(view.messages[0].stored, STORED);
@@ -34,143 +41,233 @@ test("the view at the end holds every message, warrant and leaf", () => {
 
 test("a view is never changed by what comes after it", () => {
   const log = whole();
-  const early = log.at(0);
-  const frozen = JSON.stringify(early);
+  const frozen = JSON.stringify(log.at(0));
   log.at(log.last);
   assert.equal(JSON.stringify(log.at(0)), frozen);
 });
 
 test("every step can be reached from every other, with the same view as from the beginning", () => {
-  const many = [EVENTS[0], ...Array.from({ length: 60 }, () => EVENTS.slice(6, 14)).flat()];
-  const log = new Log();
-  log.add(entries(many));
+  const many = [EVENTS[0], ...Array.from({ length: 60 }, () => EVENTS.slice(6, 18)).flat()];
+  const log = logOf(many);
   const straight = (count) => entries(many).slice(0, count).reduce(reduce, EMPTY);
-  for (const count of [0, 1, 63, 64, 65, 128, 300, 127, 64, 481])
+  for (const count of [0, 1, 63, 64, 65, 128, 300, 127, 64, 700])
     assert.deepEqual(log.after(count), straight(count), `after ${count}`);
 });
 
-test("leaves of the log and X2 are no steps of their own", () => {
+test("what comes with an act is no step of its own", () => {
   const log = whole();
+  const steps = [
+    "world",
+    "applied",
+    "decided",
+    "served",
+    "written",
+    "stored",
+    "copied",
+    "opened",
+    "written",
+    "stored",
+    "opened",
+    "inspected",
+  ];
   assert.deepEqual(
-    log.steps.map((n) => EVENTS[n].type),
-    [
-      "world",
-      "applied",
-      "decided",
-      "served",
-      "sent",
-      "stored",
-      "copied",
-      "opened",
-      "sent",
-      "stored",
-      "opened",
-      "inspected",
-    ],
+    log.steps.map((_, at) => log.event(at).type),
+    steps,
   );
   assert.deepEqual(log.at(1).leaves.length, 1, "the leaf stands there at the step of its act");
+  assert.equal(log.at(stepOf(log, "written")).messages[0].stage, "sent", "and so does the acceptance");
 });
 
 test("entries that are there already are not taken twice", () => {
   const log = whole();
   log.add(entries());
-  log.add([{ n: 99, at: 0, event: { type: "told", title: "", text: "" } }]);
+  log.add([{ n: 99, at: 0, event: { type: "told", id: "x", title: "", text: "" } }]);
   assert.equal(log.entries.length, EVENTS.length);
 });
 
 test("a reset begins again, keeps the public log, and hides the steps before it", () => {
-  const log = whole();
-  log.add([{ n: EVENTS.length, at: AT + 99, event: { type: "reset" } }]);
+  const log = logOf([...EVENTS, { type: "reset" }]);
   const view = log.at(0);
   assert.equal(log.last, 0);
-  assert.deepEqual([view.messages, view.warrants], [[], []]);
-  assert.equal(view.leaves.length, 2);
+  assert.deepEqual([view.messages, view.warrants, view.leaves.length], [[], [], 2]);
   assert.ok(view.world);
+});
+
+/** Return the names of the events that Python may write: the classes of events.py, in lower case. */
+function pythonsEvents() {
+  const source = readFileSync(new URL("../../../services/lab/page/events.py", import.meta.url), "utf8");
+  const classes = [...source.matchAll(/^class (\w+)\((?:Event|ByCustomer),/gm)].map((found) => found[1].toLowerCase());
+  return classes.filter((name) => name !== "bycustomer");
+}
+
+test("every kind of event that the lab writes is reduced here, and has words if it is a step", () => {
+  assert.deepEqual(
+    pythonsEvents().filter((kind) => !KINDS.includes(kind)),
+    [],
+  );
+  const steps = KINDS.filter((type) => isStep({ type, kind: "X3" }));
+  assert.deepEqual(
+    steps.filter((kind) => !SPOKEN.includes(kind)),
+    [],
+  );
 });
 
 test("an event that this page does not know changes nothing but the time", () => {
   const view = whole().after(EVENTS.length);
   const next = reduce(view, { n: 0, at: 5, event: { type: "unheard-of" } });
-  assert.deepEqual({ ...next, now: 0, last: null }, { ...view, now: 0, last: null });
+  assert.deepEqual({ ...next, now: 0, last: null, by: null }, { ...view, now: 0, last: null, by: null });
 });
 
-test("a lock names who can open it, and the auditor only once the window has been granted", () => {
+test("verdicts are what the log says, the later over the earlier, and no rule of the page’s", () => {
   const log = whole();
-  const before = locksOf(log.at(5), STORED)[0].holders;
-  const after = locksOf(log.at(log.last), STORED)[0].holders;
+  const reads = (step, id) => verdict(id, messageOf(log.at(step), ONE)).reads;
+  const [before, after] = [stepOf(log, "opened"), log.last];
+  assert.deepEqual([reads(before, "auditor"), reads(after, "auditor")], [false, true]);
   assert.deepEqual(
-    [before, after],
-    [
-      ["carrier", "alice"],
-      ["carrier", "alice", "auditor"],
-    ],
+    ["operator", "gateway", "nobody-knows"].map((id) => reads(after, id)),
+    [true, false, false],
   );
-  assert.deepEqual(locksOf(log.at(5), STORED)[1].holders, ["carrier", "bob"], "no grant for Bob");
-  assert.deepEqual(
-    locksOf(log.at(log.last), ENTERPRISE).flatMap((lock) => lock.holders),
-    ["quentin", "acme"],
-  );
-});
-
-test("on the enterprise lane no party of the provider has a key, whatever was granted", () => {
-  const view = whole().after(EVENTS.length);
-  const keys = holdings(view, messageOf(view, TWO))
-    .filter((row) => row.key)
-    .map((row) => row.id);
-  assert.deepEqual(keys, ["quentin", "acme"]);
-});
-
-test("see as: what the rules of each lane say", () => {
-  const view = whole().after(EVENTS.length);
-  const readers = (mid) => VANTAGES.map((one) => one.id).filter((id) => reads(view, id, mid));
-  assert.deepEqual(readers(ONE), [
-    "all",
-    "carrier-keys",
-    "operator",
-    "auditor",
-    "auditor-outside-window",
-    "state",
-    "sender",
-    "receiver",
-  ]);
-  assert.deepEqual(readers(TWO), ["all", "customer", "sender", "receiver", "seized-handset"]);
-});
-
-test("before the inspection the auditor reads nothing", () => {
-  const view = whole().at(8);
-  assert.equal(reads(view, "auditor", ONE), false);
-});
-
-test("a measured cell decides over the rule, and says so", () => {
-  const view = whole().after(EVENTS.length);
-  const cell = { message: "bbm", vantage: "logs", content: "reads", metadata: ["from"], because: "a leak" };
-  const measured = { ...view, matrix: { measured: { cells: [cell] }, mids: { bbm: ONE }, keys: {} } };
-  assert.deepEqual(verdict(measured, vantageOf("logs"), messageOf(view, ONE)), {
+  const attacked = reduce(log.at(after), {
+    n: 0,
+    at: 0,
+    event: { type: "judged", mid: ONE, measured: true, cells: { gateway: "reads size attack" } },
+  });
+  assert.deepEqual(verdict("gateway", messageOf(attacked, ONE)), {
     reads: true,
-    why: "a leak",
+    shows: "size",
+    why: "attack",
     measured: true,
   });
-  assert.equal(metadataFor(measured, vantageOf("logs"), messageOf(view, ONE)), "all");
-  assert.equal(metadataFor(view, vantageOf("logs"), messageOf(view, ONE)), "none");
-  assert.equal(verdict(measured, vantageOf("logs"), messageOf(view, TWO)).measured, false);
 });
 
-test("the auditor has the metadata of copied messages only", () => {
+test("no module of the page decides who reads by the lane, the custody or a name", () => {
+  const eyes = readFileSync(new URL("../../../services/lab/page/static/model/eyes.js", import.meta.url), "utf8");
+  assert.doesNotMatch(eyes, /consumer|enterprise|custody|alice|priya/);
+});
+
+test("a party is lit when it reads by a key of its own, and a receiver not before the envelope waits for it", () => {
+  const log = whole();
+  const lit = (step, box) => fits(box, focusOf(log.at(step)));
+  const [written, opened] = [stepOf(log, "written"), stepOf(log, "opened")];
+  assert.deepEqual(
+    [lit(written, "to"), lit(opened, "to"), lit(opened, "carrier"), lit(opened, "relay")],
+    [false, true, true, false],
+  );
+  const keys = holdings(log.at(log.last), messageOf(log.at(log.last), TWO))
+    .filter((row) => row.key)
+    .map((row) => row.id);
+  assert.deepEqual(keys, ["priya", "quentin", "acme"]);
+});
+
+test("a lock names whose key opens it, a stranger’s that it is nobody’s", () => {
   const view = whole().after(EVENTS.length);
-  const held = (mid) => metadataFor(view, vantageOf("auditor"), messageOf(view, mid));
-  assert.deepEqual([held(ONE), held(TWO)], ["all", "none"]);
+  assert.deepEqual(
+    locksOf(view, STORED).map((lock) => lock.owner),
+    ["alice", "bob"],
+  );
+  assert.deepEqual(
+    locksOf(view, ENTERPRISE).map((lock) => lock.owner),
+    ["quentin", "acme"],
+  );
+  assert.deepEqual(locksOf(view, null), []);
+});
+
+test("while a question stands, nothing that is left of the view tells who reads", () => {
+  const view = whole().after(EVENTS.length);
+  const cells = { [`${ONE}.operator`]: { content: "reads" } };
+  const measuredView = {
+    ...view,
+    matrix: { cells, mids: {}, keys: { bbm: [["the content key of bbm", "00"]] }, controls: [] },
+  };
+  const hidden = hide(measuredView, "bbm");
+  const one = focusOf(hidden);
+  assert.equal(one.text, "meet at six");
+  assert.deepEqual([one.left, one.stored, one.copies, one.verdicts], [null, null, [], {}]);
+  assert.deepEqual([Object.keys(hidden.matrix.cells), hidden.matrix.keys], [[], {}]);
+  assert.deepEqual(hidden.warrants[0].inspections[0].findings, []);
+  assert.deepEqual(
+    vantagesOf(hidden)
+      .map((who) => verdict(who.id, one).why)
+      .filter((why) => why !== "hidden"),
+    [],
+  );
+  assert.equal(
+    holdings(hidden, one).some((row) => row.key),
+    false,
+  );
+  assert.equal(JSON.stringify({ ...hidden, world: null }).includes(STORED), false);
+});
+
+test("a guess is held against measured cells, and only against those", () => {
+  const view = whole().after(EVENTS.length);
+  assert.deepEqual(measured(view, ONE), {});
+  const event = {
+    type: "judged",
+    mid: ONE,
+    measured: true,
+    cells: { gateway: "sealed all no-key", receiver: "reads all own" },
+  };
+  const found = measured(reduce(view, { n: 0, at: 0, event }), ONE);
+  const rows = compare(new Set(["gateway", "receiver"]), found);
+  assert.deepEqual(
+    rows.map((row) => [row.who, row.right]),
+    [
+      ["gateway", false],
+      ["receiver", true],
+    ],
+  );
+});
+
+test("a message lies before, inside or after the window of its warrant", () => {
+  const view = whole().after(EVENTS.length);
+  assert.deepEqual(
+    view.messages.map((one) => windowOf(view, one)),
+    ["inside", ""],
+  );
+  const moved = (ts) => windowOf(view, { ...view.messages[0], ts });
+  assert.deepEqual([moved(AT - 1), moved(AT + 60000)], ["before", "after"]);
 });
 
 test("a task copies from its service to the end of its window, and not while it is suspended", () => {
   const view = whole().after(EVENTS.length);
   assert.equal(copying(view).length, 1);
   assert.equal(copying({ ...view, now: AT + 60000 }).length, 0);
-  const suspended = reduce(view, {
-    n: 0,
-    at: AT,
-    event: { type: "decided", jti: JTI, verb: "suspension", status: "Suspended", reason: "" },
-  });
-  assert.equal(copying(suspended).length, 0);
+  const event = { type: "decided", jti: JTI, verb: "suspension", status: "Suspended", reason: "" };
+  assert.equal(copying(reduce(view, { n: 0, at: AT, event })).length, 0);
+});
+
+test("an order shuts its lane from its date on, until it is withdrawn", () => {
+  const order = {
+    type: "commanded",
+    regulator: "dot",
+    reference: "r-1",
+    kind: "suspend",
+    channels: ["consumer"],
+    services: ["bbm"],
+    starts: AT,
+    lifts: null,
+    outcome: "applied",
+  };
+  const shut = (events, channel) =>
+    suspensions(logOf([...EVENTS, ...events]).after(EVENTS.length + events.length), channel).length;
+  assert.deepEqual([shut([order], "consumer"), shut([order], "enterprise")], [1, 0]);
+  assert.equal(shut([{ ...order, starts: AT + 10 ** 9 }], "consumer"), 0);
+  assert.equal(shut([order, { ...order, kind: "withdraw", reference: "r-2", lifts: "r-1" }], "consumer"), 0);
+});
+
+test("variants of a vantage point fold under it", () => {
+  const rows = folded([
+    { id: "a", variant_of: "" },
+    { id: "b", variant_of: "a" },
+    { id: "c", variant_of: "" },
+  ]);
+  assert.deepEqual(
+    rows.map((row) => [row.id, row.variants.map((one) => one.id)]),
+    [
+      ["a", ["b"]],
+      ["c", []],
+    ],
+  );
 });
 
 test("every step has a title and one sentence", () => {
@@ -178,28 +275,58 @@ test("every step has a title and one sentence", () => {
   for (let step = 0; step <= log.last; step += 1) {
     const [title, sentence] = wordsFor(log.event(step), log.at(step));
     assert.ok(title.length > 3 && sentence.length > 10, `${log.event(step).type}: ${title}`);
-    assert.doesNotMatch(`${title} ${sentence}`, /undefined|null|NaN/);
+    assert.doesNotMatch(`${title} ${sentence}`, /undefined|null|NaN|object/);
   }
 });
 
-test("a link holds a place and nothing else", () => {
-  const place = { step: 12, as: "gateway", view: "bytes", message: 3, cell: "bbm.operator" };
-  assert.equal(writeLink(place), "#step=12&as=gateway&view=bytes&message=3&cell=bbm.operator");
-  assert.deepEqual(readLink(writeLink(place)), place);
-  const hostile = readLink("#step=1e9&as=<script>&view=x&message=-1&cell=a.b.c&text=hello");
-  assert.deepEqual(hostile, { step: null, as: null, view: null, message: null, cell: null });
+test("every reason that the lab may give has a sentence", () => {
+  const source = readFileSync(new URL("../../../services/lab/page/verdicts.py", import.meta.url), "utf8");
+  const words = [...source.matchAll(/^ {8}\("([a-z-]+)", /gm)].map((found) => found[1]);
+  assert.ok(words.length > 15);
+  assert.deepEqual(
+    words.filter((word) => !(word in T.why)),
+    [],
+  );
 });
 
-test("acts from the command line are steps with words of their own", () => {
+test("a link names a chapter, so that it means the same in another run, and nothing else", () => {
+  const told = { type: "told", id: "two-warrants", title: "Two warrants", text: "Both." };
+  const [short, long] = [
+    logOf([EVENTS[0], told, ...EVENTS.slice(6)]),
+    logOf([...EVENTS.slice(0, 6), told, ...EVENTS.slice(6)]),
+  ];
+  assert.equal(short.placeOf(3), "two-warrants.2");
+  assert.deepEqual(short.event(3), long.event(long.stepOf("two-warrants.2")));
+  assert.deepEqual(
+    [short.stepOf("no-such"), short.stepOf(null), short.stepOf("two-warrants.99")],
+    [null, null, short.last],
+  );
+  const place = { at: "two-warrants.2", as: "gateway", view: "bytes", message: "bbm", cell: "bbm.operator", tour: 3 };
+  assert.deepEqual(readLink(writeLink(place)), place);
+  const hostile = readLink("#at=../x&as=<script>&view=x&message=-1&cell=a.b.c&tour=1e9&text=hello");
+  assert.deepEqual(hostile, { at: null, as: null, view: null, message: null, cell: null, tour: null });
+});
+
+test("acts from the command line are steps with words of their own, and change the picture", () => {
   const more = [
-    { type: "told", title: "A title", text: "And a sentence." },
+    { type: "told", id: "a", title: "A title", text: "And a sentence." },
     { type: "turned", now: AT + 60000 },
     { type: "read", org: "S50000001", mid: TWO, text: "the board meets" },
     { type: "ordered", org: "S50000001", decision: "disclose", leaf: 7, mids: [TWO] },
     { type: "ordered", org: "S50000001", decision: "refuse", leaf: 8, mids: [] },
     { type: "revoked", org: "S50000001", handset: "quentin" },
     { type: "rotated", org: "S50000001", generation: 2, destroyed: [1] },
-    { type: "refused", act: "send", about: "alice to bob", code: "session.revoked", detail: "Activate again." },
+    {
+      type: "written",
+      key: "m3",
+      from: "alice",
+      to: "bob",
+      channel: "consumer",
+      service: "bbm",
+      text: "no",
+      subject: "",
+    },
+    { type: "refused", by: "relay", act: "send", about: "m3", code: "order.suspended", detail: "Wait." },
     ...["approval", "rejection", "suspension", "resumption", "cancellation"].map((verb) => ({
       type: "decided",
       jti: JTI,
@@ -208,11 +335,41 @@ test("acts from the command line are steps with words of their own", () => {
       reason: "",
     })),
   ];
-  const log = new Log();
-  log.add(entries([...EVENTS, ...more]));
+  const log = logOf([...EVENTS, ...more]);
   assert.equal(log.last, 11 + more.length);
   const words = more.map((_, at) => wordsFor(log.event(12 + at), log.at(12 + at)));
   for (const [title, sentence] of words) assert.doesNotMatch(`${title} ${sentence}`, /undefined|null|NaN/);
   assert.equal(new Set(words.map(String)).size, more.length, "no two say the same");
-  assert.deepEqual(messageOf(log.at(log.last), TWO).readBy, ["S50000001", "court"]);
+  const view = log.at(log.last);
+  assert.deepEqual(messageOf(view, TWO).readBy, ["S50000001", "court"]);
+  assert.deepEqual([view.shutOut, view.generations], [["quentin"], { S50000001: 2 }]);
+  assert.deepEqual([view.messages[2].stage, view.messages[2].refusal.code], ["refused", "order.suspended"]);
+});
+
+test("text of others is shown whole, with what cannot be seen made visible", () => {
+  assert.deepEqual(visible("A\n\nB"), [{ text: "A\n\nB", mark: false }]);
+  const parts = visible("pay \u202eLLIB\u0007 \u{e0041}x\ud800");
+  assert.deepEqual(
+    parts.filter((one) => one.mark).map((one) => one.text),
+    ["<U+202E>", "<U+0007>", "<U+E0041>", "<U+D800>"],
+  );
+  assert.equal(
+    parts
+      .filter((one) => !one.mark)
+      .map((one) => one.text)
+      .join(""),
+    "pay LLIB x",
+  );
+  assert.deepEqual(visible("नमस्ते 👋 שלום"), [{ text: "नमस्ते 👋 שלום", mark: false }]);
+});
+
+test("every sentence that the page makes stands in the file of texts", () => {
+  const ui = new URL("../../../services/lab/page/static/ui/", import.meta.url);
+  for (const name of readdirSync(ui)) {
+    const source = readFileSync(new URL(name, ui), "utf8").replace(/\/\/.*$|\/\*\*[\s\S]*?\*\//gm, "");
+    const words = [...source.matchAll(/>([^<>${}`=&|?;()]*[a-z]{3,} [a-z]{2,}[^<>${}`=]*)</gi)].map((found) =>
+      found[1].trim(),
+    );
+    assert.deepEqual(words, [], name);
+  }
 });

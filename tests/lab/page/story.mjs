@@ -60,17 +60,37 @@ export const ENTERPRISE = envelope(
   [hpke("org/S50000001/3100000b/1"), hpke("org/S50000001/bes/1")],
 );
 
-const sent = (mid, from, to, channel, text, raw) => ({
-  type: "sent",
-  mid,
+const written = (key, from, to, channel, text) => ({
+  type: "written",
+  key,
   from,
   to,
   channel,
   service: "bbm",
   text,
   subject: "",
-  envelope: raw,
 });
+const accepted = (key, mid, envelope) => ({ type: "accepted", key, mid, envelope });
+const judged = (mid, readers, over = {}) => ({
+  type: "judged",
+  mid,
+  measured: false,
+  cells: {
+    ...Object.fromEntries(IDS.map((id) => [id, readers.includes(id) ? "reads all key" : "sealed all no-key"])),
+    ...over,
+  },
+});
+export const IDS = [
+  "gateway",
+  "store",
+  "carrier-keys",
+  "operator",
+  "auditor",
+  "court",
+  "customer",
+  "sender",
+  "receiver",
+];
 export const ONE = "019b76da-a800-7000-8000-000000000001";
 export const TWO = "019b76da-a800-7000-8000-000000000002";
 export const JTI = "11111111-1111-4111-8111-111111111111";
@@ -96,26 +116,42 @@ const finding = {
   sealed: null,
 };
 
+export const WORLD = {
+  type: "world",
+  vantages: IDS.map((id) => ({
+    id,
+    name: `The ${id}`,
+    says: "",
+    group: "way",
+    at: [],
+    variant_of: "",
+    knows_warrants: true,
+  })),
+  handsets: HANDSETS,
+  customers: { S50000001: "acme", S50000002: "globex" },
+  log_vkey: "",
+  witness_vkey: "",
+  arrangement: INDIA,
+};
+const PROVIDER = ["carrier-keys", "operator", "sender", "receiver"];
+
 export const EVENTS = [
-  {
-    type: "world",
-    handsets: HANDSETS,
-    customers: { S50000001: "acme", S50000002: "globex" },
-    log_vkey: "",
-    witness_vkey: "",
-    arrangement: INDIA,
-  },
+  WORLD,
   { type: "applied", target: "alice", claims },
   { type: "logged", first: 0, leaves: ['{"type":"warrant.applied"}'], checkpoint: "one" },
   { type: "decided", jti: JTI, verb: "approval", status: "Approved", reason: "" },
   { type: "served", jti: JTI, liid: "IN-1", leaf: 1 },
   { type: "logged", first: 1, leaves: ['{"type":"warrant.served"}'], checkpoint: "two" },
-  sent(ONE, "alice", "bob", "consumer", "meet at six", LEFT),
+  written("bbm", "alice", "bob", "consumer", "meet at six"),
+  accepted("bbm", ONE, LEFT),
+  judged(ONE, PROVIDER),
   { type: "stored", mid: ONE, by: "bob", envelope: STORED },
   { type: "copied", jti: JTI, mid: ONE, kind: "X2", pdu: "00" },
   { type: "copied", jti: JTI, mid: ONE, kind: "X3", pdu: "00" },
   { type: "opened", mid: ONE, by: "bob", text: "meet at six", unreadable: null },
-  sent(TWO, "priya", "quentin", "enterprise", "the board meets", ENTERPRISE),
+  written("bes-bbm", "priya", "quentin", "enterprise", "the board meets"),
+  accepted("bes-bbm", TWO, ENTERPRISE),
+  judged(TWO, ["customer", "sender", "receiver"]),
   { type: "stored", mid: TWO, by: "quentin", envelope: null },
   { type: "opened", mid: TWO, by: "quentin", text: "the board meets", unreadable: null },
   {
@@ -125,6 +161,7 @@ export const EVENTS = [
     until: AT + 60000,
     inspection: { findings: [finding], third_parties: ["2100000b"], grant_refused: null },
   },
+  { type: "judged", mid: ONE, measured: false, cells: { auditor: "reads all grant" } },
 ];
 
 export const entries = (events = EVENTS) => events.map((event, n) => ({ n, at: AT + n, event }));

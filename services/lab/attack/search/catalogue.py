@@ -23,7 +23,7 @@ from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import HANDSETS, PARTIES, party
 from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.measure.derive.rules import Fact
-from tiers.measure.search.spelling import Known, Needle, needles, spell, trace
+from tiers.measure.search.spelling import PART, Known, Needle, needles, spell, trace
 from tiers.wire.keys.keytree import Master
 from tiers.wire.message.envelope import message_epoch
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -99,7 +99,11 @@ def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Sc
 
 def _traces(messages: Mapping[str, Sent]) -> Iterable[Needle]:
     for key, sent in messages.items():
-        yield from spell(Known(("plaintext", key), sent.note.text.encode(), words=True))
+        text = sent.note.text
+        if not sent.own:
+            yield from spell(Known(("plaintext", key), text.encode(), words=True))
+        elif len(text) > PART and not any(text in one.note.text for one in messages.values() if one is not sent):
+            yield trace(("plaintext", key), "its whole text", text)  # else only keys tell it from others
         yield from trace_needles(key, sent.envelope)
 
 

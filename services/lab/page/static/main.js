@@ -5,8 +5,10 @@ import { listen } from "./feed.js";
 import { listenToKeys } from "./keys.js";
 import { keepShown } from "./state.js";
 import { Page } from "./ui/page.js";
+import { drawPages } from "./ui/pages.js";
 
 keepShown();
 render(html`<${Page} />`, document.getElementById("page"));
 listenToKeys();
 listen();
+if (document.getElementById("log")?.dataset.pages) drawPages(document.getElementById("page"));

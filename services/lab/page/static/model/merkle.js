@@ -1,4 +1,5 @@
-// The public log, checked by its reader: RFC 6962 hashing with WebCrypto, C2SP signed notes with Ed25519. Shares no code
+// The public log, checked by its reader: RFC 6962 hashing with WebCrypto, C2SP signed notes with Ed25519. Shares no
+// code
 // with the ledger.
 
 const utf8 = new TextEncoder();
@@ -15,7 +16,10 @@ export function unb64(text) {
 export const leafHash = (text) => sha256(join([0], utf8.encode(text)));
 export const nodeHash = (left, right) => sha256(join([1], left, right));
 
-/** Replay an inclusion proof (RFC 9162 section 2.1.3.2): {root, path: [{side, sibling, hash}]}, or null if it does not fit. */
+/**
+ * Replay an inclusion proof (RFC 9162 section 2.1.3.2): {root, path: [{side, sibling, hash}]}, or null if it does
+ * not fit.
+ */
 export async function replay(leaf, index, size, proof) {
   let [fn, sn, hash] = [index, size - 1, leaf];
   if (!(0 <= fn && fn <= sn)) return null;
@@ -29,6 +33,16 @@ export async function replay(leaf, index, size, proof) {
     [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)];
   }
   return sn === 0 ? { root: hash, path } : null;
+}
+
+/** Make the inclusion proof of a leaf from all leaves (RFC 6962 section 2.1.1). */
+export async function proofFor(leaves, index) {
+  if (leaves.length < 2) return [];
+  let half = 1;
+  while (half * 2 < leaves.length) half *= 2;
+  const [left, right] = [leaves.slice(0, half), leaves.slice(half)];
+  if (index < half) return [...(await proofFor(left, index)), await rootOf(right)];
+  return [...(await proofFor(right, index - half)), await rootOf(left)];
 }
 
 /** Hash a whole log (RFC 6962 section 2.1). */

@@ -1,8 +1,10 @@
-// Who can open which lock, and what everybody holds of a message. Pure.
+// The names of locks and parties, and what everybody holds of a message. Pure.
 //
 // A lock is one of an envelope's `recipients`; its `kid` names the key that opens it (docs/spec/envelope.md).
 
 import { envelopeOf } from "./reduce.js";
+import { T } from "../text.en.js";
+import { fits } from "./eyes.js";
 
 export const EPOCH_ZERO = 1262304000000; // 2010-01-01T00:00Z
 export const MINUTE = 60_000;
@@ -12,11 +14,7 @@ export const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
 export const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 export const clockOf = (ms) => new Date(ms).toISOString().slice(11, 19);
 export const minuteOf = (ms) => new Date(ms).toISOString().slice(11, 16);
-export const SERVICE = {
-  consumer: { bbm: "BBM", email: "BIS mail" },
-  enterprise: { bbm: "BES BBM", email: "BES mail" },
-};
-export const serviceOf = (one) => SERVICE[one.channel][one.service];
+export const serviceOf = (one) => T.service[one.channel][one.service];
 
 /** Return who has this PIN, or null. */
 export const whoHas = (world, pin) => world.handsets.find((one) => one.pin === pin) ?? null;
@@ -38,136 +36,63 @@ export function readKid(kid) {
   return { kind: "device", org: part[1], pin: part[2], generation: Number(part[3]) };
 }
 
-/** Return the lock of a kid as it is drawn: two short lines, one sentence, and which boxes hold a key to it. */
+/** Return the lock of a kid as it is drawn: two short lines, one sentence, and whose handset or server opens it. */
 export function lockOf(view, kid) {
   const key = readKid(kid);
-  const name = capital(whoHas(view.world, key.pin)?.name ?? key.pin ?? "");
-  if (key.kind === "other")
-    return { kid, lines: [kid.split("/")[0], kid.split("/").slice(1).join("/")], text: kid, holders: [] };
-  if (key.kind === "carrier") {
-    return {
-      kid,
-      lines: ["carrier", `for ${name}`],
-      text: `the carrier’s key for ${name}, minute ${grouped(key.epoch)}`,
-      holders: ["carrier", whoHas(view.world, key.pin)?.name, ...(granted(view, key) ? ["auditor"] : [])],
-    };
-  }
-  if (key.kind === "global")
-    return {
-      kid,
-      lines: ["one key", "for everybody"],
-      text: "the one global key, which is in every handset",
-      holders: ["carrier", ...view.world.handsets.map((one) => one.name)],
-    };
-  if (key.kind === "escrow")
-    return {
-      kid,
-      lines: ["escrow", `for ${name}`],
-      text: `an escrow for ${name}, minute ${grouped(key.epoch)}, which carrier and court open only together`,
-      holders: granted(view, key) ? ["auditor"] : [],
-    };
-  if (key.kind === "bes") {
-    const customer = capital(customerName(view.world, key.org));
-    return {
-      kid,
-      lines: [`${customer}’s`, "key server"],
-      text: `${customer}’s own key server, key ${key.generation}`,
-      holders: [customerName(view.world, key.org)],
-    };
-  }
-  return {
-    kid,
-    lines: [`${name}’s`, "device"],
-    text: `${name}’s device, key ${key.generation}`,
-    holders: [whoHas(view.world, key.pin)?.name],
-  };
+  const person = whoHas(view.world, key.pin);
+  const name = capital(person?.name ?? key.pin ?? "");
+  const known = key.kind === "bes" ? key.org in view.world.customers : key.kind === "global" || person !== null;
+  if (key.kind === "other" || !known)
+    return { kid, ...T.lock.stranger(key.pin ?? kid.split("/")[1] ?? kid), owner: null, stranger: true };
+  const minute = grouped(key.epoch ?? 0);
+  const customer = key.kind === "bes" ? capital(customerName(view.world, key.org)) : "";
+  const told = T.lock[key.kind]({ name, minute, customer, generation: key.generation });
+  return { kid, ...told, owner: person?.name ?? (customer.toLowerCase() || "everybody"), stranger: false };
 }
 
-/** Whether an inspection so far has brought the auditor the key of this subscriber and minute. */
-export function granted(view, { pin, epoch }) {
-  return view.warrants.some(
-    (one) =>
-      one.claims.sub === pin &&
-      one.inspections.some(
-        (found) => !found.grant_refused && epochOf(found.start) <= epoch && epoch < epochOf(found.until),
-      ),
-  );
-}
+/** Return the locks on an envelope; none on none. */
+export const locksOf = (view, envelope) =>
+  envelope === null ? [] : JSON.parse(envelope).recipients.map((one) => lockOf(view, one.header.kid));
 
-/** Return the locks on an envelope. */
-export const locksOf = (view, envelope) => JSON.parse(envelope).recipients.map((one) => lockOf(view, one.header.kid));
+/** Return the locks on a message that are nobody’s whom the classroom knows. */
+export const strangersOf = (view, one) => locksOf(view, envelopeOf(one)).filter((lock) => lock.stranger);
 
-/** Return the customers whose key server an envelope names, by name. */
+/** Return the customers whose key server a message names, by name. */
 export function customersOf(view, one) {
-  return JSON.parse(one.left)
-    .recipients.map((it) => readKid(it.header.kid))
-    .filter((key) => key.kind === "bes")
-    .map((key) => customerName(view.world, key.org));
+  if (one.left === null) return [];
+  const kids = JSON.parse(one.left).recipients.map((it) => readKid(it.header.kid));
+  return kids.filter((key) => key.kind === "bes").map((key) => customerName(view.world, key.org));
 }
 
-const STAGE = { sent: 1, stored: 2, opened: 3 };
+const STAGE = { written: 0, refused: 0, sent: 1, stored: 2, opened: 3 };
 
-/**
- * Return what each party holds of a message at this moment, and whether a key of its own fits.
- * Rows {id, name, holds, key}; `holds` is a sentence, empty for a party that never sees it.
- */
+/** Return what each party holds of a message at this moment: {id, name, holds, key: whether a key of its own fits}. */
 export function holdings(view, one) {
   const stage = STAGE[one.stage];
-  const fits = new Set(locksOf(view, envelopeOf(one)).flatMap((lock) => lock.holders));
-  const consumer = one.channel === "consumer";
-  const passes = custodyOf(view, one) === "carrier";
   const copied = one.copies.length > 0;
-  const inspected =
-    copied && view.warrants.some((it) => it.inspections.some((found) => found.findings.some((f) => f.mid === one.mid)));
-  const rows = [
-    {
-      id: one.from,
-      name: `${capital(one.from)}’s handset`,
-      holds: "the message that it wrote",
-      key: fits.has(one.from),
-    },
-    { id: "relay", name: "Relay", holds: "the envelope in passing: header, locks, ciphertext", key: false },
-    { id: "carrier", name: "Carrier", holds: carrierHolds(passes, stage, copied), key: fits.has("carrier") },
-    { id: "mailbox", name: "Mailbox", holds: mailboxHolds(stage), key: false },
-    {
-      id: one.to,
-      name: `${capital(one.to)}’s handset`,
-      holds: stage > 2 ? "the envelope, and what it opened" : "",
-      key: fits.has(one.to) && !one.unreadable,
-    },
-    { id: "court", name: "Court", holds: "", key: false },
-    {
-      id: "auditor",
-      name: "Auditor",
-      holds: inspected ? "the copy that the carrier delivered" : "",
-      key: fits.has("auditor"),
-    },
-    { id: "ledger", name: "Ledger", holds: "", key: false },
+  const admitted = custodyOf(view, one) === "carrier" && stage > 1;
+  const inspected = view.warrants.some((it) =>
+    it.inspections.some((found) => found.findings.some((f) => f.mid === one.mid)),
+  );
+  const customers = one.channel === "consumer" ? [] : customersOf(view, one);
+  const { hold } = T;
+  const row = (id, name, holds, box = id) => ({ id, name, holds, key: fits(box, one) });
+  return [
+    row(one.from, T.handsetOf(capital(one.from)), hold.sender, "from"),
+    row("relay", T.box.relay, stage > 0 ? hold.relay : ""),
+    row("carrier", T.box.carrier, copied ? hold.copy : admitted ? hold.admitted : ""),
+    row("mailbox", T.box.mailbox, stage < 2 ? "" : stage === 2 ? hold.waiting : hold.gone),
+    row(one.to, T.handsetOf(capital(one.to)), stage > 2 ? hold.receiver : "", "to"),
+    row("court", T.box.court, ""),
+    row("auditor", T.box.auditor, inspected ? hold.delivered : ""),
+    row("ledger", T.box.ledger, ""),
+    ...Object.values(view.world.customers).map((name) =>
+      row(name, T.customer(capital(name)), customers.includes(name) && stage > 0 ? hold.journal : ""),
+    ),
   ];
-  const customers = consumer ? [] : customersOf(view, one);
-  for (const name of Object.values(view.world.customers)) {
-    const concerned = customers.includes(name);
-    rows.push({
-      id: name,
-      name: `${capital(name)}, a customer`,
-      holds: concerned ? "its journal’s copy of the envelope" : "",
-      key: concerned,
-    });
-  }
-  return rows;
 }
 
-function mailboxHolds(stage) {
-  if (stage < 2) return "";
-  return stage === 2 ? "the envelope, waiting for the receiver" : "nothing any more: the receiver has acknowledged it";
-}
-
-function carrierHolds(passes, stage, copied) {
-  if (copied) return "a copy of the envelope, for a warrant";
-  return passes && stage > 1 ? "the header and the locks, never the ciphertext" : "";
-}
-
-/** Return the warrants whose task copies at `now`. */
+/** Return the warrants whose task copies at this moment. */
 export const copying = (view) =>
   view.warrants.filter(
     (one) =>
@@ -176,3 +101,21 @@ export const copying = (view) =>
       one.claims.window.from <= view.now &&
       view.now < one.claims.window.until,
   );
+
+/** Say where a message lies to the window of the warrant that concerns it: before, inside, after, or "" without one. */
+export function windowOf(view, one) {
+  const pins = [one.from, one.to].map((name) => handsetOf(view.world, name).pin);
+  const about = view.warrants.filter((it) => it.served && pins.includes(it.claims.sub));
+  if (about.length === 0 || one.ts === null) return "";
+  const inside = about.some(({ claims: { window } }) => window.from <= one.ts && one.ts < window.until);
+  return inside ? "inside" : about.some(({ claims }) => one.ts < claims.window.from) ? "before" : "after";
+}
+
+/** Return the orders in force on a channel: suspended, begun, and neither withdrawn nor lifted since. */
+export function suspensions(view, channel) {
+  const lifted = new Set(view.orders.map((one) => one.lifts).filter(Boolean));
+  return view.orders.filter(
+    (one) =>
+      one.kind === "suspend" && one.channels.includes(channel) && one.starts <= view.now && !lifted.has(one.reference),
+  );
+}

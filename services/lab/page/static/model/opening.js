@@ -3,6 +3,7 @@
 // 32 bytes can be the content key itself, the wrapping key of this message, or a subscriber's key of the minute
 // (docs/spec/keytree.md, docs/spec/envelope.md rule 6). All three are tried.
 
+import { E } from "../text.en.js";
 import { unb64u } from "./envelope.js";
 
 const utf8 = new TextEncoder();
@@ -51,11 +52,11 @@ export async function openWith(raw, key) {
   if (direct)
     return {
       text: readable(direct),
-      steps: ["it is the content key that the header commits to", "A256GCM opens the content"],
+      steps: [E.opening.cek, E.opening.content],
     };
   for (const [step, wrap] of [
-    ["it is the wrapping key of this message", key],
-    ["it is a subscriber’s key of this minute; HKDF-Expand gives the wrapping key", await wrapKey(key, jwe.protected)],
+    [E.opening.wrap, key],
+    [E.opening.leaf, await wrapKey(key, jwe.protected)],
   ]) {
     for (const one of jwe.recipients.filter((it) => it.header.alg === "A256GCMKW")) {
       const cek = await open(
@@ -68,12 +69,7 @@ export async function openWith(raw, key) {
       if (plain)
         return {
           text: readable(plain),
-          steps: [
-            step,
-            `A256GCMKW opens the lock ${one.header.kid}`,
-            "it is the content key that the header commits to",
-            "A256GCM opens the content",
-          ],
+          steps: [step, E.opening.lock(one.header.kid), E.opening.cek, E.opening.content],
         };
     }
   }

@@ -2,68 +2,76 @@
 
 import { html, useEffect } from "../vendor/preact.js";
 import { cell, picked, view as chosenView } from "../state.js";
+import { vantageOf } from "../model/eyes.js";
+import { nameOf } from "../model/words.js";
+import { L, T } from "../text.en.js";
+import { Foreign } from "./foreign.js";
 import { Button } from "./icons.js";
 import { sealedBytes, Verdict } from "./peek.js";
 
-const FORGE = {
-  no: "no",
-  forges: "yes, alone",
-  "with the relay": "yes, if the relay helps",
-  briefly: "yes, while the keys it holds are of the present minute",
-};
-
-export function Derivation({ view, table }) {
-  useEffect(() => {
-    bring();
-  }, [cell.value]);
-  const [message, vantage] = cell.value.split(".");
-  const it = view.matrix?.measured.cells.find((one) => one.message === message && one.vantage === vantage);
-  const row = table.rows.find((one) => one.id === vantage);
-  const column = table.columns.find((one) => one.id === message);
+export function Derivation({ view }) {
+  useEffect(() => bring(), [cell.value]);
+  const [key, id] = cell.value.split(".");
+  const one = view.messages.find((it) => it.key === key);
+  const it = one && view.matrix?.cells[`${one.mid}.${id}`];
+  const who = vantageOf(view, id);
   if (!it) return null;
-  const keys = withContent(view.matrix.keys[message] ?? [], column.one, message);
+  const keys = [...(view.matrix.keys[key] ?? []), ...contentOf(one, key)];
   const look = () => {
-    picked.value = column.one.n;
+    picked.value = one.key;
     chosenView.value = "bytes";
   };
-  return html`<aside class="panel derivation" aria-label="Derivation">
+  return html`<aside class="panel derivation" aria-label=${L.derivation} data-derivation=${cell.value}>
     <div class="top">
-      <h2>${row.title}</h2>
-      <${Button} icon="no" label="Close" onClick=${() => (cell.value = null)} />
+      <h3>${who.name}</h3>
+      <${Button} icon="no" label=${L.close} onClick=${() => (cell.value = null)} />
     </div>
-    <p class="lead">${column.title}. ${row.holds}</p>
+    <p class="lead">${nameOf(one)}. ${who.says}</p>
     <p>
       <${Verdict} reads=${it.content === "reads"} />
-      <span class="three">declared ${it.declared}, closure ${it.closure}, measured ${it.content}</span>
+      <span class="three" data-three=${`${it.declared} ${it.content}`}>${L.three(it.declared, it.content)}</span>
     </p>
-    ${it.because && html`<p>${it.because}</p>`}
+    <p>${T.why[one.verdicts[id]?.why] ?? ""}</p>
     <${Steps}
-      title="How it was opened"
+      title=${L.howOpened}
       keys=${keys}
       steps=${it.derivation}
-      none=${it.content === "sealed" ? "Nothing that it holds leads to the content: the attack ran out of steps." : ""}
+      none=${it.content === "sealed" ? L.nothingLeads : ""}
     />
     <dl class="extra">
       <div>
-        <dt>Metadata</dt>
-        <dd>${it.metadata.join(", ") || "none"}</dd>
+        <dt>${L.metadata}</dt>
+        <dd>${it.metadata.join(", ") || L.nothingShort}</dd>
       </div>
       <div>
-        <dt>Could write another in the sender’s name</dt>
-        <dd>${FORGE[it.forge] ?? it.forge}</dd>
+        <dt>${L.couldForge}</dt>
+        <dd>${L.forge[it.forge] ?? it.forge}</dd>
       </div>
     </dl>
-    <${Steps} title="How it would be forged" keys=${keys} steps=${it.forged} none="" />
-    ${column.one && html`<p><${Button} words="See the bytes" onClick=${look} /></p>`}
+    <${Steps} title=${L.howForged} keys=${keys} steps=${it.forged} none="" />
+    <p><${Button} words=${L.seeBytes} data-see-bytes=${true} onClick=${look} /></p>
   </aside>`;
 }
+
+/** Beside the keys, what they open: the ciphertext, and the text that came out. */
+const contentOf = (one, key) => [
+  [`${key}, shut`, sealedBytes(one, 32)],
+  [`the content key opens ${key}`, html`<${Foreign} text=${one.text} />`],
+];
 
 function Steps({ title, steps, none, keys }) {
   if (steps.length === 0) return none && html`<p class="lead">${none}</p>`;
   const shown = new Set();
-  return html`<h3>${title}</h3>
+  return html`<h4>${title}</h4>
     <ol class="steps">
-      ${steps.map((step, at) => html`<li key=${at}>${split(step)}${bytesIn(step, keys, shown).map(([words, bytes]) => html`<div class="value" key=${words}>${bytes}</div>`)}</li>`)}
+      ${steps.map(
+        (step, at) =>
+          html`<li key=${at}>
+            ${split(step)}${bytesIn(step, keys, shown).map(
+              ([words, bytes]) => html`<div class="value" key=${words}>${bytes}</div>`,
+            )}
+          </li>`,
+      )}
     </ol>`;
 }
 
@@ -74,12 +82,6 @@ function bytesIn(step, keys, shown) {
   return found;
 }
 
-/** Beside the keys, what they open: the ciphertext, and the text that came out. */
-function withContent(keys, one, message) {
-  if (!one) return keys;
-  return [...keys, [`${message}, shut`, sealedBytes(one, 32)], [`the content key opens ${message}`, one.text]];
-}
-
 /** On a wide screen show the chosen cell beside its derivation; on a narrow one the derivation itself. */
 function bring() {
   document.querySelector(".cell[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -87,9 +89,11 @@ function bring() {
     document.querySelector(".derivation")?.scrollIntoView({ block: "start" });
 }
 
+const NAMED = /((?:carrier|org)\/[\w/-]+|offset 0x[0-9a-f]+|[\w.-]+\.(?:key|json|aof|db)\b)/;
+
 /** Names of keys and places are set apart, so that a step reads as a sentence. */
 const split = (step) =>
   step
     .replace(/^\d+\.?\s*/, "")
-    .split(/((?:carrier|org)\/[\w/-]+|offset 0x[0-9a-f]+|[\w.-]+\.(?:key|json|aof|db)\b)/)
+    .split(NAMED)
     .map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));

@@ -2,11 +2,12 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { now, vantage } from "../state.js";
-import { act } from "../feed.js";
-import { capital, customerName, serviceOf } from "../model/all.js";
-import { verdict } from "../model/vantages.js";
-import { sealedBytes } from "./peek.js";
+import { act, offline } from "../feed.js";
+import { capital, customerName, serviceOf } from "../model/names.js";
+import { verdict } from "../model/eyes.js";
+import { L, T } from "../text.en.js";
 import { Icon } from "./icons.js";
+import { sealedBytes, Written } from "./peek.js";
 
 const SHOWN = 12; // messages
 
@@ -17,47 +18,53 @@ export function Handset({ first, second }) {
   const seen = view.messages
     .filter((one) => one.from === owner || (one.to === owner && one.stage === "opened"))
     .slice(-SHOWN);
-  return html`<section class="handset" aria-label=${`${capital(owner)}’s handset`}>
+  const to = owner === first ? second : first;
+  return html`<section class="handset" aria-label=${T.handsetOf(capital(owner))} data-handset=${owner}>
     <header>
-      <select aria-label="Whose handset" value=${owner} onChange=${(changed) => setOwner(changed.target.value)}>
-        ${view.world.handsets.map((one) => html`<option key=${one.name} value=${one.name}>${capital(one.name)}</option>`)}
+      <select aria-label=${L.whose} value=${owner} onChange=${(changed) => setOwner(changed.target.value)}>
+        ${view.world.handsets.map(
+          (one) => html`<option key=${one.name} value=${one.name}>${capital(one.name)}</option>`,
+        )}
       </select>
       <span class="who">${describe(view, person)}</span>
     </header>
-    <${Messages} seen=${seen} owner=${owner} view=${view} />
-    ${view.scene ? null : html`<${Composer} key=${owner} person=${person} view=${view} to=${owner === first ? second : first} />`}
+    <${Messages} seen=${seen} owner=${owner} />
+    ${!view.scene && !offline && html`<${Composer} key=${owner} person=${person} view=${view} to=${to} />`}
   </section>`;
 }
 
 function describe(view, { pin, subscriber, org }) {
-  const kinds = [subscriber && "carrier subscriber", org && capital(customerName(view.world, org))].filter(Boolean);
+  const kinds = [subscriber && L.subscriber, org && capital(customerName(view.world, org))].filter(Boolean);
   return html`<code>${pin}</code> ${kinds.join(", ")}`;
 }
 
-function Messages({ seen, owner, view }) {
+function Messages({ seen, owner }) {
   const list = useRef(null);
   useEffect(() => {
     list.current.scrollTop = list.current.scrollHeight;
-  }, [seen.length, seen.at(-1)?.mid]);
-  return html`<ol class="messages" ref=${list} tabindex="0" aria-label="Messages">
-    ${seen.length === 0 && html`<li class="none">No messages yet.</li>`}
-    ${seen.map((one) => html`<${Bubble} key=${one.mid} one=${one} mine=${one.from === owner} view=${view} />`)}
+  }, [seen.length, seen.at(-1)?.key]);
+  return html`<ol class="messages" ref=${list} tabindex="0" aria-label=${L.messages}>
+    ${seen.length === 0 && html`<li class="none">${L.noMessages}</li>`}
+    ${seen.map((one) => html`<${Bubble} key=${one.key} one=${one} mine=${one.from === owner} />`)}
   </ol>`;
 }
 
-function Bubble({ one, mine, view }) {
-  const { reads } = verdict(view, vantage.value, one);
+function Bubble({ one, mine }) {
+  const { reads } = verdict(vantage.value.id, one);
   const other = capital(mine ? one.to : one.from);
-  return html`<li class=${`bubble ${mine ? "mine" : "theirs"} ${one.channel}`}>
-    <span class="meta"
-      ><${Icon} name=${reads ? "open" : "lock"} />${mine ? `to ${other}` : other}, ${serviceOf(one)}</span
-    >
-    ${reads ? html`<span class="text">${one.subject && html`<strong>${one.subject}</strong> `}${one.text}</span>` : html`<span class="cipher">${sealedBytes(one, 9)}</span>`}
+  const sign = one.hidden ? "help" : one.refusal ? "no" : reads ? "open" : "lock";
+  const what = one.refusal ? `, ${L.refusedShort}` : "";
+  return html`<li class=${`bubble ${mine ? "mine" : "theirs"} ${one.channel} ${one.refusal ? "refused" : ""}`}>
+    <span class="meta"><${Icon} name=${sign} />${mine ? L.to(other) : other}, ${serviceOf(one)}${what}</span>
+    ${
+      reads || one.hidden
+        ? html`<${Written} one=${one} kind="text" />`
+        : html`<span class="cipher"> ${sealedBytes(one, 9)}</span>`
+    }
   </li>`;
 }
 
 function Composer({ person, view, to: wanted }) {
-  const others = view.world.handsets.filter((one) => one.name !== person.name);
   const [to, setTo] = useState(wanted);
   const [channel, setChannel] = useState(person.org ? "enterprise" : "consumer");
   const [service, setService] = useState("bbm");
@@ -72,37 +79,39 @@ function Composer({ person, view, to: wanted }) {
     setSending(false);
     if (done) form.current?.reset();
   }
-  const choice = (label, value, set, options) =>
-    html`<select aria-label=${label} value=${value} onChange=${(changed) => set(changed.target.value)}>
-      ${options.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}
-    </select>`;
+  const people = view.world.handsets.map((one) => [one.name, L.to(capital(one.name))]);
   return html`<form ref=${form} onSubmit=${send}>
     <div class="choices">
-      ${choice(
-        "To",
-        to,
-        setTo,
-        others.map((one) => [one.name, `to ${capital(one.name)}`]),
-      )}
-      ${choice("Lane", channel, setChannel, [
-        ["consumer", "Consumer"],
-        ["enterprise", "Enterprise"],
-      ])}
-      ${choice("Kind", service, setService, [
-        ["bbm", "BBM"],
-        ["email", "Mail"],
-      ])}
+      <${Choice} label=${L.toLabel} value=${to} set=${setTo} options=${people} />
+      <${Choice} label=${L.lane} value=${channel} set=${setChannel} options=${Object.entries(L.channel)} />
+      <${Choice} label=${L.kind} value=${service} set=${setService} options=${Object.entries(L.service)} />
     </div>
-    ${service === "email" && html`<input name="subject" aria-label="Subject" placeholder="Subject" maxlength="120" autocomplete="off" />`}
+    ${
+      service === "email" &&
+      html`<input
+        name="subject"
+        aria-label=${L.subject}
+        placeholder=${L.subject}
+        maxlength="120"
+        autocomplete="off"
+        dir="auto"
+      />`
+    }
     <div class="write">
       <input
         name="text"
-        aria-label="Message"
-        placeholder=${service === "email" ? "Write a mail" : "Write a BBM"}
+        aria-label=${L.message}
+        placeholder=${L.write[service]}
         maxlength="2000"
         autocomplete="off"
+        dir="auto"
       />
-      <button class="primary" disabled=${sending}>${sending ? "…" : "Send"}</button>
+      <button class="primary" data-send=${true} disabled=${sending}>${sending ? "…" : L.send}</button>
     </div>
   </form>`;
 }
+
+const Choice = ({ label, value, set, options }) =>
+  html`<select aria-label=${label} value=${value} onChange=${(changed) => set(changed.target.value)}>
+    ${options.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}
+  </select>`;

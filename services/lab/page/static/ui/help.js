@@ -1,9 +1,11 @@
-// The help: the keyboard, and what the page is.
+// The help: what one sees, what the words mean, the keyboard.
 
 import { html, useEffect, useRef } from "../vendor/preact.js";
-import { help } from "../state.js";
-import { HELP } from "../keys.js";
+import { help, letters, tour } from "../state.js";
+import { L } from "../text.en.js";
 import { Button } from "./icons.js";
+import { Legend } from "./legend.js";
+import { Glossary } from "./terms.js";
 
 export function Help() {
   const dialog = useRef(null);
@@ -11,33 +13,48 @@ export function Help() {
     if (help.value && !dialog.current.open) dialog.current.showModal();
     if (!help.value && dialog.current.open) dialog.current.close();
   }, [help.value]);
+  const close = () => (help.value = false);
+  const guide = () => {
+    help.value = false;
+    tour.value = 0;
+  };
   return html`<dialog
     ref=${dialog}
-    aria-label="Help"
-    onClose=${() => (help.value = false)}
-    onKeyDown=${(pressed) => pressed.key === "?" && (help.value = false)}
+    aria-labelledby="help"
+    onClose=${close}
+    onKeyDown=${(pressed) => pressed.key === "?" && close()}
   >
-    <div class="top">
-      <h2>The keyboard</h2>
-      <${Button} icon="no" label="Close" onClick=${() => (help.value = false)} />
-    </div>
-    <table>
-      <tbody>
-        ${HELP.map(
-          ([keys, text]) =>
-            html`<tr key=${keys}>
-              <th scope="row">${keys.split("  ").map((key) => html`<kbd>${key}</kbd> `)}</th>
-              <td>${text}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-    <h2>What is what</h2>
-    <p>
-      Every party runs as its own process. What you see is a log of what really happened; nothing here is acted out by
-      the page. A party is <em>lit</em>, with a key in its corner, when a key of its own fits a lock on the envelope.
-      Choose a vantage point, or click a party, to see only what it holds.
-    </p>
-    <p>An address can be passed on: it names the step and the vantage point, never content and never a key.</p>
+    ${
+      help.value &&
+      html`<div class="top">
+          <h2 id="help">${L.helpTitle}</h2>
+          <${Button} icon="no" label=${L.close} onClick=${close} />
+        </div>
+        ${L.helpText.map((text) => html`<p key=${text}>${text}</p>`)}
+        <p class="acts"><${Button} class="primary" icon="guide" words=${L.tour} onClick=${guide} /></p>
+        <h3>${L.legend}</h3>
+        <${Legend} />
+        <h3>${L.glossary}</h3>
+        <${Glossary} />
+        <h3>${L.keyboard}</h3>
+        <label class="switch"
+          ><input
+            type="checkbox"
+            checked=${letters.value}
+            onChange=${(changed) => (letters.value = changed.target.checked)}
+          />${L.letters}</label
+        >
+        <table>
+          <tbody>
+            ${L.keys.map(([keys, text]) => html`<${Row} key=${keys} keys=${keys} text=${text} />`)}
+          </tbody>
+        </table>`
+    }
   </dialog>`;
 }
+
+const Row = ({ keys, text }) =>
+  html`<tr>
+    <th scope="row">${keys.split("  ").map((key) => html`<kbd>${key}</kbd> `)}</th>
+    <td>${text}</td>
+  </tr>`;

@@ -1,4 +1,5 @@
-// Drawn icons, each in a box of 24 by 24 and in the colour of the text around it. They say nothing alone: words stand beside.
+// Drawn icons, each in a box of 24 by 24 and in the colour of the text around it. They say nothing alone: words
+// stand beside.
 
 import { html } from "../vendor/preact.js";
 
@@ -25,6 +26,9 @@ const SHAPES = {
       d="M9.3 9.3a2.8 2.8 0 1 1 3.9 2.9c-.8.4-1.2.9-1.2 1.8M12 17v.2"
       fill="none"
     />`,
+  guide: html`<path d="M12 3l2.6 6 6.4.6-4.9 4.2 1.5 6.4L12 16.8 6.4 20.2l1.5-6.4L3 9.6 9.4 9z" fill="none" />`,
+  fold: html`<path d="M5 9l7 7 7-7" fill="none" />`,
+  unfold: html`<path d="M5 15l7-7 7 7" fill="none" />`,
   copy: html`<path d="M8 8h11v11H8z" fill="none" /><path d="M5 16V5h11" fill="none" />`,
   yes: html`<path d="M5 12.5l4.5 4.5L19 7.5" fill="none" />`,
   no: html`<path d="M6 6l12 12M18 6L6 18" fill="none" />`,

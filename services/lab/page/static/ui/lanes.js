@@ -1,41 +1,67 @@
 // The first view: the drawing, what is seen of the message, and two handsets to write on.
 
 import { html } from "../vendor/preact.js";
-import { now, log, grown } from "../state.js";
-import { act } from "../feed.js";
-import { messageOf } from "../model/all.js";
+import { grown, log, now, question, vantage } from "../state.js";
+import { act, offline } from "../feed.js";
+import { focusOf } from "../model/reduce.js";
+import { L } from "../text.en.js";
+import { Findings } from "./findings.js";
 import { Button } from "./icons.js";
 import { Handset } from "./handset.js";
+import { Legend } from "./legend.js";
 import { Peek } from "./peek.js";
+import { Question } from "./question.js";
 import { Ending } from "./scenarios.js";
 import { Stage } from "./stage.js";
+import { Terms } from "./terms.js";
 
 export function Lanes() {
   const view = now.value;
-  const focus = view.focus ? messageOf(view, view.focus) : null;
   return html`<div class="lanes">
+    <h2 class="hidden">${L.lanesTitle}</h2>
     <div class="hero">
-      ${view.scene?.ended && html`<${Ending} scene=${view.scene} />`}<${Stage} />
-      <div class="under">${focus ? html`<${Peek} one=${focus} />` : view.scene ? null : html`<${Start} />`}</div>
+      ${view.scene?.ended && html`<${Ending} scene=${view.scene} />`}
+      <${Stage} />
+      <div class="under"><${Under} view=${view} /></div>
     </div>
-    ${view.world && html`<div class="handsets"><${Handset} first="alice" second="bob" /><${Handset} first="priya" second="quentin" /></div>`}
+    ${
+      view.world &&
+      html`<div class="handsets">
+        <${Handset} first="alice" second="bob" /><${Handset} first="priya" second="quentin" />
+      </div>`
+    }
   </div>`;
 }
 
-/** Before anything has happened, the two things to do. */
+/** Below the drawing: the question, what an inspection found, one message through the eyes that were chosen. */
+function Under({ view }) {
+  const focus = focusOf(view);
+  if (question.value && focus) return html`<${Question} one=${focus} />`;
+  const what = view.inspected;
+  if (what && vantage.value.knows_warrants)
+    return html`<section class="panel">
+      <h3>${L.findings}</h3>
+      <${Findings} found=${{ ...what, ...what.inspection }} view=${view} />
+    </section>`;
+  if (focus) return html`<${Peek} one=${focus} /><${Legend} />`;
+  return view.scene ? null : html`<${Start} />`;
+}
+
+/** Before anything has happened: one sentence, and one next step. */
 function Start() {
   grown.value;
-  const play =
-    log.last > 0
-      ? null
-      : html`or
-          <${Button}
-            class="primary"
-            icon="play"
-            words="Play the story"
-            onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")}
-          />`;
-  return html`<section class="peek empty" aria-label="What is seen">
-    <p>Write something on a handset, ${play} and watch who can open it.</p>
-  </section>`;
+  const story = () => act("story", {}, L.storyBusy);
+  const fresh = log.last === 0 && !offline;
+  return html`<section class="peek empty" aria-label=${L.seen}>
+      <p>
+        <strong><${Terms} text=${L.first} /></strong>
+      </p>
+      <p>
+        ${fresh ? L.firstHow : L.firstWrite}${
+          fresh &&
+          html` <${Button} class="primary pulse" icon="play" words=${L.story} data-story=${true} onClick=${story} />`
+        }
+      </p>
+    </section>
+    <${Legend} />`;
 }

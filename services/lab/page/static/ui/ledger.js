@@ -1,11 +1,13 @@
-// The public ledger, and its proofs, checked here in the browser: RFC 6962 hashes by WebCrypto, Ed25519 where it has it.
+// The public log, and its proofs, worked out here in the browser from the leaves: RFC 6962 hashes by WebCrypto, Ed25519
+// where it has it. Nobody is asked; so it works in a saved lesson as well.
 
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { now } from "../state.js";
-import { ask } from "../feed.js";
-import { clockOf } from "../model/all.js";
-import { hex, leafHash, readNote, replay, rootOf, signedBy, unb64 } from "../model/merkle.js";
-import { Button, Icon } from "./icons.js";
+import { deed, now } from "../state.js";
+import { clockOf } from "../model/names.js";
+import { hex, leafHash, proofFor, readNote, replay, rootOf, signedBy } from "../model/merkle.js";
+import { L, LOG } from "../text.en.js";
+import { Button } from "./icons.js";
+import { Check } from "./bytes.js";
 
 const SHOWN = 200;
 
@@ -15,55 +17,53 @@ export function Ledger() {
   const leaves = view.leaves.map((text, index) => ({ index, text, leaf: JSON.parse(text) })).slice(-SHOWN);
   const index = chosen !== null && chosen < view.leaves.length ? chosen : view.leaves.length - 1;
   if (leaves.length === 0)
-    return html`<p class="panel empty">
-      Nothing has been logged
-      ${view.scene ? "so far in this act." : "yet. Apply for a warrant, and the court logs that before it does anything else."}
-    </p>`;
+    return html`<h2 class="hidden">${LOG.title}</h2>
+      <p class="panel empty">${LOG.empty}</p>`;
   return html`<div class="ledger">
     <section class="panel leaves" aria-labelledby="leaves">
-      <h2 id="leaves">The public ledger</h2>
-      <p class="lead">
-        Anybody may read it. It says that something was done, by whom and when, and names no target: the warrant is a
-        salted commitment.
-      </p>
+      <h2 id="leaves">${LOG.title}</h2>
+      <p class="lead">${LOG.lead}</p>
       <table>
         <thead>
           <tr>
-            <th scope="col">Leaf</th>
-            <th scope="col">When</th>
-            <th scope="col">What</th>
-            <th scope="col">Who</th>
-            <th scope="col">Commitment</th>
+            ${LOG.heads.map((head) => html`<th scope="col" key=${head}>${head}</th>`)}
           </tr>
         </thead>
         <tbody>
-          ${leaves.toReversed().map(
-            ({ index: at, leaf }) =>
-              html`<tr key=${at} class=${at === index ? "chosen" : ""}>
-                <td>
-                  <button
-                    type="button"
-                    aria-pressed=${String(at === index)}
-                    aria-label=${`Check leaf ${at}`}
-                    onClick=${() => setChosen(at)}
-                  >
-                    ${at}
-                  </button>
-                </td>
-                <td>${clockOf(leaf.ts)}</td>
-                <td>${leaf.type}${leaf.detail ? html` <code>${leaf.detail}</code>` : ""}</td>
-                <td>${leaf.party.split("/").slice(3).join("/")}</td>
-                <td><code>${leaf.commitment.slice(0, 10)}…</code></td>
-              </tr>`,
-          )}
+          ${leaves
+            .toReversed()
+            .map(
+              (one) => html`<${Row} key=${one.index} ...${one} chosen=${one.index === index} choose=${setChosen} />`,
+            )}
         </tbody>
       </table>
     </section>
     <section class="panel proof" aria-labelledby="proof">
-      <h2 id="proof">Leaf ${index}, checked in this browser</h2>
+      <h2 id="proof">${LOG.proof(index)}</h2>
       <${Proof} key=${`${index} ${view.checkpoint}`} index=${index} view=${view} />
     </section>
   </div>`;
+}
+
+function Row({ index, leaf, chosen, choose }) {
+  const who = leaf.party.split("/").slice(3).join("/");
+  return html`<tr class=${chosen ? "chosen" : ""}>
+    <td>
+      <button
+        type="button"
+        data-leaf=${index}
+        aria-pressed=${String(chosen)}
+        aria-label=${LOG.check(index)}
+        onClick=${() => choose(index)}
+      >
+        ${index}
+      </button>
+    </td>
+    <td>${clockOf(leaf.ts)}</td>
+    <td>${leaf.type}${leaf.detail ? html` <code>${leaf.detail}</code>` : ""}</td>
+    <td>${who}</td>
+    <td><code>${leaf.commitment.slice(0, 10)}…</code></td>
+  </tr>`;
 }
 
 function Proof({ index, view }) {
@@ -73,38 +73,29 @@ function Proof({ index, view }) {
   useEffect(() => {
     let wanted = true;
     verifyLeaf(view, index, text).then((found) => wanted && setDone(found));
-    return () => {
-      wanted = false;
-    };
+    return () => (wanted = false);
   }, [text]);
   return html`<pre class="leaf">${altered ? marked(text, view.leaves[index]) : text}</pre>
     <p class="acts">
       <${Button}
-        words=${altered ? "Put it back" : "Alter one byte"}
+        words=${altered ? LOG.putBack : LOG.alter}
+        data-alter=${true}
         aria-pressed=${String(altered)}
-        onClick=${() => setAltered(!altered)}
+        onClick=${() => (setAltered(!altered), deed("altered"))}
       />
     </p>
     ${
       done &&
       html`<ul class="checks">
-          ${done.checks.map(
-            (one) =>
-              html`<li key=${one.text} class=${one.ok ? "ok" : one.ok === null ? "unknown" : "bad"}>
-                <${Icon} name=${one.ok ? "yes" : "no"} /><span
-                  ><strong>${one.ok ? "holds" : one.ok === null ? "not checked" : "fails"}</strong> ${one.text}</span
-                >
-              </li>`,
-          )}
+          ${done.checks.map((one) => html`<${Check} key=${one.text} ...${one} />`)}
         </ul>
         ${
-          view.scene
-            ? null
-            : html`<h3>The path to the root</h3>
-                <${Path} done=${done} />`
+          done.replayed &&
+          html`<h3>${LOG.path}</h3>
+            <${Path} done=${done} />`
         }
         <details>
-          <summary>The checkpoint, as signed</summary>
+          <summary>${LOG.checkpoint}</summary>
           <pre class="note">${view.checkpoint}</pre>
         </details>`
     }`;
@@ -120,43 +111,45 @@ const marked = (text, original) => [...text].map((one, at) => (one === original[
 
 const Path = ({ done }) =>
   html`<ol class="path">
-    <li><span>leaf</span><code>${hex(done.leaf)}</code></li>
-    ${(done.replayed?.path ?? []).map(({ side, sibling, hash }) => html`<li><span>with its ${side} neighbour</span><code class="sibling">${hex(sibling)}</code><span>gives</span><code>${hex(hash)}</code></li>`)}
-    <li class="root"><span>signed root</span><code>${hex(done.note.root)}</code></li>
+    <li><span>${LOG.leaf}</span><code>${hex(done.leaf)}</code></li>
+    ${done.replayed.path.map(
+      ({ side, sibling, hash }) =>
+        html`<li key=${hex(sibling)}>
+          <span>${LOG.neighbour[side]} </span><code class="sibling">${hex(sibling)}</code><span>${LOG.gives}</span
+          ><code>${hex(hash)}</code>
+        </li>`,
+    )}
+    <li class="root"><span>${LOG.root}</span><code>${hex(done.note.root)}</code></li>
   </ol>`;
 
+/**
+ * Check a leaf. A proof needs every leaf below the checkpoint: without them it cannot be checked, which is no
+ * "fails".
+ */
 async function verifyLeaf(view, index, text) {
   const note = readNote(view.checkpoint);
-  const leaf = await leafHash(text);
-  const proof = view.scene ? null : await ask("prove", { index, size: note.size });
-  const replayed = proof && (await replay(leaf, index, note.size, proof.proof.map(unb64)));
-  const same = (bytes) => bytes && hex(bytes) === hex(note.root);
-  const whole = await rootOf(view.leaves.with(index, text));
+  const [leaf, whole] = [await leafHash(text), view.leaves.length === note.size];
+  const proof = whole ? await proofFor(view.leaves, index) : null;
+  const replayed = proof && (await replay(leaf, index, note.size, proof));
+  const same = (bytes) => hex(bytes ?? []) === hex(note.root);
   const { log_vkey: log, witness_vkeys: witnesses, quorum } = view.world;
   const cosigned = await Promise.all(witnesses.map((one) => signedBy(view.checkpoint, one)));
   const good = cosigned.filter((one) => one === "good").length;
+  const enough = good >= quorum ? "good" : cosigned.includes("unsupported") ? "unsupported" : "bad";
   return {
     note,
     leaf,
     replayed,
     checks: [
-      view.scene
-        ? { ok: null, text: "An inclusion proof: this ledger ends with the scenario’s world, so none is asked for." }
-        : {
-            ok: same(replayed?.root) ?? false,
-            text: `The ledger’s inclusion proof leads from this leaf to the signed root, in ${proof?.proof.length ?? 0} hashes.`,
-          },
-      { ok: same(whole), text: `All ${note.size} leaves, hashed again here, give the same root.` },
-      signature(await signedBy(view.checkpoint, log), "The checkpoint is signed by the log"),
-      signature(
-        good >= quorum ? "good" : cosigned.includes("unsupported") ? "unsupported" : "bad",
-        `and cosigned by ${good} of ${witnesses.length} witnesses, other parties; ${quorum} are enough`,
-      ),
+      { ok: whole ? same(replayed?.root) : null, text: whole ? LOG.inclusion(proof.length) : LOG.notWhole },
+      { ok: whole ? same(await rootOf(view.leaves.with(index, text))) : null, text: LOG.whole(note.size) },
+      signature(await signedBy(view.checkpoint, log), LOG.byLog),
+      signature(enough, LOG.byWitnesses(good, witnesses.length, quorum)),
     ],
   };
 }
 
 function signature(found, text) {
-  if (found === "unsupported") return { ok: null, text: `${text}: this browser has no Ed25519.` };
-  return { ok: found === "good", text: `${text} (Ed25519)${found === "missing" ? ": no such signature" : ""}.` };
+  if (found === "unsupported") return { ok: null, text: LOG.noEd25519(text) };
+  return { ok: found === "good", text: found === "missing" ? LOG.noSignature(text) : LOG.signed(text) };
 }

@@ -1,130 +1,194 @@
-// The matrix: who reads which message. Measured where the lab has attacked, declared before; a cell opens its derivation.
+// The matrix: who reads which message. Measured where the lab has attacked, declared before; a cell opens its
+// derivation.
 
-import { html } from "../vendor/preact.js";
+import { html, useState } from "../vendor/preact.js";
 import { as, cell, now, vantage } from "../state.js";
-import { act } from "../feed.js";
-import { capital, serviceOf } from "../model/all.js";
-import { VANTAGES, verdict } from "../model/vantages.js";
+import { act, offline } from "../feed.js";
+import { capital, serviceOf, windowOf } from "../model/names.js";
+import { folded, GROUPS, verdict } from "../model/eyes.js";
+import { L, T } from "../text.en.js";
 import { Button, Icon } from "./icons.js";
 import { Derivation } from "./derivation.js";
+import { Foreign } from "./foreign.js";
 import { Verdict } from "./peek.js";
+import { Terms } from "./terms.js";
+
+const SHOWN = 12; // columns
 
 export function Matrix() {
   const view = now.value;
   if (!view.world) return null;
-  const table = view.matrix ? measured(view) : declared(view);
-  if (table.columns.length === 0 && view.scene)
-    return html`<p class="panel empty">
-      The matrix has a column for each message, and the scenario has sent none so far.
-    </p>`;
-  if (table.columns.length === 0)
-    return html`<div class="panel empty">
-      <p>The matrix has a column for each message, and nothing has been sent yet.</p>
-      <p>
-        <${Button}
-          class="primary"
-          icon="play"
-          words="Play the story"
-          onClick=${() => act("story", {}, "Nine messages, two warrants, three minutes …")}
-        />
-      </p>
-    </div>`;
+  const columns = view.messages.filter((one) => one.mid !== null || one.hidden).slice(-SHOWN);
+  if (columns.length === 0)
+    return html`<h2 class="hidden">${L.matrixTitle}</h2>
+      <${Empty} view=${view} />`;
   return html`<div class=${`matrix ${cell.value ? "split" : ""}`}>
     <section class="panel" aria-labelledby="matrix">
       <div class="top">
-        <h2 id="matrix">Who reads what</h2>
-        <p class="lead">
-          ${table.measured ? html`Measured on the bytes that each party holds. <${Agreement} view=${view} />` : view.scene ? "Declared in this arrangement; at the end of the act the scenario’s own cells are measured, and marked." : "Declared: the rules of each lane. Measuring attacks the bytes that each party holds."}
-        </p>
-        ${view.scene ? null : html`<${Button} class="primary" icon="eye" words=${table.measured ? "Measure again" : "Measure"} onClick=${() => act("measure", {}, "Attacking memory, disks, links and answers …")} />`}
+        <h2 id="matrix">${L.matrixTitle}</h2>
+        <p class="lead"><${State} view=${view} /></p>
+        ${!view.scene && !offline && html`<${Measure} view=${view} />`}
       </div>
-      <div class="scroll" tabindex="0" role="region" aria-label="Matrix"><${Table} table=${table} /></div>
+      <div class="scroll" tabindex="0" role="region" aria-label=${L.matrix}>
+        <${Table} view=${view} columns=${columns} />
+      </div>
     </section>
-    ${cell.value && html`<${Derivation} view=${view} table=${table} />`}
+    ${cell.value && html`<${Derivation} view=${view} />`}
   </div>`;
 }
 
-const Agreement = ({ view }) =>
-  html`<span class=${`agreement ${view.matrix.measured.agreement.holds ? "ok" : "bad"}`}
-    ><${Icon}
-      name=${view.matrix.measured.agreement.holds ? "yes" : "no"}
-    />${view.matrix.measured.agreement.holds ? "Declared, closure and measured agree in every cell." : "They do not agree in every cell."}</span
+const Empty = ({ view }) =>
+  html`<div class="panel empty">
+    <p>${L.matrixEmpty}</p>
+    ${
+      !view.scene &&
+      !offline &&
+      html`<p>
+        <${Button}
+          class="primary pulse"
+          icon="play"
+          words=${L.story}
+          data-story=${true}
+          onClick=${() => act("story", {}, L.storyBusy)}
+        />
+      </p>`
+    }
+  </div>`;
+
+function State({ view }) {
+  const cells = Object.values(view.matrix?.cells ?? {});
+  if (cells.length === 0) return html`<${Terms} text=${view.scene ? L.declaredScene : L.declaredLead} />`;
+  const wrong = cells.filter((one) => one.content !== "unmeasured" && one.content !== one.declared).length;
+  return html`${L.measuredLead}
+    <span class=${`agreement ${wrong ? "bad" : "ok"}`} data-agrees=${String(wrong === 0)}
+      ><${Icon} name=${wrong ? "no" : "yes"} />${L.agreement(wrong, cells.length)}</span
+    >`;
+}
+
+const Measure = ({ view }) =>
+  html`<span class="measure"
+    ><${Button}
+      class="primary"
+      icon="eye"
+      words=${view.matrix ? L.measureAgain : L.measure}
+      data-act="measure"
+      onClick=${() => act("measure", {}, L.attacking)}
+    /><small>${L.measureClock}</small></span
   >`;
 
-/** The table before any attack: the latest nine messages and what the rules say of them. */
-function declared(view) {
-  const columns = view.messages.slice(-9).map((one) => ({ id: String(one.n), one, title: titleOf(one) }));
-  const rows = VANTAGES.slice(1).map((one) => ({
-    id: one.id,
-    title: one.title,
-    holds: one.holds,
-    cells: columns.map((it) => ({ ...verdict(view, one, it.one), content: null })),
-  }));
-  return { measured: false, columns, rows };
-}
-
-function measured(view) {
-  const { measured: found, mids } = view.matrix;
-  const columns = found.messages.map((message) => {
-    const one = view.messages.find((it) => it.mid === mids[message.key]) ?? null;
-    return { id: message.key, one, title: one ? titleOf(one) : message.title };
-  });
-  const at = new Map(found.cells.map((it) => [`${it.message}.${it.vantage}`, it]));
-  const rows = found.vantages.map((one) => {
-    const known = VANTAGES.find((it) => it.id === one.id);
-    return {
-      id: one.id,
-      title: known?.title ?? one.title,
-      holds: one.says,
-      cells: columns.map((it) => at.get(`${it.id}.${one.id}`)),
-    };
-  });
-  return { measured: true, columns, rows };
-}
-
-const titleOf = (one) =>
-  html`<span>${capital(one.from)}</span> <span>to ${capital(one.to)}</span> <small>${serviceOf(one)}</small>`;
-
-function Table({ table }) {
+function Table({ view, columns }) {
+  const [open, setOpen] = useState(new Set());
+  const toggle = (id) =>
+    setOpen((before) => (before.has(id) ? new Set([...before].filter((one) => one !== id)) : new Set([...before, id])));
+  const rows = folded(view.world.vantages);
   return html`<table>
     <thead>
       <tr>
-        <th scope="col">Seen as</th>
-        ${table.columns.map((one) => html`<th scope="col" key=${one.id} class=${one.one?.channel}>${one.title}</th>`)}
+        <td></td>
+        ${columns.map(
+          (one) =>
+            html`<th scope="col" key=${one.key} class=${one.channel} data-column=${one.key}>
+              <${Head} one=${one} />
+            </th>`,
+        )}
+      </tr>
+      <tr class="band">
+        <th scope="row">${L.windowRow}</th>
+        ${columns.map((one) => html`<${Band} key=${one.key} where=${windowOf(view, one)} />`)}
       </tr>
     </thead>
-    <tbody>
-      ${table.rows.map(
-        (row) =>
-          html`<tr key=${row.id} class=${row.id === as.value ? "chosen" : ""}>
-            <th scope="row">
-              <button
-                type="button"
-                aria-pressed=${String(row.id === as.value)}
-                title=${row.holds}
-                onClick=${() => (as.value = row.id === as.value ? "all" : row.id)}
-              >
-                ${row.title}
-              </button>
-            </th>
-            ${row.cells.map((it, at) => html`<td key=${at}><${Cell} it=${it} id=${`${table.columns[at].id}.${row.id}`} says=${row.title} measured=${table.measured} /></td>`)}
-          </tr>`,
-      )}
-    </tbody>
+    ${GROUPS.map(
+      (group) =>
+        html`<tbody key=${group}>
+          <tr class="group">
+            <th scope="rowgroup" colspan=${columns.length + 1}>${T.group[group]}</th>
+          </tr>
+          ${rows
+            .filter((row) => row.group === group)
+            .map(
+              (row) =>
+                html`<${Rows}
+                  key=${row.id}
+                  row=${row}
+                  columns=${columns}
+                  view=${view}
+                  open=${open.has(row.id)}
+                  toggle=${toggle}
+                />`,
+            )}
+        </tbody>`,
+    )}
   </table>`;
 }
 
-function Cell({ it, id, measured: really }) {
-  if (!really)
-    return html`<${Verdict} reads=${it.reads} />${it.measured && html`<small class="source">measured</small>`}`;
-  if (!it) return html`<span class="unmeasured">not measured</span>`;
-  const agreed = it.declared === it.content && it.closure === it.content;
+/** A column’s head: number, who to whom, and the text where these eyes read it. */
+function Head({ one }) {
+  const { reads } = verdict(vantage.value.id, one);
+  return html`<b>${one.n}</b> <span>${capital(one.from)}</span> <span>${L.to(capital(one.to))}</span>
+    <small>${serviceOf(one)}</small>
+    ${(reads || one.hidden) && html`<small class="quote"><${Foreign} text=${one.text} /></small>`}`;
+}
+
+const Band = ({ where }) => html`<td class=${`lies ${where}`} data-window=${where}>${L.windowWhere[where]}</td>`;
+
+function Rows({ row, columns, view, open, toggle }) {
+  const shown = open || row.variants.some((one) => one.id === as.value || cell.value?.endsWith(`.${one.id}`));
+  const all = shown ? [row, ...row.variants] : [row];
+  return html`${all.map(
+    (one) =>
+      html`<tr
+        key=${one.id}
+        data-row=${one.id}
+        class=${`${one.id === as.value ? "chosen" : ""} ${one === row ? "" : "variant"}`}
+      >
+        <th scope="row">
+          <button
+            type="button"
+            class="name"
+            aria-pressed=${String(one.id === as.value)}
+            title=${one.says}
+            onClick=${() => (as.value = one.id === as.value ? "all" : one.id)}
+          >
+            ${one.name}
+          </button>
+          ${
+            one === row &&
+            row.variants.length > 0 &&
+            html`<button
+              type="button"
+              class="fold"
+              data-fold=${row.id}
+              aria-expanded=${String(shown)}
+              aria-label=${L.variants(row.name, row.variants.length)}
+              onClick=${() => toggle(row.id)}
+            >
+              ${shown ? "−" : `+${row.variants.length}`}
+            </button>`
+          }
+        </th>
+        ${columns.map((it) => html`<td key=${it.key}><${Cell} one=${it} who=${one.id} view=${view} /></td>`)}
+      </tr>`,
+  )}`;
+}
+
+function Cell({ one, who, view }) {
+  if (one.hidden) return html`<span class="unmeasured">?</span>`;
+  const { reads, measured } = verdict(who, one);
+  const attacked = view.matrix?.cells[`${one.mid}.${who}`];
+  if (!attacked)
+    return html`<${Verdict} reads=${reads} />${measured && html`<small class="source">${L.measured}</small>`}`;
+  const id = `${one.key}.${who}`;
+  const choose = () => (cell.value = cell.value === id ? null : id);
+  const differs = attacked.content !== "unmeasured" && attacked.content !== attacked.declared;
   return html`<button
     type="button"
     class="cell"
+    data-cell=${id}
     aria-pressed=${String(cell.value === id)}
-    onClick=${() => (cell.value = cell.value === id ? null : id)}
+    onClick=${choose}
   >
-    ${["reads", "sealed"].includes(it.content) ? html`<${Verdict} reads=${it.content === "reads"} />` : it.content}${!agreed && html`<strong class="differs">differs</strong>`}
+    ${
+      attacked.content === "unmeasured" ? L.unmeasured : html`<${Verdict} reads=${attacked.content === "reads"} />`
+    }${differs && html`<strong class="differs">${L.differs}</strong>`}
   </button>`;
 }

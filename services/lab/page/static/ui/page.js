@@ -1,10 +1,30 @@
 // The whole page: who looks and what at, above; the chosen view; the sentence and the time, below.
 
 import { html } from "../vendor/preact.js";
-import { as, connected, help, now, notice, otherTheme, presenter, vantage, view } from "../state.js";
-import { clockOf } from "../model/all.js";
-import { KEYS, VANTAGES } from "../model/vantages.js";
+import {
+  as,
+  connected,
+  confirming,
+  help,
+  notice,
+  now,
+  only,
+  otherTheme,
+  presenter,
+  question,
+  theme,
+  tour,
+  vantage,
+  view,
+} from "../state.js";
+import { offline } from "../feed.js";
+import { clockOf } from "../model/names.js";
+import { KEYS, vantagesOf } from "../model/eyes.js";
+import { L } from "../text.en.js";
+import { Arrange } from "./arrange.js";
+import { Board } from "./board.js";
 import { Bytes } from "./bytes.js";
+import { Confirm } from "./confirm.js";
 import { Help } from "./help.js";
 import { Button, Icon } from "./icons.js";
 import { Lanes } from "./lanes.js";
@@ -12,42 +32,53 @@ import { Ledger } from "./ledger.js";
 import { Matrix } from "./matrix.js";
 import { Banner, Scenarios } from "./scenarios.js";
 import { Timeline } from "./timeline.js";
+import { Tour } from "./tour.js";
 import { Warrants } from "./warrants.js";
 
 const VIEWS = {
-  lanes: ["Lanes", Lanes],
-  bytes: ["Bytes", Bytes],
-  warrants: ["Warrants", Warrants],
-  log: ["Ledger", Ledger],
-  matrix: ["Matrix", Matrix],
-  scenarios: ["Scenarios", Scenarios],
+  lanes: Lanes,
+  bytes: Bytes,
+  warrants: Warrants,
+  log: Ledger,
+  matrix: Matrix,
+  scenarios: Scenarios,
+  exercises: Board,
+  arrange: Arrange,
 };
+const ONLINE = new Set(["scenarios", "exercises", "arrange"]); // what needs a classroom behind it
 
 export function Page() {
-  const [, View] = VIEWS[view.value];
-  return html`<div class=${`page ${now.value.scene ? "playing" : ""}`}>
-    <a class="skip" href="#main" onClick=${skip}>To the lesson</a>
+  const View = VIEWS[view.value];
+  return html`<div class="page" data-view=${view.value} data-scene=${now.value.scene?.name ?? ""}>
+    <a class="skip" href="#main" onClick=${skip}>${L.skip}</a>
     <header>
-      <h1>intercept-tiers <small>the glass box</small></h1>
+      <h1>${L.name}<span class="hidden"> ${L.subtitle}</span></h1>
       <${Tabs} />
       <${SeeAs} />
       <${Clock} />
       <div class="tools">
         <${Button}
+          icon="guide"
+          label=${L.tour}
+          aria-pressed=${String(tour.value !== null)}
+          onClick=${() => (tour.value = tour.value === null ? 0 : null)}
+        />
+        <${Button}
           icon="stage"
-          label="Presenter mode (p)"
+          label=${L.presenter}
           aria-pressed=${String(presenter.value)}
           onClick=${() => (presenter.value = !presenter.value)}
         />
-        <${Button} icon="theme" label="Dark or light (d)" onClick=${otherTheme} />
-        <${Button} icon="help" label="Help (?)" onClick=${() => (help.value = true)} />
+        <${Button} icon="theme" label=${L.theme} aria-pressed=${String(theme.value === "dark")} onClick=${otherTheme} />
+        <${Button} icon="help" label=${L.help} onClick=${() => (help.value = true)} />
       </div>
     </header>
-    <${Banner} />
+    <div class="above"><${Banner} /><${Tour} /></div>
     <main id="main" tabindex="-1" class=${`view-${view.value}`}><${View} /></main>
     <${Notice} />
     <footer><${Timeline} /></footer>
     <${Help} />
+    <${Confirm} asked=${confirming} />
   </div>`;
 }
 
@@ -57,35 +88,62 @@ function skip(pressed) {
 }
 
 const Tabs = () =>
-  html`<nav aria-label="Views">
-    ${Object.entries(VIEWS).map(([id, [name]]) => html`<button type="button" key=${id} aria-current=${view.value === id ? "page" : undefined} onClick=${() => (view.value = id)}>${name}</button>`)}
+  html`<nav aria-label=${L.views}>
+    ${Object.keys(VIEWS)
+      .filter((id) => !offline || !ONLINE.has(id))
+      .map(
+        (id) =>
+          html`<button
+            type="button"
+            key=${id}
+            data-view=${id}
+            aria-current=${view.value === id ? "page" : undefined}
+            onClick=${() => (view.value = id)}
+          >
+            ${L.view[id]}
+          </button>`,
+      )}
   </nav>`;
 
 function SeeAs() {
-  return html`<label class=${`seeas ${as.value === "all" ? "" : "chosen"}`}
-    ><${Icon} name="eye" /><span>See as</span>
-    <select value=${as.value} onChange=${(changed) => (as.value = changed.target.value)} title=${vantage.value.holds}>
-      ${VANTAGES.map((one) => html`<option key=${one.id} value=${one.id}>${KEYS.includes(one.id) ? `${KEYS.indexOf(one.id)}  ` : ""}${one.title}</option>`)}
+  const asked = question.value !== null && question.value.verdicts === null;
+  const all = vantagesOf(now.value);
+  return html`<label class=${`seeas ${vantage.value.id === "all" ? "" : "chosen"}`}>
+    <${Icon} name="eye" /><span>${L.seeAs}</span>
+    <select
+      value=${vantage.value.id}
+      disabled=${asked || only !== null}
+      data-as=${vantage.value.id}
+      onChange=${(changed) => (as.value = changed.target.value)}
+      title=${vantage.value.says}
+    >
+      ${all.map(
+        (one) =>
+          html`<option key=${one.id} value=${one.id}>
+            ${KEYS.includes(one.id) ? `${KEYS.indexOf(one.id)}  ` : ""}${one.name}
+          </option>`,
+      )}
     </select>
   </label>`;
 }
 
 function Clock() {
-  if (!connected.value) return html`<p class="clock lost" role="status">not connected</p>`;
-  return html`<p class="clock" title="Classroom time, UTC">
-    <${Icon} name="clock" /><time>${now.value.now ? clockOf(now.value.now) : ""}</time>
-  </p>`;
+  if (offline) return html`<p class="clock" role="status">${L.saved}</p>`;
+  if (connected.value !== "yes")
+    return html`<p class="clock lost" role="status" data-connected=${connected.value}>
+      ${connected.value === "lost" ? L.lost : L.notConnected}
+    </p>`;
+  const time = now.value.now ? clockOf(now.value.now) : "";
+  return html`<p class="clock" title=${L.clock}><${Icon} name="clock" /><time>${time}</time></p>`;
 }
 
 function Notice() {
   const said = notice.value;
+  if (!said) return html`<div class="notices" aria-live="polite"></div>`;
+  const close = html`<${Button} icon="no" label=${L.close} onClick=${() => (notice.value = null)} />`;
   return html`<div class="notices" aria-live="polite">
-    ${
-      said &&
-      html`<p class=${`notice ${said.kind}`} role=${said.kind === "error" ? "alert" : "status"}>
-        <span>${said.text}</span>${said.code && html`<code>${said.code}</code>`}
-        ${said.kind === "error" && html`<${Button} icon="no" label="Close" onClick=${() => (notice.value = null)} />`}
-      </p>`
-    }
+    <p class=${`notice ${said.kind}`} role=${said.kind === "error" ? "alert" : "status"} data-code=${said.code ?? ""}>
+      <span>${said.text}</span>${said.code && html`<code>${said.code}</code>`}${said.kind === "error" && close}
+    </p>
   </div>`;
 }

@@ -1,57 +1,80 @@
-// One message through the eyes that we have chosen: metadata always where it is held, the content or the reason why not.
+// One message through the eyes that we have chosen: metadata always where it is held, the content or the reason why
+// not.
 
 import { html } from "../vendor/preact.js";
-import { now, vantage } from "../state.js";
-import { capital, clockOf, envelopeOf, grouped, serviceOf } from "../model/all.js";
-import { metadataFor, verdict } from "../model/vantages.js";
+import { vantage } from "../state.js";
+import { capital, clockOf, grouped, serviceOf } from "../model/names.js";
+import { verdict } from "../model/eyes.js";
+import { envelopeOf } from "../model/reduce.js";
 import { hexOf, unb64u } from "../model/envelope.js";
+import { L, T } from "../text.en.js";
+import { Foreign } from "./foreign.js";
 import { Icon } from "./icons.js";
+import { AskButton } from "./question.js";
+import { Terms } from "./terms.js";
 
 /** The beginning of a message's ciphertext, in hex. */
 export function sealedBytes(one, count = 24) {
-  const bytes = unb64u(JSON.parse(one.left).ciphertext).slice(0, count);
-  return `${hexOf(bytes).join(" ")} …`;
+  if (one.left === null) return L.nothingLeft;
+  return `${hexOf(unb64u(JSON.parse(one.left).ciphertext).slice(0, count)).join(" ")} …`;
 }
 
 export const Verdict = ({ reads }) =>
-  html`<span class=${`verdict ${reads ? "reads" : "sealed"}`}
-    ><${Icon} name=${reads ? "open" : "lock"} />${reads ? "READS" : "sealed"}</span
+  html`<span class=${`verdict ${reads ? "reads" : "sealed"}`} data-verdict=${reads ? "reads" : "sealed"}
+    ><${Icon} name=${reads ? "open" : "lock"} />${reads ? L.verdict.reads : L.verdict.sealed}</span
   >`;
 
+/** What somebody wrote, a mail with its subject. */
+export const Written = ({ one, kind = "plain" }) =>
+  html`${one.subject && html`<strong><${Foreign} text=${one.subject} kind="subject" /></strong> `}<${Foreign}
+      text=${one.text}
+      kind=${kind}
+    />`;
+
 export function Peek({ one }) {
-  const view = now.value;
   const who = vantage.value;
-  const { reads, why, measured } = verdict(view, who, one);
-  return html`<section class="peek" aria-label=${`What is seen as ${who.title}`}>
-    <${Metadata} one=${one} who=${who} view=${view} />
+  const { reads, shows, why, measured } = verdict(who.id, one);
+  const source = who.id === "all" || why === "not-sent" ? "" : measured ? L.measured : L.declared;
+  return html`<section class="peek" aria-label=${L.seenAs(who.name)} data-peek=${who.id}>
+    <${Metadata} one=${one} shows=${shows} />
     <div class="content">
       <p class="head">
-        <${Verdict} reads=${reads} /> <span class="as">${who.title}</span>
-        <span class="source">${measured ? "measured" : who.id === "all" ? "" : "declared"}</span>
+        <${Verdict} reads=${reads} /> <span class="as">${who.name}</span>
+        <span class="source" data-source=${measured ? "measured" : "declared"}>${source}</span
+        ><${AskButton} one=${one} />
       </p>
-      ${reads ? html`<p class="plain">${one.subject && html`<strong>${one.subject}: </strong>`}${one.text}</p>` : html`<p class="cipher" aria-label="ciphertext">${metadataFor(view, who, one) === "none" ? "nothing of it is here" : sealedBytes(one)}</p>`}
-      <p class="why">${why}</p>
+      ${
+        one.refusal &&
+        html`<p class="refusal" data-refusal=${one.refusal.code}>
+          <strong>${L.refused} </strong> ${one.refusal.detail} <code>${one.refusal.code}</code>
+        </p>`
+      }
+      ${
+        reads
+          ? html`<p class="plain"><${Written} one=${one} /></p>`
+          : html`<p class="cipher" aria-label=${L.ciphertext}>${shows === "none" ? L.nothing : sealedBytes(one)}</p>`
+      }
+      <p class="why"><${Terms} text=${T.why[why] ?? why} /></p>
     </div>
   </section>`;
 }
 
-function Metadata({ one, who, view }) {
-  const held = metadataFor(view, who, one);
-  const size = `${grouped(envelopeOf(one).length)} bytes`;
-  const all = held === "all";
+function Metadata({ one, shows }) {
+  const all = shows === "all";
+  const some = shows !== "none" && one.ts !== null;
   const rows = [
-    ["From", all && capital(one.from)],
-    ["To", all && capital(one.to)],
-    ["When", held !== "none" && clockOf(one.ts)],
-    ["What", all && serviceOf(one)],
-    ["Size", held !== "none" && size],
+    [L.meta.from, all && capital(one.from)],
+    [L.meta.to, all && capital(one.to)],
+    [L.meta.when, some && clockOf(one.ts)],
+    [L.meta.what, all && serviceOf(one)],
+    [L.meta.size, some && L.bytes(grouped(envelopeOf(one).length))],
   ];
   return html`<dl class="metadata">
     ${rows.map(
       ([name, value]) =>
         html`<div key=${name}>
           <dt>${name}</dt>
-          <dd class=${value ? "" : "unseen"}>${value || "not seen"}</dd>
+          <dd class=${value ? "" : "unseen"}>${value || L.unseen}</dd>
         </div>`,
     )}
   </dl>`;

@@ -9,6 +9,7 @@ const WIDE = {
     court: [195, 6, 176, 54],
     auditor: [406, 6, 168, 54],
     ledger: [609, 6, 176, 54],
+    regulator: [6, 6, 158, 54],
     relay: [195, 84, 176, 326],
     carrier: [406, 108, 168, 136],
     nobody: [406, 268, 168, 136],
@@ -21,6 +22,8 @@ const WIDE = {
     "enterprise.to": [816, 268, 158, 136],
   },
   notes: { relay: [207, 258, "start"], mailbox: [621, 258, "start"] },
+  copies: [490, 84],
+  gates: { consumer: [180, 160], enterprise: [180, 320] },
   stations: {
     consumer: { from: [85, 160], relay: [283, 160], carrier: [490, 160], mailbox: [697, 160], to: [895, 160] },
     enterprise: { from: [85, 320], relay: [283, 320], carrier: [490, 320], mailbox: [697, 320], to: [895, 320] },
@@ -33,6 +36,7 @@ const WIDE = {
     court: "M371 50 L440 108",
     auditor: "M490 60 V108",
     ledger: "M540 108 L609 50",
+    regulator: "M85 60 V74 H225 V84",
     task: "M406 218 H371",
     "acme.from": "M85 404 V451 H195",
     "acme.to": "M895 404 V487 H283 V476",
@@ -43,7 +47,7 @@ const WIDE = {
 
 const TALL = {
   width: 372,
-  height: 890,
+  height: 936,
   boxes: {
     "consumer.from": [6, 26, 172, 132],
     "enterprise.from": [194, 26, 172, 132],
@@ -58,8 +62,11 @@ const TALL = {
     ledger: [254, 794, 112, 42],
     acme: [6, 844, 174, 42],
     globex: [192, 844, 174, 42],
+    regulator: [6, 892, 360, 42],
   },
   notes: { relay: [354, 201, "end"], mailbox: [354, 495, "end"] },
+  copies: [280, 465],
+  gates: { consumer: [92, 169], enterprise: [280, 169] },
   stations: {
     consumer: { from: [92, 78], relay: [92, 234], carrier: [92, 392], mailbox: [92, 528], to: [92, 692] },
     enterprise: { from: [280, 78], relay: [280, 234], carrier: [280, 392], mailbox: [280, 528], to: [280, 692] },

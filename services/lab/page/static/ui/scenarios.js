@@ -1,11 +1,12 @@
-// The scenarios: what happened, and the attacks of history. Each plays in worlds of its own, on this page's event log.
+// The scenarios: history on a time line, and attacks. Each plays in worlds of its own, on this page's event log.
 
 import { batch, html, signal } from "../vendor/preact.js";
 import { now, playing, view as chosen } from "../state.js";
-import { act, catalogue } from "../feed.js";
-import { capital, serviceOf } from "../model/all.js";
-import { VANTAGES } from "../model/vantages.js";
-import { Button } from "./icons.js";
+import { act, offline, quietly } from "../feed.js";
+import { capital, serviceOf } from "../model/names.js";
+import { vantageOf } from "../model/eyes.js";
+import { L } from "../text.en.js";
+import { Button, Icon } from "./icons.js";
 
 const known = signal(null);
 let asked = false;
@@ -13,52 +14,76 @@ let asked = false;
 export function Scenarios() {
   if (!asked) {
     asked = true;
-    catalogue().then((found) => {
+    quietly("scenarios").then((found) => {
       known.value = found;
       asked = found !== null;
     });
   }
   const { scene } = now.value;
   const all = known.value ?? [];
-  return html`<div class="scenarios">
-    ${scene?.ended && html`<${Ending} scene=${scene} />`}
-    <${Group}
-      title="What happened"
-      lead="History, with its sources. What was never disclosed is said at the end, and not played as if it were known."
-      all=${all.filter((one) => one.history)}
-      scene=${scene}
-    />
-    <${Group}
-      title="Attacks"
-      lead="Each says who wins, why, and what would have caught it."
-      all=${all.filter((one) => !one.history)}
-      scene=${scene}
-    />
-  </div>`;
+  const attacks = all.filter((one) => !one.when);
+  return html`<h2 class="hidden">${L.view.scenarios}</h2>
+    <div class="scenarios">
+      ${scene?.ended && html`<${Ending} scene=${scene} />`}
+      <section class="panel">
+        <h3>${L.history}</h3>
+        <p class="lead">${L.historyLead}</p>
+        <${TimeLine} all=${all.filter((one) => one.when)} scene=${scene} />
+      </section>
+      <section class="panel">
+        <h3>${L.attacks}</h3>
+        <p class="lead">${L.attacksLead}</p>
+        <ol class="catalogue">
+          ${attacks.map(
+            (one) =>
+              html`<li key=${one.name} class=${scene?.name === one.name ? "chosen" : ""}>
+                <span> ${one.title}</span><${Play} one=${one} scene=${scene} />
+              </li>`,
+          )}
+        </ol>
+      </section>
+    </div>`;
 }
 
-function Group({ title, lead, all, scene }) {
-  return html`<section class="panel">
-    <h2>${title}</h2>
-    <p class="lead">${lead}</p>
-    <ol class="catalogue">
-      ${all.map(
-        (one) =>
-          html`<li key=${one.name} class=${scene?.name === one.name ? "chosen" : ""}>
-            <span>${one.title}</span><span class="acts">${one.acts > 1 ? `${one.acts} acts` : ""}</span>
-            <${Button}
-              icon="play"
-              words="Play"
-              label=${`Play ${one.name}`}
-              aria-label=${`Play ${one.name}`}
-              disabled=${Boolean(scene && !scene.ended)}
-              onClick=${() => begin(one)}
-            />
-          </li>`,
-      )}
-    </ol>
-  </section>`;
-}
+/** What happened, by its date: what was asked, what arrangement it meant, what came of it; and it plays. */
+const TimeLine = ({ all, scene }) =>
+  html`<ol class="timeline">
+    ${all.map(
+      (one) =>
+        html`<li key=${one.name} data-stop=${one.name} class=${scene?.name === one.name ? "chosen" : ""}>
+          <time>${one.when}</time>
+          <div>
+            <h4>${one.title}</h4>
+            <dl>
+              <div>
+                <dt>${L.asked}</dt>
+                <dd>${one.asked}</dd>
+              </div>
+              <div>
+                <dt>${L.meant}</dt>
+                <dd>${one.arrangements.join("; ")}</dd>
+              </div>
+              <div>
+                <dt>${L.got}</dt>
+                <dd>${one.got}</dd>
+              </div>
+            </dl>
+          </div>
+          <${Play} one=${one} scene=${scene} />
+        </li>`,
+    )}
+  </ol>`;
+
+const Play = ({ one, scene }) =>
+  html`<span class="acts-count">${one.acts > 1 ? L.actsCount(one.acts) : ""}</span
+    ><${Button}
+      icon="play"
+      words=${L.playIt}
+      label=${L.playNamed(one.title)}
+      data-play=${one.name}
+      disabled=${Boolean(scene && !scene.ended)}
+      onClick=${() => begin(one)}
+    />`;
 
 function begin(one) {
   batch(() => {
@@ -68,22 +93,13 @@ function begin(one) {
   act("scenario", { name: one.name });
 }
 
-/** Go back to the classroom, which has waited. */
-export const leave = () => act("reset");
-
 /** What stands above every view while a scenario is on the page. */
 export function Banner() {
   const { scene } = now.value;
   if (!scene) return null;
-  const part =
-    scene.act === 0
-      ? ""
-      : scene.acts > 1
-        ? `act ${scene.act} of ${scene.acts}, arrangement: ${scene.arranged}`
-        : `arrangement: ${scene.arranged}`;
-  return html`<aside class="scene" aria-label="Scenario">
-    <p><strong>${scene.title}</strong>${part && html`<span>${part}</span>`}</p>
-    <${Button} words="Back to the classroom" onClick=${leave} />
+  return html`<aside class="scene" aria-label=${L.scenario} data-act=${scene.act}>
+    <p><strong>${scene.title}</strong>${scene.act > 0 && html`<span>${L.part(scene)}</span>`}</p>
+    ${!offline && html`<${Button} words=${L.backToClassroom} data-back=${true} onClick=${() => act("back")} />`}
   </aside>`;
 }
 
@@ -91,26 +107,28 @@ export function Banner() {
 export function Ending({ scene }) {
   const { ended } = scene;
   const said = [
-    ["What would have caught it", ended.caught],
-    ["Never disclosed", ended.unknown],
+    [L.caught, ended.caught],
+    [L.unknown, ended.unknown],
   ].filter(([, text]) => text);
-  return html`<section class=${`panel ending ${ended.failed ? "failed" : ""}`} aria-labelledby="ending">
+  return html`<section
+    class=${`panel ending ${ended.failed ? "failed" : ""}`}
+    aria-labelledby="ending"
+    data-ending=${ended.failed ? "failed" : "told"}
+  >
+    <h3 id="ending">${ended.failed ? L.notAsTold : L.whoWins}</h3>
+    <p class="winner">${ended.failed || ended.verdict}</p>
     ${
-      ended.failed
-        ? html`<h2 id="ending">The scenario did not go as told</h2>
-            <p>${ended.failed}</p>`
-        : html`<h2 id="ending">Who wins, and why</h2>
-            <p class="winner">${ended.verdict}</p>
-            ${said.map(
-              ([title, text]) =>
-                html`<h3>${title}</h3>
-                  <p>${text}</p>`,
-            )}`
+      !ended.failed &&
+      said.map(
+        ([title, text]) =>
+          html`<h4 key=${title}>${title}</h4>
+            <p>${text}</p>`,
+      )
     }
     <${Measured} scene=${scene} />
     ${
       !ended.failed &&
-      html`<h3>Sources</h3>
+      html`<h4>${L.sources}</h4>
         <ul class="sources">
           ${ended.sources.map((one) => html`<li key=${one}>${one}</li>`)}
         </ul>`
@@ -118,44 +136,46 @@ export function Ending({ scene }) {
   </section>`;
 }
 
-function Measured({ scene }) {
-  if (scene.cells.length === 0) return null;
+/** Rows of {act, vantage, reads, sealed} of what was asserted. */
+function rowsOf(cells) {
   const rows = new Map();
-  for (const [act, vantage, message, verdict] of scene.cells) {
+  for (const [act, vantage, message, verdict] of cells) {
     const at = `${act} ${vantage}`;
     if (!rows.has(at)) rows.set(at, { act, vantage, reads: [], sealed: [] });
     rows.get(at)[verdict].push(message);
   }
+  return [...rows];
+}
+
+function Measured({ scene }) {
+  if (scene.cells.length === 0) return null;
   const several = scene.acts > 1;
-  return html`<h3>Measured at the end${several ? " of each act" : ""}, as told</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label="Measured cells">
+  const heads = [...(several ? [L.act] : []), L.seeAs, L.readsHead, L.sealedHead];
+  const called = (names) => names.map((name) => L.quotedName(scene.names[name], name, capital, serviceOf)).join("; ");
+  return html`<h4>${L.measuredAsTold}</h4>
+    <div class="scroll" tabindex="0" role="region" aria-label=${L.measuredCells}>
       <table class="cells">
         <thead>
           <tr>
-            ${several && html`<th scope="col">Act</th>`}
-            <th scope="col">Seen as</th>
-            <th scope="col">Reads</th>
-            <th scope="col">Sealed to it</th>
+            ${heads.map((head) => html`<th scope="col" key=${head}>${head}</th>`)}
           </tr>
         </thead>
         <tbody>
-          ${[...rows].map(
+          ${rowsOf(scene.cells).map(
             ([at, row]) =>
-              html`<tr key=${at}>
+              html`<tr key=${at} data-cells=${row.vantage}>
                 ${several && html`<td>${row.act}</td>`}
-                <th scope="row">${titleOf(row.vantage)}</th>
-                <td class="reads">${row.reads.join(", ")}</td>
-                <td>${row.sealed.join(", ")}</td>
+                <th scope="row">${nameOf(row.vantage)}</th>
+                <td class="reads">${row.reads.length > 0 && html`<${Icon} name="open" />`}${called(row.reads)}</td>
+                <td>${called(row.sealed)}</td>
               </tr>`,
           )}
         </tbody>
       </table>
-    </div>
-    <p class="lead">
-      ${Object.entries(scene.names)
-        .map(([name, one]) => `${name}: ${capital(one.from)} to ${capital(one.to)}, ${serviceOf(one)}`)
-        .join(" · ")}
-    </p>`;
+    </div>`;
 }
 
-const titleOf = (vantage) => VANTAGES.find((one) => one.id === vantage)?.title ?? capital(vantage);
+function nameOf(id) {
+  const found = vantageOf(now.value, id);
+  return found.id === id ? found.name : capital(id);
+}

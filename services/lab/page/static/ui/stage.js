@@ -1,10 +1,15 @@
 // The two lanes: one relay and one mailbox store for both, the carrier on one of them only.
 
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
-import { as, event, now, playing, still, step, vantage } from "../state.js";
-import { capital, copying, custodyOf, envelopeOf, grouped, holdings, locksOf, messageOf } from "../model/all.js";
-import { verdict } from "../model/vantages.js";
-import { Box, Copy, Letter } from "./drawing.js";
+import { event, now, playing, question, step, still, vantage } from "../state.js";
+import { capital, copying, customersOf, custodyOf, grouped, strangersOf } from "../model/names.js";
+import { fits } from "../model/eyes.js";
+import { focusOf } from "../model/reduce.js";
+import { L, T } from "../text.en.js";
+import { Box, Copies } from "./drawing.js";
+import { Lane } from "./lane.js";
+import { acting, lookedFrom, pick, sayParty } from "./party.js";
+import { guessOf } from "./question.js";
 import { places } from "./places.js";
 import { Twin } from "./twin.js";
 
@@ -22,43 +27,14 @@ export function useNarrow() {
   return narrow;
 }
 
-const CARRIER_HOLDS = {
-  carrier: "master key",
-  global: "the one key",
-  split: "half of a key",
-  customer: "no key",
-  device: "no key",
-};
-const STOP = { sent: "relay", stored: "mailbox", opened: "to" };
-const VIA = {
-  sent: () => ["from", "relay"],
-  stored: (one, view) => (custodyOf(view, one) === "carrier" ? ["relay", "carrier", "mailbox"] : ["relay", "mailbox"]),
-  opened: () => ["mailbox", "to"],
-};
-const ACTS = {
-  sent: (it) => [`${it.channel}.from`, "relay"],
-  stored: (it, view) =>
-    it.channel && custodyOf(view, it) === "carrier" ? ["relay", "carrier", "mailbox"] : ["relay", "mailbox"],
-  opened: (it) => ["mailbox", `${it.channel}.to`],
-  copied: () => ["relay", "carrier"],
-  applied: () => ["court", "ledger"],
-  decided: () => ["court", "ledger"],
-  served: () => ["carrier", "ledger", "relay"],
-  inspected: () => ["auditor", "carrier", "ledger"],
-};
+/** Which lines between boxes are used in a step. */
 const LINKS = {
   served: ["court", "ledger", "task"],
   inspected: ["auditor", "ledger"],
   copied: ["task"],
-  applied: [],
   decided: ["court"],
+  commanded: ["regulator"],
 };
-
-/** Return the message that each lane shows: the one that the step is about, else the lane's latest. */
-export function shownOn(view, channel) {
-  const focus = view.focus && messageOf(view, view.focus);
-  return focus?.channel === channel ? focus : (view.messages.findLast((one) => one.channel === channel) ?? null);
-}
 
 /** The drawing, and its twin in words. */
 export function Stage() {
@@ -68,150 +44,169 @@ export function Stage() {
   useEffect(() => {
     if (narrow && playing.value) document.querySelector(".now .letter")?.scrollIntoView({ block: "center" });
   }, [step.value]);
-  if (!view.world) return html`<div class="stage waiting">The classroom is starting …</div>`;
-  const focus = view.focus && messageOf(view, view.focus);
+  if (!view.world) return html`<div class="stage waiting">${T.say.waiting[0]} …</div>`;
+  const focus = focusOf(view);
+  const [width, height] = [place.width, narrow && view.orders.length === 0 ? place.height - 46 : place.height];
   return html`<figure class="stage">
-    <svg
-      viewBox=${`0 0 ${place.width} ${place.height}`}
-      class=${narrow ? "tall" : "wide"}
-      role="group"
-      aria-label="The two lanes. The same as a table follows."
-    >
+    <svg viewBox=${`0 0 ${width} ${height}`} class=${narrow ? "tall" : "wide"} role="group" aria-label=${L.stage}>
       <${Ground} place=${place} view=${view} focus=${focus} narrow=${narrow} />
-      ${["consumer", "enterprise"].map((lane) => html`<${Lane} key=${lane} lane=${lane} place=${place} view=${view} focus=${focus} />`)}
+      ${["consumer", "enterprise"].map(
+        (lane) =>
+          html`<${Lane} key=${lane} lane=${lane} place=${place} view=${view} focus=${focus} narrow=${narrow} />`,
+      )}
+      <${AtTheAuditor} place=${place} view=${view} />
     </svg>
     <${Twin} view=${view} focus=${focus} />
   </figure>`;
 }
 
+const SEE = {
+  court: "court",
+  auditor: "auditor",
+  ledger: "ledger",
+  relay: "gateway",
+  carrier: "operator",
+  mailbox: "store",
+  acme: "customer",
+  globex: "other-customer",
+};
+const GUESS = { ...SEE, carrier: "carrier-keys" };
+const ROGUE = {
+  gateway: "relay",
+  acme: "acme",
+  globex: "globex",
+  carrier: "carrier",
+  auditor: "auditor",
+  court: "court",
+  ledger: "ledger",
+};
+
 function Ground({ place, view, focus, narrow }) {
-  const { boxes } = place;
+  const { boxes, notes } = place;
   const what = event.value ?? {};
-  const rows = focus ? Object.fromEntries(holdings(view, focus).map((row) => [row.id, row])) : {};
-  const acts = new Set(ACTS[what.type]?.(focus ?? {}, view) ?? []);
-  const party = (id, title, note, see, extra = {}) => {
-    const here = boxesHere(focus).has(id);
-    const choose = () => (as.value = here ? "all" : see);
+  const acts = acting(what, focus, view);
+  const rogues = new Set(Object.keys(view.scene?.rogues ?? {}).map((name) => ROGUE[name]));
+  const party = (id, note) => {
+    const see = question.value ? GUESS[id] : SEE[id];
+    const lit = focus !== null && fits(id, focus);
+    const title = T.box[id] ?? capital(id);
+    const said = rogues.has(id) ? L.misbehaves : note;
     return html`<${Box}
+      key=${id}
+      id=${id}
       at=${boxes[id]}
       title=${title}
-      note=${note}
-      lit=${Boolean(rows[id]?.key)}
-      here=${here}
+      note=${said}
+      lit=${lit}
+      here=${lookedFrom(id)}
       acts=${acts.has(id)}
-      quiet=${extra.quiet}
-      tag=${extra.tag}
-      noteAt=${place.notes[id]}
-      choose=${choose}
-      says=${title}
+      rogue=${rogues.has(id)}
+      guess=${guessOf(see)}
+      tag=${id === "carrier" ? "low" : ""}
+      noteAt=${notes[id]}
+      choose=${pick(id, see)}
+      says=${sayParty(title, said, lit, title)}
     />`;
   };
-  const knows = vantage.value.warrants;
-  const copies = view.messages.filter((one) => one.copies.length).length;
-  const tasks = copying(view).map((one) => capital(one.target));
-  const customer = narrow
-    ? "a customer"
-    : view.world.arrangement.enterprise.custody === "customer"
-      ? "its own key server"
-      : "no key that fits";
   return html`<g>
-    ${Object.entries(place.lanes).map(
-      ([lane, it]) =>
-        html`<g class=${`lane ${lane}`}>
-          <line x1=${it.line[0]} y1=${it.line[1]} x2=${it.line[2]} y2=${it.line[3]} />
-          <text x=${it.title[0]} y=${it.title[1]} text-anchor=${it.anchor}
-            >${lane === "consumer" ? "Consumer lane" : "Enterprise lane"}</text
-          >
-        </g>`,
+    ${Object.entries(place.lanes).map(([lane, it]) => html`<${Line} key=${lane} lane=${lane} it=${it} />`)}
+    ${Object.entries(place.links).map(
+      ([id, path]) =>
+        html`<path
+          key=${id}
+          class=${`link ${linked(id, what, focus, view) ? "on" : ""} ${/[.]|regulator/.test(id) ? "journal" : ""}`}
+          d=${path}
+        />`,
     )}
-    ${Object.entries(place.links).map(([id, path]) => html`<path class=${`link ${linked(id, what, focus, view) ? "on" : ""} ${id.includes(".") ? "journal" : ""}`} d=${path} />`)}
-    ${party("court", "Court", knows ? count(view.warrants.length, "warrant") : "", "court")}
-    ${party("auditor", "Auditor", knows ? auditorNote(view, narrow) : "", "auditor")}
-    ${party("ledger", narrow ? "Ledger" : "Public ledger", count(view.leaves.length, "leaf", "leaves"), "ledger")}
-    ${party("relay", "Relay", knows && tasks.length ? `copies ${tasks.join(", ")}` : "holds no key", "gateway")}
-    ${party("carrier", "Carrier", knows && copies ? count(copies, "copy", "copies") : CARRIER_HOLDS[view.world.arrangement.consumer.custody], "operator", { tag: "low" })}
-    <${Box} at=${boxes.nobody} title="Nobody" note="nothing stands here" tag="low" ghost=${true} />
-    ${party("mailbox", "Mailbox", "holds no key", "store")} ${party("acme", "Acme", customer, "customer")}
-    ${party("globex", "Globex", customer, "other-customer")}
+    ${Object.entries(notesOf(view, narrow)).map(([id, note]) => party(id, note))}
+    <${Between} at=${boxes.nobody} view=${view} focus=${focus} />
+    ${
+      view.orders.length > 0 &&
+      html`<${Box}
+        id="regulator"
+        at=${boxes.regulator}
+        title=${T.box.regulator}
+        note=${orderNote(view.orders.at(-1))}
+        acts=${acts.has(view.orders.at(-1).regulator) || what.type === "commanded"}
+      />`
+    }
   </g>`;
 }
 
-const count = (n, one, many = `${one}s`) => `${grouped(n)} ${n === 1 ? one : many}`;
+const Line = ({ lane, it }) =>
+  html`<g class=${`lane ${lane}`}>
+    <line x1=${it.line[0]} y1=${it.line[1]} x2=${it.line[2]} y2=${it.line[3]} />
+    <text x=${it.title[0]} y=${it.title[1]} text-anchor=${it.anchor}>${T.lane[lane]}</text>
+  </g>`;
+
+/** Where the carrier stands on the other lane: nobody, or a reader who was added. */
+function Between({ at, view, focus }) {
+  const strangers = focus?.channel === "enterprise" ? strangersOf(view, focus) : [];
+  if (strangers.length === 0)
+    return html`<${Box} id="nobody" at=${at} title=${T.box.nobody} note=${L.nothingHere} tag="low" ghost=${true} />`;
+  return html`<${Box}
+    id="ghost"
+    at=${at}
+    title=${T.box.ghost}
+    note=${L.ghostNote}
+    tag="low"
+    lit=${true}
+    rogue=${true}
+  />`;
+}
+
+const orderNote = (order) => L.orderNote[order.kind](order.reference);
+
+/** What stands in each box, below its name. */
+function notesOf(view, narrow) {
+  const knows = vantage.value.knows_warrants;
+  const copies = view.messages.filter((one) => one.copies.length).length;
+  const tasks = copying(view).map((one) => capital(one.target));
+  const consumer = view.world.arrangement.consumer.custody;
+  const keys = (org) => (view.generations[org] ? L.newKey(view.generations[org]) : narrow ? L.aCompany : L.itsServer);
+  const [acme, globex] = Object.keys(view.world.customers);
+  const ownKeys = view.world.arrangement.enterprise.custody === "customer";
+  return {
+    court: knows ? L.warrantsNote(view.warrants.length) : "",
+    auditor: knows ? auditorNote(view, narrow) : "",
+    ledger: L.leavesNote(grouped(view.leaves.length), view.leaves.length),
+    relay: knows && tasks.length ? L.copies(tasks) : L.noKey,
+    carrier: knows && copies ? L.copiesNote(copies) : (L.carrierHolds[consumer] ?? L.noKey),
+    mailbox: L.noKey,
+    acme: ownKeys ? keys(acme) : L.noKeyFits,
+    globex: ownKeys ? keys(globex) : L.noKeyFits,
+  };
+}
 
 function auditorNote(view, narrow) {
   const findings = view.warrants.flatMap((one) => one.inspections.flatMap((found) => found.findings));
-  if (findings.length === 0) return narrow ? "" : "no inspection yet";
-  const read = findings.filter((one) => one.content != null).length;
-  return narrow ? `${read} read` : `${read} read, ${findings.length - read} sealed`;
-}
-
-function boxesHere(focus) {
-  const at = vantage.value.boxes;
-  return new Set(at.map((id) => (id === "from" || id === "to" ? (focus ? `${focus.channel}.${id}` : "") : id)));
+  const mids = new Map(findings.map((one) => [one.mid, one]));
+  for (const one of findings) if (one.content != null) mids.set(one.mid, one);
+  const read = [...mids.values()].filter((one) => one.content != null).length;
+  if (mids.size === 0) return narrow ? "" : L.noInspection;
+  return L.auditorNote(read, mids.size - read, narrow);
 }
 
 function linked(id, what, focus, view) {
   if (!id.includes(".")) return LINKS[what.type]?.includes(id) ?? false;
-  if (!focus || focus.channel !== "enterprise" || custodyOf(view, focus) !== "customer") return false; // else no journal
+  if (!focus || focus.hidden || focus.channel !== "enterprise") return false;
   const [customer, end] = id.split(".");
   const person = view.world.handsets.find((one) => one.name === (end === "from" ? focus.from : focus.to));
-  return view.world.customers[person.org] === customer && (end === "from" || focus.stage === "opened");
+  const journals = customersOf(view, focus).includes(customer) && view.world.customers[person.org] === customer;
+  return journals && (end === "from" ? focus.stage !== "written" : focus.stage === "opened");
 }
 
-function Lane({ lane, place, view, focus }) {
-  const one = shownOn(view, lane);
-  const keys = one
-    ? new Set(
-        holdings(view, one)
-          .filter((row) => row.key)
-          .map((row) => row.id),
-      )
-    : new Set();
-  const stations = place.stations[lane];
-  const current = one !== null && one === focus;
-  const what = event.value ?? {};
-  const here = boxesHere(focus);
-  const device = (end) => {
-    const name = one?.[end];
-    const id = `${lane}.${end}`;
-    const empty = end === "from" ? "a handset writes" : "a handset reads";
-    return html`<${Box}
-      at=${place.boxes[id]}
-      title=${name ? capital(name) : "Handset"}
-      note=${name ? (end === "from" ? "wrote it" : one.stage === "opened" ? "" : "handset") : empty}
-      tag="low"
-      lit=${keys.has(name)}
-      here=${here.has(id)}
-      acts=${current && (ACTS[what.type]?.(one, view) ?? []).includes(id)}
-      quiet=${!current && Boolean(one)}
-      choose=${() => (as.value = here.has(id) ? "all" : end === "from" ? "sender" : "receiver")}
-      says=${end === "from" ? "the sender" : "the receiver"}
-    />`;
-  };
-  return html`<g class=${current ? "now" : "before"}
-    >${device("from")}${device("to")}${one && html`<${Travelling} one=${one} stations=${stations} place=${place} view=${view} current=${current} what=${what} />`}</g
-  >`;
-}
-
-function Travelling({ one, stations, place, view, current, what }) {
-  const moving = current && ["sent", "stored", "opened"].includes(what.type);
-  const route = (moving ? VIA[one.stage](one, view) : [STOP[one.stage]]).map((stop) => stations[stop]);
-  const { reads } = verdict(view, vantage.value, one);
-  const locks = locksOf(view, envelopeOf(one));
-  const opens = (lock) => one.stage === "opened" && lock.holders.includes(one.to);
-  const [x, y, , h] = place.boxes.carrier;
-  const says = `${capital(one.from)} to ${capital(one.to)}; locks: ${locks.map((lock) => lock.text).join("; ")}`;
-  return html`<g>
-    <${Letter}
-      route=${route}
-      locks=${locks}
-      reads=${reads}
-      moves=${moving && !still.value}
-      dim=${!current}
-      mine=${opens}
-      mark=${`${one.mid} ${step.value}`}
-      label=${says}
-    />
-    ${current && what.type === "copied" && vantage.value.warrants && html`<${Copy} from=${stations.relay} to=${[x + 140, y + h - 22]} moves=${!still.value} mark=${step.value} />`}
-  </g>`;
+/** At an inspection: the copies, one by one, those that opened in amber. */
+function AtTheAuditor({ place, view }) {
+  const what = view.inspected;
+  if (!what || !vantage.value.knows_warrants) return null;
+  const { findings } = what.inspection;
+  const read = findings.filter((one) => one.content != null).length;
+  return html`<${Copies}
+    findings=${findings}
+    at=${place.copies}
+    moves=${!still.value}
+    label=${L.auditorNote(read, findings.length - read)}
+    mark=${step.value}
+  />`;
 }

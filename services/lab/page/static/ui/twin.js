@@ -1,30 +1,29 @@
 // The drawing in words: one row for each party. For screen readers, for print, and for whoever prefers a table.
 
 import { html } from "../vendor/preact.js";
-import { capital, holdings, locksOf, envelopeOf, serviceOf } from "../model/all.js";
+import { capital, holdings, locksOf, serviceOf } from "../model/names.js";
+import { envelopeOf } from "../model/reduce.js";
+import { L, T } from "../text.en.js";
 
 export function Twin({ view, focus }) {
-  if (!focus)
+  if (!focus || focus.hidden)
     return html`<details class="twin">
-      <summary>The drawing as a table</summary>
-      <p>
-        No message has been sent yet. On both lanes: handset, relay, then the carrier (consumer lane) or nobody
-        (enterprise lane), the mailbox, handset.
-      </p>
+      <summary>${L.twin}</summary>
+      <p>${focus ? T.why.hidden : L.twinEmpty}</p>
     </details>`;
   const locks = locksOf(view, envelopeOf(focus)).map((lock) => lock.text);
+  const name = T.messageName(capital(focus.from), capital(focus.to), serviceOf(focus));
   return html`<details class="twin">
-    <summary>The drawing as a table</summary>
+    <summary>${L.twin}</summary>
     <table>
       <caption>
-        ${capital(focus.from)} to ${capital(focus.to)}, ${serviceOf(focus)}, ${focus.channel} lane. Locks:
-        ${locks.join("; ")}.
+        ${L.locked(name, locks)}
       </caption>
       <thead>
         <tr>
-          <th scope="col">Party</th>
-          <th scope="col">Holds of this message</th>
-          <th scope="col">A key of its own fits</th>
+          <th scope="col">${L.party}</th>
+          <th scope="col">${L.holdsOfIt}</th>
+          <th scope="col">${L.keyFits}</th>
         </tr>
       </thead>
       <tbody>
@@ -32,8 +31,8 @@ export function Twin({ view, focus }) {
           (row) =>
             html`<tr key=${row.id}>
               <th scope="row">${row.name}</th>
-              <td>${row.holds || "nothing"}</td>
-              <td>${row.key ? "yes" : "no"}</td>
+              <td>${row.holds || L.nothingShort}</td>
+              <td>${row.key ? L.yes : L.not}</td>
             </tr>`,
         )}
       </tbody>

@@ -1,0 +1,61 @@
+"""`tiers save`: the lesson of a running classroom in one file, to be replayed or printed."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tiers.wire.errors import Yours
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_SECONDS = 120
+
+
+class Paper(StrEnum):
+    """The paper of a PDF."""
+
+    A4 = "A4"
+    LETTER = "Letter"
+
+
+def add_to(app: typer.Typer, asked: Callable[[str, dict[str, Any]], Any]) -> None:
+    """Add the command; `asked` asks the running classroom."""
+
+    @app.command("save")
+    def _save(
+        file: Annotated[Path, typer.Argument(help="lesson.html to replay, lesson.pdf for a page a chapter")],
+        vantage: Annotated[str, typer.Option("--as", help="as whom: gateway, auditor …; all is with all texts")],
+        paper: Paper = Paper.A4,
+    ) -> None:
+        """Save the lesson as one vantage point saw it: no keys, and no texts that it does not read."""
+        pdf = file.suffix == ".pdf"
+        told = asked("save", {"vantage": vantage, "pages": paper.value if pdf else ""})["html"]
+        if pdf:
+            _print(told, file)
+        else:
+            file.write_text(told, encoding="utf-8")
+        typer.echo(f"{file}: {file.stat().st_size // 1024} kB")
+
+
+def _print(told: str, file: Path) -> None:
+    """Have a browser print it; raises `Yours` where there is none."""
+    browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    if browser is None:
+        raise Yours("lesson.browser", "Install Chromium to make a PDF, or save lesson.html and print it.")
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+        source = Path(folder) / "lesson.html"
+        source.write_text(told, encoding="utf-8")
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-pdf-header-footer",
+            "--virtual-time-budget=60000",
+        ]
+        command = [browser, *options, f"--user-data-dir={folder}/profile", f"--print-to-pdf={file}", source.as_uri()]
+        subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)  # noqa: S603 - our own page

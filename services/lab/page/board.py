@@ -1,0 +1,85 @@
+"""The board of exercises: what was begun and solved, ticked from the page's log as it grows. Nothing undoes a tick."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tiers.lab.exercises import ALL, load
+from tiers.lab.exercises.exercise import Event, Work
+from tiers.lab.page.events import Answered, Solved, Started
+from tiers.lab.page.feed import Feed
+from tiers.wire.errors import Missing
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An exercise under way: everything on the log since it began, and the secret of what was handed out."""
+
+    given: str
+    secret: str
+    events: list[Event] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    solved: bool = False
+
+
+@dataclass(slots=True)
+class Board:
+    """One board. `folder` takes what an exercise hands out as a file."""
+
+    feed: Feed
+    folder: Path
+    _begun: dict[str, _Begun] = field(default_factory=dict)
+
+    async def start(self, name: str) -> str:
+        """Begin an exercise, or begin it again; returns what is handed out. Raises `Missing`."""
+        exercise = load(name)
+        given = await exercise.given(self.folder) if exercise.given else None
+        text, secret = (given.text, given.secret) if given else ("", "")
+        self._begun[name] = _Begun(text, secret)
+        self.feed.append(Started(name, text))
+        return text
+
+    def answer(self, name: str, text: str) -> bool:
+        """Take an answer; returns whether it solves the exercise. Raises `Missing`."""
+        if name not in self._begun:
+            load(name)
+            raise Missing("exercise.not_begun", f"Begin it first: tiers exercise start {name}.")
+        self._begun[name].answers.append(text)
+        self.feed.append(Answered(name, text))
+        return self._check(name)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return all exercises, with how far each has come."""
+        return [
+            {
+                "id": one.id,
+                "title": one.title,
+                "level": one.level,
+                "points": one.points,
+                "task": one.task,
+                "hints": list(one.hints),
+                "asks": one.asks,
+                "begun": one.id in self._begun,
+                "solved": one.id in self._begun and self._begun[one.id].solved,
+            }
+            for one in ALL.values()
+        ]
+
+    async def watch(self) -> None:
+        """Follow the log for ever, and tick what is solved."""
+        seen = len(self.feed)
+        while True:
+            await self.feed.grown(seen)
+            fresh = [json.loads(entry)["event"] for entry in self.feed.since(seen)]
+            seen += len(fresh)
+            for name, begun in list(self._begun.items()):
+                begun.events += fresh
+                self._check(name)
+
+    def _check(self, name: str) -> bool:
+        begun, exercise = self._begun[name], load(name)
+        if not begun.solved and exercise.check(Work(begun.events, begun.answers, begun.secret)):
+            begun.solved = True
+            self.feed.append(Solved(name, exercise.points))
+        return begun.solved

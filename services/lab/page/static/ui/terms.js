@@ -1,0 +1,31 @@
+// A sentence in which the words that a newcomer cannot know say what they mean, on hover and on focus.
+
+import { html } from "../vendor/preact.js";
+import { T } from "../text.en.js";
+
+const names = Object.keys(T.glossary).sort((one, other) => other.length - one.length);
+const TERM = new RegExp(`\\b(${names.join("|")})\\b`, "g");
+
+/** Return a sentence, each term once. */
+export function Terms({ text }) {
+  const seen = new Set();
+  const parts = String(text).split(TERM);
+  return html`${parts.map((part, at) => {
+    if (at % 2 === 0 || seen.has(part)) return part;
+    seen.add(part);
+    return html`<dfn key=${at} tabindex="0" data-says=${T.glossary[part]}
+      >${part}<span class="hidden"> (${T.glossary[part]})</span></dfn
+    >`;
+  })}`;
+}
+
+export const Glossary = () =>
+  html`<dl class="glossary">
+    ${names.toSorted().map(
+      (name) =>
+        html`<div key=${name}>
+          <dt>${name}</dt>
+          <dd>${T.glossary[name]}</dd>
+        </div>`,
+    )}
+  </dl>`;
