@@ -350,7 +350,7 @@ async def test_what_others_wrote_is_shown_whole_and_turns_nothing_around(page: S
     shown = page.page.locator(".peek p.plain")
     assert "first" in await shown.inner_text()
     assert "second" in await shown.inner_text()
-    assert ["<U+202E>", "<U+202E>"] == await shown.locator(".control").all_inner_texts()
+    assert ["⟨U+202E⟩", "⟨U+202E⟩"] == await shown.locator(".control").all_inner_texts()
     assert "\u202e" not in await page.page.evaluate("document.body.textContent")
 
 

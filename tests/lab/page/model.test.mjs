@@ -351,7 +351,7 @@ test("text of others is shown whole, with what cannot be seen made visible", () 
   const parts = visible("pay \u202eLLIB\u0007 \u{e0041}x\ud800");
   assert.deepEqual(
     parts.filter((one) => one.mark).map((one) => one.text),
-    ["<U+202E>", "<U+0007>", "<U+E0041>", "<U+D800>"],
+    ["⟨U+202E⟩", "⟨U+0007⟩", "⟨U+E0041⟩", "⟨U+D800⟩"],
   );
   assert.equal(
     parts

@@ -1,6 +1,7 @@
 """The page's own JavaScript: its model is pure, and node runs its tests."""
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+
+from tiers.wire.message.visible import visible
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -82,3 +85,25 @@ def test_one_program_formats_the_javascript() -> None:
     run = subprocess.run([prettier, "--check", *files], capture_output=True, text=True, check=False, cwd=ROOT)
 
     assert 0 == run.returncode, run.stdout + run.stderr
+
+
+TEXTS_OF_OTHERS = [
+    "A\n\nB\r\nC\tD", "pay \u202eLLIB", "\u001b]0;x\u0007", "\u2068a\u2069\u200b\u00ad", "नमस्ते \u200d👋🏽 שלום",
+    "a" + "\u0301" * 7, "\u2028\u2029\ufeff", "\U000e0041tag", "",
+]  # fmt: skip
+
+
+def test_the_page_makes_foreign_text_visible_by_the_same_rule_as_everybody() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is missing: install nodejs to run the page's model")
+    module = (Path(str(STATIC)) / "model" / "visible.js").as_uri()
+    script = (
+        f'import {{ visible }} from "{module}";'
+        "const all = JSON.parse(process.argv[1]).map((one) => visible(one).map((part) => part.text).join(''));"
+        "console.log(JSON.stringify(all));"
+    )
+    command = [node, "--input-type=module", "-e", script, json.dumps(TEXTS_OF_OTHERS)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    assert [visible(one) for one in TEXTS_OF_OTHERS] == json.loads(run.stdout)

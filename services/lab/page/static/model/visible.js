@@ -1,25 +1,20 @@
-// What cannot be seen in a text, or turns the text around it, is written as its number. Pure.
+// Foreign text, made fit to be shown, by the rule of services/wire/message/visible.py. Pure.
 
-const SHOWN_BY_NUMBER = [
-  "\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f", // controls but tab and line feed
-  // nothing to see
-  "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb",
-  "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufe00-\\ufe0f", // joiners, and what turns the direction
-  "\\u{e0000}-\\u{e0fff}", // tags
-].join("");
-const LONE = "[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]";
-const INVISIBLE = new RegExp(`[${SHOWN_BY_NUMBER}]|${LONE}`, "gu");
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const KEPT = "\n\t\u200c\u200d"; // line ends and tabs; the two joiners, which scripts of India and emoji need
+const MARK = /[\p{Mn}\p{Me}]/u;
+const MOST_MARKS = 4; // so many combining marks may stand on one letter
 
-/** Return the parts of a text: {text, mark}. A mark stands for one character that would not show. */
+/** Return the parts of a text: {text, mark}. A mark stands for one character that would not show, or reach too far. */
 export function visible(text) {
   const parts = [];
-  let at = 0;
-  for (const found of String(text ?? "").matchAll(INVISIBLE)) {
-    if (found.index > at) parts.push({ text: text.slice(at, found.index), mark: false });
-    const number = found[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-    parts.push({ text: `<U+${number}>`, mark: true });
-    at = found.index + found[0].length;
+  let marks = 0;
+  for (const one of String(text ?? "").replace(/\r\n?/g, "\n")) {
+    marks = MARK.test(one) ? marks + 1 : 0;
+    const mark = (HIDDEN.test(one) && !KEPT.includes(one)) || marks > MOST_MARKS;
+    const shown = mark ? `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩` : one;
+    if (!mark && parts.length && !parts.at(-1).mark) parts.at(-1).text += shown;
+    else parts.push({ text: shown, mark });
   }
-  if (at < String(text ?? "").length) parts.push({ text: text.slice(at), mark: false });
   return parts;
 }
