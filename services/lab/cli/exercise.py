@@ -19,30 +19,13 @@ def add_to(app: typer.Typer, asked: Asked) -> None:
     @exercise.command("list")
     def _list(as_csv: Annotated[bool, typer.Option("--csv", help="for a spreadsheet")] = False) -> None:
         """List the exercises, and how far each has come."""
-        rows = asked("exercises", {})
-        if as_csv:
-            csv.writer(sys.stdout).writerows(
-                [("id", "points", "begun", "solved"), *((r["id"], r["points"], r["begun"], r["solved"]) for r in rows)]
-            )
-            return
-        for row in rows:
-            mark = "x" if row["solved"] else "." if row["begun"] else " "
-            typer.echo(f"[{mark}] {row['id']:<22} {row['points']:>3}  {row['title']}")
-        typer.echo(
-            f"{sum(row['points'] for row in rows if row['solved'])} of {sum(row['points'] for row in rows)} points"
-        )
+        _show(asked("exercises", {}), as_csv=as_csv)
 
     @exercise.command("start")
-    def _start(name: str, hint: Annotated[int, typer.Option(min=0, max=3, help="so many hints")] = 0) -> None:
+    def _start(name: str, hints: Annotated[int, typer.Option(min=0, max=3, help="so many hints")] = 0) -> None:
         """Begin an exercise: only what happens from now on counts."""
         given = asked("start", {"exercise": name})["given"]
-        row = next(row for row in asked("exercises", {}) if row["id"] == name)
-        lines = [row["task"], *([f"\n{given}"] if given else []), *(f"Hint: {one}" for one in row["hints"][:hint])]
-        typer.echo("\n".join(lines))
-        if row["asks"]:
-            typer.echo(
-                f"\nAnswer with: tiers exercise check {name} ANSWER   ({row['asks']}; - reads it from standard input)"
-            )
+        _tell(_row(asked, name), given, hints)
 
     @exercise.command("check")
     def _check(
@@ -50,9 +33,40 @@ def add_to(app: typer.Typer, asked: Asked) -> None:
     ) -> None:
         """Say whether an exercise is done, or answer it; exits 1 while it is not."""
         if answer:
-            text = sys.stdin.read() if answer == "-" else Path(answer[1:]).read_text() if answer[0] == "@" else answer
-            asked("answer", {"exercise": name, "text": text})
-        row = next((row for row in asked("exercises", {}) if row["id"] == name), None)
-        done = row is not None and row["solved"]
+            asked("answer", {"exercise": name, "text": _read(answer)})
+        done = _row(asked, name)["solved"]
         typer.echo("Solved." if done else "Not yet.")
         raise typer.Exit(0 if done else 1)
+
+
+def _row(asked: Asked, name: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = [row for row in asked("exercises", {}) if row["id"] == name]
+    if not rows:
+        asked("start", {"exercise": name})  # which says what there is
+    return rows[0]
+
+
+def _read(answer: str) -> str:
+    if answer == "-":
+        return sys.stdin.read()
+    return Path(answer[1:]).read_text(encoding="utf-8") if answer.startswith("@") else answer
+
+
+def _show(rows: list[dict[str, Any]], *, as_csv: bool) -> None:
+    if as_csv:
+        writer = csv.DictWriter(sys.stdout, ["id", "points", "begun", "solved"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        return
+    for row in rows:
+        mark = "x" if row["solved"] else "." if row["begun"] else " "
+        typer.echo(f"[{mark}] {row['id']:<22} {row['points']:>3}  {row['title']}")
+    solved = sum(row["points"] for row in rows if row["solved"])
+    typer.echo(f"{solved} of {sum(row['points'] for row in rows)} points")
+
+
+def _tell(row: dict[str, Any], given: str, hints: int) -> None:
+    lines = [row["task"], *([f"\n{given}"] if given else []), *(f"Hint: {one}" for one in row["hints"][:hints])]
+    typer.echo("\n".join(lines))
+    if row["asks"]:
+        typer.echo(f"\n{row['asks']}: tiers exercise check {row['id']} ANSWER (- is standard input, @FILE a file)")

@@ -1,4 +1,4 @@
-"""`tiers save`: the lesson of a running classroom in one file, to be replayed or printed."""
+"""`tiers save`, `tiers worksheets`: the lesson of a running classroom in one file, and sheets to print."""
 
 import shutil
 import subprocess
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tiers.lab.page.worksheets import sheets
 from tiers.wire.errors import Yours
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -24,7 +25,7 @@ class Paper(StrEnum):
 
 
 def add_to(app: typer.Typer, asked: Callable[[str, dict[str, Any]], Any]) -> None:
-    """Add the command; `asked` asks the running classroom."""
+    """Add the commands; `asked` asks the running classroom."""
 
     @app.command("save")
     def _save(
@@ -40,6 +41,14 @@ def add_to(app: typer.Typer, asked: Callable[[str, dict[str, Any]], Any]) -> Non
         else:
             file.write_text(told, encoding="utf-8")
         typer.echo(f"{file}: {file.stat().st_size // 1024} kB")
+
+    @app.command("worksheets")
+    def _worksheets(folder: Path, paper: Paper = Paper.A4) -> None:
+        """Write worksheets to print: blank lanes, a blank matrix, and its solution apart."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sheet in sheets(paper.value).items():
+            (folder / name).write_text(sheet, encoding="utf-8")
+            typer.echo(folder / name)
 
 
 def _print(told: str, file: Path) -> None:

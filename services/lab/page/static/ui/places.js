@@ -65,7 +65,7 @@ const TALL = {
     regulator: [6, 892, 360, 42],
   },
   notes: { relay: [354, 201, "end"], mailbox: [354, 495, "end"] },
-  copies: [280, 465],
+  copies: [186, 784],
   gates: { consumer: [92, 169], enterprise: [280, 169] },
   stations: {
     consumer: { from: [92, 78], relay: [92, 234], carrier: [92, 392], mailbox: [92, 528], to: [92, 692] },
