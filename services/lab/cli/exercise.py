@@ -2,44 +2,51 @@
 
 import csv
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tiers.lab.cli.acts import asked
+
 exercise = typer.Typer(no_args_is_help=True, help="Exercises: begin one here or on the page, and the log ticks it.")
-Asked = Callable[[str, dict[str, Any]], Any]
 
 
-def add_to(app: typer.Typer, asked: Asked) -> None:
-    """Add the commands of this file; `asked` asks the running classroom."""
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
     app.add_typer(exercise, name="exercise")
 
-    @exercise.command("list")
-    def _list(as_csv: Annotated[bool, typer.Option("--csv", help="for a spreadsheet")] = False) -> None:
-        """List the exercises, and how far each has come."""
-        _show(asked("exercises", {}), as_csv=as_csv)
 
-    @exercise.command("start")
-    def _start(name: str, hints: Annotated[int, typer.Option(min=0, max=3, help="so many hints")] = 0) -> None:
-        """Begin an exercise: only what happens from now on counts."""
-        given = asked("start", {"exercise": name})["given"]
-        _tell(_row(asked, name), given, hints)
-
-    @exercise.command("check")
-    def _check(
-        name: str, answer: Annotated[str, typer.Argument(help="- for standard input, @FILE for a file")] = ""
-    ) -> None:
-        """Say whether an exercise is done, or answer it; exits 1 while it is not."""
-        if answer:
-            asked("answer", {"exercise": name, "text": _read(answer)})
-        done = _row(asked, name)["solved"]
-        typer.echo("Solved." if done else "Not yet.")
-        raise typer.Exit(0 if done else 1)
+@exercise.command("list")
+def exercise_list(*, as_csv: Annotated[bool, typer.Option("--csv", help="for a spreadsheet")] = False) -> None:
+    """List the exercises, and how far each has come."""
+    _show(asked("exercises", {}), as_csv=as_csv)
 
 
-def _row(asked: Asked, name: str) -> dict[str, Any]:
+@exercise.command("start")
+def exercise_start(
+    name: Annotated[str, typer.Argument(help="see `tiers exercise list`")],
+    hints: Annotated[int, typer.Option(min=0, max=3, help="so many hints")] = 0,
+) -> None:
+    """Begin an exercise: only what happens from now on counts."""
+    given = asked("start", {"exercise": name})["given"]
+    _tell(_row(name), given, hints)
+
+
+@exercise.command("check")
+def exercise_check(
+    name: Annotated[str, typer.Argument(help="see `tiers exercise list`")],
+    answer: Annotated[str, typer.Argument(help="- for standard input, @FILE for a file")] = "",
+) -> None:
+    """Say whether an exercise is done, or answer it; exits 1 while it is not."""
+    if answer:
+        asked("answer", {"exercise": name, "text": _read(answer)})
+    done = _row(name)["solved"]
+    typer.echo("Solved." if done else "Not yet.")
+    raise typer.Exit(0 if done else 1)
+
+
+def _row(name: str) -> dict[str, Any]:
     rows: list[dict[str, Any]] = [row for row in asked("exercises", {}) if row["id"] == name]
     if not rows:
         asked("start", {"exercise": name})  # which says what there is

@@ -3,13 +3,13 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from tiers.lab.cli.acts import asked
 from tiers.lab.page.worksheets import sheets
 from tiers.wire.errors import Yours
 
@@ -24,31 +24,36 @@ class Paper(StrEnum):
     LETTER = "Letter"
 
 
-def add_to(app: typer.Typer, asked: Callable[[str, dict[str, Any]], Any]) -> None:
-    """Add the commands; `asked` asks the running classroom."""
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (save, worksheets):
+        app.command()(command)
 
-    @app.command("save")
-    def _save(
-        file: Annotated[Path, typer.Argument(help="lesson.html to replay, lesson.pdf for a page a chapter")],
-        vantage: Annotated[str, typer.Option("--as", help="as whom: gateway, auditor …; all is with all texts")],
-        paper: Paper = Paper.A4,
-    ) -> None:
-        """Save the lesson as one vantage point saw it: no keys, and no texts that it does not read."""
-        pdf = file.suffix == ".pdf"
-        told = asked("save", {"vantage": vantage, "pages": paper.value if pdf else ""})["html"]
-        if pdf:
-            _print(told, file)
-        else:
-            file.write_text(told, encoding="utf-8")
-        typer.echo(f"{file}: {file.stat().st_size // 1024} kB")
 
-    @app.command("worksheets")
-    def _worksheets(folder: Path, paper: Paper = Paper.A4) -> None:
-        """Write worksheets to print: blank lanes, a blank matrix, and its solution apart."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, sheet in sheets(paper.value).items():
-            (folder / name).write_text(sheet, encoding="utf-8")
-            typer.echo(folder / name)
+def save(
+    file: Annotated[Path, typer.Argument(help="lesson.html to replay, lesson.pdf for a page a chapter")],
+    vantage: Annotated[str, typer.Option("--as", help="as whom: gateway, auditor …; all is with all texts")],
+    paper: Annotated[Paper, typer.Option(help="of a PDF")] = Paper.A4,
+) -> None:
+    """Save the lesson as one vantage point saw it: no keys, and no texts that it does not read."""
+    pdf = file.suffix == ".pdf"
+    told = asked("save", {"vantage": vantage, "pages": paper.value if pdf else ""})["html"]
+    if pdf:
+        _print(told, file)
+    else:
+        file.write_text(told, encoding="utf-8")
+    typer.echo(f"{file}: {file.stat().st_size // 1024} kB")
+
+
+def worksheets(
+    folder: Annotated[Path, typer.Argument(help="where to")],
+    paper: Annotated[Paper, typer.Option(help="to print on")] = Paper.A4,
+) -> None:
+    """Write worksheets to print: blank lanes, a blank matrix, and its solution apart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, sheet in sheets(paper.value).items():
+        (folder / name).write_text(sheet, encoding="utf-8")
+        typer.echo(folder / name)
 
 
 def _print(told: str, file: Path) -> None:
