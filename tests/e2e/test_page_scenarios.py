@@ -91,7 +91,7 @@ async def test_an_earlier_act_is_seen_in_its_own_arrangement(page: Seen) -> None
     await page.see_as("other-employee")
     assert "sealed" == await page.page.locator(".peek [data-verdict]").get_attribute("data-verdict")
 
-    await back_to(page, "One leaked key opens target")
+    await back_to(page, "The key leaks")
     assert ["one key", "for everybody"] == await locks(page)
     assert "1" == await page.page.locator("[data-act]").first.get_attribute("data-act")
     assert "reads" == await page.page.locator(".peek [data-verdict]").get_attribute("data-verdict")

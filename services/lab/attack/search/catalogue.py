@@ -100,7 +100,7 @@ def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Sc
 def _traces(messages: Mapping[str, Sent]) -> Iterable[Needle]:
     for key, sent in messages.items():
         text = sent.note.text
-        if not sent.own:
+        if len(text) > PART and not sent.own:
             yield from spell(Known(("plaintext", key), text.encode(), words=True))
         elif len(text) > PART and not any(text in one.note.text for one in messages.values() if one is not sent):
             yield trace(("plaintext", key), "its whole text", text)  # else only keys tell it from others
