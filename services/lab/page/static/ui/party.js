@@ -31,7 +31,7 @@ export const lookedFrom = (id) => vantage.value.at.includes(id) && question.valu
 /** Look through a party’s eyes, or, while a question stands, say that it can read. */
 export function pick(id, see) {
   if (question.value) return () => tap(see);
-  return () => (as.value = as.value === see || lookedFrom(id) ? "all" : see);
+  return () => (as.value = as.value === see ? "all" : see);
 }
 
 /** What a screen reader says of a party: its name, its state, and what choosing it does. */
