@@ -111,6 +111,7 @@ function SeeAs() {
   return html`<label class=${`seeas ${vantage.value.id === "all" ? "" : "chosen"}`}>
     <${Icon} name="eye" /><span>${L.seeAs}</span>
     <select
+      aria-label=${L.seeAs}
       value=${vantage.value.id}
       disabled=${asked || only !== null}
       data-as=${vantage.value.id}
