@@ -9,7 +9,6 @@ import msgspec
 from tiers.lab.page.shapes import CUSTOMERS, Arranged, Handset, MeasuredCell, Vantage
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.lawful.warrant import Claims
-from tiers.wire.log.checkpoint import PinnedLog
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):

@@ -130,7 +130,8 @@ export const WORLD = {
   handsets: HANDSETS,
   customers: { S50000001: "acme", S50000002: "globex" },
   log_vkey: "",
-  witness_vkey: "",
+  witness_vkeys: [],
+  quorum: 0,
   arrangement: INDIA,
 };
 const PROVIDER = ["carrier-keys", "operator", "sender", "receiver"];

@@ -400,7 +400,8 @@ export const LOG = {
   inclusion: (n) => `The inclusion proof leads from this leaf to the signed root, in ${many(n, "hash", "hashes")}.`,
   whole: (n) => `All ${n} leaves, hashed here, give the same root.`,
   byLog: "The checkpoint is signed by the log",
-  byWitnesses: (good, all, enough) => `and cosigned by ${good} of ${many(all, "witness", "witnesses")}, other parties; ${enough} are enough`,
+  byWitnesses: (good, all, enough) =>
+    `and cosigned by ${good} of ${many(all, "witness", "witnesses")}, other ` + `parties; ${enough} are enough`,
   signed: (text) => `${text} (Ed25519).`,
   noSignature: (text) => `${text} (Ed25519): there is no such signature.`,
   noEd25519: (text) => `${text}: this browser has no Ed25519.`,

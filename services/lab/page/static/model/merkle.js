@@ -63,7 +63,8 @@ const NOTE = new RegExp(`^((${NAME})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)
 const MAX_SIZE = 2n ** 63n - 1n;
 
 /**
- * Read a checkpoint in its one spelling (docs/spec/ledger.md): {origin, size, root, text, signatures: [{name, id, blob}]}.
+ * Read a checkpoint in its one spelling (docs/spec/ledger.md): {origin, size, root, text, signatures: [{name, id,
+ * blob}]}.
  * Throws for any other; tests/vectors/checkpoints.json has them.
  */
 export function readNote(note) {
@@ -111,7 +112,10 @@ async function signatureHolds(key, type, blob, text) {
   return crypto.subtle.verify("Ed25519", key, blob.slice(8), message);
 }
 
-/** Say whether a checkpoint is one that a policy believes: the log's signature, and cosignatures of enough witnesses. */
+/**
+ * Say whether a checkpoint is one that a policy believes: the log's signature, and cosignatures of enough
+ * witnesses.
+ */
 export async function believed(note, { log, witnesses, quorum }) {
   try {
     const cosigned = await Promise.all(witnesses.map((one) => signedBy(note, one)));
