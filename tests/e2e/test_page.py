@@ -629,7 +629,7 @@ async def test_nothing_is_missed_by_a_reader_that_comes_back(control: Control, d
 
 async def test_an_error_is_a_page_for_people(control: Control) -> None:
     async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as http:
-        stranger = await http.get(origin(control))
+        stranger = await http.get(control.url, headers={"Host": origin(control).removeprefix("http://")})
         assert ("text/html", 401) == (stranger.content_type, stranger.status)
         assert "tiers page" in await stranger.text()
 
