@@ -1,6 +1,6 @@
 """Attacks what stands on the page's log, as often as one likes, and lays what was found beside what was declared."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tiers.lab.attack.attack import attack
 from tiers.lab.attack.vantages import VANTAGES
@@ -13,9 +13,9 @@ from tiers.wire.keys.keytree import EPOCH_MS
 
 
 async def measure(
-    desk: Desk, messages: Mapping[str, Sent], warrants: Mapping[str, str], declared: Callable[[str], Mapping[str, str]]
+    desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], declared: Callable[[str], Mapping[str, str]]
 ) -> Measured:
-    """Attack messages, by key, from every vantage point; `declared` gives a message's verdicts, by mid.
+    """Attack messages, by key, from every vantage point; `warrants` are those that were served; `declared` gives verdicts by mid.
 
     The first time it turns the classroom clock by about an hour, until the warrants have expired. Raises `Ours` for a
     capture that is not whole.

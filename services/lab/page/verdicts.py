@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tiers.lab.attack.derive import closure
-from tiers.lab.attack.derive.scene import AUDITOR_KEY, WINDOW, Case, bes_kid, device_kid
-from tiers.lab.attack.search.secrets import court_of, escrow_of
+from tiers.lab.attack.derive.scene import AUDITOR_KEY, WINDOW, Case, bes_kid, court_of, device_kid, escrow_of
 from tiers.lab.matrix.policy import load_policy
 from tiers.lab.world.cast import GLOBEX, HANDSETS, handset
 from tiers.measure.derive.rules import Fact

@@ -83,7 +83,7 @@ class WatchedDesk(Desk):
         messages = {sent.key: sent for sent in self.sent if sent.mid in self._here and only in {"", sent.mid}}
         if not messages:
             raise Missing("lab.nothing", "Send a message first: there is nothing to attack.")
-        found = await measure(self, messages, self._warrants(), self._judging.declared)
+        found = await measure(self, messages, list(self._served), self._judging.declared)
         self.feed.append(found)
         self._judging.measured(found.cells)
 
@@ -235,14 +235,6 @@ class WatchedDesk(Desk):
 
     def _target(self, jti: str) -> str:
         return handset_of(self._claims[jti].sub)
-
-    def _warrants(self) -> dict[str, str]:
-        """Name the warrants that were served: by target, an earlier one with its number."""
-        named: dict[str, str] = {}
-        for jti in reversed(self._served):
-            target = self._target(jti)
-            named[target if target not in named else f"{target}-{len(named)}"] = jti
-        return named
 
     def _in_force(self) -> frozenset[str]:
         now = self.world.clock.now() // 1000
