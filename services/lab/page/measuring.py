@@ -15,7 +15,7 @@ from tiers.wire.keys.keytree import EPOCH_MS
 async def measure(
     desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], declared: Callable[[str], Mapping[str, str]]
 ) -> Measured:
-    """Attack messages, by key, from every vantage point; `warrants` are those that were served; `declared` gives verdicts by mid.
+    """Attack messages, by key, from every vantage point; `declared` gives a message's verdicts, by mid.
 
     The first time it turns the classroom clock by about an hour, until the warrants have expired. Raises `Ours` for a
     capture that is not whole.
