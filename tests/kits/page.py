@@ -107,7 +107,8 @@ async def window(running: Any, address: str, size: dict[str, int] | None = None,
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.on("request", lambda asked: None if asked.url.startswith(host) else seen.strangers.append(asked.url))
     await page.goto(address)
-    await page.get_by_role("button", name="Come in").click()
+    if address.startswith("http"):  # a saved lesson has no door
+        await page.get_by_role("button", name="Come in").click()
     await page.locator(".stage svg").wait_for()
     try:
         yield seen
