@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import runpy
 from base64 import urlsafe_b64decode
 from pathlib import Path
 
@@ -21,7 +22,9 @@ DOCS = ROOT / "docs"
 SPEC = (DOCS / "spec" / "envelope.md").read_text()
 READERS = {"3100000b": b"D", "bes": b"B"}
 CONTENT = "Shall we meet at six?"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
+PAGES = [*ROOT.glob("*.md"), *sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
+LINK = re.compile(r"\]\(([^)#:\s]*)(#[^)\s]*)?\)")
+GENERATED = runpy.run_path(str(DOCS / "generate.py"))["generated"]()
 
 
 def blocks(kind: str) -> list[str]:
@@ -89,9 +92,33 @@ def test_the_sizes_on_the_page_are_the_codes() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_to_a_file(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_every_link_leads_to_a_page_and_to_a_heading_of_it(page: Path) -> None:
+    broken = [
+        f"{file}{part}"
+        for file, part in LINK.findall(page.read_text())
+        if not (page.parent / file).exists() or (part and part[1:] not in anchors(page.parent / file if file else page))
+    ]
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the fragments of a page's headings, as forges make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def test_every_page_is_two_steps_from_the_readme() -> None:
+    def linked(page: Path) -> set[Path]:
+        return {(page.parent / file).resolve() for file, _ in LINK.findall(page.read_text()) if file.endswith(".md")}
+
+    near = linked(ROOT / "README.md")
+    reached = {ROOT / "README.md"} | near | {page for one in near for page in linked(one)}
+    assert [str(page) for page in PAGES if page.resolve() not in reached] == [], "name it in docs/README.md"
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_what_is_made_from_the_program_says_what_the_program_says(name: str) -> None:
+    assert (DOCS / name).read_text() == GENERATED[name], "run: python docs/generate.py"
 
 
 def test_every_file_that_a_page_of_ours_names_exists() -> None:
