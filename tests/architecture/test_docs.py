@@ -6,12 +6,16 @@ import json
 import re
 import runpy
 from base64 import urlsafe_b64decode
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tiers.auditor.config import Settings as AuditorSettings
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, leaf, subscriber_root, wrap_key
+from tiers.wire.log.leaf import WRITERS
 from tiers.wire.message import envelope as wire
 from tiers.wire.message.content import verify_content
 from tiers.wire.message.envelope import Channel, format_envelope, parse_envelope, parse_kid
@@ -142,3 +146,28 @@ def test_each_decision_says_why_what_and_then() -> None:
         headings = re.findall(r"^(#+ .+)$", page.read_text(), re.MULTILINE)
         assert headings[0].startswith(f"# {int(page.name[:4])}. ")
         assert headings[1:] == ["## Context", "## Decision", "## Consequences"]
+
+
+def test_who_asks_whom_is_what_the_settings_of_the_parties_name() -> None:
+    """The drawing's table against deploy/compose.yaml: every address that a party is given, and no other line."""
+    composed = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+    roles = {"acme": "customer", "globex": "customer", "store": "", "ledger": ""}
+    asked = {
+        (roles.get(name, name), roles.get(host, host))
+        for name, service in composed.items()
+        for key, value in service.get("environment", {}).items()
+        for host in re.findall(r"(?:^|//|@)([a-z]\w*):\d+$", str(value))
+        if key.startswith("TIERS_") and roles.get(host, host)
+    }
+    by_the_policy, by_exchange, by_custody = ("ledger", "witness"), ("customer", "customer"), ("auditor", "court")
+    drawn = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+    assert set(drawn) == asked | {by_the_policy, by_exchange, by_custody}
+    assert "court_url" in {field.name for field in fields(AuditorSettings)}
+
+
+def test_who_logs_what_is_the_ledgers_own_table() -> None:
+    rows = re.findall(
+        r"^\| ((?:`[a-z]+\.[a-z]+` ?)+)\| ([a-z, ]+) \|", (DOCS / "spec" / "ledger.md").read_text(), re.MULTILINE
+    )
+    told = {kind: set(who.split(", ")) for kinds, who in rows for kind in re.findall(r"`(.+?)`", kinds)}
+    assert told == {kind: {str(role) for role in who} for kind, who in WRITERS.items()}
