@@ -5,25 +5,36 @@ import io
 import json
 import re
 import runpy
+import tomllib
 from base64 import urlsafe_b64decode
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from tiers.auditor.config import Settings as AuditorSettings
+from tiers.gateway.path.session import MAX_UNDECIDED
+from tiers.lab.attack.vantages import BY_ID, VANTAGES
+from tiers.lab.scenarios import load_all
+from tiers.wire.api.court import Apply
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.keys.keytree import Master, leaf, subscriber_root, wrap_key
-from tiers.wire.log.leaf import WRITERS
+from tiers.wire.keys.keytree import Master, cover, leaf, subscriber_root, wrap_key
+from tiers.wire.lawful.warrant import MAX_WARRANT, verify_application
+from tiers.wire.log.leaf import MAX_LEAF, WRITERS
+from tiers.wire.log.merkle import MAX_PROOF
 from tiers.wire.message import envelope as wire
 from tiers.wire.message.content import verify_content
 from tiers.wire.message.envelope import Channel, format_envelope, parse_envelope, parse_kid
+from tiers.wire.message.frames import MAX_FRAME
 from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_message, unwrap_from_carrier
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SPEC = (DOCS / "spec" / "envelope.md").read_text()
+POLICY = tomllib.loads((ROOT / "services" / "lab" / "matrix" / "policy.toml").read_text())
 READERS = {"3100000b": b"D", "bes": b"B"}
 CONTENT = "Shall we meet at six?"
 PAGES = [*ROOT.glob("*.md"), *sorted(DOCS.rglob("*.md")), ROOT / "deploy" / "README.md"]
@@ -137,8 +148,8 @@ def test_every_file_that_a_page_of_ours_names_exists() -> None:
         for page in pages
         for name in re.findall(r"`((?:gateway|services|tests|docs|deploy)/[\w./]*)`", page.read_text())
     }
-    made = {"deploy/run"}  # by deploy/prepare.py
-    assert [name for name in sorted(named - made) if not (ROOT / name).exists()] == []
+    made = "deploy/run"  # by deploy/prepare.py
+    assert [name for name in sorted(named) if not name.startswith(made) and not (ROOT / name).exists()] == []
 
 
 def test_each_decision_says_why_what_and_then() -> None:
@@ -171,3 +182,43 @@ def test_who_logs_what_is_the_ledgers_own_table() -> None:
     )
     told = {kind: set(who.split(", ")) for kinds, who in rows for kind in re.findall(r"`(.+?)`", kinds)}
     assert told == {kind: {str(role) for role in who} for kind, who in WRITERS.items()}
+
+
+def test_the_application_of_deploys_page_is_taken() -> None:
+    page = (ROOT / "deploy" / "README.md").read_text()
+    made: dict[str, Any] = {}
+    exec(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0], made)
+    key = SigningKey(b"A" * 32)
+    sent = msgspec.json.decode(made["application"]("2100000a", key), type=Apply)
+    assert verify_application(sent.application, {"applicant/cbi": key.public}).claims.sub == "2100000a"
+
+
+def test_every_code_that_a_page_names_is_a_code_and_every_row_and_scenario_is_there() -> None:
+    codes = set(re.findall(r"`([a-z0-9]+\.[a-z_0-9]+)`", (DOCS / "spec" / "refusals.md").read_text()))
+    areas = {code.partition(".")[0] for code in codes}
+    others = {*WRITERS, "order.disclosed", "order.refused", "witness.inconsistent"}  # leaves, details, a line of a log
+    files = re.compile(r".+\.(md|py|toml|json|js|jsonl|pem|policy)")
+    unknown = [
+        f"{page.name}: {name}"
+        for page in PAGES
+        for name in re.findall(r"`([a-z0-9]+\.[a-z_0-9]+)`", page.read_text())
+        if name.partition(".")[0] in areas and name not in codes | others and not files.fullmatch(name)
+    ]
+    for page in PAGES:
+        for kind, names in re.findall(r"\b(row|scenario)s? ((?:`[a-z0-9-]+`(?:, | and )?)+)", page.read_text()):
+            there = BY_ID if kind == "row" else load_all()
+            unknown += [f"{page.name}: {kind} {name}" for name in re.findall(r"`(.+?)`", names) if name not in there]
+    assert unknown == []
+
+
+def test_numbers_that_pages_quote_are_the_programs() -> None:
+    def says(page: str, *words: str) -> bool:
+        return all(word in (DOCS / page).read_text() for word in words)
+
+    assert says("spec/ledger.md", f"| proof | {MAX_PROOF} hashes |", f"| leaf | {MAX_LEAF:,} bytes |")
+    assert says("spec/session.md", f"| {MAX_UNDECIDED}, or 1 MiB |", f"| frame from a device | {MAX_FRAME:,} bytes |")
+    assert says("spec/warrant.md", f"{MAX_WARRANT:,} bytes")
+    assert says("spec/matrix.md", f'"cells": {len(VANTAGES) * len(POLICY["messages"])},')
+    day, month = ([len(cover(at, at + minutes)) for at in range(0, 65_536, 7)] for minutes in (1_440, 43_200))
+    told = f"Over one day it has {min(day)} to {max(day)}, over thirty days {min(month)} to {max(month)}."
+    assert says("spec/keytree.md", told)
