@@ -1,7 +1,7 @@
 """Makes what the pages say of the program from the program: `python docs/generate.py`. A test says when to run it.
 
-settings.md, commands.md and limits.md are made whole, and requests.md, scenarios.md, history.md and sources.md where
-they are made from the program; what each says is decided where it is known, and only written down here.
+settings.md, commands.md, limits.md, api.md and sources.md are made whole; requests.md, scenarios.md and history.md in
+part. What each says is decided where it is known, and only written down here.
 """
 
 import ast
@@ -17,6 +17,7 @@ from typing import Any, get_type_hints
 
 import typer
 
+from tiers import measure, testing
 from tiers.device.__main__ import app as handset
 from tiers.lab.cli.main import app as classroom
 from tiers.lab.scenarios import pages
@@ -57,6 +58,13 @@ _LIMITS = """\
 Every length has a named maximum, and every wait an end. What is longer is refused, with a [code](spec/refusals.md).
 Sizes are in bytes and counts in pieces, unless the last column says otherwise.
 This page is made from the constants by `python docs/generate.py`.
+"""
+_API = """\
+# The libraries
+
+What `tiers.testing` and `tiers.measure` give, with signatures. How they are used: [testing](testing.md),
+[measuring](measuring.md).
+This page is made from the code by `python docs/generate.py`.
 """
 
 
@@ -161,9 +169,53 @@ def _constants(path: Path) -> Iterator[tuple[str, str]]:
             yield target.id, " ".join((beside or sentence).split()).replace("|", "\\|")
 
 
+def api() -> str:
+    """Write docs/api.md."""
+    parts = [_API]
+    for module in (testing, measure):
+        parts.append(f"\n## `{module.__name__}`\n")
+        for name in sorted(module.__all__):
+            found = getattr(module, name)
+            if inspect.isroutine(found) or (inspect.isclass(found) and not getattr(found, "_is_protocol", False)):
+                parts += ["\n" + _told(name, found, "###") + "\n", *_members(found)]
+    return "".join(parts)
+
+
+def _members(kind: Any) -> Iterator[str]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        yield "\nOne of " + ", ".join(f"`{one.name}`" for one in kind) + ".\n"
+    elif isinstance(kind, type) and not issubclass(kind, Exception):
+        public = {name: one for name, one in vars(kind).items() if not name.startswith("_") and inspect.isroutine(one)}
+        yield "\n" * bool(public)
+        yield from (f"- {_told(name, one, '')}\n" for name, one in public.items())
+
+
+def _told(name: str, found: Any, level: str) -> str:
+    """Say a name with its signature; of what is not for calling, the name."""
+    made_elsewhere = name in ("Desk", "World")  # by `opened`, by `booted`
+    plain = made_elsewhere or (isinstance(found, type) and issubclass(found, Enum | Exception))
+    signature = "" if plain else str(inspect.signature(found)).replace("<factory>", "…").removesuffix(" -> None")
+    for what, by in (
+        (r"\b(?:[a-z_]+\.)+(?=[A-Z])", ""),
+        (r"(?<!= )'([A-Z][^']*)'", r"\1"),
+        (r"\bself(, )?", ""),
+        (r"\(\*\)", "()"),
+    ):
+        signature = re.sub(what, by, signature)
+    shown = f"`{'await ' * inspect.iscoroutinefunction(found)}{name}{signature}`"
+    said = f"{shown}: {_flowing(inspect.getdoc(found)).split(chr(10) * 2)[0]}"
+    return f"{level} `{name}`\n\n{said}" if level else said
+
+
 def generated() -> dict[str, str]:
     """Return every page that is made without starting a process, by its name, as it should be."""
-    made = {"settings.md": settings(), "commands.md": commands(), "limits.md": limits(), "sources.md": pages.sources()}
+    made = {
+        "api.md": api(),
+        "settings.md": settings(),
+        "commands.md": commands(),
+        "limits.md": limits(),
+        "sources.md": pages.sources(),
+    }
     for name, mark, text in (
         ("history.md", "claims", pages.claims()),
         ("scenarios.md", "verdicts", pages.verdicts()),
