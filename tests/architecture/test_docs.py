@@ -215,7 +215,7 @@ def test_numbers_that_pages_quote_are_the_programs() -> None:
     def says(page: str, *words: str) -> bool:
         return all(word in (DOCS / page).read_text() for word in words)
 
-    assert says("spec/ledger.md", f"| proof | {MAX_PROOF} hashes |", f"| leaf | {MAX_LEAF:,} bytes |")
+    assert says("spec/ledger.md", f"at most {MAX_PROOF} hashes", f"at most {MAX_LEAF:,} bytes")
     assert says("spec/session.md", f"| {MAX_UNDECIDED}, or 1 MiB |", f"| frame from a device | {MAX_FRAME:,} bytes |")
     assert says("spec/warrant.md", f"{MAX_WARRANT:,} bytes")
     assert says("spec/matrix.md", f'"cells": {len(VANTAGES) * len(POLICY["messages"])},')
