@@ -1,7 +1,7 @@
 """Makes what the pages say of the program from the program: `python docs/generate.py`. A test says when to run it.
 
-settings.md, commands.md, limits.md, api.md and sources.md are made whole; requests.md, scenarios.md and history.md in
-part. What each says is decided where it is known, and only written down here.
+settings.md, commands.md, limits.md, api.md and sources.md are made whole; requests.md, scenarios.md, history.md
+and glossary.md in part. What each says is decided where it is known, and only written down here.
 """
 
 import ast
@@ -207,6 +207,19 @@ def _told(name: str, found: Any, level: str) -> str:
     return f"{level} `{name}`\n\n{said}" if level else said
 
 
+def hovers() -> str:
+    """Write the first table of docs/glossary.md: the words that the page explains where a pointer rests on them."""
+    text = (DOCS.parent / "services" / "lab" / "page" / "static" / "text.en.js").read_text(encoding="utf-8")
+    told = dict(
+        re.findall(
+            r'^  "?([\w ]+?)"?: "(.+)",$', text.partition("const glossary = {")[2].partition("};")[0], re.MULTILINE
+        )
+    )
+    words = {word: says for word, says in told.items() if word.removesuffix("s") not in told or not word.endswith("s")}
+    rows = (f"| {word} | {words[word]} |\n" for word in sorted(words, key=str.lower))
+    return "| word | means |\n|---|---|\n" + "".join(rows)
+
+
 def generated() -> dict[str, str]:
     """Return every page that is made without starting a process, by its name, as it should be."""
     made = {
@@ -217,6 +230,7 @@ def generated() -> dict[str, str]:
         "sources.md": pages.sources(),
     }
     for name, mark, text in (
+        ("glossary.md", "hovers", hovers()),
         ("history.md", "claims", pages.claims()),
         ("scenarios.md", "verdicts", pages.verdicts()),
     ):
