@@ -146,6 +146,14 @@ def test_every_file_that_a_page_of_ours_names_exists() -> None:
     assert [name for name in sorted(named) if not name.startswith(made) and not (ROOT / name).exists()] == []
 
 
+def test_the_pages_own_page_names_every_module_of_it_and_no_other() -> None:
+    room, text = ROOT / "services" / "lab" / "page", (DOCS / "page.md").read_text()
+    there = {path.name for path in room.rglob("*") if path.suffix in {".py", ".js"}}
+    assert {path.name for path in room.glob("*.py")} - {"__init__.py"} - set(re.findall(r"`(\w+\.py)`", text)) == set()
+    named = re.findall(r"`(?:[\w./]+/)?([\w.]+\.(?:py|js))`", text)
+    assert {name for name in named if not name.startswith("test_")} - there == set()
+
+
 def test_each_decision_says_why_what_and_then() -> None:
     for page in DOCS.glob("adr/*.md"):
         headings = re.findall(r"^(#+ .+)$", page.read_text(), re.MULTILINE)
