@@ -120,6 +120,7 @@ async def test_an_arrangement_that_one_builds_is_declared_at_once_and_measured(p
 
 
 async def test_a_saved_lesson_is_replayed_from_disk_by_one_vantage_point(control: Control, tmp_path: Path) -> None:
+    await served_on(control, "bob")  # so that the public log has leaves
     await ask(control, "send", note("alice", "bob", "consumer", "A text for the operator alone"))
     for vantage, reads in (("operator", True), ("gateway", False)):
         file = tmp_path / f"{vantage}.html"
