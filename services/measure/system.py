@@ -117,16 +117,18 @@ class _Study:
         self.known = {one.fact: one for one in known}
         self.deeds = [deed for deed in DEEDS if ("secret", deed.key) in self.known]
         self.engine = Engine([deed.rule for deed in self.deeds], {deed.rule.name: deed.operate for deed in self.deeds})
-        shut = {fact: [Step(fact, one.raw)] for fact, one in self.known.items() if fact[0] != "plaintext"}
-        self.everything = self.engine.close(shut)
-        made = [step for steps in self.everything.values() for step in steps if step.premises]
-        self.opened = [(step.premises[0].fact[1], step.fact[1]) for step in made]
+        self.opened = [
+            (deed.key, one.key)  # every key apart: two may open the same
+            for deed in self.deeds
+            for one in messages
+            if one.sealed and deed.do(self.known["secret", deed.key].raw, one.sealed) is not None
+        ]
         self._check()
 
     def _check(self) -> None:
         if empty := [one.id for one in self.vantages if not one.captures]:
             raise Misused(f"Say of which captures {empty[0]} is made: who holds nothing proves nothing.")
-        if shut := [one.key for one in self.messages if one.sealed and ("plaintext", one.key) not in self.everything]:
+        if shut := [one.key for one in self.messages if one.sealed and one.key not in {key for _, key in self.opened}]:
             raise Misused(f"Register the rule that opens {shut[0]}: not even all secrets together open it.")
         if idle := sorted({deed.key for deed in self.deeds} - {key for key, _ in self.opened}):
             raise Misused(f"Mend the rule of {idle[0]}: it opens no message here, so it would prove nothing.")
@@ -179,6 +181,7 @@ class _Study:
         words: dict[str, list[Fact]] = {fact[1]: [fact] for fact in self.known if fact[0] == "secret"}
         words |= {"ciphertext": [("sealed", one.key) for one in self.messages]}
         words |= {"texts": [("plaintext", one.key) for one in self.messages]}
+        words |= {f"text:{one.key}": [("plaintext", one.key)] for one in self.messages}
         relations = frozenset(("opened", *pair) for pair in self.opened)
         if missing := [one.id for one in self.vantages if one.id not in declared.vantages]:
             raise Misused(f"Declare what {missing[0]} holds and reads, or leave it out.")

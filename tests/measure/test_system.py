@@ -95,6 +95,24 @@ def test_policy_closure_and_bytes_are_compared(places: dict[str, Path]) -> None:
     assert (wrong.vantage, wrong.declared, wrong.closure, wrong.measured) == ("postman", "sealed", "sealed", "reads")
 
 
+def test_two_keys_may_open_the_same_and_each_follows_by_itself(places: dict[str, Path]) -> None:
+    register(opens("home key", lambda key, sealed: unfernet(KEY.raw, sealed) if key == OTHER.raw else None))
+    (places["drawer"] / "key.hex").write_bytes(OTHER.raw)
+    people = [vantages(places)[0], Vantage("clerk", vantages(places)[1].captures, control=OTHER)]
+    policy = POLICY.replace("office key", "home key")
+    matrix = measure(MESSAGES[1:], people, [KEY, OTHER], policy)
+    assert matrix.agreement.holds
+    assert matrix.cell("clerk", "shut").derivation[2] == "3. home key opens shut (from 1, 2)"
+
+
+def test_who_holds_one_text_is_declared_by_its_name(places: dict[str, Path]) -> None:
+    (places["bag"] / "postcard").write_text(PLAIN.text)
+    policy = POLICY.replace("texts =", "text =")
+    policy = policy.replace('holds = ["ciphertext"', 'holds = ["text:open", "ciphertext"')
+    policy = policy.replace("reads = []", 'reads = ["open"]').replace('reads = ["shut"]', 'reads = ["open", "shut"]')
+    assert measure(MESSAGES, vantages(places), [KEY], policy).agreement.holds
+
+
 def test_a_text_that_lies_open_is_read_without_any_key(places: dict[str, Path]) -> None:
     (places["bag"] / "postcard").write_text(f"dear all, {PLAIN.text}")
     matrix = measure(MESSAGES, vantages(places), [KEY])

@@ -1,4 +1,4 @@
-"""What the commands have in common: the store that they use, how they write, and how they come to their end."""
+"""What the commands have in common: the store that they use, how they write, show a matrix, and come to their end."""
 
 import asyncio
 import os
@@ -6,17 +6,31 @@ import signal
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from enum import StrEnum
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from tiers.measure.matrix import render
+from tiers.measure.matrix.matrix import Matrix
 from tiers.wire.errors import TiersError
 
 Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
 STOPPED, CUT = 130, 141  # exit statuses: as a shell gives for SIGINT and SIGPIPE
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Format(StrEnum):
+    """How to print a matrix."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JUNIT = "junit"
 
 
 class Stopped(BaseException):
@@ -42,6 +56,15 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise CutShort from None
+
+
+def show_matrix(measured: Matrix, how: Format) -> NoReturn:
+    """Print a matrix, and exit 0 only if everything in it agrees."""
+    if how is Format.TABLE:
+        render.show(measured, Terminal())
+    else:
+        write(render.FORMATS[how](measured))
+    raise typer.Exit(0 if measured.agreement.holds else 1)
 
 
 def store_url() -> str:

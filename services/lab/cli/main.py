@@ -10,19 +10,17 @@ import msgspec
 import typer
 
 from tiers.lab.classroom.desk import opened
-from tiers.lab.cli import acts, bench, exercise, lesson, scenarios
+from tiers.lab.cli import acts, bench, exercise, lesson, measure, scenarios
 from tiers.lab.cli.demo import Document, demo_on_the_page, measure_once, run_demo
-from tiers.lab.cli.kit import Cluster, Terminal, ended, run_to_end, store_url, write
+from tiers.lab.cli.kit import Cluster, Format, Terminal, ended, run_to_end, show_matrix, store_url, write
 from tiers.lab.page.control import leave_control, served
 from tiers.lab.world import folders, requests
 from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.world import booted
-from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Matrix
-from tiers.measure.matrix.render import FORMATS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-for _part in (acts, bench, exercise, lesson, scenarios):
+for _part in (acts, bench, exercise, lesson, measure, scenarios):
     _part.add_to(app)
 
 
@@ -46,17 +44,6 @@ class Json(StrEnum):
     MATRIX = "matrix"
     DEMO = "demo"
     BENCH = "bench"
-
-
-class Format(StrEnum):
-    """How to print a matrix."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JUNIT = "junit"
 
 
 @app.callback(invoke_without_command=True)
@@ -101,11 +88,7 @@ def matrix(
     """
     with folders.fresh() as root:
         measured = run_to_end(measure_once(root, store_url(), leak, arrangement))
-    if how is Format.TABLE:
-        render.show(measured, Terminal())
-    else:
-        write(FORMATS[how](measured))
-    raise typer.Exit(0 if measured.agreement.holds else 1)
+    show_matrix(measured, how)
 
 
 @app.command()

@@ -1,0 +1,150 @@
+"""Mail, measured: Exim and Dovecot on loopback, two people with S/MIME, a company that keeps a key. Nothing is mocked.
+
+    alice -> SMTP, no TLS: as between servers that do not insist on it -> Exim -> Maildir -> Dovecot -> IMAP, TLS -> bob
+
+Who can read what is declared in mail.toml. A client is a folder: its key, and its mail as it came. What it sends it
+files as well, as mail programs do, and therefore envelopes it for its sender too.
+"""
+
+import imaplib
+import smtplib
+import ssl
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import partial
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from tiers.lab.systems.mail_servers import HERE, PASSWORD, Identity, identity, programs, servers
+from tiers.measure import Message, Secret, Service, Vantage, canary, measure, opens, register
+from tiers.measure.capture.files import answers, folder
+from tiers.measure.matrix.matrix import Matrix
+from tiers.measure.matrix.policy import parse_policy
+
+SENT = {"plain": (), "subject": ("alice", "bob"), "smime": ("alice", "bob"), "escrow": ("alice", "bob", "company")}
+"""For whom each message is enveloped. The text of `subject` stands in its head."""
+_RANDOM = 64
+"""Bytes at the end of an envelope that are nothing but ciphertext; its head is like every other's."""
+_SECONDS = 10.0
+
+
+def measured() -> Matrix:
+    """Start both servers, talk, and attack from everywhere; raises `Unmeasured` where something is to be installed."""
+    exim, dovecot = programs()
+    with tempfile.TemporaryDirectory(prefix="measure-") as kept, ExitStack() as open_:
+        root = Path(kept)
+        people = {name: identity(root / name) for name in ("server", "alice", "bob", "company")}
+        return _Post(root, people, *servers(root, open_, exim, dovecot)).attacked(open_)
+
+
+class _Post:
+    """What was sent, and what everybody has of it."""
+
+    def __init__(self, root: Path, people: dict[str, Identity], exim: Service, dovecot: Service) -> None:
+        self.root, self.people, self.exim, self.dovecot = root, people, exim, dovecot
+        self.texts = {key: canary(key) for key in SENT}
+        self.own = canary("mallory's own mail")
+        self.envelopes: dict[bytes, bytes] = {}
+
+    def attacked(self, open_: ExitStack) -> Matrix:
+        """Send and fetch, and measure while everybody is still connected, as people are."""
+        messages = self._sent(open_)
+        for question, answer in self._asked(open_, "bob", "INBOX"):
+            (self.root / "bob/mail" / question).write_bytes(answer)
+        administrator = self._asked(open_, "bob*admin", "INBOX")
+        mallory = [*self._asked(open_, "mallory", "INBOX"), *self._asked(open_, "mallory", "../bob")]
+        keys = []
+        for name in ("alice", "bob", "company"):
+            key, certificate = self.people[name]
+            keys.append(Secret(f"key of {name}", key.private_numbers().d.to_bytes(256, "big")))
+            register(opens(keys[-1].name, self._opener(key, certificate)))
+        both = (self.exim, self.dovecot)
+        logs = {f"log of {one.name}": partial(one.capture, "log") for one in both}
+        memory = {f"memory of {one.name}": partial(one.capture, "memory") for one in both}
+        store = {"store": partial(self.exim.capture, "store")}
+        wire, wire_tls = ({f"wire of {one.name}": partial(one.capture, "wire")} for one in both)
+        has = {name: {name: partial(folder, name, self.root / name)} for name in ("alice", "bob", "bob/key", "company")}
+        vantages = [
+            Vantage("link", wire),
+            Vantage("link-tls", wire_tls),
+            Vantage("operator", memory | logs | store, control=self.own),
+            Vantage("logs", logs),
+            Vantage("administrator", {"his answers": lambda: answers("administrator", administrator)}),
+            Vantage("other", {"her answers": lambda: answers("mallory", mallory)}, control=self.own),
+            Vantage("sender", has["alice"], control=keys[0]),
+            Vantage("receiver", has["bob"], control=keys[1]),
+            Vantage("recorded", wire | has["bob/key"], control=keys[1]),
+            Vantage("company", store | has["company"], control=keys[2]),
+        ]
+        return measure(messages, vantages, keys, HERE / "mail.toml")
+
+    def _sent(self, open_: ExitStack) -> list[Message]:
+        """Send everything and wait until it is delivered; the sender stays connected."""
+        smtp = open_.enter_context(smtplib.SMTP("127.0.0.1", self.exim.port))
+        titles = parse_policy((HERE / "mail.toml").read_text(encoding="utf-8")).messages
+        messages = []
+        for key, ends in SENT.items():
+            mail, sealed = self._written(key, ends)
+            smtp.sendmail("alice@localhost", ["bob@localhost"], mail)
+            (self.root / "alice/mail" / key).write_bytes(mail)
+            messages.append(Message(key, titles[key], self.texts[key], sealed))
+        smtp.sendmail("alice@localhost", ["mallory@localhost"], f"Subject: hello\r\n\r\n{self.own.text}\r\n")
+        until = time.monotonic() + _SECONDS
+        while len(list(self.root.glob("state/mail/*/new/*"))) <= len(SENT) and time.monotonic() < until:
+            time.sleep(0.02)
+        return messages
+
+    def _written(self, key: str, ends: tuple[str, ...]) -> tuple[bytes, bytes]:
+        """Write a mail (RFC 5322), enveloped for `ends` (RFC 8551); returns it, and the end of its ciphertext."""
+        inside = EmailMessage()
+        inside.set_content("As we said." * 10 if key == "subject" else self.texts[key].text)
+        head = {"From": "alice@localhost", "To": "bob@localhost"}
+        head["Subject"] = self.texts[key].text if key == "subject" else "a note"
+        sealed, mail = b"", inside
+        if ends:
+            builder = pkcs7.PKCS7EnvelopeBuilder().set_data(inside.as_bytes())
+            for name in ends:
+                builder = builder.add_recipient(self.people[name][1])
+            envelope = builder.encrypt(Encoding.DER, [pkcs7.PKCS7Options.Binary])
+            mail = EmailMessage()
+            mail.set_content(envelope, "application", "pkcs7-mime", params={"smime-type": "enveloped-data"})
+            if key != "subject":  # of that message, the text is what stands in its head
+                sealed = envelope[-_RANDOM:]
+                self.envelopes[sealed] = envelope
+        for name, value in head.items():
+            mail[name] = value
+        return mail.as_bytes(policy=SMTP), sealed
+
+    def _asked(self, open_: ExitStack, user: str, box: str) -> list[tuple[str, bytes]]:
+        """Log in and fetch all of a folder; returns what was answered to what. The client stays connected."""
+        trusted = ssl.create_default_context(cafile=str(self.root / "server/key/certificate.pem"))
+        imap = open_.enter_context(imaplib.IMAP4_SSL("localhost", self.dovecot.port, ssl_context=trusted))
+        imap.login(user, PASSWORD)
+        said = [("LIST", repr(imap.list("*", "*")).encode()), (f"SELECT {box}", repr(imap.select(box)).encode())]
+        if imap.state == "SELECTED":
+            mails = [one[1] for one in imap.fetch("1:*", "(RFC822)")[1] if isinstance(one, tuple)]
+            said += [(f"FETCH {at}", mail) for at, mail in enumerate(mails)]
+        return said
+
+    def _opener(self, key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> Callable[[bytes, bytes], bytes | None]:
+        """Return what opens an envelope with a private exponent that was found; the rest of a key is public."""
+        public = key.public_key().public_numbers()
+
+        def do(exponent: bytes, sealed: bytes) -> bytes | None:
+            d = int.from_bytes(exponent, "big")
+            p, q = rsa.rsa_recover_prime_factors(public.n, public.e, d)
+            parts = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+            whole = rsa.RSAPrivateNumbers(p, q, d, *parts, public).private_key()
+            try:
+                return pkcs7.pkcs7_decrypt_der(self.envelopes[sealed], certificate, whole, [])
+            except ValueError:  # it is not for this key
+                return None
+
+        return do
