@@ -18,6 +18,7 @@ IN_PLACE = {
     "services/lab/cli/main.py": 1,  # the page of the requests, a person's own file
     "services/lab/systems/mail.py": 2,  # the folders of mail programs that live for seconds
     "services/lab/systems/mail_servers.py": 4,  # what servers are configured by, before they start
+    "services/lab/systems/matrix.py": 1,  # the same
     "services/measure/service.py": 1,  # what a program of somebody else's says
 }
 LONGEST = 200_000

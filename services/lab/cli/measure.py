@@ -5,18 +5,27 @@ from typing import Annotated
 
 import typer
 
-from tiers.lab.cli.kit import Format, show_matrix
-from tiers.lab.systems import mail
+from tiers.lab.cli.demo import measure_once
+from tiers.lab.cli.kit import Format, run_to_end, show_matrix, store_url, write
+from tiers.lab.systems import mail, matrix
+from tiers.lab.world import folders
 from tiers.measure import MeasureError
+from tiers.measure.matrix.matrix import Matrix
+from tiers.measure.matrix.render import side_by_side
 
 
 class System(StrEnum):
     """What is measured."""
 
     MAIL = "mail"
+    MATRIX = "matrix"
 
 
-_MEASURED = {System.MAIL: mail.measured}
+_MEASURED = {System.MAIL: mail.measured, System.MATRIX: matrix.measured}
+_TITLES = {
+    System.MAIL: "Mail of today: Exim, Dovecot, S/MIME",
+    System.MATRIX: "Matrix of today: Synapse, matrix-nio",
+}
 SKIPPED = 2
 
 
@@ -26,13 +35,32 @@ def add_to(app: typer.Typer) -> None:
 
 
 def measure(
-    system: Annotated[System, typer.Argument(help="servers and clients on this machine (docs/measured)")],
+    system: Annotated[
+        System | None,
+        typer.Argument(help="servers and clients on this machine (docs/measured)"),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="all of them beside our own, on one page: html"),
+    ] = False,
     how: Annotated[Format, typer.Option("--format", help="how to print it")] = Format.TABLE,
 ) -> None:
     """Measure what people run today; exits 0 only if policy, closure and measured bytes agree in every cell."""
+    if (system is None) is not everything or (everything and how is not Format.HTML):
+        raise typer.BadParameter("Name one system, or say --all --format html.")
     try:
-        measured = _MEASURED[system]()
+        if system is not None:
+            show_matrix(_MEASURED[system](), how)
+        _show_all()
     except MeasureError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(SKIPPED) from None
-    show_matrix(measured, how)
+
+
+def _show_all() -> None:
+    with folders.fresh() as root:
+        ours: Matrix = run_to_end(measure_once(root, store_url(), ""))
+    shown = {"BlackBerry 2013, as this project has it": ours}
+    shown |= {_TITLES[one]: measured() for one, measured in _MEASURED.items()}
+    write(side_by_side(shown))
+    raise typer.Exit(0 if all(one.agreement.holds for one in shown.values()) else 1)

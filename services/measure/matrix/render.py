@@ -141,6 +141,20 @@ ol { margin: .3rem 0; padding: 0; list-style: none; font: 12px monospace }
 
 def as_html(matrix: Matrix) -> str:
     """Return one page that needs nothing else: every cell opens to its derivation."""
+    return side_by_side({"Who can read which message": matrix})
+
+
+def side_by_side(matrices: Mapping[str, Matrix]) -> str:
+    """Return one page of several matrices, each under its heading."""
+    title = html.escape(" · ".join(matrices))
+    parts = "".join(f"<h1>{html.escape(name)}</h1>{_html_table(matrix)}" for name, matrix in matrices.items())
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style>{parts}<p>{html.escape(KEY)}</p></html>\n"
+    )
+
+
+def _html_table(matrix: Matrix) -> str:
     head = "".join(_html_head("col", one.title, one.key) for one in matrix.messages)
     rows = "".join(
         f"<tr>{_html_head('row', vantage.says, vantage.title)}"
@@ -150,10 +164,8 @@ def as_html(matrix: Matrix) -> str:
     )
     said = "".join(f"<p>{html.escape(line)}</p>" for line in verdict(matrix))
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Who can read which message</title>'
-        f"<style>{_STYLE}</style><h1>Who can read which message</h1><p>{html.escape(KEY)}</p>"
         f'<table><thead><tr><th scope="col">vantage point</th>{head}<th scope="col">one text</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>{said}</html>\n"
+        f"<tbody>{rows}</tbody></table>{said}"
     )
 
 

@@ -1,0 +1,33 @@
+"""Matrix of today, measured: what Synapse and a client's store leave to whom."""
+
+import pytest
+
+from tiers.lab.systems import matrix
+from tiers.measure import Unmeasured
+from tiers.measure.matrix.matrix import Content, Matrix
+
+
+@pytest.fixture(scope="module")
+def measured() -> Matrix:
+    return matrix.measured()  # skipped where something is to be installed, by its name
+
+
+@pytest.mark.e2e
+def test_every_cell_is_as_declared(measured: Matrix) -> None:
+    assert measured.agreement.holds, measured.agreement
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("key", ["megolm", "file"])
+def test_a_seized_store_opens_what_lies_at_the_server(measured: Matrix, key: str) -> None:
+    assert {measured.cell(who, key).content for who in ("operator", "receiver")} == {Content.SEALED}
+    found = measured.cell("receiver-operator", key).derivation
+    assert "Megolm session: found in bob" in found[0]
+    assert f"{key}, shut: found in store" in found[1]
+    assert f"Megolm session opens {key}" in found[2]
+
+
+def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "find_spec", lambda _: None)
+    with pytest.raises(Unmeasured, match=r"Install intercept-tiers\[matrix\]"):
+        matrix.measured()
