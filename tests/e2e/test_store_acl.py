@@ -1,9 +1,11 @@
 """The provider's store, of a running world: two users, each held to its own keys; everybody else has no way in."""
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -13,7 +15,9 @@ from redis.exceptions import NoPermissionError, RedisError
 from kits.store import client
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
-from tiers.lab.world.cast import PARTIES
+from tiers.lab.world.cast import PARTIES, Party
+from tiers.lab.world.cast import party as party_called
+from tiers.lab.world.processes import stop
 from tiers.lab.world.store import each_node
 from tiers.lab.world.world import World, booted
 from tiers.store.acl import RULES
@@ -117,18 +121,65 @@ async def test_nobody_enters_without_a_name(world: World) -> None:
             await nobody.ping()
 
 
-async def test_only_gateway_and_carrier_have_a_user_a_setting_or_the_address(world: World) -> None:
-    address = without_user(world.store.urls[Role.GATEWAY]).partition("//")[2].encode()
+async def test_only_gateway_and_carrier_have_a_setting_that_names_a_store(world: World) -> None:
     for party in PARTIES:
         has_store = party.identity.role in RULES
         config = import_module(f"{package(party.program)}.config")
-        name = {"witness": "WitnessSettings", "ledger": "LedgerSettings"}.get(party.name, "Settings")
+        name = {"tiers.ledger.witness": "WitnessSettings", "tiers.ledger": "LedgerSettings"}.get(
+            party.program, "Settings"
+        )
         settings = getattr(config, name)
-        environ = Path(f"/proc/{world.children[party.name].pid}/environ")
         assert has_store == ("store_url" in {field.name for field in fields(settings)}), party.name
         assert has_store == ("TIERS_STORE_URL" in world.settings(party)), party.name
-        if environ.exists():
-            assert has_store or address not in environ.read_bytes(), party.name
+
+
+@pytest.mark.parametrize("party", PARTIES, ids=lambda party: party.name)
+async def test_no_party_is_given_the_address_or_a_password_of_a_store_that_is_not_its_own(
+    world: World, party: Party
+) -> None:
+    given = given_to(world, party)
+    assert str(world.state(party.name)).encode() in given, "the search finds what was given"
+    own = {role for role in RULES if role is party.identity.role}
+    assert own == {role for role in RULES if password(world, role) in given}
+    assert bool(own) == (address(world) in given)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system does not show an environment")
+@pytest.mark.parametrize("name", ["court", "acme", "witness-2", "carrier"])
+async def test_nor_is_one_that_is_executed_instead_of_forked(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an executed process was started with is all in /proc; a forked one shows the nursery's there."""
+    monkeypatch.setenv("LANG", "C.UTF-8" if os.environ.get("LANG") == "C" else "C")  # so it is not the nursery's
+    await stop(world.children[name])
+    await world.launch(name)
+    started = Path(f"/proc/{world.children[name].pid}/environ").read_bytes()
+    assert str(world.state(name)).encode() in started
+    own = {role for role in RULES if role is party_called(name).identity.role}
+    assert own == {role for role in RULES if password(world, role) in started}
+    assert bool(own) == (address(world) in started)
+
+
+def given_to(world: World, party: Party) -> bytes:
+    """All that a party starts with: its settings, what the launcher receives, the nursery's own, and its folders."""
+    child = world.children[party.name]
+    proc = [Path(f"/proc/{child.pid}/{name}") for name in ("environ", "cmdline")]
+    folders = (world.state(party.name), world.tls(party.identity), world.root / "trust")
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    said = [*world.settings(party).values(), *child.command, *child.environ.values()]
+    return b"\n".join(
+        [*(text.encode() for text in said), *(file.read_bytes() for file in (*proc, *files) if file.exists())]
+    )
+
+
+def address(world: World) -> bytes:
+    return without_user(world.store.urls[Role.GATEWAY]).partition("//")[2].encode()
+
+
+def password(world: World, role: Role) -> bytes:
+    secret = urlsplit(one_node(world.store.urls[role])).password
+    assert secret
+    return secret.encode()
 
 
 def without_user(url: str) -> str:
