@@ -17,29 +17,31 @@ from tiers.wire.identity import Identity, Role
 from tiers.wire.message.sealing import HpkePrivateKey
 
 
-async def run(config: Settings) -> None:
+async def run(settings: Settings) -> None:
     """Wire the auditor together and serve until told to stop."""
-    logs.configure(config.party)
-    tls = Tls(config.tls)
-    state = StateDir(config.state)
+    logs.configure(settings.identity)
+    tls = Tls(settings.tls)
+    state = StateDir(settings.state)
     key = state.key("hpke.key", HpkePrivateKey)
     state.write("auditor.jwk", msgspec.json.encode(key.public.jwk()))
     store = Store(state.path / "auditor.sqlite")
     metrics = CollectorRegistry()
-    trust = pinned(config.trust)
+    trust = pinned(settings.trust)
 
     try:
         async with outgoing(tls) as session:
-            court = Peer(session, config.court_url, Identity(Role.COURT, config.court)) if config.court_url else None
+            court = (
+                Peer(session, settings.court_url, Identity(Role.COURT, settings.court)) if settings.court_url else None
+            )
             outside = Outside(
-                LedgerClient(Peer(session, config.ledger_url, Identity(Role.LEDGER, "in")), trust),
-                Peer(session, config.carrier_url, Identity(Role.CARRIER, config.carrier)),
+                LedgerClient(Peer(session, settings.ledger_url, Identity(Role.LEDGER, "in")), trust),
+                Peer(session, settings.carrier_url, Identity(Role.CARRIER, settings.carrier)),
                 trust,
                 wall_clock,
                 court,
             )
-            app = build(Auditor(config.author, key, store, outside, metrics), metrics)
-            await serve(app, config.party, config.listen, tls)
+            app = build(Auditor(settings.author, key, store, outside, metrics), metrics)
+            await serve(app, settings.identity, settings.listen, tls)
     finally:
         store.close()
 

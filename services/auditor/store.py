@@ -4,14 +4,13 @@ This is the one place on the provider's side where a plaintext lies, and why it 
 method is one transaction, on disk when it returns (`synchronous = FULL`). One process, one thread.
 """
 
-import os
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from tiers.auditor.inspect import Product
+from tiers.chassis.state import database
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.api.carrier import Product as Page
 from tiers.wire.encoding import parse_json, unb64u
@@ -38,11 +37,7 @@ class Store:
     """The auditor's files. Product is numbered as the carrier numbers it, from 0, and only grows."""
 
     def __init__(self, path: Path) -> None:
-        # sqlite gives its journal the permissions of this file
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-        self._db.executescript(_TABLES)
+        self._db = database(path, _TABLES)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,6 +1,7 @@
 """A party's own state directory: 0700, files 0600, written whole and durably. Refuses one that others can read."""
 
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,15 @@ class StateDir:
         if len(raw) != KEY_BYTES:
             raise Yours("state.key", f"Restore {self.path / name} from its backup: a key is {KEY_BYTES} bytes.")
         return kind(raw)
+
+
+def database(path: Path, schema: str) -> sqlite3.Connection:
+    """Open a party's sqlite3 file, or make it, 0600. A transaction that is over is on disk (`synchronous = FULL`)."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE))  # sqlite gives its journal the permissions of this file
+    db = sqlite3.connect(path, isolation_level=None)
+    db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+    db.executescript(schema)
+    return db
 
 
 def _refuse_wider(path: Path) -> None:

@@ -18,37 +18,37 @@ from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
 
 
-async def run(config: Settings) -> None:
+async def run(settings: Settings) -> None:
     """Wire the court together and serve until told to stop."""
-    logs.configure(config.party)
-    tls = Tls(config.tls)
-    state = StateDir(config.state)
+    logs.configure(settings.identity)
+    tls = Tls(settings.tls)
+    state = StateDir(settings.state)
     key = state.key("judge.key", SigningKey)
     state.write("judge.jwk", msgspec.json.encode(key.public.jwk()))
     store = Store(state.path / "register.sqlite")
-    carrier, ledger = Identity(Role.CARRIER, config.carrier), Identity(Role.LEDGER, "in")
-    place = Place(config.author, carrier, Identity(Role.JUDGE, config.judge), config.word_minutes * 60_000)
+    carrier, ledger = Identity(Role.CARRIER, settings.carrier), Identity(Role.LEDGER, "in")
+    place = Place(settings.author, carrier, Identity(Role.JUDGE, settings.judge), settings.word_minutes * 60_000)
     metrics = CollectorRegistry()
-    trust = pinned(config.trust)
+    trust = pinned(settings.trust)
 
     try:
         async with outgoing(tls) as session:
             outside = Outside(
-                LedgerClient(Peer(session, config.ledger_url, ledger), trust),
-                Peer(session, config.carrier_url, carrier),
+                LedgerClient(Peer(session, settings.ledger_url, ledger), trust),
+                Peer(session, settings.carrier_url, carrier),
                 trust,
                 wall_clock,
             )
             court = Court(place, key, store, outside, metrics)
             routes: list[Route] = []
-            if config.escrow:
+            if settings.escrow:
                 from tiers.court.escrow import Escrow  # noqa: PLC0415 - else every court could open a JWE
                 from tiers.court.release import Releases  # noqa: PLC0415 - the same
 
-                escrow = Escrow(state, config.party, outside.clock)
+                escrow = Escrow(state, settings.identity, outside.clock)
                 routes = [*escrow.routes(), *Releases(place, key, store, outside, escrow, court.refusals).routes()]
             app = build(court, metrics, routes)
-            await serve(app, config.party, config.listen, tls)
+            await serve(app, settings.identity, settings.listen, tls)
     finally:
         store.close()
 

@@ -34,11 +34,11 @@ class Settings:
     jurisdiction: Jurisdiction = "IN"
 
     @property
-    def party(self) -> Identity:
+    def identity(self) -> Identity:
         """Who this process is."""
         return Identity(Role.COURT, self.name)
 
     @property
     def author(self) -> Author:
         """Who signs its leaves in the log, and for where."""
-        return Author(self.party, self.jurisdiction)
+        return Author(self.identity, self.jurisdiction)

@@ -3,7 +3,6 @@
 Every method is one transaction, on disk when it returns (`synchronous = FULL`). One process, one thread.
 """
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from tiers.chassis.state import database
 from tiers.court.register import Record
 from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import Conflict, Missing, Ours, Yours
@@ -45,11 +45,7 @@ class Store:
     """The register. A record is replaced whole; a statement to the carrier is stored with the step that made it."""
 
     def __init__(self, path: Path) -> None:
-        # sqlite gives its journal the permissions of this file
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-        self._db.executescript(_TABLES)
+        self._db = database(path, _TABLES)
 
     def close(self) -> None:
         """Close the file."""

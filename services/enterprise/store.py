@@ -4,7 +4,6 @@ Promises. One process uses it, from one thread. When a method that writes return
 raises `Ours`, nothing of it is. Writes that belong together are one method. No store of the provider is touched.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from tiers.chassis.state import StateDir
+from tiers.chassis.state import StateDir, database
 from tiers.enterprise.activation import OpenPassword
 from tiers.enterprise.directory import PinnedPartner
 from tiers.enterprise.orders import Traffic
@@ -25,11 +24,8 @@ from tiers.wire.message.envelope import DeviceKid, Envelope, format_envelope
 
 _log = structlog.get_logger()
 _NAME = "enterprise.db"
-_MODE = 0o600
 DAY_MS = 24 * 3600 * 1000
 _TABLES = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
 PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS passwords (pin TEXT PRIMARY KEY, key BLOB, issued INTEGER, tries INTEGER);
 INSERT OR IGNORE INTO passwords VALUES ('', NULL, 0, 0);
@@ -50,11 +46,8 @@ class Store:
 
     def __init__(self, state: StateDir) -> None:
         """Open the file, or make it; raises `Ours`."""
-        path = state.path / _NAME
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))  # sqlite would make it with the umask's mode
         with _safely():
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.executescript(_TABLES)
+            self._db = database(state.path / _NAME, _TABLES)
 
     def close(self) -> None:
         """Close the file."""

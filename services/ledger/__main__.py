@@ -20,14 +20,14 @@ from tiers.wire.log.checkpoint import LogKey, LogSigner
 from tiers.wire.log.policy import Policy
 
 
-async def run(config: LedgerSettings) -> None:
+async def run(settings: LedgerSettings) -> None:
     """Wire the ledger together and serve until told to stop."""
-    logs.configure(config.party)
-    tls = Tls(config.tls)
-    files = Files(config.state)
-    signer = LogSigner(f"{TRUST_DOMAIN}/{config.party}", files.key("log.key", SigningKey))
+    logs.configure(settings.identity)
+    tls = Tls(settings.tls)
+    files = Files(settings.state)
+    signer = LogSigner(f"{TRUST_DOMAIN}/{settings.identity}", files.key("log.key", SigningKey))
     files.write("log.vkey", f"{signer.key.vkey()}\n".encode())
-    policy = cache(lambda: own_policy(signer.key, config))
+    policy = cache(lambda: own_policy(signer.key, settings))
     store = Store(files)
     metrics = CollectorRegistry()
 
@@ -40,12 +40,12 @@ async def run(config: LedgerSettings) -> None:
             return [HttpWitness(session, url, name) for name, url in policy().urls.items()]
 
         ledger = Ledger(store, Sequencer(store, signer, witnesses, lambda: policy().pinned), wall_clock, metrics)
-        await serve(application(ledger.routes(), metrics, ready), config.party, config.listen, tls)
+        await serve(application(ledger.routes(), metrics, ready), settings.identity, settings.listen, tls)
 
 
-def own_policy(key: LogKey, config: LedgerSettings) -> Policy:
+def own_policy(key: LogKey, settings: LedgerSettings) -> Policy:
     """Read the policy by which everybody believes this log; raises `Ours` while there is none, or it is another's."""
-    policy = read_policy(config.trust)
+    policy = read_policy(settings.trust)
     if policy.pinned.log != key or len(policy.urls) < policy.pinned.quorum:
         raise Ours("ledger.no_policy", "Name this log in its policy, and where enough of its witnesses answer.")
     return policy

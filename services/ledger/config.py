@@ -19,7 +19,7 @@ class LedgerSettings:
     name: str = "in"
 
     @property
-    def party(self) -> Identity:
+    def identity(self) -> Identity:
         """Who this process is."""
         return Identity(Role.LEDGER, self.name)
 
@@ -35,7 +35,7 @@ class WitnessSettings:
     name: str = "w1"
 
     @property
-    def party(self) -> Identity:
+    def identity(self) -> Identity:
         """Who this process is."""
         return Identity(Role.WITNESS, self.name)
 

@@ -4,6 +4,8 @@ It shares no code with the ledger, on purpose: a mistake in the ledger's tree, n
 Standard library and `cryptography` only. The numbered steps are those of docs/spec/ledger.md, "Verifying a log".
 """
 
+# Long because it imports nothing of ours: whoever doubts the program reads this file alone.
+
 import argparse
 import base64
 import binascii

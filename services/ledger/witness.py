@@ -103,22 +103,22 @@ def refuse_lost_memory(state: StateDir) -> None:
     state.write(LATEST, b"")
 
 
-async def run(config: WitnessSettings) -> None:
+async def run(settings: WitnessSettings) -> None:
     """Wire the witness together and serve until told to stop."""
-    logs.configure(config.party)
-    tls = Tls(config.tls)
-    state = StateDir(config.state)
+    logs.configure(settings.identity)
+    tls = Tls(settings.tls)
+    state = StateDir(settings.state)
     refuse_lost_memory(state)
-    signer = WitnessSigner(f"{TRUST_DOMAIN}/{config.party}", state.key(KEY, SigningKey))
+    signer = WitnessSigner(f"{TRUST_DOMAIN}/{settings.identity}", state.key(KEY, SigningKey))
     state.write("witness.vkey", f"{signer.key.vkey()}\n".encode())
-    log = cache(lambda: read_policy(config.trust).pinned.log)
+    log = cache(lambda: read_policy(settings.trust).pinned.log)
     metrics = CollectorRegistry()
 
     async def ready() -> None:
         log()
 
     witness = Witness(state, signer, log, lambda: int(time.time()), metrics)
-    await serve(application(witness.routes(), metrics, ready), config.party, config.listen, tls)
+    await serve(application(witness.routes(), metrics, ready), settings.identity, settings.listen, tls)
 
 
 def main() -> None:
