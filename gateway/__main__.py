@@ -18,10 +18,12 @@ from tiers.gateway.config import Settings
 from tiers.gateway.devices import Registry
 from tiers.gateway.interception import copy_sender
 from tiers.gateway.interception.administration import Interception
-from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
+from tiers.gateway.mailbox.scripts import HELLO
+from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, OrderScope
-from tiers.gateway.path.delivery import CarrierAdmission, Delivery
+from tiers.gateway.path.carrier import CarrierAdmission
+from tiers.gateway.path.delivery import Delivery
 from tiers.gateway.path.intake import Intake
 from tiers.gateway.path.session import SessionContext
 from tiers.gateway.path.sessions import Sessions

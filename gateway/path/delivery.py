@@ -13,14 +13,13 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from tiers.chassis.client import Peer
 from tiers.gateway.channels import Admit, Forward
 from tiers.gateway.mailbox.promises import Committed, Entry, Left, Mailboxes, Message, NoPlace, Removal, Tasks
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.path.lane import Lane
-from tiers.wire.api.carrier import MAX_BATCH, Admissions, Ask, Refusal, parse_admitted
+from tiers.wire.api.carrier import MAX_BATCH, Ask, Refusal
 from tiers.wire.errors import Ours, Policy, TiersError, TooLarge, TooMany, Yours
-from tiers.wire.message.envelope import GCMKW, MAX_ENVELOPE, Envelope, Recipient
+from tiers.wire.message.envelope import MAX_ENVELOPE, Envelope, Recipient
 from tiers.wire.message.spelling import MAX_RECIPIENTS
 
 _log = structlog.get_logger()
@@ -288,19 +287,3 @@ def _failed() -> Ours:
 def _as_error(refusal: Refusal) -> TiersError:
     kind = Yours if refusal.code.startswith("envelope.") else Policy
     return kind(refusal.code, refusal.detail)
-
-
-class CarrierAdmission:
-    """The carrier, asked over mutual TLS. What it answers is checked before it is stored."""
-
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
-
-    async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
-        """See the Protocol."""
-        answers = parse_admitted(await self._peer.ask_raw("POST", "/v1/admissions", Admissions(tuple(asks)))).answers
-        if len(answers) != len(asks):
-            raise Ours("carrier.malformed", "Ask the carrier's operator: it answered another number of messages.")
-        if any(isinstance(answer, Recipient) and answer.header.alg != GCMKW for answer in answers):
-            raise Ours("carrier.malformed", f"Ask the carrier's operator: it wrapped a key with something but {GCMKW}.")
-        return answers

@@ -4,6 +4,8 @@ Received messages are opened, kept, and only then acknowledged; sent ones are ke
 accepted them, and sent again, with the same `mid`, after a broken connection.
 """
 
+# Long because what is pending, what waits to be opened and the session are one state that every step touches.
+
 import asyncio
 from contextlib import suppress
 from dataclasses import replace

@@ -13,6 +13,8 @@ not answer is said here, once: `Ours("store.unavailable")`. A node that does not
 has been reached again, so that nobody waits for it twice.
 """
 
+# Long because a command's way to its node, and what a wrong node teaches, are one state.
+
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress

@@ -68,7 +68,7 @@ class PeerName(StrEnum):
 
 
 @app.command()
-def bench(
+def bench(  # many parameters: a command has as many as its users need
     repeats: int = 3,
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
     growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,

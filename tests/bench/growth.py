@@ -21,7 +21,8 @@ import msgspec
 from redis.asyncio import Redis
 from rich.progress import Progress
 
-from bench.load import Latency, Member, Result, Spec
+from bench.load import Member, Spec
+from bench.results import Latency, Result
 from bench.stage import Stage, staged
 from tiers.lab.world.cast import ACME, party
 from tiers.lab.world.processes import stop

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from bench.load import usage
+from bench.results import usage
 from bench.run import IN_FLIGHT, SESSIONS
 from bench.stage import staged
 from tiers.wire.errors import Ours

@@ -9,7 +9,6 @@ It measures the middle of a run, then waits until the relay has nothing left, an
 
 import asyncio
 import gc
-import os
 import ssl
 import sys
 import time
@@ -24,6 +23,7 @@ import msgspec
 from bench import frames
 from bench.client import Client, Connection
 from bench.frames import Party, Ready, in_session
+from bench.results import Result, Usage, latency, usage
 from tiers.chassis.tls import device_context
 from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import unb64u
@@ -60,41 +60,6 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: int
     pids: dict[str, int]
     absent: tuple[str, ...] = ()
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What a process used during the measured part: CPU seconds; and resident memory at its end, MiB."""
-
-    cpu: float
-    rss: float
-
-
-class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds."""
-
-    p50: float
-    p99: float
-
-
-class Result(msgspec.Struct, frozen=True):
-    """What came of it. Rates are messages a second over the measured part.
-
-    `least` is the least-served sender's share of the mean; `backlog` the most that was accepted and not yet delivered.
-    """
-
-    rate: float
-    accepted: float
-    delivered: float
-    accept: Latency
-    delivery: Latency
-    backlog: int
-    least: float
-    usage: dict[str, Usage]
-    seconds: float
-    sent: int
-    lost: int
-    twice: int
-    refused: dict[str, int]
 
 
 class Load:
@@ -279,8 +244,8 @@ class Load:
             rate=min(rates),
             accepted=rates[0],
             delivered=rates[1],
-            accept=_latency([self._accepted_at[i] - self._due[i] for i in middle if self._accepted_at[i]]),
-            delivery=_latency([self._delivered_at[i] - self._due[i] for i in middle if self._delivered_at[i]]),
+            accept=latency([self._accepted_at[i] - self._due[i] for i in middle if self._accepted_at[i]]),
+            delivery=latency([self._delivered_at[i] - self._due[i] for i in middle if self._delivered_at[i]]),
             backlog=self.backlog,
             least=min((per_sender[n] for n in range(len(self._clients))), default=0) / mean if mean else 0.0,
             usage={name: Usage(round(after[name].cpu - before[name].cpu, 3), after[name].rss) for name in after},
@@ -293,36 +258,6 @@ class Load:
 
     def _lost(self) -> int:
         return sum(1 for i in range(self.total) if self._accepted_at[i] and not self._delivered_at[i])
-
-
-def _latency(seconds: list[float]) -> Latency:
-    if not seconds:
-        return Latency(0.0, 0.0)
-    ordered = sorted(seconds)
-    return Latency(round(ordered[len(ordered) // 2] * 1000, 2), round(ordered[len(ordered) * 99 // 100] * 1000, 2))
-
-
-def usage(pids: dict[str, int]) -> dict[str, Usage]:
-    """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`, `machine` is everybody's."""
-    used = {name: _usage(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
-    return used | {"machine": _machine()}
-
-
-def _machine() -> Usage:
-    try:
-        user, nice, system, *_ = Path("/proc/stat").read_text(encoding="ascii").split()[1:]
-    except OSError:
-        return Usage(0.0, 0.0)
-    return Usage((int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), 0.0)
-
-
-def _usage(pid: int) -> Usage:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
-    except OSError:
-        return Usage(0.0, 0.0)
-    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    return Usage((int(fields[11]) + int(fields[12])) / ticks, round(int(fields[21]) * page / (1 << 20), 1))
 
 
 def prepare(spec: Spec, parties: list[Party], dress: Callable[[bytes], bytes] = in_session) -> list[list[Ready]]:

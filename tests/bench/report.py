@@ -10,8 +10,8 @@ from rich.table import Table
 from bench.felt import PEER, Felt
 from bench.growth import Grown, Step
 from bench.hour import Round
-from bench.load import Latency, Result
 from bench.peers.run import Compared
+from bench.results import Latency, Result
 from bench.run import Measured
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}

@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
-from bench.load import Member, Result, Spec
+from bench.load import Member, Spec
+from bench.results import Result
 from bench.stage import Stage, staged
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel

@@ -12,7 +12,8 @@ import aiohttp
 import msgspec
 import uuid_utils
 
-from bench.load import Member, Result, Spec
+from bench.load import Member, Spec
+from bench.results import Result
 from tiers.chassis.client import Peer
 from tiers.chassis.state import replace_file
 from tiers.chassis.tls import device_context

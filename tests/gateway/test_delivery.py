@@ -26,9 +26,11 @@ from tiers.gateway.mailbox.promises import (
     Removal,
     Tasks,
 )
-from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
+from tiers.gateway.mailbox.scripts import HELLO
+from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.metrics import Metrics
-from tiers.gateway.path.delivery import CarrierAdmission, Delivery, Submission, add_recipient, admitted, within
+from tiers.gateway.path.carrier import CarrierAdmission
+from tiers.gateway.path.delivery import Delivery, Submission, add_recipient, admitted, within
 from tiers.gateway.path.lane import Lane
 from tiers.gateway.processes.bus import Bus
 from tiers.wire.api.carrier import Admissions, Admitted, Ask, Refusal

@@ -26,7 +26,8 @@ from kits.store import connect
 from tiers.gateway import devices as devices_module
 from tiers.gateway.devices import FRESH_MS, Device, Registry, register, reserve, revoke
 from tiers.gateway.mailbox.promises import START
-from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
+from tiers.gateway.mailbox.scripts import HELLO
+from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.store.connection import Command
 from tiers.wire.encoding import b64u

@@ -10,10 +10,11 @@ import uuid_utils
 from kits.cluster import Grid
 from kits.relay import ALICE, BOB, CAROL, header
 from kits.store import connect
-from tiers.gateway.mailbox import streams as mailbox_redis
+from tiers.gateway.mailbox import scripts, streams
 from tiers.gateway.mailbox.promises import START, Entry, Mailboxes, Match, NoPlace, Removal
-from tiers.gateway.mailbox.streams import HELLO, SHARDS, StreamMailboxes, shard_of
-from tiers.gateway.processes.bus import Bus
+from tiers.gateway.mailbox.scripts import HELLO
+from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.processes.bus import SHARDS, Bus, shard_of
 from tiers.wire.errors import Ours
 from tiers.wire.lawful.x2x3 import Direction
 from tiers.wire.message.envelope import Channel
@@ -109,9 +110,9 @@ async def test_what_is_acknowledged_is_gone_and_nothing_else(boxes: Mailboxes) -
 async def test_a_full_mailbox_refuses_keeps_what_it_has_and_takes_more_once_there_is_room(
     real: StreamMailboxes, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = mailbox_redis._COMMIT.replace("waiting >= 10000", "waiting >= 3")
-    assert small != mailbox_redis._COMMIT
-    monkeypatch.setattr(mailbox_redis, "_COMMIT_SHA", mailbox_redis._sha(small))
+    small = scripts.COMMIT.replace("waiting >= 10000", "waiting >= 3")
+    assert small != scripts.COMMIT
+    monkeypatch.setattr(streams, "COMMIT_SHA", scripts.sha(small))
     monkeypatch.setattr(real._store, "_hello", (("SCRIPT", "LOAD", small),))
     places = await stored(real, *(entry(BOB, b"%d" % n) for n in range(3)))
     one_more = entry(BOB, b"3")

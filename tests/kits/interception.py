@@ -21,7 +21,8 @@ from tiers.chassis.tls import Tls
 from tiers.gateway.interception.administration import Interception
 from tiers.gateway.interception.copy_sender import connect
 from tiers.gateway.mailbox.promises import Entry
-from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
+from tiers.gateway.mailbox.scripts import HELLO
+from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import KEY, Lease
 from tiers.store.client import Store

@@ -24,7 +24,8 @@ from tiers.gateway.app import Handlers
 from tiers.gateway.channels import INDIA
 from tiers.gateway.devices import Registry
 from tiers.gateway.mailbox.promises import Match, Tasks
-from tiers.gateway.mailbox.streams import HELLO, StreamMailboxes
+from tiers.gateway.mailbox.scripts import HELLO
+from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, InForce
 from tiers.gateway.path.delivery import Delivery

@@ -3,6 +3,8 @@
 A desk stands on a running world. It holds the handsets (they live in the lab's process) and the people's certificates.
 """
 
+# Long because every act of the classroom is a method of one desk, which page, terminal and scenarios share.
+
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence

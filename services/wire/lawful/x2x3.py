@@ -9,6 +9,8 @@ constructors refuse the rest), so `encode` cannot fail. Spec page: docs/spec/x2x
 tiers.wire.errors type with a code `x2x3.what`.
 """
 
+# Long because it is ETSI TS 103 221-2 as far as we speak it: both directions of each attribute side by side.
+
 import re
 from enum import IntEnum
 from struct import Struct

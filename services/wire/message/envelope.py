@@ -4,6 +4,8 @@ Parses and formats; opens nothing. One spelling: the bytes of an envelope, and o
 what `format_envelope` would write, so no two readers can see two different messages in the same bytes.
 """
 
+# Long because the envelope, its header and its readers' names are one grammar, with one spelling.
+
 import re
 from collections.abc import Callable
 from enum import StrEnum

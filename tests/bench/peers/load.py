@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from bench.frames import Ready
-from bench.load import Load, Result, Spec, parties_of, prepare
+from bench.load import Load, Spec, parties_of, prepare
 from bench.peers import mosquitto, nats, prosody
 from bench.peers.kit import Peer
+from bench.results import Result
 
 PEERS = {"mosquitto": mosquitto.PEER, "nats": nats.PEER, "prosody": prosody.PEER}
 

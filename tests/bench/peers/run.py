@@ -15,9 +15,10 @@ import msgspec
 from rich.progress import Progress
 
 from bench.client import SERVER
-from bench.load import Member, Result, Spec
+from bench.load import Member, Spec
 from bench.peers.kit import Place
 from bench.peers.load import PEERS, PeerSpec
+from bench.results import Result
 from bench.run import IN_FLIGHT, SESSIONS
 from bench.stage import Yardstick, load, yardstick
 from tiers.lab.world.pki import Authority
