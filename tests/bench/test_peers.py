@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bench.__main__ import PeerName
 from bench.client import SERVER
-from bench.load import Latency, Member, Result, parties_of, prepare
+from bench.load import Member, parties_of, prepare
+from bench.results import Latency, Result
 from bench.peers import mosquitto, nats, prosody, stanzas
 from bench.peers.kit import KEY_IN_ENVELOPE, Place
 from bench.peers.load import PEERS, PeerSpec, messages, prepared
