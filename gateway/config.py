@@ -1,15 +1,15 @@
 """Settings of the relay: a TOML file (`TIERS_CONFIG`) or `TIERS_…` variables."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
+from tiers.chassis.settings import AuthorSettings
 from tiers.gateway.channels import CONSUMER_READERS, ENTERPRISE_READERS, Arrangement, parse_readers
-from tiers.wire.identity import Identity, Role
-from tiers.wire.log.leaf import Author, Jurisdiction
+from tiers.wire.identity import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(AuthorSettings):
     """`listen` and `mediation` are host:port; `tls` and `trust` are folders; the rest are URLs.
 
     `store_url` is `redis://`, `rediss://`, `unix://`, or for any node of a cluster `redis+cluster://`,
@@ -19,30 +19,16 @@ class Settings:
     the port.
     """
 
-    listen: str
-    tls: Path
-    trust: Path
+    role: ClassVar = Role.GATEWAY
     carrier_url: str
-    ledger_url: str
     mediation: str
     store_url: str
     store_may_lose: bool = False
     workers: int = 1
     name: str = "1"
     carrier: str = "in"
-    jurisdiction: Jurisdiction = "IN"
     consumer_readers: str = CONSUMER_READERS
     enterprise_readers: str = ENTERPRISE_READERS
-
-    @property
-    def identity(self) -> Identity:
-        """Who this relay is."""
-        return Identity(Role.GATEWAY, self.name)
-
-    @property
-    def author(self) -> Author:
-        """Who signs its leaves in the log, and for where."""
-        return Author(self.identity, self.jurisdiction)
 
     @property
     def arrangement(self) -> Arrangement:

@@ -2,36 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from tiers.wire.identity import Identity, Role
-from tiers.wire.log.leaf import Author, Jurisdiction
+from tiers.chassis.settings import AuthorSettings
+from tiers.wire.identity import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(AuthorSettings):
     """`name` is the agency; `carrier` the one whose product and grants it may receive.
 
     `court_url`: the court whose half of an escrow it asks for, where the custody is `split` (docs/custody.md).
     """
 
-    listen: str
+    role: ClassVar = Role.AUDITOR
     state: Path
-    tls: Path
-    trust: Path
     carrier_url: str
-    ledger_url: str
     name: str = "cbi"
     carrier: str = "in"
     court_url: str = ""
     court: str = "in"
-    jurisdiction: Jurisdiction = "IN"
-
-    @property
-    def identity(self) -> Identity:
-        """Who this process is."""
-        return Identity(Role.AUDITOR, self.name)
-
-    @property
-    def author(self) -> Author:
-        """Who signs its leaves in the log, and for where."""
-        return Author(self.identity, self.jurisdiction)

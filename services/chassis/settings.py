@@ -1,17 +1,51 @@
-"""Settings: one TOML file (`TIERS_CONFIG`) or `TIERS_…` variables, into a frozen dataclass. Variables win."""
+"""Settings: one TOML file (`TIERS_CONFIG`) or `TIERS_…` variables, into a frozen dataclass. Variables win.
+
+What all parties are told stands here; what one is told besides, in its own config.py.
+"""
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from tiers.wire.errors import Yours
+from tiers.wire.identity import Identity, Role
+from tiers.wire.log.leaf import Author, Jurisdiction
 
 T = TypeVar("T")
 _PREFIX = "TIERS_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartySettings:
+    """What every party is told: `listen` is host:port, `tls` and `trust` are folders, `name` is in its certificate."""
+
+    role: ClassVar[Role]
+    listen: str
+    tls: Path
+    trust: Path
+    name: str
+
+    @property
+    def identity(self) -> Identity:
+        """Who this process is."""
+        return Identity(self.role, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorSettings(PartySettings):
+    """What a party is told that writes to the public log: where that is, and the `jurisdiction` on its leaves."""
+
+    ledger_url: str
+    jurisdiction: Jurisdiction = "IN"
+
+    @property
+    def author(self) -> Author:
+        """Who signs its leaves in the log, and for where."""
+        return Author(self.identity, self.jurisdiction)
 
 
 def load(kind: type[T], environ: Mapping[str, str]) -> T:

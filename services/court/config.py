@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from tiers.wire.identity import Identity, Role
+from tiers.chassis.settings import AuthorSettings
+from tiers.wire.identity import Role
 from tiers.wire.lawful.warrant import MAX_WORD_MS
-from tiers.wire.log.leaf import Author, Jurisdiction
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(AuthorSettings):
     """`judge` is the name in the judge's certificate; `carrier` the one that is told what a warrant now is.
 
     `word_minutes`: how long the court's word that a warrant stands holds. It is said again after a quarter of that, so
@@ -20,25 +20,11 @@ class Settings:
     own, for the custody `split` (docs/custody.md).
     """
 
-    listen: str
+    role: ClassVar = Role.COURT
     state: Path
-    tls: Path
-    trust: Path
     carrier_url: str
-    ledger_url: str
     name: str = "in"
     judge: str = "delhi"
     carrier: str = "in"
     escrow: bool = False
     word_minutes: Annotated[int, Meta(ge=1, le=MAX_WORD_MS // 60_000)] = MAX_WORD_MS // 60_000
-    jurisdiction: Jurisdiction = "IN"
-
-    @property
-    def identity(self) -> Identity:
-        """Who this process is."""
-        return Identity(Role.COURT, self.name)
-
-    @property
-    def author(self) -> Author:
-        """Who signs its leaves in the log, and for where."""
-        return Author(self.identity, self.jurisdiction)

@@ -2,42 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from tiers.chassis.settings import PartySettings
 from tiers.wire.errors import Ours
-from tiers.wire.identity import Identity, Role
+from tiers.wire.identity import Role
 from tiers.wire.log.policy import FILE, Policy, parse_policy
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings(PartySettings):
     """`trust` holds the policy, with the witnesses and where they answer; it may come after the ledger's own start."""
 
-    listen: str
+    role: ClassVar = Role.LEDGER
     state: Path
-    tls: Path
-    trust: Path
     name: str = "in"
 
-    @property
-    def identity(self) -> Identity:
-        """Who this process is."""
-        return Identity(Role.LEDGER, self.name)
 
-
-@dataclass(frozen=True, slots=True)
-class WitnessSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessSettings(PartySettings):
     """`trust` holds the policy, with the log's key; it may come after the witness's own start."""
 
-    listen: str
+    role: ClassVar = Role.WITNESS
     state: Path
-    tls: Path
-    trust: Path
     name: str = "w1"
-
-    @property
-    def identity(self) -> Identity:
-        """Who this process is."""
-        return Identity(Role.WITNESS, self.name)
 
 
 def read_policy(trust: Path) -> Policy:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from bench.__main__ import PeerName
 from bench.client import SERVER
 from bench.load import Member, parties_of, prepare
-from bench.results import Latency, Result
 from bench.peers import mosquitto, nats, prosody, stanzas
 from bench.peers.kit import KEY_IN_ENVELOPE, Place
 from bench.peers.load import PEERS, PeerSpec, messages, prepared
 from bench.peers.run import ratios
+from bench.results import Latency, Result
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import free_ports, stop
 from tiers.wire.encoding import b64u
