@@ -196,7 +196,7 @@ def test_a_seal_is_opened_after_its_date_only(town):
     opening = leaf_of(type="seal.opened", opens=SEAL.opening(sealed.index))
     with pytest.raises(Yours, match=r"^leaf\.sealed_until"):
         town.log(opening)
-    late = town.log(leaf_of(type="warrant.approved", open_after=now() - 1))
+    late = town.log(leaf_of(type="warrant.expired", open_after=now() - 1))
     opened = town.log(leaf_of(type="seal.opened", opens=SEAL.opening(late.index)))
     assert verify_logged(opened, town.pinned).leaf.opens.jti == SEAL.jti
     with pytest.raises(Yours, match=r"^leaf\.not_sealed"):
