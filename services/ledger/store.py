@@ -27,7 +27,6 @@ from tiers.wire.log.merkle import EMPTY_ROOT, HASH_BYTES, TreeHead, leaf_hash
 
 JOURNAL = "journal"
 CHECKPOINT = "checkpoint"
-MAX_ENTRY = 65_535  # bytes; the length prefix of a bundle has 16 bits
 CACHED_TILES = 256  # 2 MiB
 _HEADER = struct.Struct(">Q")  # the index of the journal's first entry, a multiple of 256
 _RECORD = struct.Struct(">H8s")  # length and checksum, before each entry

@@ -15,7 +15,6 @@ from tiers.wire.keys.keytree import (
     EPOCH_MS,
     EPOCH_ZERO_MS,
     EPOCHS,
-    MAX_COVER,
     Master,
     Node,
     NodeKey,
@@ -88,7 +87,7 @@ def test_a_cover_opens_its_window_and_nothing_else(span):
 
     positions = cover(start, end)
 
-    assert len(positions) <= 46 < MAX_COVER
+    assert len(positions) <= 46 < 2 * DEPTH
     at = start
     for position in positions:
         assert position.start == at

@@ -19,7 +19,6 @@ DEPTH = 24
 EPOCHS = 1 << DEPTH
 EPOCH_MS = 60_000
 EPOCH_ZERO_MS = 1_262_304_000_000  # 2010-01-01T00:00Z
-MAX_COVER = 2 * DEPTH
 
 _SUBSCRIBER = b"tiers/v1 subscriber"
 _NODE = b"tiers/v1 node"
