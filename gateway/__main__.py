@@ -9,8 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from tiers.chassis import background, logs
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.program import outgoing, pinned, public_log, run_party, wall_clock
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
 from tiers.gateway.app import Handlers
@@ -32,7 +31,7 @@ from tiers.gateway.processes.lease import Lease
 from tiers.gateway.processes.workers import UNDER_WAY_MS, spread
 from tiers.store.acl import COMMANDS
 from tiers.store.fitness import fit, patiently
-from tiers.wire.identity import Identity, Role, parse_identity
+from tiers.wire.identity import Identity, Role
 
 
 async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
@@ -43,7 +42,7 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     http = await opened.enter_async_context(outgoing(tls))
     metrics, lease, mailboxes = Metrics(CollectorRegistry()), Lease(store), StreamMailboxes(bus)
     trust = pinned(settings.trust)
-    ledger = LedgerClient(Peer(http, settings.ledger_url, parse_identity("ledger/in")), trust)
+    ledger = public_log(http, settings)
     interception = Interception(mailboxes, ledger, trust, settings.author, wall_clock, metrics.registry, bus, lease)
     admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0

@@ -8,8 +8,7 @@ from tiers.auditor.config import Settings
 from tiers.auditor.store import Store
 from tiers.chassis import logs
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.program import outgoing, pinned, public_log, run_party, wall_clock
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
@@ -32,7 +31,7 @@ async def run(settings: Settings) -> None:
         async with outgoing(tls) as session:
             court = Identity(Role.COURT, settings.court)
             outside = Outside(
-                LedgerClient(Peer(session, settings.ledger_url, Identity(Role.LEDGER, "in")), trust),
+                public_log(session, settings),
                 Peer(session, settings.carrier_url, Identity(Role.CARRIER, settings.carrier)),
                 trust,
                 wall_clock,

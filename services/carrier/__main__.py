@@ -20,8 +20,7 @@ from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
 from tiers.chassis import background, logs
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.program import outgoing, pinned, public_log, run_party, wall_clock
 from tiers.chassis.refusals import Refusals
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
@@ -44,7 +43,7 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
     async with Store(settings.store_url, SCRATCH) as store, outgoing(tls) as session:
         trust = pinned(settings.trust)
         gateway = Peer(session, settings.gateway_url, parse_identity("gateway/1"))
-        ledger = LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust)
+        ledger = public_log(session, settings)
         outside = Outside(gateway, ledger, trust, clock, settings.author)
         register = Register(store, load_register_key(state))
         carrier = Carrier(

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import aiohttp
 
 from tiers.chassis import background
-from tiers.chassis.client import client_session
-from tiers.chassis.settings import load
+from tiers.chassis.client import Peer, client_session
+from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.settings import AuthorSettings, load
 from tiers.chassis.state import read_folder
 from tiers.chassis.tls import Tls
 from tiers.wire.errors import TiersError
+from tiers.wire.identity import Identity, Role
 from tiers.wire.lawful.trust import Trust, parse_trust
 
 S = TypeVar("S")
@@ -64,3 +66,8 @@ def outgoing(tls: Tls) -> aiohttp.ClientSession:
 def pinned(folder: Path) -> Callable[[], Trust]:
     """Return a way to read the trust folder anew: keys are exchanged while parties run."""
     return lambda: parse_trust(read_folder(folder))
+
+
+def public_log(session: aiohttp.ClientSession, settings: AuthorSettings) -> LedgerClient:
+    """Return the public log that a party writes to, believed by what the trust folder pins at that moment."""
+    return LedgerClient(Peer(session, settings.ledger_url, Identity(Role.LEDGER, "in")), pinned(settings.trust))

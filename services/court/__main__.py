@@ -5,8 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from tiers.chassis import logs
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.program import outgoing, pinned, public_log, run_party, wall_clock
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import Route, serve
@@ -26,7 +25,7 @@ async def run(settings: Settings) -> None:
     key = state.key("judge.key", SigningKey)
     state.write("judge.jwk", msgspec.json.encode(key.public.jwk()))
     store = Store(state.path / "register.sqlite")
-    carrier, ledger = Identity(Role.CARRIER, settings.carrier), Identity(Role.LEDGER, "in")
+    carrier = Identity(Role.CARRIER, settings.carrier)
     place = Place(settings.author, carrier, Identity(Role.JUDGE, settings.judge), settings.word_minutes * 60_000)
     metrics = CollectorRegistry()
     trust = pinned(settings.trust)
@@ -34,7 +33,7 @@ async def run(settings: Settings) -> None:
     try:
         async with outgoing(tls) as session:
             outside = Outside(
-                LedgerClient(Peer(session, settings.ledger_url, ledger), trust),
+                public_log(session, settings),
                 Peer(session, settings.carrier_url, carrier),
                 trust,
                 wall_clock,

@@ -4,8 +4,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from tiers.chassis import logs
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.program import outgoing, pinned, run_party, wall_clock
+from tiers.chassis.program import outgoing, public_log, run_party, wall_clock
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
@@ -31,8 +30,6 @@ async def run(settings: Settings) -> None:
     def policy() -> OrderPolicy:
         return parse_policy(state.read("policy.toml"))
 
-    trust = pinned(settings.trust)
-
     try:
         policy()  # a mistake in it is told now
         async with outgoing(tls) as session:
@@ -42,7 +39,7 @@ async def run(settings: Settings) -> None:
                 store,
                 Partners(session, store, keys, failures),
                 Peer(session, settings.gateway_url, parse_identity("gateway/1")),
-                LedgerClient(Peer(session, settings.ledger_url, parse_identity("ledger/in")), trust),
+                public_log(session, settings),
                 policy,
                 wall_clock,
             )
