@@ -60,7 +60,7 @@ def test_no_provider_shares_a_folder_with_anybody() -> None:
         if not volume.endswith(":ro")
     ]
     keys = [volume.split(":")[0] for service in PARTY.values() for volume in service["volumes"] if ":/tls" in volume]
-    assert len(set(writable)) == len(writable) == len(SERVICES)
+    assert len(set(writable)) == len(writable) == len(SERVICES) - 1  # the relay writes nothing to disk
     assert len(set(keys)) == len(keys) == len(PARTY)
 
 
