@@ -73,7 +73,7 @@ async def with_a_small_queue(world: World) -> None:
     child = world.children["gateway"]
     await stop(child)
     code = (
-        f"from gateway import tasks; tasks.MAX_QUEUE = {QUEUE}\n"
+        f"from tiers.gateway.interception import tasks; tasks.MAX_QUEUE = {QUEUE}\n"
         "from tiers.lab.world.launcher import main; main()"
     )  # fmt: skip
     command = [sys.executable, "-c", code, *child.command[len(LAUNCHER) :]]

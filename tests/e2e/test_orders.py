@@ -130,7 +130,7 @@ async def test_a_device_that_is_let_in_again_gets_a_new_generation(desk: Desk) -
     password = await administrator.ask("POST", "/v1/passwords", Password, asked)
 
     await desk.devices["quentin"].activate(password.password)
-    await desk.devices["quentin"].online()
+    await desk.online("quentin")  # its last session ended for good
 
     after, _ = generations(await says(desk, "priya", "quentin", "to the next"))
     assert before + 1 == after
