@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tiers.measure.errors import Misused
@@ -179,8 +179,11 @@ def test_a_part_of_a_secret_is_a_secret(raw: bytes, start: int, how: str) -> Non
 
 @given(KEYS, st.integers(0, 24))
 def test_a_few_bytes_are_no_part(raw: bytes, start: int) -> None:
-    before, after = (bytes([raw[at % 32] ^ 1]) for at in (start - 1, start + 8))  # else it would be a ninth
-    assert not finds(b"\xff" + before + raw[start : start + 8] + after + b"\xff", raw)
+    before, after = (b"\x80" if raw[at % 32] != 0x80 else b"\x81" for at in (start - 1, start + 8))
+    hay, whole = b"\xff" + before + raw[start : start + 8] + after + b"\xff", squeeze(raw)
+    # what is squeezed out may bring a ninth byte of the key beside the eight
+    assume(not any(whole[at : at + 9] in squeeze(hay) for at in range(len(whole) - 8)))
+    assert not finds(hay, raw)
 
 
 def test_a_member_of_an_archive_is_opened() -> None:
