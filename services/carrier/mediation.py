@@ -8,7 +8,7 @@ The relay knows XIDs, the auditor knows LIIDs, and only the carrier knows which 
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
+from tiers.chassis.listener import Counts, Listener
 from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.store.client import Store
@@ -30,7 +31,6 @@ from tiers.wire.lawful.x2x3 import X2, X3, Decoder, Keepalive, KeepaliveAck, Pdu
 _log = structlog.get_logger()
 READ_BYTES = 256 * 1024
 IDLE_SECONDS = 90.0  # a relay sends a keepalive three times as often
-HANDSHAKE_SECONDS = 5.0
 MAX_PAGE = 2 * 1024 * 1024
 _FEW, _MANY = 8, 64  # PDUs read at a time: a few while their size is unknown
 _LOST = b"lost"
@@ -139,29 +139,46 @@ class ProductStore:
         return Product(liid, after, tuple(pdus), total, int(lost or 0))
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class _Line(asyncio.StreamReaderProtocol):
+    """A relay's connection, counted by its address: it is complete with the handshake, for that shows who it is."""
+
+    def __init__(self, counts: Counts, address: str, serve: Serve) -> None:
+        super().__init__(asyncio.StreamReader(READ_BYTES), serve)
+        self._counts = counts
+        self._address = address
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._counts.complete(self._address)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._counts.leave(self._address, half=False)
+        super().connection_lost(exc)
+
+
 class Mediation:
     """The listener for X2 and X3. One connection per relay: a newer one ends the older, so that order is kept."""
 
     def __init__(self, store: Store, known: KnownTasks, metrics: CollectorRegistry) -> None:
         self._product = ProductStore(store)
         self._known = known
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._open: dict[Identity, tuple[asyncio.Task[None], asyncio.StreamWriter]] = {}
         self._count = Counter("tiers_mediation_pdus", "X2 and X3 PDUs that came in.", ["fate"], registry=metrics)
 
     async def start(self, listen: str, tls: Tls) -> int:
         """Listen on host:port and return the port."""
         host, port = parse_listen(listen)
-        self._server = await asyncio.start_server(
-            self._serve, host, port, ssl=tls.server, ssl_handshake_timeout=HANDSHAKE_SECONDS, limit=READ_BYTES
-        )
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        self._listener = Listener(lambda counts, address: _Line(counts, address, self._serve), tls)
+        return await self._listener.start(host, port)
 
     async def stop(self) -> None:
         """Stop listening and end every connection; what was not acknowledged is sent again."""
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            await self._listener.stop()
         for caller in list(self._open):
             await self._end(caller)
 

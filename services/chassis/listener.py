@@ -13,6 +13,7 @@ import asyncio
 import resource
 import socket
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -119,11 +120,21 @@ class _Connection(RequestHandler):
             self.transport.abort()
 
 
-class Listener:
-    """Accepts connections for a server, one address counted beside another."""
+Speak = Callable[[Counts, str], asyncio.Protocol]
+"""Makes the protocol of a connection from an address. It tells `Counts` when it is complete, and when it is lost."""
 
-    def __init__(self, server: web.Server, tls: Tls) -> None:
-        self._server = server
+
+def http(server: web.Server) -> Speak:
+    """Return what speaks HTTP for a server."""
+    options = server._kwargs  # noqa: SLF001 - as the server itself makes them
+    return lambda counts, address: _Connection(counts, address, server, loop=asyncio.get_running_loop(), **options)
+
+
+class Listener:
+    """Accepts connections, one address counted beside another."""
+
+    def __init__(self, speak: Speak, tls: Tls) -> None:
+        self._speak = speak
         self._tls = tls
         self._counts = Counts(min(MAX_OPEN, raise_descriptors() // 2))
         self._sockets: list[socket.socket] = []
@@ -168,16 +179,14 @@ class Listener:
         """Shake hands; from then on the connection counts itself out."""
         loop = asyncio.get_running_loop()
         made = False
-
-        def protocol() -> _Connection:
-            options = self._server._kwargs  # noqa: SLF001 - as the server itself makes them
-            return _Connection(self._counts, address, self._server, loop=loop, **options)
-
         try:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
-                protocol, connection, ssl=self._tls.server, ssl_handshake_timeout=HANDSHAKE_SECONDS
+                lambda: self._speak(self._counts, address),
+                connection,
+                ssl=self._tls.server,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
             )
             made = True
         except (OSError, TimeoutError):

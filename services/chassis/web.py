@@ -23,7 +23,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from tiers.chassis import background
-from tiers.chassis.listener import BODY_SECONDS, IDLE_SECONDS, Listener
+from tiers.chassis.listener import BODY_SECONDS, IDLE_SECONDS, Listener, http
 from tiers.chassis.logs import seldom
 from tiers.chassis.memory import settle
 from tiers.chassis.tls import Tls, end_with_certificate, seconds_left
@@ -241,7 +241,7 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
     )
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - it is set up
-    listener = Listener(runner.server, tls)
+    listener = Listener(http(runner.server), tls)
     fresh = background.start(tls.keep_fresh())
     try:
         await listener.start(host, port, shared=shared)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tiers.wire.api.enterprise import Opened
+from tiers.wire.custody import CUSTOMER
 from tiers.wire.errors import Forbidden, Missing, TooMany, Yours
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.content import read_content, verify_content
@@ -20,6 +21,7 @@ from tiers.wire.message.envelope import (
     format_kid,
     parse_kid,
 )
+from tiers.wire.message.readers import fits
 from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_message
 
 SKEW_MS = 120_000
@@ -43,7 +45,8 @@ def check_copy(envelope: Envelope, caller: str, org: str, newest: int) -> Envelo
     """Return a copy that `caller` (a PIN of `org`) may journal; raises `Yours`.
 
     1. It is an enterprise message. 2. The caller sent or received it. 3. What the caller sent, it sent as this
-    customer's. 4. It names a generation of our key server, up to the `newest`, among its readers.
+    customer's. 4. It names a generation of our key server, up to the `newest`, among its readers. 5. Its readers are
+    the receiver and the key servers of both, each once, and nobody else.
     """
     header = envelope.header
     if header.channel is not Channel.ENTERPRISE:  # 1
@@ -54,7 +57,16 @@ def check_copy(envelope: Envelope, caller: str, org: str, newest: int) -> Envelo
         raise Yours("journal.org", f"Send as a device of {org}: this message names another customer as the sender's.")
     if bes_generation(envelope, org) > newest:  # 4
         raise not_ours(org)
+    if not fits(
+        envelope, " ".join(CUSTOMER.readers[Channel.ENTERPRISE]), None, header.org or None, _to_org(envelope)
+    ):  # 5
+        raise Yours("journal.readers", "Seal to the receiver and both key servers: this names one more, or one less.")
     return envelope
+
+
+def _to_org(envelope: Envelope) -> str | None:
+    kids = (parse_kid(recipient.header.kid) for recipient in envelope.jwe.recipients)
+    return next((kid.org for kid in kids if isinstance(kid, DeviceKid) and kid.pin == envelope.header.to), None)
 
 
 def check_date(envelope: Envelope, caller: str, now: int) -> Envelope:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from kits.interception import CARRIER, Known, eventually, valkey
-from kits.pki import issue
+from kits.pki import issue, short_lived
 from kits.store import client, connect
+from tiers.carrier import mediation as mediation_module
 from tiers.carrier.mediation import Mediation
+from tiers.chassis import listener
 from tiers.chassis.tls import Tls, device_context
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Ours, Yours
@@ -209,6 +211,59 @@ async def test_two_relays_deliver_side_by_side(here: Here) -> None:
     two.close()
 
     assert len(await here.payloads()) == 2
+
+
+async def test_half_open_connections_from_one_address_are_bounded_and_a_relay_is_served(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "MAX_HALF_OPEN", 5)
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 2.0)
+    opened = [await asyncio.open_connection("127.0.0.1", here.port, local_addr=("127.0.0.2", 0)) for _ in range(20)]
+    held = [Line(*one) for one in opened]
+    for line in held[5:]:
+        assert await line.ended()
+    relay = await here.connect()
+    await relay.ack(1)
+    for line in held[:5]:
+        assert await line.ended()  # who does not shake hands is shown out
+    for line in (*held, relay):
+        line.close()
+
+
+async def test_open_connections_from_one_address_are_bounded_and_counted_out(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here.mediation._listener is not None
+    counts = here.mediation._listener._counts
+    monkeypatch.setattr(counts, "_most", 2)
+    lines = [await here.connect("gateway/1"), await here.connect("gateway/2")]
+    for line in lines:
+        await line.ack(1)
+    with pytest.raises(OSError):
+        await here.connect("gateway/1")
+    for line in lines:
+        line.close()
+    async with asyncio.timeout(20):
+        while counts._open:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+    again = await here.connect()
+    await again.ack(1)
+    again.close()
+
+
+async def test_a_relay_that_falls_silent_is_shown_out(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mediation_module, "IDLE_SECONDS", 0.2)
+    line = await here.connect()
+    assert await line.ended()
+    line.close()
+
+
+async def test_a_relays_link_ends_when_its_certificate_does(here: Here) -> None:
+    line = await here.open(short_lived("gateway/1", here.folder))
+    await line.ack(1)
+    async with asyncio.timeout(10):
+        assert await line.ended()
+    line.close()
 
 
 async def test_something_malformed_ends_the_connection_and_keeps_what_stood_before_it(here: Here) -> None:

@@ -1,7 +1,6 @@
 """Calls to a party that answers with malice: over real TLS, a server that says what each test wants."""
 
 import asyncio
-import datetime as dt
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from kits import pki
 from tiers.chassis import client, tls
 from tiers.chassis.client import Peer, client_session
-from tiers.chassis.tls import Tls, end_with_certificate
+from tiers.chassis.tls import end_with_certificate
 from tiers.chassis.web import Route, application
 from tiers.wire.api.gateway import Done
 from tiers.wire.errors import Ours, TiersError
@@ -22,7 +21,6 @@ from tiers.wire.identity import Role, parse_identity
 
 COURT = parse_identity("court/in")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-SHORT = dt.timedelta(seconds=2)
 
 
 class Hostile:
@@ -120,13 +118,6 @@ async def test_no_cookie_comes_back(hostile: Hostile, http: aiohttp.ClientSessio
     assert "Cookie" not in hostile.asked[1].headers
 
 
-def short_lived(identity: str, folder: Path) -> Tls:
-    """Issue a certificate that is good for two seconds."""
-    pki.issue(identity, folder)
-    pki._authorities[folder].issue(parse_identity(identity), folder / identity, lifetime=SHORT)
-    return Tls(folder / identity)
-
-
 async def test_a_connection_that_stands_ends_with_the_certificate_of_the_server(tmp_path: Path) -> None:
     async def talk(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()
@@ -136,7 +127,7 @@ async def test_a_connection_that_stands_ends_with_the_certificate_of_the_server(
 
     app = web.Application()
     app.router.add_get("/v1/session", talk)
-    runner, url = await serve(app, short_lived("court/in", tmp_path).server)
+    runner, url = await serve(app, pki.short_lived("court/in", tmp_path).server)
     async with client_session(pki.issue("carrier/in", tmp_path).client) as http, asyncio.timeout(10):
         socket = await http.ws_connect(f"{url}/v1/session", server_hostname=COURT.host)
         assert (await socket.receive()).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
@@ -153,7 +144,7 @@ async def test_a_connection_that_stands_ends_with_the_certificate_of_the_client(
     standing: list[asyncio.Transport | None] = []
     app = application([Route("GET", "/x", {Role.CARRIER}, hello, "")], CollectorRegistry(), ready)
     runner, url = await serve(app, pki.issue("court/in", tmp_path).server)
-    async with client_session(short_lived("carrier/in", tmp_path).client) as http:
+    async with client_session(pki.short_lived("carrier/in", tmp_path).client) as http:
         await Peer(http, url, COURT).ask_raw("GET", "/x")
         (transport,) = standing
         assert transport is not None

@@ -21,6 +21,7 @@ from tiers.chassis import listener as listener_module
 from tiers.chassis import logs
 from tiers.chassis import web as chassis
 from tiers.chassis.listener import Counts, Listener
+from tiers.chassis.listener import http as http_of
 from tiers.chassis.tls import device_context
 from tiers.chassis.web import Health, Route, application, raw_body
 from tiers.wire.identity import Identity, Role
@@ -44,7 +45,7 @@ async def party(folder: Path) -> AsyncIterator[tuple[int, aiohttp.ClientSession]
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     assert runner.server is not None
-    listening = Listener(runner.server, tls)
+    listening = Listener(http_of(runner.server), tls)
     port = await listening.start("127.0.0.1", 0)
     context = device_context(folder / "gateway/1/ca.pem")
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, force_close=True)) as http:

@@ -67,6 +67,23 @@ async def test_another_message_with_the_same_mid_is_refused_and_the_first_stays(
     assert (await acme.read(mid)).content == "one"
 
 
+async def test_a_copy_that_names_a_reader_whom_nobody_agreed_on_is_refused_and_not_kept(acme, alice, bob):
+    mine, ghost = await alice.look_up(ALICE), HpkePrivateKey.generate().public.jwk()
+    third = BesKey("S99999999", 1, ghost, NOW)
+    mid, envelope = await alice.write(BOB, b"the plan", servers={mine.bes, third})
+    for device in (alice, bob):
+        with pytest.raises(Yours, match=r"^journal\.readers"):
+            await device.journal(envelope)
+    assert acme.store.copy(mid) is None
+
+
+def test_a_copy_names_its_readers_each_once():
+    twice = {BesKey(ACME, generation, BES.public.jwk(), NOW) for generation in (1, 2)}
+    assert check_copy(sealed(), ALICE, ACME, 2)
+    with pytest.raises(Yours, match=r"^journal\.readers"):
+        check_copy(sealed(servers=twice), ALICE, ACME, 2)
+
+
 @pytest.mark.usefixtures("bob")
 async def test_the_journal_stays_sealed_on_disk(acme, alice):
     _, envelope = await alice.write(BOB, b"CANARY-9f2c")

@@ -1,11 +1,13 @@
 """A private development CA for tests, the same one that `tiers up` mints (tiers.lab.world.pki)."""
 
+import datetime as dt
 from pathlib import Path
 
 from tiers.chassis.tls import Tls
 from tiers.lab.world.pki import Authority
 from tiers.wire.identity import parse_identity
 
+SHORT = dt.timedelta(seconds=2)
 _authorities: dict[Path, Authority] = {}
 
 
@@ -18,3 +20,10 @@ def issue(identity: str, folder: Path) -> Tls:
     own = folder / identity
     authority.issue(parse_identity(identity), own)
     return Tls(own)
+
+
+def short_lived(identity: str, folder: Path) -> Tls:
+    """Issue a certificate that is good for two seconds."""
+    issue(identity, folder)
+    _authorities[folder].issue(parse_identity(identity), folder / identity, lifetime=SHORT)
+    return Tls(folder / identity)
