@@ -51,12 +51,15 @@ class _Connector(aiohttp.TCPConnector):
         return made
 
 
-def client_session(context: ssl.SSLContext, at_once: int = 100) -> aiohttp.ClientSession:
-    """Return what all calls of a party or handset go out by, HTTP and WebSocket, with `at_once` connections."""
+def client_session(context: ssl.SSLContext | None = None, at_once: int = 100) -> aiohttp.ClientSession:
+    """Return what all calls of a party or handset go out by, HTTP and WebSocket, with `at_once` connections.
+
+    Without a `context` it is for plain HTTP to this machine.
+    """
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_stay)  # a WebSocket has no other way to say so
     return aiohttp.ClientSession(
-        connector=_Connector(ssl=context, limit=at_once),
+        connector=_Connector(ssl=context or True, limit=at_once),
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -107,6 +110,11 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer to its end; raises `Ours` for one that is packed or too long."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise _malformed()
+    return await bounded(response)
+
+
+async def bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer to its end, as it came; raises `Ours` for one that is too long."""
     parts, size = [], 0
     async for part in response.content.iter_any():
         parts.append(part)

@@ -9,6 +9,7 @@ import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
 from tiers.wire.identity import Identity
+from tiers.wire.message.visible import visible
 
 _log = structlog.get_logger()
 SELDOM_SECONDS = 1.0
@@ -74,4 +75,4 @@ class _Http(logging.Handler):
 
 
 def _json(event: object, **_options: object) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    return visible(msgspec.json.encode(event, enc_hook=str).decode())

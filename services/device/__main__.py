@@ -24,7 +24,7 @@ from tiers.wire.errors import TiersError, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.mail import as_text, read_mail, write_mail
-from tiers.wire.message.visible import shown
+from tiers.wire.message.visible import shown, visible
 
 _WHY = {"device.minute_erased": MINUTE_ERASED}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One handset.")
@@ -171,7 +171,7 @@ def main() -> None:
     try:
         app()
     except TiersError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         sys.exit(2)
 
 

@@ -164,8 +164,9 @@ class Store:
         """Hash every full bundle again: what lies on the disk must still be what its tiles say; raises `Ours`."""
         for n in range(base // TILE_WIDTH):
             bundle = TileName(None, n)
-            hashes = [leaf_hash(entry) for entry in tree.unpack_bundle(self._must_read(bundle))]
-            if b"".join(hashes) != self._read_full_tile(0, n):
+            entries = tree.unpack_bundle(raw := self._must_read(bundle))
+            hashes = b"".join(map(leaf_hash, entries))
+            if (tree.pack_bundle(entries), hashes) != (raw, self._read_full_tile(0, n)):
                 raise Ours("ledger.damaged", f"Restore {bundle.path()} of the ledger, or its tile, from its backup.")
         level, count = 1, base // TILE_WIDTH
         while count := count // TILE_WIDTH:

@@ -1,5 +1,6 @@
 """`tiers demo`, as a newcomer runs it: everything as declared, nothing left running, on Valkey and on Redis 7."""
 
+import csv
 import json
 import os
 import select
@@ -54,6 +55,20 @@ def test_the_demo_ends_as_declared_and_prints_one_json_document(tmp_path: Path) 
     assert "auditor" in reads["bbm"]
     assert "auditor" not in reads["bbm-before"] | reads["bbm-after"] | reads["bbm-untasked"]
     assert [] == list(tmp_path.iterdir())
+
+
+def test_another_arrangement_is_printed_as_asked_and_a_leak_is_planted_in_it(tmp_path: Path) -> None:
+    good = run("matrix", "--arrangement", "two-keys", "--format", "json", TMPDIR=str(tmp_path))
+    said = json.loads(good.stdout)
+    assert (0, "", "two-keys", []) == (good.returncode, good.stderr, said["arrangement"], said["surprises"])
+
+    leak = ("--leak", "read-open-to-all")
+    leaky = run("matrix", "--arrangement", "two-keys", "--format", "csv", *leak, TMPDIR=str(tmp_path))
+    rows = {(row["vantage"], row["message"]): row["reads"] for row in csv.DictReader(leaky.stdout.splitlines())}
+    assert (1, len(said["cells"])) == (leaky.returncode, len(rows))
+    found = {(cell["vantage"], cell["message"]) for cell in said["cells"] if cell["reads"] is False}
+    assert "yes" == rows["operator", "bes-bbm"]
+    assert ("operator", "bes-bbm") in found
 
 
 def test_the_demo_ends_as_declared_on_a_cluster(tmp_path: Path) -> None:

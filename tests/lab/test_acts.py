@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from tiers.lab.classroom.desk import Note, _check_channel
-from tiers.lab.cli import acts
+from tiers.lab.cli import acts, kit
 from tiers.lab.cli.main import app
 from tiers.lab.page.acts import _customer, _known
 from tiers.wire.errors import Missing, Yours
@@ -96,6 +96,25 @@ def test_a_decision_shows_no_signatures(answers: dict[str, object]) -> None:
 def test_an_inspection_without_keys_is_no_success(answers: dict[str, object], refused: str | None, status: int) -> None:
     answers["inspect"] = {"jti": "1", "findings": [], "grant_refused": refused}
     assert status == RUNNER.invoke(app, ["inspect", "1"]).exit_code
+
+
+HOSTILE = "a\x1b]0;forged\x07b\x9b2Jc\u202ed\u2028e\x7f"
+INERT = ("\x1b", "\x07", "\x9b", "\u202e", "\u2028", "\x7f")
+
+
+@pytest.mark.parametrize("command", [["read", "acme", "1"], ["inspect", "1"], ["send", "alice", "bob", "x"]])
+def test_what_others_wrote_does_nothing_to_the_terminal(answers: dict[str, object], command: list[str]) -> None:
+    command = [*command, "--channel", "consumer"] if command[0] == "send" else command
+    answers[command[0]] = {"content": HOSTILE, HOSTILE: [HOSTILE], "grant_refused": HOSTILE}
+    done = RUNNER.invoke(app, command)
+    assert [] == [mark for mark in INERT if mark in done.output]
+    assert "\u27e8U+202E\u27e9" in done.output
+
+
+def test_a_refusal_that_quotes_others_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        kit._end(HOSTILE, 2)
+    assert [] == [mark for mark in INERT if mark in capsys.readouterr().err]
 
 
 def test_the_courts_words_become_the_commands() -> None:

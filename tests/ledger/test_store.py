@@ -225,6 +225,25 @@ def test_a_log_whose_published_entry_was_changed_on_disk_does_not_start(tmp_path
         Store(Files(tmp_path / "log"))
 
 
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_full_bundle_that_was_changed_on_disk_is_named_and_nothing_starts(tmp_path, n):
+    """Its tile still says what the log published: only hashing the entries again shows it."""
+    good_store(tmp_path / "log")
+    bundle = tmp_path / "log" / TileName(None, n).path()
+    bundle.write_bytes(bundle.read_bytes().replace(b"entry", b"ENTRY", 1))
+    with pytest.raises(Ours, match=rf"^ledger\.damaged: Restore tile/entries/00{n} "):
+        Store(Files(tmp_path / "log"))
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda _raw: b""])
+def test_a_full_bundle_that_is_no_bundle_any_more_is_named(tmp_path, damage):
+    good_store(tmp_path / "log")
+    bundle = tmp_path / "log" / "tile" / "entries" / "000"
+    bundle.write_bytes(damage(bundle.read_bytes()))
+    with pytest.raises(Ours, match=r"^ledger\.damaged: Restore tile/entries/000 "):
+        Store(Files(tmp_path / "log"))
+
+
 def test_a_missing_full_tile_is_named(tmp_path):
     good_store(tmp_path / "log")
     (tmp_path / "log" / "tile" / "0" / "001").unlink()

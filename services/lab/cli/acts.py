@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 import typer
 
+from tiers.chassis.client import bounded, client_session
 from tiers.lab.classroom.logbook import MONITOR, check_log
 from tiers.lab.cli.kit import run_to_end, write
 from tiers.lab.page.bodies import MAX_MINUTES
@@ -17,6 +18,7 @@ from tiers.lab.world.clock import Clock
 from tiers.wire.api.enterprise import Reason
 from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.visible import visible
 
 OK = 200
 DECISIONS = {
@@ -61,10 +63,10 @@ async def _ask(where: Control, name: str, ask: dict[str, Any]) -> Any:
     headers = {"Authorization": f"Bearer {where.token}"}
     try:
         async with (
-            aiohttp.ClientSession() as http,
+            client_session() as http,
             http.post(f"{where.url}/api/{name}", json=ask, headers=headers) as response,
         ):
-            answer = await response.json(content_type=None)
+            answer = json.loads(await bounded(response))
     except (aiohttp.ClientError, OSError, ValueError):
         raise _down() from None
     if response.status != OK:
@@ -87,7 +89,7 @@ def _act(name: str, ask: dict[str, Any]) -> Any:
     """Ask, and print what is answered, signatures left out: they are on the page."""
     answer = asked(name, ask)
     shown = {key: value for key, value in answer.items() if key != "warrant"}
-    write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+    write(visible(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
     return answer
 
 
@@ -134,7 +136,7 @@ def inspect(jti: Jti) -> None:
     """Have the auditor inspect what a warrant brought, and open what opens; exits 1 if no keys were released."""
     if (why := _act("inspect", {"jti": jti})["grant_refused"]) is not None:
         later = " Turn the clock first (tiers turn 1): keys are for minutes that are over." if "elapsed" in why else ""
-        typer.echo(f"No keys were released: {why}.{later}", err=True)
+        typer.echo(visible(f"No keys were released: {why}.{later}"), err=True)
         raise typer.Exit(1)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.padding import Padding
+from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
@@ -23,6 +24,7 @@ from tiers.lab.world.arrangement import DEFAULT, load
 from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Agreement, Content, Matrix
+from tiers.wire.message.visible import visible
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ class Demo:
         """Tell one step."""
         self.steps.append(Step(title, sentence, round(time.monotonic() - self.began, 2)))
         self.console.print(f"[bold]{len(self.steps):>2}  {title}[/bold]", highlight=False)
-        self.console.print(Padding(sentence, (0, 0, 0, 4)), highlight=False)
+        self.console.print(Padding(Text(visible(sentence)), (0, 0, 0, 4)), highlight=False)
 
     def document(self, matrix: Matrix) -> Document:
         """Return the run as one document."""

@@ -16,6 +16,7 @@ from rich.console import Console
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Matrix
 from tiers.wire.errors import TiersError
+from tiers.wire.message.visible import visible
 
 Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
 STOPPED, CUT = 130, 141  # exit statuses: as a shell gives for SIGINT and SIGPIPE
@@ -126,5 +127,5 @@ def ended(app: typer.Typer, name: str) -> None:
 
 
 def _end(said: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{said}\n")
+    sys.stderr.write(f"{visible(said)}\n")  # a refusal may quote who was refused
     sys.exit(status)

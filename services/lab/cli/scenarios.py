@@ -1,6 +1,7 @@
 """`tiers scenario`, `tiers compare`: history, attacks and arrangements from the command line."""
 
 import asyncio
+import json
 import logging
 import time
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from tiers.chassis.client import bounded, client_session
 from tiers.lab.classroom.desk import opened
 from tiers.lab.cli.kit import Terminal, run_to_end, store_url
 from tiers.lab.page import control
@@ -23,6 +25,7 @@ from tiers.lab.world import folders
 from tiers.lab.world.world import booted
 from tiers.wire.custody import CUSTODIES
 from tiers.wire.errors import TiersError, Yours
+from tiers.wire.message.visible import visible
 
 scenario = typer.Typer(no_args_is_help=True, help="What happened, and the attacks of history, played on real parties.")
 
@@ -78,12 +81,13 @@ async def _on_the_page(told: Scenario) -> None:
             typer.echo(f"The page, for one browser: {where.page}\nCtrl-C ends it.")
             await control.show(root, where.page)
             headers = {"Authorization": f"Bearer {where.token}"}
+            name, no_end = {"name": told.name}, aiohttp.ClientTimeout(total=None)
             async with (
-                aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as http,
-                http.post(f"{where.url}/api/scenario", json={"name": told.name}) as response,
+                client_session() as http,
+                http.post(f"{where.url}/api/scenario", json=name, headers=headers, timeout=no_end) as response,
             ):
                 if not response.ok:
-                    typer.echo((await response.json(content_type=None))["detail"], err=True)
+                    typer.echo(visible(json.loads(await bounded(response))["detail"]), err=True)
             await asyncio.Event().wait()
 
 
@@ -93,7 +97,7 @@ def _step(console: Console, number: int, title: str, text: str) -> None:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(Padding(Text(text), (0, 0, 0, 4)))
+    console.print(Padding(Text(visible(text)), (0, 0, 0, 4)))
 
 
 def _line(one: Scenario) -> bool:
@@ -102,7 +106,7 @@ def _line(one: Scenario) -> bool:
     try:
         result = run_to_end(run(one, Audience(lambda _title, _text: None), store_url()))
     except TiersError as error:
-        typer.echo(f"FAILED  {one.name:<24} {error}")
+        typer.echo(visible(f"FAILED  {one.name:<24} {error}"))
         return False
     typer.echo(f"as told {one.name:<24} {len(result.cells):>3} cells  {time.monotonic() - began:5.1f} s")
     return True

@@ -11,7 +11,7 @@ from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
 from tiers.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
 from tiers.wire.keys.jose import HpkeJwk
 from tiers.wire.keys.secret import Secret
-from tiers.wire.message.envelope import Channel, Protected, Recipient, Service
+from tiers.wire.message.envelope import Channel, Envelope, Protected, Recipient, Service
 
 E = Channel.ENTERPRISE
 NOTE = Note("priya", "quentin", E, Service.BBM, "Only the two of us know this number: 2580")
@@ -34,15 +34,25 @@ def _haunt(stage: Stage) -> None:
     stage.desk.devices["priya"]._arrangement = replace(INDIA, enterprise=custody)  # noqa: SLF001 - the maker's update
 
 
+def _hide(stage: Stage) -> None:
+    async def skip(_envelope: Envelope) -> None:
+        """Hand in nothing."""
+
+    setattr(stage.desk.devices["priya"], "_journal", skip)  # noqa: B010 - the maker's next update
+
+
 async def _honest(stage: Stage) -> None:
     await stage.send("honest", NOTE)
     stage.tell(
         "A reader more", "The relay cannot add one by itself: it has no content key to wrap. So the handset must do it."
     )
     _haunt(stage)
+    await stage.refused("the copy for the company", "journal.readers", stage.desk.send(NOTE))
+    stage.tell("The company", "Its key server gets a copy first. It counts the readers and refuses: nothing is sent.")
+    _hide(stage)
     await stage.refused("the haunted message", "envelope.recipients", stage.desk.send(NOTE))
     stage.tell(
-        "An honest relay",
+        "A handset that hands in nothing, and an honest relay",
         "It counts the readers and refuses: the receiver's device and the customer's key server, nobody else.",
     )
 
@@ -52,6 +62,7 @@ async def _rogue(stage: Stage) -> None:
     stage.check("Quentin opens the usual one", usual.content, NOTE.text.encode())
     stage.tell("The relay is in on it", "The same handset, and a relay that was told not to count.")
     _haunt(stage)
+    _hide(stage)
     haunted = await _received(stage, "haunted")
     stage.check("Quentin's handset", (haunted.content, haunted.unreadable), (None, "device.readers"))
     stage.check("who reads more than the last one", set(haunted.readers) - set(usual.readers), {GHOST})
@@ -85,7 +96,7 @@ SCENARIO = Scenario(
     ),
     caught=(
         "The receiver's handset: it compares the recipients, which cannot be hidden from it, with whom the sender signed "
-        "and whom the arrangement names. The customer's journal holds them, too."
+        "and whom the arrangement names. The customer's key server refuses its copy for the same reason."
     ),
     when="2018",
     asked='"silently adding a law enforcement participant" [g1]',

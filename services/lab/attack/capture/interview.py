@@ -5,7 +5,7 @@ Nobody stops at his own row of a request table: a refusal is a finding too, and 
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from tiers.chassis.client import bounded, client_session
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import Tls
 from tiers.lab.classroom.desk import Desk, Sent
@@ -65,10 +66,17 @@ class Interview:
     async def ask(self, name: str, identity: Identity, questions: Iterable[Question]) -> Source:
         """Ask everything as `identity`; returns the answers, one chunk each. Raises `Ours` if a party is silent."""
         tls = Tls(self.desk.world.tls(identity))
-        # One connection to each party: a handshake costs more than all the questions.
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client, limit_per_host=1)) as http:
-            said = await asyncio.gather(*(self._one(http, question) for question in questions))
+        by_party: dict[str, list[Question]] = {}
+        for question in questions:
+            by_party.setdefault(question.party, []).append(question)
+        async with client_session(tls.client) as http:
+            each = await asyncio.gather(*(self._in_turn(http, asked) for asked in by_party.values()))
+        said = [one for answered in each for one in answered]
         return answers(name, [*said, *(unpacked for one in said for unpacked in _unpack(*one))])
+
+    async def _in_turn(self, http: aiohttp.ClientSession, questions: Sequence[Question]) -> list[tuple[str, bytes]]:
+        """Ask one party over one connection: a handshake costs more than all the questions."""
+        return [await self._one(http, question) for question in questions]
 
     async def _one(self, http: aiohttp.ClientSession, question: Question) -> tuple[str, bytes]:
         world = self.desk.world
@@ -84,7 +92,7 @@ class Interview:
             ) as response:
                 said = "refused" if response.status >= HTTPStatus.BAD_REQUEST else "answered"
                 head = f"{said} with {response.status} {dict(response.headers)}\n"
-                return where, head.encode() + await response.read()
+                return where, head.encode() + await bounded(response)
         except (aiohttp.ClientError, OSError, TimeoutError):
             raise Ours("lab.capture", f"Start again: {where} got no answer, so the capture would be partial.") from None
 
