@@ -113,13 +113,13 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return await bounded(response)
 
 
-async def bounded(response: aiohttp.ClientResponse) -> bytes:
+async def bounded(response: aiohttp.ClientResponse, most: int = MAX_ANSWER) -> bytes:
     """Read an answer to its end, as it came; raises `Ours` for one that is too long."""
     parts, size = [], 0
     async for part in response.content.iter_any():
         parts.append(part)
         size += len(part)
-        if size > MAX_ANSWER:
+        if size > most:
             raise _malformed()
     return b"".join(parts)
 

@@ -14,8 +14,16 @@ import structlog
 from tiers.chassis import background
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize
 from tiers.ledger.store import Store
-from tiers.wire.errors import Ours, TiersError
-from tiers.wire.log.checkpoint import LogSigner, PinnedLog, ProofOfLogging, WitnessedCheckpoint, b64, verify_witnessed
+from tiers.wire.errors import Ours, TiersError, Yours
+from tiers.wire.log.checkpoint import (
+    MAX_SIGNATURES,
+    LogSigner,
+    PinnedLog,
+    ProofOfLogging,
+    WitnessedCheckpoint,
+    b64,
+    verify_witnessed,
+)
 from tiers.wire.log.merkle import TreeHead
 
 _log = structlog.get_logger()
@@ -94,7 +102,10 @@ class Sequencer:
         return witnessed
 
     async def _cosignatures(self, note: str, head: TreeHead, old: int) -> str:
-        """Ask every witness at once, and go on as soon as enough have cosigned. Nonsense counts for nothing."""
+        """Ask every witness at once, and go on as soon as enough have cosigned. Nonsense counts for nothing.
+
+        Of an answer one line is taken for each pinned witness: what else stands there could spoil the others' lines.
+        """
         pinned, lines = self._pinned(), dict[tuple[str, ...], str]()
         asked = {asyncio.create_task(self._cosignature(one, note, head, old)) for one in self._witnesses()}
         failure = Ours("ledger.unwitnessed", "Send the same leaf again in a second: too few witnesses answer.")
@@ -103,8 +114,7 @@ class Sequencer:
                 done, asked = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     try:
-                        line = task.result()
-                        lines[verify_witnessed(note + line, replace(pinned, quorum=1)).witnesses] = line
+                        lines |= _good_lines(task.result(), note, replace(pinned, quorum=1))
                     except TiersError as error:
                         _log.warning("ledger.not_cosigned", code=error.code, detail=error.detail)
                         failure = error if isinstance(error, Ours) else failure
@@ -141,3 +151,17 @@ class Sequencer:
             )
             for entry, index in zip(entries, indexes, strict=True)
         ]
+
+
+def _good_lines(answer: str, note: str, pinned: PinnedLog) -> dict[tuple[str, ...], str]:
+    """Return a witness's cosignature by who made it; raises `Yours` where an answer holds none."""
+    good = dict[tuple[str, ...], str]()
+    failure: Yours | None = None
+    for line in answer.splitlines(keepends=True)[:MAX_SIGNATURES]:
+        try:
+            good[verify_witnessed(note + line, pinned).witnesses] = line
+        except Yours as error:
+            failure = error
+    if not good:
+        raise failure or Yours("checkpoint.unwitnessed", "Send the cosignature as the witness wrote it.")
+    return good

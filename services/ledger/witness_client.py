@@ -1,13 +1,17 @@
 """The witness as the log reaches it: C2SP tlog-witness over mutual TLS. Thin I/O around `cosigning`."""
 
+import re
+
 import aiohttp
 
+from tiers.chassis.client import bounded
 from tiers.ledger.cosigning import SIZE_TYPE, AddCheckpoint, OtherSize
 from tiers.wire.errors import Ours
 from tiers.wire.identity import TRUST_DOMAIN, parse_identity
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
 MAX_ANSWER = 65_536  # bytes
+_SIZE = re.compile(rb"[0-9]{1,19}\n?")
 
 
 class HttpWitness:
@@ -31,11 +35,11 @@ class HttpWitness:
                 server_hostname=self._host,
                 timeout=_TIMEOUT,
             ) as response:
-                answer = await response.content.read(MAX_ANSWER)
+                answer = await bounded(response, MAX_ANSWER)
                 status, kind = response.status, response.content_type
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise _unwitnessed("is not answering") from None
-        if status == 409 and kind == SIZE_TYPE and answer.strip().isdigit():  # noqa: PLR2004 - C2SP tlog-witness
+        if status == 409 and kind == SIZE_TYPE and _SIZE.fullmatch(answer):  # noqa: PLR2004 - C2SP tlog-witness
             raise OtherSize(int(answer))
         if status != 200:  # noqa: PLR2004 - HTTP
             raise _unwitnessed(f"refused the checkpoint with {status}")

@@ -171,3 +171,23 @@ def test_a_witness_that_answers_with_anothers_line_counts_for_nothing(world, ent
     monkeypatch.setattr(second, "add_checkpoint", first.add_checkpoint)
     with pytest.raises(Ours, match=r"^ledger\."):
         world.log(entry(0))
+
+
+def test_a_witness_that_adds_strangers_lines_or_answers_twice_spoils_nobody_elses(world, entry, monkeypatch):
+    first, *others = with_three_witnesses(world)
+    cosign = first.add_checkpoint
+    stranger = "".join(f"— stranger.example/{n} {'A' * 100}\n" for n in range(14))
+
+    async def twice_and_more(request) -> str:
+        return 2 * await cosign(request) + stranger
+
+    monkeypatch.setattr(first, "add_checkpoint", twice_and_more)
+    for n, other in enumerate(others):
+        for one in others:
+            one.down = None if one is other else "before"
+        (proof,) = world.log(entry(n))
+        assert 2 == len(verify_logged(proof, world.pinned).checkpoint.witnesses)
+        assert "stranger" not in proof.checkpoint
+    other.down = "before"
+    with pytest.raises(Ours, match=r"^ledger\."):  # however often it answers, it counts once
+        world.log(entry(9))
