@@ -114,6 +114,8 @@ DEEP = b"".join(b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % 
         b"Subject: " + b"?= " * 30_000 + b"\r\n\r\nbody",
         b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + b"<style" * 15_000,
         b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + b"<!--" * 24_000,
+        b"Subject: x\r\nContent-Type: text/html\r\n\r\n<" + b"a" * 60_000,
+        b'X: y\rContent-Type: text/plain; a="' + b";" * 56_000 + b"\r\n\r\nbody",
         b"Subject: x\r\nContent-Type: text/plain; charset=punycode\r\n\r\n" + b"-" + b"a" * 90_000,
         b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 12_000,
     ],

@@ -33,11 +33,11 @@ _CHARSET: Final = re.compile(
     r"utf-?(8|16|32)([lb]e)?|(us-)?ascii|iso-8859-\d+|iso-2022-\w+|windows-125\d|cp125\d|koi8-[ru]|gb(2312|k|18030)"
     r"|big5|shift_jis|euc-(jp|kr)"
 )
-_FOLDED: Final = re.compile(rb"\r?\n(?![ \t])")
+_FOLDED: Final = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?![ \t])")  # `email` ends a line at a bare CR too
 _NESTS: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
 _WORD: Final = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN: Final = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,40}\?[bBqQ]\?)")
-_TAG: Final = re.compile(r"<(/?)([A-Za-z!?][^\s<>/]*)[^<>]*>")
+_TAG: Final = re.compile(r"<(/?)([A-Za-z!?][^\s<>/]*)(?:[\s/][^<>]*)?>")
 _BREAKS: Final = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
 _REPORT: Final = "message/delivery-status"
 _UNSEEN: Final = frozenset({"style", "script", "head", "title"})
