@@ -18,7 +18,15 @@ from tiers.wire.errors import Conflict, Missing, Policy
 from tiers.wire.identity import Identity
 from tiers.wire.lawful.evidence import LoggedWarrant, verify_logged_warrant
 from tiers.wire.lawful.trust import Trust
-from tiers.wire.lawful.warrant import Claims, StatusStatement, check_standing, verify_warrant, verify_word
+from tiers.wire.lawful.warrant import (
+    NO_LONGER,
+    Claims,
+    Status,
+    StatusStatement,
+    check_standing,
+    verify_warrant,
+    verify_word,
+)
 from tiers.wire.lawful.x2x3 import Direction
 from tiers.wire.message.envelope import Protected
 
@@ -194,7 +202,8 @@ class Tasks:
         """Return a task that may be activated; raises `Conflict`.
 
         1. The XID is its own; the same task again may. 2. The warrant has no other task here. 3. The court's word is no
-        older than the last that was heard here, and newer than that of a task which has ended.
+        older than the last that was heard here, and newer than that of a task which has ended. 4. It was not cancelled:
+        no later word brings it back.
         """
         known = self._all.get(task.xid)
         if known is not None and (known.carrier, known.commitment) != (task.carrier, task.commitment):  # 1
@@ -205,6 +214,8 @@ class Tasks:
                 raise Conflict("task.duplicate", "End the task that this warrant has here first.")
             if task.word.serial < other.word.serial + ended:  # 3
                 raise Conflict("task.old_word", "Show a newer word of the court: this relay has heard as much.")
+            if other.word.status is Status.CANCELLED:  # 4
+                raise Policy(*NO_LONGER[Status.CANCELLED])
         return task
 
     def activate(self, task: Task) -> None:

@@ -281,6 +281,8 @@ async def test_the_same_warrant_under_a_new_xid_sets_no_task_once_it_has_ended(g
     for xid in (first, str(uuid4())):
         for replayed in (shown, msgspec.structs.replace(shown, status=word(said, 2))):
             assert await gate.refused("PUT", f"/v1/tasks/{xid}", replayed) == "task.old_word"
+        later = msgspec.structs.replace(shown, status=word(said, 3))  # no court says so: cancelled is for good
+        assert await gate.refused("PUT", f"/v1/tasks/{xid}", later) == "warrant.cancelled"
     gate.lab.relay()
     await gate.lab.interception.load()
     with pytest.raises(Conflict, match=r"task\.old_word"):
