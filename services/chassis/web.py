@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 MAX_BODY = 256 * 1024
 """Octets of a request's body, where its route says nothing else."""
 MAX_BODIES = 64
-"""Bodies from one address that are being read."""
+"""Bodies from one address that are being read: those of strangers, and those of each party there is."""
 STOP_SECONDS = 25.0
 """After this long a party that was told to stop ends as it stands, and says on stderr where it hung."""
 
@@ -87,7 +87,7 @@ async def body(request: web.Request, kind: type[T]) -> T:
 
 async def raw_body(request: web.Request) -> bytes:
     """Read the body, in time and as much as its route allows; raises `TooLarge`, `TooMany` or `Yours`."""
-    limit, reading, address = request.get(_LIMIT, MAX_BODY), _reading, request.remote or ""
+    limit, reading, address = request.get(_LIMIT, MAX_BODY), _reading, (request.remote, request.get(_CALLER))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     if not request.body_exists:
@@ -120,8 +120,8 @@ def in_path(request: web.Request, name: str, kind: type[T]) -> T:
         raise Yours("request.path", f"Write the {name} in the path as it is specified.") from None
 
 
-_LIMIT = web.RequestKey("limit", int)
-_reading: Counter[str] = Counter()
+_LIMIT, _CALLER = web.RequestKey("limit", int), web.RequestKey("caller", Identity)
+_reading: Counter[tuple[str | None, Identity | None]] = Counter()
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -168,7 +168,7 @@ def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
                 if route.knocked is not None and caller.role is not Role.ANYONE:
                     await route.knocked(caller, request, error)
                 raise error
-            request[_LIMIT] = route.limit
+            request[_LIMIT], request[_CALLER] = route.limit, caller
             answer = await route.handler(caller, request)
         except TiersError as error:
             seldom("request.refused", path=route.path, code=error.code)

@@ -142,6 +142,12 @@ async def test_unfinished_bodies_from_one_address_are_bounded(tmp_path: Path, mo
                 await asyncio.sleep(0)
         async with http.post(f"https://127.0.0.1:{port}/x", data=b"y", server_hostname=_host()) as answer:
             assert (answer.status, b"request.too_many" in await answer.read()) == (429, True)
+        known = aiohttp.TCPConnector(ssl=issue("carrier/in", tmp_path).client)
+        async with aiohttp.ClientSession(
+            connector=known
+        ) as party_of_ours:  # strangers beside it take nothing of its own
+            url = f"https://127.0.0.1:{port}/x"
+            assert 200 == (await party_of_ours.post(url, data=b"y", server_hostname=_host())).status
         for _, writer in held:
             writer.transport.abort()
 
