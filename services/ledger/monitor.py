@@ -50,6 +50,7 @@ class Warrant:
     """What the log says of one warrant so far. Times are ms since 1970."""
 
     state: str = "unknown"
+    agency: str | None = None
     since: int = 0
     open_after: int | None = None
     served: bool = False
@@ -94,11 +95,14 @@ def _wrong(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> Iterator[str]:
         "warrant.served": state not in {"unknown", "applied"} and not warrant.served,
         "task.activated": warrant.served and not warrant.active,
         "task.deactivated": warrant.active,
-        "grant.released": warrant.served or role == "court",
+        "grant.released": warrant.served or (role == "court" and state not in {"unknown", "applied"}),
         "loss.recorded": warrant.activations > 0,
+        "seal.opened": warrant.open_after is not None,
     }
     if not needs.get(kind, state != "unknown") and not (state in OVER and kind not in AFTER_THE_END):
         yield f"{kind} out of order: the warrant is {state}{', and served' if warrant.served else ''}"
+    if warrant.agency is not None and leaf["agency"] != warrant.agency:
+        yield f"{kind} names {leaf['agency']}, and the warrant is for {warrant.agency}"
     if kind == "warrant.served" and leaf.get("open_after") != warrant.open_after:
         yield "the carrier promises to open the seal on another day than the court"
     if kind == "warrant.expired" and warrant.open_after is not None and leaf["ts"] < warrant.open_after:
@@ -114,6 +118,7 @@ def _bucketed(warrant: Warrant, kind: str, leaf: Leaf) -> bool:
 
 
 def _follow(warrant: Warrant, kind: str, leaf: Leaf) -> None:
+    warrant.agency = warrant.agency or leaf["agency"]
     after = {"warrant.approved": STANDS, "warrant.resumed": STANDS}.get(kind, kind.partition(".")[2])
     if kind == "warrant.served":
         warrant.served = True

@@ -22,7 +22,7 @@ BY = {
 
 def said(kind: str, at: int = 0, **members: object) -> dict[str, object]:
     """A leaf, `at` minutes after NOW."""
-    leaf = {"type": kind, "ts": NOW + at * MINUTE, "party": BY.get(kind, COURT), "commitment": "c1"}
+    leaf = {"type": kind, "ts": NOW + at * MINUTE, "party": BY.get(kind, COURT), "agency": "cbi", "commitment": "c1"}
     if kind in {"warrant.approved", "warrant.served"}:
         leaf["open_after"] = EXP
     if kind == "grant.released":
@@ -84,6 +84,10 @@ def test_a_task_that_the_relay_set_before_a_cancellation_of_the_same_minute_is_t
         ([said("warrant.applied"), said("warrant.approved", party=CUSTOMER)], "a customer has logged warrant.approved"),
         ([*BEGUN[:3], said("task.activated", 1, party=CARRIER)], "a carrier has logged task.activated"),
         ([*BEGUN, said("warrant.expired", 59)], "expires before its day"),
+        ([said("grant.released", party=COURT)], "grant.released out of order: the warrant is unknown"),
+        ([said("warrant.applied"), said("grant.released", party=COURT)], "out of order: the warrant is applied"),
+        ([said("warrant.applied"), said("warrant.rejected"), said("seal.opened", 60)], "seal.opened out of order"),
+        ([*BEGUN, said("grant.released", 2, agency="nia")], "grant.released names nia, and the warrant is for cbi"),
     ],
 )  # fmt: skip
 def test_what_is_out_of_order_is_named(leaves: list[dict[str, object]], sentence: str) -> None:
