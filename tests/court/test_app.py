@@ -1,6 +1,7 @@
 """The court over real TLS: who may ask what, log first and act second, and what survives a crash."""
 
 import asyncio
+import hashlib
 import stat
 from collections.abc import Awaitable
 
@@ -15,7 +16,7 @@ from tiers.wire.api.court import Apply, Entry, Register
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.keys.jose import GeneralJws, SigningKey
-from tiers.wire.lawful.warrant import Claims, Status, apply_for, verify_warrant
+from tiers.wire.lawful.warrant import Claims, Status, apply_for, seal_of, verify_warrant
 from tiers.wire.log.leaf import verify_opening
 
 OTHER_JTI = "0190b8a2-7c1e-7d3a-9f10-3b6a5c2d1e10"
@@ -202,6 +203,22 @@ async def test_after_expiry_everybody_can_check_what_was_sealed(world: CourtWorl
     seal = verify_opening(leaves[-1], leaves[1])
     assert seal.jti == JTI
     assert unopened_seals(leaves, EXPIRY) == ()
+
+
+async def test_the_court_can_show_the_target_the_warrant_that_an_open_seal_is_about(world: CourtWorld) -> None:
+    """The log shows a digest and a derived salt; the claims' own salt stands in the warrant, and the court keeps it."""
+    await world.apply()
+    await world.decide("approval")
+    world.clock.now = EXPIRY
+    await world.court.look()
+    seal = verify_opening(world.ledger.leaves[-1], world.ledger.leaves[1])
+
+    handed_over = (await world.judge.ask("GET", f"/v1/warrants/{JTI}", Entry)).warrant
+    payload = unb64u(handed_over.payload, "test.payload")
+    assert (hashlib.sha256(payload).digest(), JTI) == (seal.digest, seal.jti)
+    claims = msgspec.json.decode(payload, type=Claims)
+    assert (ALICE, seal) == (claims.sub, seal_of(claims))
+    assert claims.salt not in repr(world.ledger.leaves)
 
 
 async def test_what_was_rejected_is_never_opened(world: CourtWorld) -> None:
