@@ -60,15 +60,16 @@ def test_the_demo_ends_as_declared_and_prints_one_json_document(tmp_path: Path) 
 def test_another_arrangement_is_printed_as_asked_and_a_leak_is_planted_in_it(tmp_path: Path) -> None:
     good = run("matrix", "--arrangement", "two-keys", "--format", "json", TMPDIR=str(tmp_path))
     said = json.loads(good.stdout)
-    assert (0, "", "two-keys", []) == (good.returncode, good.stderr, said["arrangement"], said["surprises"])
+    cells = {(one["vantage"], one["message"]): one["content"] for one in said["cells"]}
+    assert (0, "", True) == (good.returncode, good.stderr, said["agreement"]["holds"])
+    assert ("sealed", "reads") == (cells["operator", "bes-bbm"], cells["customer", "bes-bbm"])
+    assert "sealed" == cells["carrier-keys", "bbm"]  # under two keys; in the default arrangement it reads
 
     leak = ("--leak", "read-open-to-all")
     leaky = run("matrix", "--arrangement", "two-keys", "--format", "csv", *leak, TMPDIR=str(tmp_path))
-    rows = {(row["vantage"], row["message"]): row["reads"] for row in csv.DictReader(leaky.stdout.splitlines())}
-    assert (1, len(said["cells"])) == (leaky.returncode, len(rows))
-    found = {(cell["vantage"], cell["message"]) for cell in said["cells"] if cell["reads"] is False}
-    assert "yes" == rows["operator", "bes-bbm"]
-    assert ("operator", "bes-bbm") in found
+    rows = {(row["vantage"], row["message"]): row for row in csv.DictReader(leaky.stdout.splitlines())}
+    assert (1, set(cells)) == (leaky.returncode, set(rows))
+    assert ("reads", "no") == (rows["operator", "bes-bbm"]["content"], rows["operator", "bes-bbm"]["agrees"])
 
 
 def test_the_demo_ends_as_declared_on_a_cluster(tmp_path: Path) -> None:
