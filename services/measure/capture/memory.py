@@ -23,7 +23,7 @@ _PAGE, _REACH = 4096, 1024
 """Bytes of a page; and by how many a part of memory reaches into its neighbours: no spelling is longer."""
 _INT = 32
 """Bytes of one of CPython's small integers; they lie in one array."""
-_SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 6)), re.DOTALL)
+_SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 33)), re.DOTALL)
 _SHORTEST_LIST = 12
 
 
