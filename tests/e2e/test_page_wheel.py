@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STARTED = 60.0
+INVITATION = re.compile(r"http://(?P<own>[\w.-]+:(?P<port>\d+))/enter\?token=(?P<token>\S+)")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -35,6 +36,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "env" / "bin" / "python"
 
 
+async def enter(http: aiohttp.ClientSession, invitation: re.Match[str]) -> tuple[int, str]:
+    """Press the button of an invitation; its name is the machine's own, whatever the system resolves."""
+    headers = {"Host": invitation["own"], "Origin": f"http://{invitation['own']}"}
+    url = f"http://127.0.0.1:{invitation['port']}/enter"
+    async with http.post(url, data={"token": invitation["token"]}, headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
 async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(tmp_path)}
     command = [str(installed), "-c", "from tiers.lab.cli.main import main; main()", "up"]
@@ -43,22 +52,25 @@ async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> Non
     try:
         async with asyncio.timeout(STARTED):
             said = ""
-            while (found := re.search(r"http://127\.0\.0\.1:\d+/enter\?token=\S+", said)) is None:
+            while (found := INVITATION.search(said)) is None:
                 line = await process.stdout.readline()
                 assert line, f"it ended: {said}"
                 said += line.decode()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            page = await (await http.get(found[0])).text()
+            status, page = await enter(http, found)
+            assert 200 == status
             for name in re.findall(r'(?:src|href)="(static/[^"]+)"', page):
-                got = await http.get(f"{found[0].partition('/enter')[0]}/{name}")
+                got = await http.get(f"http://127.0.0.1:{found['port']}/{name}", headers={"Host": found["own"]})
                 assert (name, 200) == (name, got.status)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as another:
-            assert 401 == (await another.get(found[0])).status
+            assert 401 == (await enter(another, found))[0]
             invited = await asyncio.create_subprocess_exec(
                 *command[:-1], "page", cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE
             )
             address, _ = await invited.communicate()
-            assert page == await (await another.get(address.decode().strip())).text()
+            again = INVITATION.search(address.decode())
+            assert again is not None, address
+            assert (200, page) == await enter(another, again)
         where = await asyncio.create_subprocess_exec(
             str(installed), "-c", "import tiers.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
             stdout=asyncio.subprocess.PIPE,
