@@ -56,7 +56,7 @@ def texts_counted(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
 def plaintext_in_metric(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
     """Open every copy and count it by its text."""
 
-    def journalled(_store: Any, envelope: Any) -> None:
+    def journalled(_store: Any, envelope: Any, *_rest: Any) -> None:
         keys = _keys[0]
         copy = importlib.import_module("tiers.enterprise.journal").open_copy(envelope, keys.org, keys.key)
         text = unb64u(copy.plaintext.decode().split(".")[1], "fault").decode()
