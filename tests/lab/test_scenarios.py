@@ -58,7 +58,7 @@ async def test_the_terminal_hears_every_sentence_of_the_same_play() -> None:
     result = await run(load("key-swap"), Audience(lambda title, text: steps.append((title, text))))
 
     assert result.cells
-    titles = ["Two who have met", "Pinned: caught", "Two who have not", "Unpinned: it succeeds"]
+    titles = ["Two who have met", "Pinned: caught", "Two who have not", "Unpinned: it reads", "Bob finds out"]
     assert titles == [title for title, _text in steps]
 
 

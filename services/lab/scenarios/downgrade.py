@@ -3,6 +3,7 @@
 from tiers.lab.classroom.desk import Note
 from tiers.lab.classroom.regulator import Regulator
 from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.world.cast import handset
 from tiers.wire.message.envelope import Channel, Service
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
@@ -23,7 +24,7 @@ async def _play(stage: Stage) -> None:
     )
     await stage.refused(
         "the same words to a colleague who is no subscriber", "envelope.receiver",
-        desk.send(Note("priya", "quentin", C, Service.BBM, secret.text)),
+        desk.devices["priya"].send(C, Service.BBM, handset("quentin").pin, secret.text.encode()),
     )  # fmt: skip
     await stage.send("explicit", Note("priya", "bob", C, Service.BBM, "Call me, the office line is down"))
     tell(
