@@ -1,6 +1,7 @@
 """What should be random and is computed from a key: run twice from one state, it comes out the same."""
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
@@ -81,7 +82,9 @@ def test_an_honest_handset_and_an_honest_carrier_repeat_nothing() -> None:
         pytest.param(lambda n: sha256(MASTER.reveal()).digest()[: n - 4] + os.urandom(4), id="a part of it random"),
     ],
 )
-def test_a_nonce_that_a_carrier_computes_from_its_master_is_found(nonce, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nonce_that_a_carrier_computes_from_its_master_is_found(
+    nonce: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Rogue:
         urandom = staticmethod(nonce)
 
