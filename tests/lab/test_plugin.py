@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tiers.lab.attack import attack
 from tiers.lab.attack.capture import take
+from tiers.lab.attack.search.shapes import JWE
+from tiers.measure.search.scan import Shape
 from tiers.testing import AssertReadable, AssertSealed, Channel, Desk, Note, Service, Vantage
 from tiers.wire.errors import Yours
 
@@ -98,6 +101,24 @@ async def test_what_was_not_captured_is_a_failure_and_no_pass(
     monkeypatch.setattr(take, "MEASURES_MEMORY", False)
     with pytest.raises(AssertionError, match="gateway was not measured: memory:gateway cannot be captured here"):
         await tiers_assert_sealed(sent, to="gateway")
+
+
+async def test_a_message_that_the_attacker_did_not_recognise_is_a_failure_and_no_pass(
+    tiers_desk: Desk, tiers_assert_sealed: AssertSealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await tiers_desk.send(NOTE)
+    monkeypatch.setattr(attack, "JWE", Shape("JWE", JWE.begins, JWE.pattern, lambda _data: None))
+    with pytest.raises(AssertionError, match="the capture ciphertext lacks the message"):
+        await tiers_assert_sealed(sent, to="logs")
+
+
+async def test_a_desk_is_measured_again_after_a_measurement(
+    tiers_desk: Desk, tiers_assert_sealed: AssertSealed, tiers_assert_readable: AssertReadable
+) -> None:
+    for _time in range(2):
+        sent = await tiers_desk.send(NOTE)
+        await tiers_assert_sealed(sent, to="seized-handset")
+        await tiers_assert_readable(sent, by="receiver")
 
 
 async def serve(desk: Desk) -> None:

@@ -219,10 +219,11 @@ class _Run:
             if (found := self.found.get(control.source)) is not None:
                 places = [place for fact in control.facts for place in found.facts.get(fact, ())]
                 yield Checked(control.source, control.says, str(places[0]) if places else None)
-        if (shut := self.found.get(CIPHERTEXT)) is not None:
+        if (laid := self.found.get(CIPHERTEXT)) is not None:
+            read = start(laid, self.book.known, self.book.scene)
             for key in self.cases:
-                places = shut.facts.get(("header", key), [])
-                yield Checked(CIPHERTEXT, f"the message {key}", str(places[0]) if places else None)
+                steps = read.get(("sealed", key))
+                yield Checked(CIPHERTEXT, f"the message {key}", str(steps[0].evidence) if steps else None)
 
 
 def _tell(goal: Fact, roots: Knowledge, knowledge: Knowledge) -> tuple[str, ...]:
