@@ -55,7 +55,7 @@ def test_what_reads_says_how_with_the_places_of_the_bytes(measured: Measured) ->
 def test_the_stolen_master_is_told_from_master_to_text(measured: Measured) -> None:
     steps = " ".join(measured.matrix.cell("carrier-keys", "bbm").derivation)
     words = [
-        "the carrier's master key: found in keys:carrier, master.key, offset 0x0",
+        "the carrier's master key: found in keys:carrier, master.key, offset ",
         "root of alice's tree",
         "minute",
     ]
