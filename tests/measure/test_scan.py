@@ -12,18 +12,22 @@ import json
 import lzma
 import os
 import textwrap
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from urllib.parse import quote
 
+import brotli
 import msgspec
 import pytest
+import zstandard
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tiers.measure.errors import Misused
+from tiers.measure.search import opening
 from tiers.measure.search.encodings import ENCODINGS, encodings, squeeze
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source, merge, split
 from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, needles, spell, trace
@@ -192,6 +196,48 @@ def test_a_member_of_an_archive_is_opened() -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("notes.txt", raw.hex() * 3)
     assert finds(file.getvalue(), raw)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zlib": zlib.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    "brotli": brotli.compress,
+    "zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("how", PACKERS)
+@given(raw=KEYS, before=st.binary(max_size=9), after=st.binary(max_size=9))
+def test_a_stream_is_opened_whatever_packed_it(how: str, raw: bytes, before: bytes, after: bytes) -> None:
+    begin = b"" if how == "brotli" else before  # it has no mark to begin with: only a file of it is opened
+    assert finds(begin + PACKERS[how](b"key: " + raw.hex().encode()) + (b"" if how == "brotli" else after), raw)
+
+
+@pytest.mark.parametrize("how", PACKERS)
+def test_a_bomb_is_opened_up_to_a_bound(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "_MOST", 1 << 18)
+    packed = PACKERS[how](bytes(1 << 23))
+    tracemalloc.start()
+    try:
+        sizes = [len(inside) for _, _, inside in opening.opened(packed)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes
+    assert max(sizes) <= 1 << 18
+    assert peak < 1 << 24
+
+
+@pytest.mark.parametrize("how", PACKERS)
+@given(st.data())
+def test_a_stream_with_any_byte_altered_raises_nothing(how: str, data: st.DataObject) -> None:
+    packed = bytearray(PACKERS[how](b"nothing to see here, nor here, nor there" * 3))
+    at = data.draw(st.integers(0, len(packed) - 1))
+    packed[at] ^= data.draw(st.integers(1, 255))
+    assert sum(len(inside) for _, _, inside in opening.opened(bytes(packed))) >= 0
 
 
 def test_a_stream_that_was_cut_off_is_opened_as_far_as_it_goes() -> None:

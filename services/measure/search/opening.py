@@ -12,51 +12,54 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 _MOST = 1 << 24
 """Bytes that are taken out of one stream."""
+_MEMORY = 1 << 27
+"""Bytes that a stream may claim for its dictionary."""
 _DEEPEST = 3
 _LEAST = 12
 _FAILS: list[type[Exception]] = [zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError]
 """What is raised for bytes that are no stream of a kind."""
 
 
-class _Stream(Protocol):
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+Open = Callable[[bytes, int], bytes]
+"""Returns at most so many bytes of what a stream holds, and raises one of `_FAILS`."""
 
 
-def _library(name: str, error: str, make: Callable[[Any], _Stream]) -> Callable[[], _Stream] | None:
+def _library(name: str, error: str, make: Callable[[Any], Open]) -> Open | None:
     """Return how to open a stream with a library that may not be there."""
     try:
         library = import_module(name)
     except ImportError:
         return None
     _FAILS.append(getattr(library, error))
-    return lambda: make(library)
+    return make(library)
 
 
-class _Whole:
-    """A library that has no streams of its own kind here."""
-
-    def __init__(self, decompress: Callable[[bytes], bytes]) -> None:
-        self._decompress = decompress
-
-    def decompress(self, data: bytes, most: int, /) -> bytes:
-        return self._decompress(data)[:most]
+def _zlib(bits: int) -> Open:
+    return lambda data, most: zlib.decompressobj(bits).decompress(data, most)
 
 
-_BROTLI = _library("brotli", "error", lambda brotli: _Whole(brotli.Decompressor().process))
-_ZSTD = _library("zstandard", "ZstdError", lambda zstd: _Whole(zstd.ZstdDecompressor().decompressobj().decompress))
-_STREAMS: dict[bytes, tuple[str, Callable[[], _Stream] | None]] = {
-    rb"\x1f\x8b\x08": ("gzip", lambda: zlib.decompressobj(31)),
-    rb"\x78[\x01\x5e\x9c\xda]": ("zlib", lambda: zlib.decompressobj(15)),
-    rb"BZh[1-9]1AY&SY": ("bzip2", bz2.BZ2Decompressor),
-    rb"\xfd7zXZ\0": ("xz", lzma.LZMADecompressor),
-    rb"\x5d\0\0[\0-\xff]{3}": ("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE)),
+_DEFLATE = _zlib(-15)
+_BROTLI = _library(
+    "brotli", "error", lambda it: lambda data, most: it.Decompressor().process(data, output_buffer_limit=most)[:most]
+)
+_ZSTD = _library(
+    "zstandard", "ZstdError", lambda it: lambda data, most: it.ZstdDecompressor().stream_reader(data).read(most)
+)
+_STREAMS: dict[bytes, tuple[str, Open | None]] = {
+    rb"\x1f\x8b\x08": ("gzip", _zlib(31)),
+    rb"\x78[\x01\x5e\x9c\xda]": ("zlib", _zlib(15)),
+    rb"BZh[1-9]1AY&SY": ("bzip2", lambda data, most: bz2.BZ2Decompressor().decompress(data, most)),
+    rb"\xfd7zXZ\0": ("xz", lambda data, most: lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY).decompress(data, most)),
+    rb"\x5d\0\0[\0-\xff]{3}": (
+        "lzma", lambda data, most: lzma.LZMADecompressor(lzma.FORMAT_ALONE, _MEMORY).decompress(data, most),
+    ),
     rb"\x28\xb5\x2f\xfd": ("zstd", _ZSTD),
-    rb"PK\x03\x04[\0-\xff]{26}": ("zip", lambda: zlib.decompressobj(-15)),
-}
+    rb"PK\x03\x04[\0-\xff]{26}": ("zip", _DEFLATE),
+}  # fmt: skip
 _PACKED = re.compile(b"|".join(b"(%s)" % pattern for pattern in _STREAMS), re.DOTALL)
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
@@ -74,13 +77,13 @@ def opened(data: bytes, depth: int = 0) -> Iterator[tuple[str, int, bytes]]:
 
 def _once(data: bytes) -> Iterator[tuple[str, int, bytes]]:
     for match in _PACKED.finditer(data):
-        name, stream = list(_STREAMS.values())[(match.lastindex or 1) - 1]
+        name, unpack = list(_STREAMS.values())[(match.lastindex or 1) - 1]
         begin = match.start()
         if name == "zip":
             begin += 30 + int.from_bytes(data[begin + 26 : begin + 28], "little")
             begin += int.from_bytes(data[match.start() + 28 : match.start() + 30], "little")
-        yield from _inflated(name, stream, data, begin)
-    yield from _inflated("deflate", lambda: zlib.decompressobj(-15), data, 0)
+        yield from _inflated(name, unpack, data, begin)
+    yield from _inflated("deflate", _DEFLATE, data, 0)
     yield from _inflated("brotli", _BROTLI, data, 0)
     for match in _HEX.finditer(data):
         for at in range(2):
@@ -98,12 +101,10 @@ def _rest(run: bytes) -> bytes:
     return left + b"=" * (4 - len(left)) if len(left) > 1 else b""
 
 
-def _inflated(
-    name: str, stream: Callable[[], _Stream] | None, data: bytes, begin: int
-) -> Iterator[tuple[str, int, bytes]]:
-    if stream is None:
+def _inflated(name: str, unpack: Open | None, data: bytes, begin: int) -> Iterator[tuple[str, int, bytes]]:
+    if unpack is None:
         return
     with suppress(*_FAILS):
-        inside = stream().decompress(data[begin : begin + _MOST], _MOST)
+        inside = unpack(data[begin : begin + _MOST], _MOST)
         if len(inside) >= _LEAST:
             yield name, begin, inside
