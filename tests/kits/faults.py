@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from kits.lawful import leaves, verified_log
 from kits.store import restarted
 from tiers.device.client import Device
 from tiers.device.store import Message
@@ -303,16 +302,6 @@ async def serve_again(desk: Desk, jti: str) -> None:
             if error.code != "warrant.already_served":
                 raise
         return
-
-
-async def logged_since(world: World, known: int, kind: str) -> Counter[str]:
-    """Wait for a leaf of this type behind the first `known`, check the whole log, and count what is new by type."""
-    async with asyncio.timeout(30):
-        while True:
-            if any(leaf.type == kind for leaf in leaves(world)[known:]):
-                await verified_log(world)
-                return Counter(leaf.type for leaf in leaves(world)[known:])
-            await asyncio.sleep(0.1)
 
 
 def freeze(world: World, name: str) -> None:

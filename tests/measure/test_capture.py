@@ -137,7 +137,7 @@ def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> Non
         db.execute("INSERT INTO grants VALUES (1, ?, 'hello there, all of you')", (raw,))
     db.close()
     source = folder("state:auditor", tmp_path)
-    assert finds(source, raw)
+    assert finds(source, raw[20_000:20_032])
     assert [chunk.place for chunk in source.chunks if chunk.data == raw] == ["state:auditor, some.db, grants, row 0"]
     assert finds(source, b"hello there, all of you")
 
