@@ -4,7 +4,7 @@ RUN := .venv/.run
 DEV := .venv/.dev
 OTHER := .venv/3.13
 NODE := tests/interop/node_modules/.package-lock.json
-DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server prosody strace
+DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server postgresql prosody strace
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --quiet
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
@@ -83,7 +83,7 @@ picture: install
 	$(BIN)/python docs/picture.py
 
 lock:
-	$(COMPILE) --group dev --upgrade --output-file requirements.lock
+	$(COMPILE) --group dev --extra xmpp --upgrade --output-file requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock --output-file requirements-run.lock
 
 clean:

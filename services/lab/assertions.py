@@ -12,7 +12,7 @@ from typing import Protocol
 from tiers.lab.attack.attack import attack
 from tiers.lab.attack.vantages import BY_ID, CAPTURES, Vantage
 from tiers.lab.classroom.desk import Desk, Sent
-from tiers.measure.matrix.outcome import Outcome
+from tiers.measure.matrix.matrix import Outcome
 from tiers.wire.errors import Yours
 
 _KEY = "the message"
@@ -58,7 +58,7 @@ async def look(desk: Desk, message: Sent, vantage: Vantage) -> Outcome:
     _check(vantage)
     attacked = await attack(desk, {_KEY: message}, desk.warrants, [vantage])
     outcome = attacked.outcomes[vantage.id, _KEY]
-    if missing := [control for control in attacked.controls if control.evidence is None]:
+    if missing := [control for control in attacked.controls if control.found is None]:
         raise AssertionError(f"the capture {missing[0].source} lacks {missing[0].says}: it proves nothing")
     if outcome.reads is None:
         absent = [one for one in vantage.of(message.note.sender, message.note.to) if one not in attacked.sizes]

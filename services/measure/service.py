@@ -28,7 +28,7 @@ from tiers.measure.capture.files import file_chunks, folder
 from tiers.measure.capture.memory import MEASURES_MEMORY, memory
 from tiers.measure.capture.places import Before, around, left
 from tiers.measure.capture.processes import arguments, environment, listening, said_by, tree
-from tiers.measure.capture.wire import Tap
+from tiers.measure.capture.wire import Tap, passed
 from tiers.measure.errors import Misused, NotWhole, Unmeasured
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source
 from tiers.measure.search.spelling import spell, trace
@@ -115,12 +115,7 @@ class Service:
     def _wire(self) -> Iterator[Chunk]:
         if self.tap is None:
             raise Misused(f"Listen to what reaches {self.name}: run(…, tap=True).")
-        for number, stream in enumerate(list(self.tap.streams)):
-            yield Chunk(
-                f"wire, {'from' if number % 2 else 'to'} {self.name}, connection {number // 2}", 0, bytes(stream)
-            )
-        if self.keylog is not None:
-            yield from file_chunks("wire, key log", self.keylog)
+        yield from passed(self.name, self.tap, self.keylog)
 
     def _answers(self) -> Iterator[Chunk]:
         if not self.asks:

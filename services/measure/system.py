@@ -10,14 +10,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.knowledge import Engine, Made, Step, derivation
 from tiers.measure.derive.rules import Fact, Rule
 from tiers.measure.errors import Misused
-from tiers.measure.matrix.matrix import Content, Derived, Matrix, MessageRow, assemble, content_of
-from tiers.measure.matrix.outcome import Attacked, Checked, Outcome
+from tiers.measure.matrix.matrix import (
+    Attacked,
+    Content,
+    ControlRow,
+    Derived,
+    Matrix,
+    MessageRow,
+    Outcome,
+    assemble,
+    content_of,
+)
 from tiers.measure.matrix.policy import Policy, Row, parse_policy
 from tiers.measure.search.scan import Found, Scanner, Source, merge
 from tiers.measure.search.spelling import Known, needles
@@ -57,35 +67,39 @@ class Deed:
     """A rule with the function that does it: gets key and ciphertext, returns the text or `None`."""
 
     rule: Rule
-    key: str
-    do: Callable[[bytes, bytes], bytes | None]
+    keys: tuple[str, ...]
+    do: Callable[..., bytes | None]
 
-    def operate(self, facts: Sequence[Fact], values: Sequence[object]) -> Iterable[Made]:
+    def operate(self, facts: Sequence[Fact], values: Sequence[Any]) -> Iterable[Made]:
         """Do it on what was found."""
-        key, sealed = values
-        if isinstance(key, bytes) and isinstance(sealed, bytes) and (text := self.do(key, sealed)) is not None:
-            yield ("plaintext", facts[1][1]), text
+        if (text := self.do(*values)) is not None:
+            yield ("plaintext", facts[-1][1]), text
 
 
-def opens(key: str, do: Callable[[bytes, bytes], bytes | None], says: str = "") -> Deed:
-    """Return the rule that the secret named `key` opens ciphertexts; `do` returns `None` for one that it does not."""
-    needs = (("secret", key), ("sealed", "M"))
-    rule = Rule(f"{key} opens", needs, (("opened", key, "M"),), ("plaintext", "M"), says or f"{key} opens {{M}}")
-    return Deed(rule, key, do)
+def opens(keys: str | Sequence[str], do: Callable[..., bytes | None], says: str = "") -> Deed:
+    """Return the rule that a secret, or several together, by name, open ciphertexts.
+
+    `do` gets their values and a ciphertext, all bytes; it returns the text, or `None` for what it does not open.
+    """
+    names = (keys,) if isinstance(keys, str) else tuple(keys)
+    name, verb = " and ".join(names), "opens" if len(names) == 1 else "open"
+    needs = (*(("secret", one) for one in names), ("sealed", "M"))
+    rule = Rule(name, needs, (("opened", name, "M"),), ("plaintext", "M"), says or f"{name} {verb} {{M}}")
+    return Deed(rule, names, do)
 
 
-DEEDS: list[Deed] = []
+DEEDS: dict[str, Deed] = {}
 
 
 @singledispatch
 def register(thing: object) -> None:
-    """Take up a rule that `opens` made, for every `measure` from now on; the lab takes up custodies as well."""
+    """Take up a rule that `opens` made, in place of a former one of its keys; the lab takes up custodies as well."""
     raise Misused(f"Register what opens(…) returns; not a {type(thing).__name__}.")
 
 
 @register.register
 def _(deed: Deed) -> None:
-    DEEDS.append(deed)
+    DEEDS[deed.rule.name] = deed
 
 
 WORDS = {"secret": "{0}", "sealed": "{0}, shut", "plaintext": "the text of {0}"}
@@ -115,13 +129,13 @@ class _Study:
         known += [Known(("sealed", one.key), one.sealed) for one in messages if one.sealed]
         self.messages, self.vantages = messages, vantages
         self.known = {one.fact: one for one in known}
-        self.deeds = [deed for deed in DEEDS if ("secret", deed.key) in self.known]
+        self.deeds = [deed for deed in DEEDS.values() if all(("secret", key) in self.known for key in deed.keys)]
         self.engine = Engine([deed.rule for deed in self.deeds], {deed.rule.name: deed.operate for deed in self.deeds})
         self.opened = [
-            (deed.key, one.key)  # every key apart: two may open the same
+            (deed.rule.name, one.key)  # every rule apart: two may open the same
             for deed in self.deeds
             for one in messages
-            if one.sealed and deed.do(self.known["secret", deed.key].raw, one.sealed) is not None
+            if one.sealed and deed.do(*(self.known["secret", key].raw for key in deed.keys), one.sealed) is not None
         ]
         self._check()
 
@@ -130,7 +144,7 @@ class _Study:
             raise Misused(f"Say of which captures {empty[0]} is made: who holds nothing proves nothing.")
         if shut := [one.key for one in self.messages if one.sealed and one.key not in {key for _, key in self.opened}]:
             raise Misused(f"Register the rule that opens {shut[0]}: not even all secrets together open it.")
-        if idle := sorted({deed.key for deed in self.deeds} - {key for key, _ in self.opened}):
+        if idle := sorted({deed.rule.name for deed in self.deeds} - {name for name, _ in self.opened}):
             raise Misused(f"Mend the rule of {idle[0]}: it opens no message here, so it would prove nothing.")
 
     def matrix(self, policy: str | Path | None) -> Matrix:
@@ -160,13 +174,13 @@ class _Study:
             told = derivation(knowledge, ("plaintext", message.key), WORDS)
             yield (vantage.id, message.key), Outcome(bool(told), Forge.NO, (), told, ())
 
-    def _controls(self, found: Mapping[str, Found]) -> Iterator[Checked]:
+    def _controls(self, found: Mapping[str, Found]) -> Iterator[ControlRow]:
         for name, one in found.items():
-            yield Checked(name, "something", f"{one.size} bytes")
+            yield ControlRow(name, "something", f"{one.size} bytes")
         for vantage in self.vantages:
             if (control := vantage.control) is not None:
                 facts = [found[name].facts.get(control.known().fact, ()) for name in vantage.captures]
-                yield Checked(vantage.id, control.name, next((str(places[0]) for places in facts if places), None))
+                yield ControlRow(vantage.id, control.name, next((str(places[0]) for places in facts if places), None))
 
     def _as_measured(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Policy:
         titles = {one.key: one.title for one in self.messages}

@@ -19,8 +19,11 @@ IN_PLACE = {
     "services/lab/exercises/hard.py": 1,  # what a student measured, for himself
     "services/lab/cli/main.py": 1,  # the page of the requests, a person's own file
     "services/lab/systems/mail.py": 2,  # the folders of mail programs that live for seconds
-    "services/lab/systems/mail_servers.py": 4,  # what servers are configured by, before they start
-    "services/lab/systems/matrix.py": 1,  # the same
+    "services/lab/systems/kit.py": 2,  # what servers are configured by, before they start
+    "services/lab/systems/mail_servers.py": 2,  # the same
+    "services/lab/systems/matrix.py": 2,  # the same, and a paper
+    "services/lab/systems/xmpp.py": 1,  # the same
+    "services/lab/systems/xmpp_talk.py": 1,  # what a device keeps, as slixmpp-omemo's example keeps it
     "services/measure/service.py": 1,  # what a program of somebody else's says
 }
 LONGEST = 200_000

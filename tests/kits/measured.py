@@ -7,8 +7,7 @@ from tiers.lab.classroom.story import AFTER, BEFORE, INSIDE
 from tiers.lab.matrix.matrix import derive, rows
 from tiers.lab.matrix.policy import load_policy
 from tiers.measure.derive.closure import Forge
-from tiers.measure.matrix.matrix import Content, Matrix, assemble
-from tiers.measure.matrix.outcome import Attacked, Outcome
+from tiers.measure.matrix.matrix import Attacked, Content, Matrix, Outcome, assemble
 
 POLICY = load_policy()
 NOTES = {**BEFORE, **INSIDE, **AFTER}

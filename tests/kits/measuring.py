@@ -15,8 +15,7 @@ from tiers.lab.classroom.story import play
 from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix.matrix import measure
 from tiers.lab.world.world import booted
-from tiers.measure.matrix.matrix import Matrix
-from tiers.measure.matrix.outcome import Outcome
+from tiers.measure.matrix.matrix import Matrix, Outcome
 
 NOWHERE = ("gateway", "carrier-keys", "sender")
 

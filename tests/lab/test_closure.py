@@ -1,13 +1,12 @@
 """The rules and the symbolic closure: the policy follows from what it says is held, and a solver agrees."""
 
-from collections.abc import Sequence
 from importlib.resources import files
 
-import clingo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kits.solver import as_atoms, program, solve
 from tiers.lab.attack.derive.attacker import OPERATIONS
 from tiers.lab.attack.derive.closure import HOLDINGS, close, expand
 from tiers.lab.attack.derive.rules import FORGING, RULES
@@ -17,7 +16,7 @@ from tiers.lab.matrix.matrix import REFERENCE, derive
 from tiers.lab.matrix.policy import load_policy
 from tiers.lab.world.arrangement import load
 from tiers.lab.world.cast import HANDSETS
-from tiers.measure.derive.closure import Forge, forges, predicate, program
+from tiers.measure.derive.closure import Forge, forges
 from tiers.measure.derive.rules import Fact, is_variable, match, matches, substitute
 from tiers.measure.matrix.matrix import Content
 from tiers.wire.errors import Yours
@@ -28,21 +27,6 @@ WORLD = relations(STORY)
 FILES = files("tiers.lab.world") / "arrangements"
 ARRANGEMENTS = sorted(path.name.removesuffix(".toml") for path in FILES.iterdir())
 KEYS = [case.key for case in STORY]
-
-
-def solve(text: str) -> frozenset[Fact]:
-    """Return the one answer set of a program, by clingo."""
-    control = clingo.Control(["--warn=none"])
-    control.add("base", [], text)
-    control.ground([("base", [])])
-    answers: list[list[clingo.Symbol]] = []
-    control.solve(on_model=lambda model: answers.append(model.symbols(atoms=True)))
-    (answer,) = answers
-    return frozenset((one.name, *(term.string for term in one.arguments)) for one in answer)
-
-
-def as_atoms(facts: Sequence[Fact] | frozenset[Fact]) -> frozenset[Fact]:
-    return frozenset((predicate(fact[0]), *fact[1:]) for fact in facts)
 
 
 @pytest.mark.parametrize("vantage", VANTAGES, ids=lambda one: one.id)

@@ -14,8 +14,7 @@ from rich.console import Console
 
 from kits.measured import BAD, GOOD, PARTIAL, POLICY, measured
 from tiers.measure.derive.closure import Forge
-from tiers.measure.matrix.matrix import Content, Matrix
-from tiers.measure.matrix.outcome import Outcome
+from tiers.measure.matrix.matrix import Content, Matrix, Outcome
 from tiers.measure.matrix.render import CSV_COLUMNS, FORMATS, KEY, show, word
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec" / "matrix.md"

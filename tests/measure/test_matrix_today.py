@@ -22,9 +22,19 @@ def test_every_cell_is_as_declared(measured: Matrix) -> None:
 def test_a_seized_store_opens_what_lies_at_the_server(measured: Matrix, key: str) -> None:
     assert {measured.cell(who, key).content for who in ("operator", "receiver")} == {Content.SEALED}
     found = measured.cell("receiver-operator", key).derivation
-    assert "Megolm session: found in bob" in found[0]
+    assert "session of megolm: found in bob" in found[0]
     assert f"{key}, shut: found in store" in found[1]
-    assert f"Megolm session opens {key}" in found[2]
+    assert f"session of megolm opens {key}" in found[2]
+
+
+@pytest.mark.e2e
+def test_a_backup_at_the_server_opens_with_the_recovery_key_and_not_without(measured: Matrix) -> None:
+    assert measured.cell("operator", "backup").content is Content.SEALED
+    assert measured.cell("recovery-operator", "megolm").content is Content.SEALED
+    found = measured.cell("recovery-operator", "backup").derivation
+    assert "recovery key: found in paper" in found[0]
+    assert "key backup: found in store, homeserver.db, e2e_room_keys" in found[1]
+    assert "recovery key and key backup open backup (from 1, 2, 3)" in found[3]
 
 
 def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from tiers.measure.derive.closure import NOW, THEN, forges
 from tiers.measure.derive.knowledge import Knowledge, Step
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
-from tiers.measure.matrix.outcome import Attacked, Checked, Outcome
+from tiers.measure.matrix.matrix import Attacked, ControlRow, Outcome
 from tiers.measure.search.scan import Evidence, Found, Scanner, Source, merge
 from tiers.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.api.court import Entry
@@ -213,17 +213,17 @@ class _Run:
         ends = (f"tap:{case.sender}", f"tap:{case.receiver}")
         return SIZES if any(part.name in ends and part.size for part in own) else ()
 
-    def check(self) -> Iterable[Checked]:
+    def check(self) -> Iterable[ControlRow]:
         """Look for the positive controls of everything that was captured."""
         for control in controls(self.cases):
             if (found := self.found.get(control.source)) is not None:
                 places = [place for fact in control.facts for place in found.facts.get(fact, ())]
-                yield Checked(control.source, control.says, str(places[0]) if places else None)
+                yield ControlRow(control.source, control.says, str(places[0]) if places else None)
         if (laid := self.found.get(CIPHERTEXT)) is not None:
             read = start(laid, self.book.known, self.book.scene)
             for key in self.cases:
                 steps = read.get(("sealed", key))
-                yield Checked(CIPHERTEXT, f"the message {key}", str(steps[0].evidence) if steps else None)
+                yield ControlRow(CIPHERTEXT, f"the message {key}", str(steps[0].evidence) if steps else None)
 
 
 def _tell(goal: Fact, roots: Knowledge, knowledge: Knowledge) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import typer
 
 from tiers.lab.cli.demo import measure_once
 from tiers.lab.cli.kit import Format, run_to_end, show_matrix, store_url, write
-from tiers.lab.systems import mail, matrix
+from tiers.lab.systems import mail, matrix, xmpp
 from tiers.lab.world import folders
 from tiers.measure import MeasureError
 from tiers.measure.matrix.matrix import Matrix
@@ -19,12 +19,14 @@ class System(StrEnum):
 
     MAIL = "mail"
     MATRIX = "matrix"
+    XMPP = "xmpp"
 
 
-_MEASURED = {System.MAIL: mail.measured, System.MATRIX: matrix.measured}
-_TITLES = {
-    System.MAIL: "Mail of today: Exim, Dovecot, S/MIME",
-    System.MATRIX: "Matrix of today: Synapse, matrix-nio",
+_OURS = "BlackBerry 2013, as this project has it"
+_TODAY = {
+    System.MATRIX: ("Matrix of today: Synapse, matrix-nio", matrix.measured),
+    System.XMPP: ("XMPP of today: Prosody, slixmpp, OMEMO", xmpp.measured),
+    System.MAIL: ("Mail of today: Exim, Dovecot, S/MIME", mail.measured),
 }
 SKIPPED = 2
 
@@ -50,7 +52,7 @@ def measure(
         raise typer.BadParameter("Name one system, or say --all --format html.")
     try:
         if system is not None:
-            show_matrix(_MEASURED[system](), how)
+            show_matrix(_TODAY[system][1](), how)
         _show_all()
     except MeasureError as error:
         typer.echo(str(error), err=True)
@@ -58,9 +60,8 @@ def measure(
 
 
 def _show_all() -> None:
+    today = {title: measured() for title, measured in _TODAY.values()}  # first: here something may be missing
     with folders.fresh() as root:
-        ours: Matrix = run_to_end(measure_once(root, store_url(), ""))
-    shown = {"BlackBerry 2013, as this project has it": ours}
-    shown |= {_TITLES[one]: measured() for one, measured in _MEASURED.items()}
+        shown: dict[str, Matrix] = {_OURS: run_to_end(measure_once(root, store_url(), "")), **today}
     write(side_by_side(shown))
     raise typer.Exit(0 if all(one.agreement.holds for one in shown.values()) else 1)

@@ -75,7 +75,7 @@ async def attack(consumer: str, enterprise: str) -> dict[str, dict[str, bool | N
 
     measured = await measure(arranged(consumer, enterprise))
     found = measured.attacked
-    if missing := [one.source for one in found.controls if one.evidence is None]:
+    if missing := [one.source for one in found.controls if one.found is None]:
         raise Ours("lab.capture", f"Start again: a capture is empty, {missing[0]}.")
     return {
         channel.value: {

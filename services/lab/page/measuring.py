@@ -8,7 +8,7 @@ from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.page.events import Measured
 from tiers.lab.page.keybook import keys_of
 from tiers.lab.page.shapes import MeasuredCell
-from tiers.measure.matrix.outcome import Attacked
+from tiers.measure.matrix.matrix import Attacked
 from tiers.wire.keys.keytree import EPOCH_MS
 
 
@@ -27,7 +27,7 @@ async def measure(
         tuple(_cells(attacked, messages, said)),
         {sent.mid: key for key, sent in messages.items()},
         keys_of(desk, messages),
-        tuple((one.source, one.says, one.evidence) for one in attacked.controls),
+        tuple((one.source, one.says, one.found) for one in attacked.controls),
         (desk.world.clock.now() - before) // EPOCH_MS,
     )
 

@@ -22,7 +22,7 @@ from tiers.lab.world import folders
 from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.world import booted
 from tiers.measure.derive.closure import Forge
-from tiers.measure.matrix.outcome import Attacked
+from tiers.measure.matrix.matrix import Attacked
 from tiers.wire.custody import CUSTODIES
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel
@@ -67,7 +67,7 @@ class Measured:
 
     def surprises(self) -> list[str]:
         """Say where measurement and declaration differ, and which capture was empty."""
-        found = [f"{one.source} lacks {one.says}" for one in self.attacked.controls if one.evidence is None]
+        found = [f"{one.source} lacks {one.says}" for one in self.attacked.controls if one.found is None]
         for channel in Channel:
             told, seen = set(self.arrangement.side(channel).who_reads), set(self.readers(channel))
             unmeasured = {

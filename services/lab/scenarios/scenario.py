@@ -211,7 +211,7 @@ async def perform(act: Act, stage: Stage) -> list[tuple[str, str, str]]:
     known = {**BY_ID, **{vantage.id: vantage for vantage in act.vantages}}
     vantages = [known[cells.vantage] for cells in act.cells]
     attacked = await attack(stage.desk, stage.messages, stage.warrants.values(), vantages)
-    missing = [one for one in attacked.controls if one.evidence is None]
+    missing = [one for one in attacked.controls if one.found is None]
     if missing:
         raise _not_as_told(f"a capture is empty: {missing[0].source} lacks {missing[0].says}")
     for (vantage, key), told in wanted.items():

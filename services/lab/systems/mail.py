@@ -15,18 +15,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from email.message import EmailMessage
 from email.policy import SMTP
-from functools import partial
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from tiers.lab.systems.mail_servers import HERE, PASSWORD, Identity, identity, programs, servers
-from tiers.measure import Message, Secret, Service, Vantage, canary, measure, opens, register
-from tiers.measure.capture.files import answers, folder
+from tiers.lab.systems.kit import PASSWORD, Answers, Identity, identity, judged, seized, takes, told
+from tiers.lab.systems.mail_servers import programs, servers
+from tiers.measure import Secret, Service, Vantage, canary, opens, register
 from tiers.measure.matrix.matrix import Matrix
-from tiers.measure.matrix.policy import parse_policy
 
 SENT = {"plain": (), "subject": ("alice", "bob"), "smime": ("alice", "bob"), "escrow": ("alice", "bob", "company")}
 """For whom each message is enveloped. The text of `subject` stands in its head."""
@@ -55,7 +53,7 @@ class _Post:
 
     def attacked(self, open_: ExitStack) -> Matrix:
         """Send and fetch, and measure while everybody is still connected, as people are."""
-        messages = self._sent(open_)
+        sealed = self._sent(open_)
         for question, answer in self._asked(open_, "bob", "INBOX"):
             (self.root / "bob/mail" / question).write_bytes(answer)
         administrator = self._asked(open_, "bob*admin", "INBOX")
@@ -66,40 +64,34 @@ class _Post:
             keys.append(Secret(f"key of {name}", key.private_numbers().d.to_bytes(256, "big")))
             register(opens(keys[-1].name, self._opener(key, certificate)))
         both = (self.exim, self.dovecot)
-        logs = {f"log of {one.name}": partial(one.capture, "log") for one in both}
-        memory = {f"memory of {one.name}": partial(one.capture, "memory") for one in both}
-        store = {"store": partial(self.exim.capture, "store")}
-        wire, wire_tls = ({f"wire of {one.name}": partial(one.capture, "wire")} for one in both)
-        has = {name: {name: partial(folder, name, self.root / name)} for name in ("alice", "bob", "bob/key", "company")}
+        log, store, wire = takes("log", *both), takes("store", self.exim), takes("wire", self.exim)
         vantages = [
             Vantage("link", wire),
-            Vantage("link-tls", wire_tls),
-            Vantage("operator", memory | logs | store, control=self.own),
-            Vantage("logs", logs),
-            Vantage("administrator", {"his answers": lambda: answers("administrator", administrator)}),
-            Vantage("other", {"her answers": lambda: answers("mallory", mallory)}, control=self.own),
-            Vantage("sender", has["alice"], control=keys[0]),
-            Vantage("receiver", has["bob"], control=keys[1]),
-            Vantage("recorded", wire | has["bob/key"], control=keys[1]),
-            Vantage("company", store | has["company"], control=keys[2]),
+            Vantage("link-tls", takes("wire", self.dovecot)),
+            Vantage("operator", takes("memory", *both) | log | store, control=self.own),
+            Vantage("logs", log),
+            Vantage("administrator", told("administrator", administrator)),
+            Vantage("other", told("mallory", mallory), control=self.own),
+            Vantage("sender", seized(self.root, "alice"), control=keys[0]),
+            Vantage("receiver", seized(self.root, "bob"), control=keys[1]),
+            Vantage("recorded", wire | seized(self.root, "bob/key"), control=keys[1]),
+            Vantage("company", store | seized(self.root, "company"), control=keys[2]),
         ]
-        return measure(messages, vantages, keys, HERE / "mail.toml")
+        return judged("mail.toml", self.texts, sealed, vantages, keys)
 
-    def _sent(self, open_: ExitStack) -> list[Message]:
-        """Send everything and wait until it is delivered; the sender stays connected."""
+    def _sent(self, open_: ExitStack) -> dict[str, bytes]:
+        """Send everything and wait until it is delivered, return the envelopes; the sender stays connected."""
         smtp = open_.enter_context(smtplib.SMTP("127.0.0.1", self.exim.port))
-        titles = parse_policy((HERE / "mail.toml").read_text(encoding="utf-8")).messages
-        messages = []
+        sealed = {}
         for key, ends in SENT.items():
-            mail, sealed = self._written(key, ends)
+            mail, sealed[key] = self._written(key, ends)
             smtp.sendmail("alice@localhost", ["bob@localhost"], mail)
             (self.root / "alice/mail" / key).write_bytes(mail)
-            messages.append(Message(key, titles[key], self.texts[key], sealed))
         smtp.sendmail("alice@localhost", ["mallory@localhost"], f"Subject: hello\r\n\r\n{self.own.text}\r\n")
         until = time.monotonic() + _SECONDS
         while len(list(self.root.glob("state/mail/*/new/*"))) <= len(SENT) and time.monotonic() < until:
             time.sleep(0.02)
-        return messages
+        return sealed
 
     def _written(self, key: str, ends: tuple[str, ...]) -> tuple[bytes, bytes]:
         """Write a mail (RFC 5322), enveloped for `ends` (RFC 8551); returns it, and the end of its ciphertext."""
@@ -122,7 +114,7 @@ class _Post:
             mail[name] = value
         return mail.as_bytes(policy=SMTP), sealed
 
-    def _asked(self, open_: ExitStack, user: str, box: str) -> list[tuple[str, bytes]]:
+    def _asked(self, open_: ExitStack, user: str, box: str) -> Answers:
         """Log in and fetch all of a folder; returns what was answered to what. The client stays connected."""
         trusted = ssl.create_default_context(cafile=str(self.root / "server/key/certificate.pem"))
         imap = open_.enter_context(imaplib.IMAP4_SSL("localhost", self.dovecot.port, ssl_context=trusted))

@@ -5,19 +5,10 @@ import os
 import pwd
 import shutil
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
+from tiers.lab.systems.kit import HERE, PASSWORD
 from tiers.measure import Service, Unmeasured, run
-
-HERE = Path(__file__).parent
-PASSWORD = "of-accounts-that-live-for-seconds"  # noqa: S105 - it says so
-Identity = tuple[rsa.RSAPrivateKey, x509.Certificate]
 
 
 def programs() -> list[str]:
@@ -27,21 +18,6 @@ def programs() -> list[str]:
     if not all(found):
         raise Unmeasured("Install exim4-daemon-light and dovecot-imapd (Debian): mail is measured with them.")
     return [str(one) for one in found]
-
-
-def identity(home: Path) -> Identity:
-    """Make a key and its certificate, and leave both in a new folder, beside one for mail."""
-    key = rsa.generate_private_key(65537, 2048)
-    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, home.name)]), datetime.now(UTC)
-    until = now + timedelta(days=1)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, until)
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-    certificate = made.sign(key, hashes.SHA256())
-    (home / "key").mkdir(parents=True)
-    (home / "mail").mkdir()
-    (home / "key/key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (home / "key/certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    return key, certificate
 
 
 def servers(root: Path, open_: ExitStack, exim: str, dovecot: str) -> tuple[Service, Service]:

@@ -1,29 +1,26 @@
 """Matrix, measured: a Synapse on loopback and three people with matrix-nio. Nothing is mocked.
 
 The server speaks HTTP here, as it does behind the proxy that ends TLS: `link` is what passes between the two. Who can
-read what is declared in matrix.toml. A client is its folder: the store in which matrix-nio keeps its keys.
+read what is declared in matrix.toml. A client is its folder: the store in which matrix-nio keeps its keys. What Bob's
+client backs up at the server opens with a recovery key that he has on paper.
 """
 
 import asyncio
-import json
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tiers.lab.systems.matrix_talk import KEYS, Talk
-from tiers.measure import Message, Secret, Service, Unmeasured, Vantage, measure, opens, register, run
-from tiers.measure.capture.files import answers, folder
+from tiers.lab.systems.kit import HERE, judged, seized, takes, told
+from tiers.lab.systems.matrix_talk import Talk, recovered
+from tiers.measure import Secret, Service, Unmeasured, Vantage, opens, register, run
 from tiers.measure.matrix.matrix import Matrix
-from tiers.measure.matrix.policy import parse_policy
 
-HERE = Path(__file__).parent
 PEOPLE = ("alice", "bob", "mallory")
 _SECONDS = 40.0
 _TAIL = 64
@@ -61,49 +58,56 @@ async def _attacked(root: Path, synapse: Service) -> Matrix:
     talk = Talk(root, synapse)
     people = {name: await talk.login(nio, name) for name in PEOPLE}
     await talk.say(people["alice"], people["bob"])
+    pickled = {room: _pickled(root / "bob", talk.rooms[room]) for room in ("megolm", "backup")}
+    session = {room: _unpickled(nio, one) for room, one in pickled.items()}
+    paper, copy = talk.back_up(people["bob"].access_token, session["backup"])
+    (root / "paper").mkdir()
+    (root / "paper/recovery key.txt").write_text(paper)
     tokens = {name: client.access_token for name, client in people.items()} | {"administrator": talk.administrator()}
     for client in people.values():
         await client.close()
     said = {who: talk.asked(who, token) for who, token in tokens.items()}
-    whole = _session(root / "bob")
-    key = Secret("Megolm session", whole[-_TAIL:])
-    register(opens(key.name, _opener(nio, whole, talk)))
-    take = {kind: {kind: partial(synapse.capture, kind)} for kind in ("memory", "log", "store", "wire")}
-    has = {who: {who: partial(folder, who, root / who)} for who in PEOPLE}
+
+    keys = [Secret("recovery key", paper), Secret("key backup", copy["ciphertext"])]
+    register(opens([one.name for one in keys], _opener(nio, talk, lambda found, _: recovered(found.decode(), copy))))
+    for room, whole in pickled.items():
+        keys.append(Secret(f"session of {room}", whole[-_TAIL:]))
+        register(opens(keys[-1].name, _opener(nio, talk, lambda _, room=room: session[room])))
+    log, store = takes("log", synapse), takes("store", synapse)
     vantages = [
-        Vantage("link", take["wire"]),
-        Vantage("operator", take["memory"] | take["log"] | take["store"]),
-        Vantage("logs", take["log"]),
-        Vantage("administrator", {"his answers": lambda: answers("administrator", said["administrator"])}),
-        Vantage("other", {"her answers": lambda: answers("mallory", said["mallory"])} | has["mallory"]),
-        Vantage("sender", has["alice"], control=key),
-        Vantage("receiver", has["bob"], control=key),
-        Vantage("receiver-operator", has["bob"] | take["store"], control=key),
+        Vantage("link", takes("wire", synapse)),
+        Vantage("operator", takes("memory", synapse) | log | store, control=keys[1]),
+        Vantage("logs", log),
+        Vantage("administrator", told("administrator", said["administrator"])),
+        Vantage("other", told("mallory", said["mallory"]) | seized(root, "mallory")),
+        Vantage("sender", seized(root, "alice"), control=keys[2]),
+        Vantage("receiver", seized(root, "bob"), control=keys[2]),
+        Vantage("receiver-operator", seized(root, "bob") | store, control=keys[2]),
+        Vantage("recovery-operator", seized(root, "paper") | store, control=keys[0]),
     ]
-    titles = parse_policy((HERE / "matrix.toml").read_text(encoding="utf-8")).messages
-    messages = [Message(one, titles[one], talk.texts[one], talk.sealed[one]) for one in KEYS]
-    return measure(messages, vantages, [key], HERE / "matrix.toml")
+    return judged("matrix.toml", talk.texts, talk.sealed, vantages, keys)
 
 
-def _session(home: Path) -> bytes:
-    """Return the Megolm session of the encrypted room in somebody's store, as it is kept there."""
+def _pickled(home: Path, room: str) -> bytes:
+    """Return the Megolm session of a room in somebody's store, as it is kept there."""
     (path,) = home.glob("*.db")
     with closing(sqlite3.connect(path)) as db:
-        (row,) = db.execute("SELECT session FROM megolminboundsessions").fetchall()
+        (row,) = db.execute("SELECT session FROM megolminboundsessions WHERE room_id = ?", (room,)).fetchall()
     return bytes(row[0])
 
 
-def _opener(nio: Any, whole: bytes, talk: Talk) -> Callable[[bytes, bytes], bytes | None]:
-    """Return what opens a message, or a file by the message that has its key."""
+def _unpickled(nio: Any, pickled: bytes) -> Any:
+    return nio.crypto.sessions.InboundGroupSession.from_pickle(pickled, "", "", "", _PICKLE)
 
-    def do(_tail: bytes, sealed: bytes) -> bytes | None:
-        is_file = sealed == talk.sealed["file"]
-        session = nio.crypto.sessions.InboundGroupSession.from_pickle(whole, "", "", "", _PICKLE)
-        text, _ = session.decrypt((talk.event if is_file else sealed).decode())
-        if not is_file:
-            return str(text).encode()
-        file = json.loads(text)["content"]["file"]
-        got = nio.crypto.decrypt_attachment(sealed, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
-        return bytes(got)
+
+def _opener(nio: Any, talk: Talk, session: Callable[..., Any]) -> Callable[..., bytes | None]:
+    """Return what opens a message with the session that keys lead to, or a file by the message that has its key."""
+
+    def do(*found: bytes) -> bytes | None:
+        sealed = found[-1]
+        try:
+            return talk.opened(nio, session(*found[:-1]), sealed)
+        except ValueError:  # it is of another room
+            return None
 
     return do

@@ -1,13 +1,13 @@
 """The symbolic closure: what somebody who holds what he is said to hold can derive, with perfect cryptography.
 
 Dolev and Yao's attacker over the same rules that are executed on bytes: keys open what they were made for, and
-nothing else opens anything. Pure. `program` writes the same question for an answer-set solver, which checks this one.
+nothing else opens anything. Pure. An answer-set solver checks it (tests/kits/solver.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from tiers.measure.derive.rules import Fact, Rule, by_kind, is_variable, matches, substitute
+from tiers.measure.derive.rules import Fact, Rule, by_kind, matches, substitute
 
 NOW = "now"
 THEN = "then"
@@ -53,23 +53,3 @@ def forges(known: Mapping[Fact, object] | frozenset[Fact], key: str) -> Forge:
     if ("forged", key, NOW) in known:
         return Forge.YES if ("delivers", key) in known else Forge.WITH_RELAY
     return Forge.BRIEFLY if ("forged", key, THEN) in known else Forge.NO
-
-
-# ---- the same for a solver ----
-
-
-def program(facts: Iterable[Fact], relations: Iterable[Fact], rules: Sequence[Rule]) -> str:
-    """Write facts, relations and rules as an answer-set program (ASP-Core-2): its one answer is the closure."""
-    lines = [f"{_atom(fact)}." for fact in sorted({*facts, *relations})]
-    lines += [f"{_atom(rule.gives)} :- {', '.join(map(_atom, (*rule.needs, *rule.where)))}." for rule in rules]
-    return "\n".join(lines) + "\n"
-
-
-def _atom(fact: Fact) -> str:
-    terms = [term if is_variable(term) else f'"{term}"' for term in fact[1:]]
-    return f"{predicate(fact[0])}({', '.join(terms)})" if terms else predicate(fact[0])
-
-
-def predicate(kind: str) -> str:
-    """Return how a kind of fact is called in the program: every name gets a prefix, for some are the solver's own."""
-    return f"k_{kind}"

@@ -6,12 +6,12 @@ It agrees when all three say the same in every cell and every positive control w
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
 from tiers.measure.derive.closure import Forge
-from tiers.measure.matrix.outcome import Attacked, Outcome
 from tiers.measure.matrix.policy import Policy
 
 
@@ -21,6 +21,21 @@ class Content(StrEnum):
     READS = "reads"
     SEALED = "sealed"
     UNMEASURED = "not measured here"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was measured at one vantage point of one message. `reads` is `None` where it cannot be measured here.
+
+    `one_text`: no sender could have it read another text of such a message than the receiver; `None` if it reads none.
+    """
+
+    reads: bool | None
+    forge: Forge
+    metadata: tuple[str, ...]
+    derivation: tuple[str, ...]
+    forged: tuple[str, ...]
+    one_text: bool | None = None
 
 
 class MessageRow(msgspec.Struct, frozen=True):
@@ -84,6 +99,15 @@ class ControlRow(msgspec.Struct, frozen=True):
     found: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """Everything that was measured; `sizes` are the bytes of each capture."""
+
+    outcomes: Mapping[tuple[str, str], Outcome]
+    controls: tuple[ControlRow, ...]
+    sizes: Mapping[str, int]
+
+
 class Disagreement(msgspec.Struct, frozen=True):
     """A cell that is not as declared."""
 
@@ -144,8 +168,7 @@ def assemble(attacked: Attacked, policy: Policy, rows: Sequence[MessageRow], der
         for name in policy.vantages
         for row in rows
     )
-    checked = tuple(ControlRow(one.source, one.says, one.evidence) for one in attacked.controls)
-    return Matrix(tuple(rows), people, cells, checked, agree(cells, checked))
+    return Matrix(tuple(rows), people, cells, attacked.controls, agree(cells, attacked.controls))
 
 
 def _cell(vantage: str, key: str, outcome: Outcome, policy: Policy, derived: tuple[Content, Forge]) -> Cell:

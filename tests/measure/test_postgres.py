@@ -1,0 +1,54 @@
+"""A PostgreSQL by its DSN: what its server gives is found row by row, and what was deleted in its files."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from kits.postgres import postgres
+from tiers.measure import Misused, Secret, attach, canary
+
+KEY, NOTE = Secret("app key", os.urandom(32)), canary("note")
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[tuple[str, Path]]:
+    with postgres() as (dsn, data):
+        with psycopg.connect(dsn) as db:
+            db.execute('CREATE SCHEMA "odd one"')
+            db.execute('CREATE TABLE "odd one"."Some notes" (id serial, body text, key bytea)')
+            db.execute('INSERT INTO "odd one"."Some notes" (body, key) VALUES (%s, %s)', (NOTE.text * 500, KEY.raw))
+        yield dsn, data
+
+
+def test_a_row_is_found_in_its_table_whatever_the_type(store: tuple[str, Path]) -> None:
+    service = attach("app", pid=os.getpid(), postgres=store[0])
+    found = service.look(KEY, NOTE, in_=["store"])["store"].facts
+    for secret in (KEY, NOTE):
+        assert str(found[secret.known().fact][0]).startswith('postgres, "odd one"."Some notes", row 0')
+    assert found[KEY.known().fact][0].how == "hex"
+    service.assert_holds(KEY, in_=["store"])
+    service.assert_absent(canary(), in_=["store"])
+
+
+def test_a_row_that_was_deleted_is_in_the_files_and_no_longer_in_the_answers(store: tuple[str, Path]) -> None:
+    text, (dsn, data) = canary(), store
+    with psycopg.connect(dsn, autocommit=True) as db:
+        db.execute("CREATE TABLE gone (body text)")
+        db.execute("INSERT INTO gone VALUES (%s)", (text.text,))
+        db.execute("DELETE FROM gone")
+        db.execute("CHECKPOINT")
+    rows = attach("app", pid=os.getpid(), postgres=dsn)
+    rows.assert_holds(KEY, in_=["store"])
+    rows.assert_absent(text, in_=["store"])
+    files = attach("app", pid=os.getpid(), state=[data / "base"])
+    files.assert_holds(text, in_=["store"])
+
+
+def test_the_library_that_reads_it_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Misused, match="Install psycopg"):
+        attach("app", pid=os.getpid(), postgres="postgresql://").look(KEY, in_=["store"])
