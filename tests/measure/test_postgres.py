@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from kits.postgres import postgres
 from tiers.measure import Misused, Secret, attach, canary
 
+psycopg = pytest.importorskip("psycopg", reason="install psycopg")
 KEY, NOTE = Secret("app key", os.urandom(32)), canary("note")
 
 
