@@ -31,14 +31,14 @@ from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
-from tiers.wire.api.carrier import AskGrant, Granted, NodeJson, Product
+from tiers.wire.api.carrier import Granted, Product
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Policy, TiersError
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
-from tiers.wire.keys.keytree import epoch_of, subscriber_root, window
+from tiers.wire.keys.keytree import NodeJson, epoch_of, subscriber_root, window
 from tiers.wire.lawful.grant import Payload, seal_grant
-from tiers.wire.lawful.release import terms
+from tiers.wire.lawful.release import AskGrant, terms
 from tiers.wire.lawful.warrant import Claims, apply_for, approve, seal_of, verify_application
 from tiers.wire.log.checkpoint import ProofOfLogging
 from tiers.wire.log.leaf import Author, Leaf, encode_leaf

@@ -19,11 +19,10 @@ from tiers.auditor.inspect import (
     OUTSIDE,
 )
 from tiers.wire.api.auditor import Inspection, Inspections
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, Policy, TiersError
 from tiers.wire.keys.jose import GeneralJws, SigningKey
-from tiers.wire.keys.keytree import Master, epoch_of, subscriber_root, window
+from tiers.wire.keys.keytree import Master, NodeJson, epoch_of, subscriber_root, window
 from tiers.wire.lawful.grant import Payload
 from tiers.wire.lawful.warrant import Claims, apply_for, approve, verify_application
 from tiers.wire.message.envelope import Channel, Service

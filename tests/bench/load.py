@@ -25,9 +25,9 @@ from bench.client import Client, Connection
 from bench.frames import Party, Ready, in_session
 from bench.results import Result, Usage, latency, usage
 from tiers.chassis.tls import device_context
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import unb64u
 from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import NodeJson
 from tiers.wire.message.envelope import Channel
 
 _TICK = 0.002

@@ -21,7 +21,7 @@ from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
 from tiers.lab.world.processes import LAUNCHER, PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
 from tiers.lab.world.world import As, World, booted
-from tiers.wire.api.carrier import Enrol, Enrolled, IssueVoucher, NodeJson, Served, ServeWarrant, Voucher
+from tiers.wire.api.carrier import Enrol, Enrolled, IssueVoucher, Served, ServeWarrant, Voucher
 from tiers.wire.api.court import Apply, Decide, Entry
 from tiers.wire.api.gateway import Done, RegisterDevice
 from tiers.wire.encoding import b64u
@@ -29,7 +29,7 @@ from tiers.wire.enrolment import open_keys
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
+from tiers.wire.keys.keytree import EPOCH_MS, NodeJson, epoch_of, epoch_start
 from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.proof import Request, sign_request

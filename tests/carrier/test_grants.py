@@ -10,15 +10,15 @@ from kits import pki
 from kits.carrier import AUDITOR, MINUTE, NOW, PINNED, TARGET, World, claims, refused, serve, state, warrant
 from tiers.carrier.keystore import Keystore, load_master
 from tiers.chassis.state import StateDir
-from tiers.wire.api.carrier import AskGrant, Granted, NodeJson, Product
+from tiers.wire.api.carrier import Granted, Product
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Missing, Ours, Yours
 from tiers.wire.keys.jose import PublicJwk, VerifyKey
-from tiers.wire.keys.keytree import epoch_of, leaf
+from tiers.wire.keys.keytree import NodeJson, epoch_of, leaf
 from tiers.wire.lawful import product as products
 from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import Grant, open_grant
-from tiers.wire.lawful.release import terms
+from tiers.wire.lawful.release import AskGrant, terms
 from tiers.wire.lawful.warrant import Status
 from tiers.wire.lawful.x2x3 import Direction, Head, encode
 

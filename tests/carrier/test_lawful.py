@@ -18,10 +18,10 @@ from tiers.carrier.lawful import (
     check_new,
     check_product,
 )
-from tiers.wire.api.carrier import AskGrant
 from tiers.wire.errors import Conflict, Policy, TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.warrant import (
     MAX_WORD_MS,
     SKEW_MS,

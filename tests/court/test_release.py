@@ -9,12 +9,13 @@ import pytest
 
 from court.conftest import AUDITOR, CourtWorld, application_of
 from kits.court import ALICE, JTI, JUDGE, MINUTE, NOW, claims_json
-from tiers.wire.api.carrier import AskGrant, Granted
+from tiers.wire.api.carrier import Granted
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError
 from tiers.wire.keys.keytree import epoch_of
 from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import Grant, open_grant
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.warrant import Claims, Status
 
 START, UNTIL = NOW, NOW + 3 * MINUTE

@@ -24,7 +24,7 @@ from kits.lawful import (
 from tiers.lab.classroom.desk import opened
 from tiers.lab.world.cast import handset, party
 from tiers.lab.world.world import booted
-from tiers.wire.api.carrier import AskGrant, Product
+from tiers.wire.api.carrier import Product
 from tiers.wire.api.court import Apply, Entry
 from tiers.wire.api.gateway import ActivateTask, Done
 from tiers.wire.encoding import b64u
@@ -32,6 +32,7 @@ from tiers.wire.errors import Missing
 from tiers.wire.identity import parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.warrant import Claims, apply_for, seal_of
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, verify_signed
 from tiers.wire.log.leaf import encode_leaf

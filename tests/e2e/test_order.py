@@ -17,12 +17,12 @@ from tiers.lab.classroom.desk import Desk, Note, opened
 from tiers.lab.world import arrangement
 from tiers.lab.world.processes import base_environ, stop
 from tiers.lab.world.world import booted
-from tiers.wire.api.carrier import AskGrant
 from tiers.wire.api.court import Entry
 from tiers.wire.api.gateway import ActivateTask
 from tiers.wire.errors import Conflict, Forbidden, Ours
 from tiers.wire.identity import parse_identity
 from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.trust import parse_trust
 from tiers.wire.lawful.warrant import Status
 from tiers.wire.log.leaf import Author

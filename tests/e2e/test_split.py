@@ -13,10 +13,11 @@ from tiers.lab.classroom.desk import Desk, Note, opened
 from tiers.lab.world import arrangement
 from tiers.lab.world.cast import party
 from tiers.lab.world.world import booted
-from tiers.wire.api.carrier import AskGrant, Enrol, Enrolled, Granted
+from tiers.wire.api.carrier import Enrol, Enrolled, Granted
 from tiers.wire.enrolment import open_keys
 from tiers.wire.errors import Yours
 from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.proof import Request, sign_request
 from tiers.wire.message.sealing import HpkePrivateKey

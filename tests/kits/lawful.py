@@ -19,13 +19,14 @@ from tiers.lab.classroom.desk import Desk
 from tiers.lab.world.cast import APPLICANT, handset, party
 from tiers.lab.world.world import World
 from tiers.ledger import verify as independent
-from tiers.wire.api.carrier import AskGrant, Product, Served, ServeWarrant, WarrantStatus
+from tiers.wire.api.carrier import Product, Served, ServeWarrant, WarrantStatus
 from tiers.wire.api.gateway import ActivateTask, Done, Tasks
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Conflict, TiersError
 from tiers.wire.identity import Identity, parse_identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.trust import parse_trust
 from tiers.wire.lawful.warrant import (
     MAX_WORD_MS,

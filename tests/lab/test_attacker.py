@@ -14,9 +14,8 @@ from tiers.lab.attack.search.secrets import hybrid_secrets, node_secret
 from tiers.lab.attack.search.shapes import JWE
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source
 from tiers.measure.search.spelling import Known, needles
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.keys.keytree import Master, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
+from tiers.wire.keys.keytree import Master, NodeJson, epoch_of, epoch_start, leaf, subscriber_root, window, wrap_key
 from tiers.wire.lawful.grant import Payload, seal_grant
 from tiers.wire.log.checkpoint import ProofOfLogging
 from tiers.wire.message.content import sign_content

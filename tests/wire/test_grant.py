@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.keys.keytree import EPOCHS, Master, leaf, subscriber_root, window
+from tiers.wire.keys.keytree import EPOCHS, Master, NodeJson, leaf, subscriber_root, window
 from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import JWE_TYP, MAX_GRANT, Grant, Payload, open_grant, seal_grant, seal_release
 from tiers.wire.lawful.release import AskGrant, Release, check_release, terms

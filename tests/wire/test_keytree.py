@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.keytree import (
@@ -17,6 +16,7 @@ from tiers.wire.keys.keytree import (
     EPOCHS,
     Master,
     Node,
+    NodeJson,
     NodeKey,
     Position,
     cover,

@@ -8,8 +8,6 @@ from msgspec import UNSET, Meta, UnsetType
 from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import GeneralJws, HpkeJwk, PublicJwk
-from tiers.wire.keys.keytree import NodeJson as NodeJson  # noqa: PLC0414 - of what a carrier is asked, too
-from tiers.wire.lawful.release import AskGrant as AskGrant  # noqa: PLC0414 - the same
 from tiers.wire.message.envelope import Pin, Recipient, RecipientHeader, check_recipient
 
 MAX_BATCH = 1024

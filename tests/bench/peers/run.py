@@ -23,9 +23,8 @@ from bench.run import IN_FLIGHT, SESSIONS
 from bench.stage import Yardstick, load, yardstick
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import Child, free_ports, stop
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.encoding import b64u
-from tiers.wire.keys.keytree import Master, subscriber_root
+from tiers.wire.keys.keytree import Master, NodeJson, subscriber_root
 from tiers.wire.message.envelope import Channel
 
 CHANNELS = (Channel.ENTERPRISE, Channel.CONSUMER)

@@ -21,12 +21,13 @@ from tiers.lab.world.cast import OPERATOR, PARTIES, handset, party
 from tiers.lab.world.world import World
 from tiers.measure.capture.files import answers
 from tiers.measure.search.scan import Source
-from tiers.wire.api.carrier import Admissions, Ask, AskGrant, Product
+from tiers.wire.api.carrier import Admissions, Ask, Product
 from tiers.wire.api.enterprise import Order, Read, Reason
 from tiers.wire.encoding import b64u, unb64u
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Identity, parse_identity
 from tiers.wire.keys.keytree import EPOCH_MS
+from tiers.wire.lawful.release import AskGrant
 from tiers.wire.lawful.warrant import Window
 from tiers.wire.message.envelope import Channel, format_protected
 from tiers.wire.message.sealing import HpkePrivateKey

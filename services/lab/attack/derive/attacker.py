@@ -23,7 +23,6 @@ from tiers.measure.derive.knowledge import Engine, Knowledge, Made, Step, learn
 from tiers.measure.derive.rules import Fact
 from tiers.measure.search.scan import Found
 from tiers.measure.search.spelling import Known
-from tiers.wire.api.carrier import NodeJson
 from tiers.wire.custody import GlobalKey
 from tiers.wire.custody.global_ import global_wrap
 from tiers.wire.custody.split import escrow_key
@@ -31,7 +30,18 @@ from tiers.wire.encoding import unb64u
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import peek_header, read_compact
-from tiers.wire.keys.keytree import DEPTH, Master, Node, NodeKey, Position, WrapKey, descend, subscriber_root, wrap_key
+from tiers.wire.keys.keytree import (
+    DEPTH,
+    Master,
+    Node,
+    NodeJson,
+    NodeKey,
+    Position,
+    WrapKey,
+    descend,
+    subscriber_root,
+    wrap_key,
+)
 from tiers.wire.lawful.grant import JWE_TYP
 from tiers.wire.message.commitment import check_commitment
 from tiers.wire.message.content import TYP as CONTENT_TYP
