@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from tiers.gateway.channels import INDIA, Arrangement, decide
 from tiers.gateway.devices import Device, Registry, unknown
 from tiers.gateway.orders import InForce
 from tiers.gateway.path.delivery import Delivery, Submission, Submitter
 from tiers.gateway.path.quota import Quota
-from tiers.wire.encoding import parse_json
+from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import TiersError, TooMany
-from tiers.wire.message.envelope import Envelope, Jwe, parse_envelope, parse_protected
+from tiers.wire.message.envelope import Envelope, Mid, parse_envelope
 
 
 class Intake:
@@ -71,9 +73,22 @@ class Intake:
         return device
 
 
+class _Sealed(msgspec.Struct, frozen=True):
+    """What a refusal needs of an envelope, whatever is wrong with the rest of it."""
+
+    protected: str
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """And of its protected header."""
+
+    mid: Mid
+
+
 def mid_of(raw: bytes) -> str:
     """Return the `mid` of an envelope that was refused, as far as one can be read; else ''."""
+    code = "envelope.malformed"
     try:
-        return parse_protected(parse_json(Jwe, raw, "envelope.malformed").protected).mid
+        return parse_json(_Named, unb64u(parse_json(_Sealed, raw, code).protected, code), code).mid
     except TiersError:
         return ""

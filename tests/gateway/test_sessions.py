@@ -261,6 +261,24 @@ async def test_a_refusal_names_the_message_as_soon_as_its_header_can_be_read(wor
     assert (refused.mid, refused.code) == (envelope.header.mid, "envelope.malformed")
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "code"),
+    [("cmt", "A" * 42, "commitment"), ("cmt", "", "commitment"), ("ts", -1, "malformed"), ("to", "bob", "malformed")],
+)
+async def test_whatever_is_wrong_in_a_header_its_sender_hears_of_it(
+    world: World, member: str, value: object, code: str
+) -> None:
+    alice = await world.open(ALICE)
+    envelope = world.consumer(ALICE, BOB)
+    header = msgspec.json.decode(msgspec.json.encode(envelope.header)) | {member: value}
+    broken = msgspec.structs.replace(envelope.jwe, protected=b64u(msgspec.json.encode(header)), tag="short")
+    for jwe in (broken, msgspec.structs.replace(broken, tag=envelope.jwe.tag)):
+        await alice.say(Send(msgspec.Raw(msgspec.json.encode(jwe))))
+        refused = await alice.expect(Refused)
+        assert refused.mid == envelope.header.mid
+    assert refused.code == f"envelope.{code}"
+
+
 async def test_each_mistake_in_addressing_has_its_own_code(world: World) -> None:
     alice = await world.open(ALICE)
     now = world.clock()

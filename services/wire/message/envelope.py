@@ -29,9 +29,9 @@ HPKE = "HPKE-9-KE"
 Pin = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 Org = Annotated[str, Meta(pattern=r"^S[0-9]{8}\Z")]
 Mid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
-Commitment = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
 _FIRST_MS, _END_MS = 1_262_304_000_000, 2_268_936_960_000  # the epochs of the key tree
 _B64U_32 = 43  # characters of 32 bytes
+_COMMITMENT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 
 
 class Channel(StrEnum):
@@ -78,7 +78,7 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     to: Pin
     ts: Annotated[int, Meta(ge=_FIRST_MS, lt=_END_MS)]
     cty: str
-    cmt: Commitment
+    cmt: str
     org: Org | UnsetType = UNSET
 
 
@@ -255,6 +255,8 @@ def _read_members(raw: bytes) -> Protected:
         raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
     if (header.org is UNSET) != (header.channel is Channel.CONSUMER):
         raise Yours("envelope.header", "Name the sender's org in an enterprise message, and in no other.")
+    if not _COMMITMENT.fullmatch(header.cmt):
+        raise Yours("envelope.commitment", "Commit to the content key in `cmt`: 32 bytes in base64url.")
     return header
 
 
