@@ -1,8 +1,9 @@
 """The device registry: which PIN opens its session with which key, and on which channels it is. It holds no secret.
 
 A carrier makes a PIN a consumer subscriber, a customer makes it an employee's device; one device may be both, with
-one signing key. A customer reserves a PIN before its device activates, so that nobody takes it first. A mailbox belongs
-to the key: whoever gets a PIN after somebody else finds it empty.
+one signing key. A customer reserves a PIN before its device activates, so that nobody takes it first. A PIN that has a
+key is its device's already, and is reserved by nobody: it may activate with whichever customer it has a password of. A
+mailbox belongs to the key: whoever gets a PIN after somebody else finds it empty.
 
 Pure rules first, the thin store below; the hot path looks into a cache and asks no store.
 """
@@ -79,7 +80,7 @@ def register(known: Device | None, pin: str, sign: PublicJwk, caller: Identity) 
     before = known or Device(pin, None)
     if caller.role is Role.CARRIER:
         mine, other = before.carrier in {None, caller.name}, before.org
-        after = replace(before, sign=sign, carrier=caller.name)
+        after = replace(before, sign=sign, carrier=caller.name, reserved=None)
     else:
         mine, other = _may_activate(before, caller), before.carrier
         after = replace(before, sign=sign, org=caller.name, reserved=None)
@@ -89,11 +90,11 @@ def register(known: Device | None, pin: str, sign: PublicJwk, caller: Identity) 
 
 
 def reserve(known: Device | None, pin: str, caller: Identity) -> Device:
-    """Keep a PIN for the customer that will activate it; raises `Conflict`."""
+    """Keep a PIN without a key for the customer that will activate it; raises `Conflict`."""
     before = known or Device(pin, None)
     if not _may_activate(before, caller):
         raise _taken()
-    return before if before.org else replace(before, reserved=caller.name)
+    return before if before.sign else replace(before, reserved=caller.name)
 
 
 def _may_activate(device: Device, customer: Identity) -> bool:

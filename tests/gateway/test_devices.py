@@ -226,10 +226,23 @@ def test_what_a_customer_reserved_nobody_else_takes_and_the_carriers_subscriber_
     for act in (lambda: reserve(for_acme, ALICE, GLOBEX_ID), lambda: register(for_acme, ALICE, KEY, GLOBEX_ID)):
         with pytest.raises(TiersError, match=r"device\.taken"):
             act()
-    assert register(for_acme, ALICE, KEY, IN) == Device(ALICE, KEY, "in", reserved=ACME)
+    assert register(for_acme, ALICE, KEY, IN) == Device(ALICE, KEY, "in")
     assert register(for_acme, ALICE, KEY, ACME_ID) == Device(ALICE, KEY, org=ACME)
-    assert reserve(Device(ALICE, KEY, "in"), ALICE, ACME_ID) == Device(ALICE, KEY, "in", reserved=ACME)
     assert revoke(for_acme, ACME_ID) is None
+
+
+@pytest.mark.parametrize("first", ["the subscriber", "the reservation"])
+def test_no_customer_keeps_a_subscribers_pin_from_him_or_from_his_own_company(first: str) -> None:
+    """Whoever has the PIN's key activates it with whom he likes; another key does not, whoever asks."""
+    if first == "the subscriber":
+        held = reserve(register(None, ALICE, KEY, IN), ALICE, GLOBEX_ID)
+    else:
+        held = register(reserve(None, ALICE, GLOBEX_ID), ALICE, KEY, IN)
+    assert held == reserve(held, ALICE, ACME_ID) == Device(ALICE, KEY, "in")
+    assert register(held, ALICE, KEY, ACME_ID) == Device(ALICE, KEY, "in", ACME)
+    for customer in (GLOBEX_ID, ACME_ID):
+        with pytest.raises(TiersError, match=r"device\.taken"):
+            register(held, ALICE, OTHER, customer)
 
 
 async def test_a_reserved_pin_opens_no_session_and_a_released_one_is_anybodys(world: World) -> None:
