@@ -22,6 +22,7 @@ from tiers.chassis.tls import Tls
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.lawful.trust import Trust, parse_trust
+from tiers.wire.message.visible import visible
 
 S = TypeVar("S")
 
@@ -41,7 +42,7 @@ def run_party(
         with suppress(KeyboardInterrupt):
             asyncio.run(run(found))
     except TiersError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error), lines=False)}\n")
         raise SystemExit(2) from None
     faulthandler.cancel_dump_traceback_later()
     if background.broken:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tiers.ledger.verify import Leaf, asked
+from tiers.ledger.verify import Leaf, asked, plain
 
 MINUTE_MS = 60_000
 GRACE_MS = 300_000
@@ -156,7 +156,7 @@ def main() -> None:
     for one in found:
         leaf = report.leaves[one.index]
         who = "/".join(leaf["party"].split("/")[3:])
-        sys.stdout.write(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}\n")
+        sys.stdout.write(plain(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}") + "\n")
     sys.exit(1 if found else 0)
 
 

@@ -347,10 +347,15 @@ def asked(doc: str) -> tuple[Report, int]:
     try:
         return verify_log(given.directory, read_policy(given.policy), now), now
     except LogUnchecked as error:
-        sys.stderr.write(f"cannot be checked: {error}\n")
+        sys.stderr.write(plain(f"cannot be checked: {error}") + "\n")
         sys.exit(UNCHECKED)
     except LogInvalid as error:
-        sys.exit(str(error))
+        sys.exit(plain(str(error)))
+
+
+def plain(text: str) -> str:
+    """Return text as one line in which nothing acts on a terminal: a log says what it likes."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def main() -> None:
@@ -369,7 +374,7 @@ def render(report: Report) -> str:
     ]
     if report.beyond:
         lines.append(f"appended and not witnessed yet: {report.beyond}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(plain, lines)) + "\n"
 
 
 if __name__ == "__main__":

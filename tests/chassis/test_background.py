@@ -1,8 +1,10 @@
 """One bad item ends no round, and half a process never stays."""
 
 import asyncio
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,14 @@ def test_a_part_that_fails_ends_the_process_with_a_status_that_says_so_even_if_s
     ended = subprocess.run([sys.executable, "-c", PARTY, how], capture_output=True, timeout=60, check=False)
     assert 1 == ended.returncode
     assert said in ended.stdout + ended.stderr
+
+
+def test_what_stops_a_party_at_its_start_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    names = {name: str(tmp_path / name) for name in ("state", "trust")} | {"listen": "127.0.0.1:0"}
+    names["tls"] = str(tmp_path / "\x1b[2J\n\u202etls")
+    environ = os.environ | {f"TIERS_{name.upper()}": value for name, value in names.items()}
+    command = [sys.executable, "-m", "tiers.ledger.witness"]
+    ended = subprocess.run(command, capture_output=True, env=environ, check=False)
+    assert (2, 1) == (ended.returncode, len(ended.stderr.decode().splitlines()))
+    assert "tls.files" in ended.stderr.decode()
+    assert not any(one in ended.stderr.decode() for one in "\x1b\u202e")

@@ -243,6 +243,18 @@ def test_the_command_says_what_the_log_holds(world, leaf):
     assert (unpinned.returncode, unpinned.stderr.partition(":")[0]) == (3, "cannot be checked")
 
 
+def test_what_a_log_says_does_nothing_to_the_terminal(world, entry):
+    forged = "spiffe://x\x1b[2J\n\u202eall is well"
+    said = {**json.loads(entry(0)), "type": "warrant.served", "open_after": 1, "party": forged}
+    world.store.append([json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()])
+    world.publish()
+    policy = world.folder / "log.policy"
+    policy.write_text(write_policy(world.signer.key.vkey(), {"w1": world.witness_signer.key.vkey()}, 1))
+    done = run(str(world.log_folder), "--policy", str(policy))
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 4)
+    assert r"leaf 0: spiffe://x\x1b[2J\n\u202eall is well should have opened it" in done.stdout
+
+
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/checkpoints.json").read_text())
 NOTES = [pytest.param(one["note"], one["good"], id=one["name"]) for one in VECTORS["vectors"]]
 

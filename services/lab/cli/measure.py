@@ -12,6 +12,7 @@ from tiers.lab.world import folders
 from tiers.measure import MeasureError
 from tiers.measure.matrix.matrix import Matrix
 from tiers.measure.matrix.render import side_by_side
+from tiers.wire.message.visible import visible
 
 
 class System(StrEnum):
@@ -55,7 +56,7 @@ def measure(
             show_matrix(_TODAY[system][1](), how)
         _show_all()
     except MeasureError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(visible(str(error)), err=True)
         raise typer.Exit(SKIPPED) from None
 
 
