@@ -81,7 +81,6 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
 
 
 async def run(settings: Settings) -> None:
-    """Serve until told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     async with AsyncExitStack() as opened:
@@ -96,7 +95,6 @@ def divide(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the relay; a wrong setting ends it with one sentence."""
     run_party(Settings, run, divide)
 
 

@@ -31,8 +31,6 @@ _RELEASE = frozenset({Role.CARRIER, Role.CUSTOMER, Role.OPERATOR})
 
 
 class Handlers:
-    """The handlers."""
-
     def __init__(self, context: SessionContext, sessions: Sessions) -> None:
         self._context = context
         self._sessions = sessions
@@ -109,11 +107,9 @@ class PostedMessage:
         self.mid: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def accepted(self, item: Submission) -> None:
-        """Say so."""
         if not self.mid.done():
             self.mid.set_result(item.parsed.header.mid)
 
     def refused(self, _item: Submission, error: TiersError) -> None:
-        """Raise the reason."""
         if not self.mid.done():
             self.mid.set_exception(error)

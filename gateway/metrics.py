@@ -29,13 +29,10 @@ class Metrics:
             self._accepted.inc(accepted)
 
     def asked(self, size: int) -> None:
-        """Count an admission of `size` messages."""
         self._asks.observe(size)
 
     def refused(self, code: str, count: int = 1) -> None:
-        """Count messages refused."""
         self._refused.labels(code).inc(count)
 
     def delivered(self, count: int) -> None:
-        """Count messages that devices have."""
         self._delivered.inc(count)

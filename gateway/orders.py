@@ -149,7 +149,6 @@ def check_new(order: VerifiedOrder, known: Mapping[str, Record]) -> VerifiedOrde
 
 
 def in_force(known: Mapping[str, Record]) -> dict[str, Record]:
-    """Return the suspensions that nobody has lifted, by reference."""
     return {jti: one for jti, one in known.items() if one.order.kind is Kind.SUSPEND and not one.lifted}
 
 
@@ -181,7 +180,6 @@ class Docket:
         self.in_force = InForce()
 
     def routes(self) -> list[Route]:
-        """Return the rows of the request table."""
         return [
             Route("POST", "/v1/orders", {Role.REGULATOR}, self._serve, "serve a regulator's order"),
             Route("GET", "/v1/orders", {Role.ANYONE}, self._list, "the orders in force, as signed"),

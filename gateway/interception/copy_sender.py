@@ -162,7 +162,6 @@ class Link:
         self._sequence = 0
 
     async def send(self, pdus: Sequence[Pdu]) -> None:
-        """Send, and wait while the other side is slow."""
         for pdu in pdus:
             self._writer.write(encode(pdu))
         await self._writer.drain()
@@ -177,7 +176,6 @@ class Link:
                 pass
 
     def close(self) -> None:
-        """End it at once."""
         self._writer.transport.abort()
 
     async def _read(self) -> list[Pdu]:
@@ -213,7 +211,6 @@ class CopySender:
         self._pause = BACKOFF_SECONDS[0]
 
     def wake(self) -> None:
-        """Say that copies wait."""
         self._woken.set()
 
     async def count(self, xid: str) -> None:

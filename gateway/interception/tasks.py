@@ -48,7 +48,6 @@ class Task:
 
     @property
     def claims(self) -> Claims:
-        """What the warrant says."""
         return self.logged.warrant.claims
 
     @property
@@ -83,8 +82,6 @@ def verify_task(xid: str, asked: api.ActivateTask, carrier: Identity, trust: Tru
 
 
 class Size(NamedTuple):
-    """So many copies, of so many octets together."""
-
     copies: int
     octets: int
 
@@ -195,7 +192,6 @@ class Tasks:
         return sent + self._of(header.to, header, now, size, Direction.TO_TARGET)
 
     def committed(self) -> None:
-        """See `gateway.mailbox.Tasks`."""
         self.backlog.committed()
 
     def check_new(self, task: Task) -> Task:
@@ -253,18 +249,15 @@ class Tasks:
         return tuple(xid for xid, over in ended if now >= over)
 
     def forget(self, xid: str) -> None:
-        """Drop an ended task."""
         task = self._all.pop(xid)
         del self._ended[xid], self._of_warrant[task.commitment][xid]
         if not self._of_warrant[task.commitment]:
             del self._of_warrant[task.commitment]
 
     def get(self, xid: str) -> Task | None:
-        """Return a task, active or ended."""
         return self._all.get(xid)
 
     def is_active(self, xid: str) -> bool:
-        """Whether a task is in the look-up."""
         return xid in self._all and xid not in self._ended
 
     def listed(self, carrier: Identity, now: int) -> tuple[api.Task, ...]:

@@ -26,7 +26,6 @@ def whole(entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left
 
 
 def by_shard(entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left]) -> dict[int, Part]:
-    """Take a commit apart."""
     parts: dict[int, Part] = {}
     for place, entry in enumerate(entries):
         part = parts.setdefault(shard_of(entry.header.to), Part())

@@ -118,34 +118,28 @@ class StreamMailboxes:
         return outcomes
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
-        """See the Protocol."""
         found = await self._store.read("XRANGE", _keys(pin).box, f"({after}", "+", "COUNT", count)
         return [Message(place.decode(), fields[1]) for place, fields in found]
 
     async def held(self, pin: str) -> int:
-        """See the Protocol."""
         return int(await self._store.read("XLEN", _keys(pin).box))
 
     async def drop(self, pin: str, places: Sequence[str]) -> None:
-        """See the Protocol."""
         keys = _keys(pin)
         await self._store.ask("XDEL", keys.box, *places)
         await self._store.ask("DEL", keys.size)  # counted anew when that matters
 
     async def expire(self, pin: str, keep_ms: int) -> None:
-        """See the Protocol."""
         keys = _keys(pin)
         await self._store.ask("EVAL", EXPIRE, 2, keys.box, keys.size, keep_ms)
 
     async def waiting(self) -> set[str]:
-        """See the Protocol."""
         found = await self._all([("SMEMBERS", f"{tag}:li") for tag in TAGS])
         named = {(xid.decode(), shard) for shard, xids in enumerate(found) for xid in xids}
         self._note(named)
         return {xid for xid, _shard in named}
 
     async def copies(self, xid: str, count: int) -> list[Copy]:
-        """See the Protocol."""
         shards = self._shards(xid)
         found = await self._all([("XRANGE", f"{TAGS[shard]}:li:{xid}", "-", "+", "COUNT", count) for shard in shards])
         all_of_them = [_copy(shard, *item) for shard, items in zip(shards, found, strict=True) for item in items]
@@ -153,7 +147,6 @@ class StreamMailboxes:
         return sorted(all_of_them, key=lambda copy: copy.at)[:count]
 
     async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
-        """See the Protocol."""
         by_shard: dict[int, list[str]] = {}
         for copy in copies:
             by_shard.setdefault(copy.shard, []).append(copy.id)
@@ -165,11 +158,9 @@ class StreamMailboxes:
                 places.shards.discard(shard)
 
     async def queued(self, xid: str) -> int:
-        """See the Protocol."""
         return sum(await self._all([("XLEN", f"{TAGS[shard]}:li:{xid}") for shard in self._shards(xid)]))
 
     async def check(self) -> None:
-        """See the Protocol."""
         await self._store.check()
 
     async def _all(self, commands: Sequence[Command]) -> list[Any]:

@@ -15,7 +15,6 @@ class CarrierAdmission:
         self._peer = peer
 
     async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
-        """See the Protocol."""
         answers = parse_admitted(await self._peer.ask_raw("POST", "/v1/admissions", Admissions(tuple(asks)))).answers
         if len(answers) != len(asks):
             raise Ours("carrier.malformed", "Ask the carrier's operator: it answered another number of messages.")

@@ -106,7 +106,6 @@ class Delivery:
             self._stored.put(item)
 
     def acknowledge(self, ack: Removal) -> None:
-        """Delete with the next batch."""
         self._stored.put(ack)
 
     def arrived(self, pin: str, receiver: Receiver) -> None:
@@ -119,13 +118,11 @@ class Delivery:
         self._stored.put(Left(pin))
 
     async def run(self) -> None:
-        """Work, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._asked.run())
             group.create_task(self._stored.run())
 
     async def idle(self) -> None:
-        """Wait until everything submitted is decided."""
         await self._asked.idle()
         await self._stored.idle()
 
@@ -134,7 +131,6 @@ class Delivery:
         return await self._mailboxes.held(pin)
 
     def depth(self) -> int:
-        """Count what is not decided."""
         return sum(len(lane.waiting) + len(lane.under_way) for lane in (self._asked, self._stored))
 
     def horizon(self, now: int) -> int:

@@ -30,13 +30,11 @@ class Lane(Generic[T]):
         self.under_way: list[T] = []
 
     def put(self, item: T) -> None:
-        """Add to the next batch."""
         if not self.waiting:
             self._wake.set()
         self.waiting.append(item)
 
     async def run(self) -> None:
-        """Work, until cancelled."""
         while True:
             await self._wake.wait()
             self._idle.clear()
@@ -52,7 +50,6 @@ class Lane(Generic[T]):
             self._idle.set()
 
     async def idle(self) -> None:
-        """Wait until nothing is left to do."""
         while self.waiting or self.under_way:
             await self._idle.wait()
             await asyncio.sleep(0)

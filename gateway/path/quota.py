@@ -25,7 +25,6 @@ class Quota:
         return used[0] < MAX_MESSAGES // SHARE and used[1] + octets <= MAX_BYTES // SHARE
 
     def spend(self, sender: str, to: str, octets: int, now: int) -> None:
-        """Count a message."""
         used = self._used.get((sender, to))
         if used is None or now - used[2] > FORGET_MS:
             if len(self._used) >= MAX_PAIRS:

@@ -93,12 +93,10 @@ class Session:
         self._kept = False  # something stays in the mailbox by a regulator's order, so it is never said to be drained
 
     def accepted(self, item: Submission) -> None:
-        """Tell the device (delivery.Submitter)."""
         self._accepted.append(item.parsed.header.mid)
         self._settle(item.size)
 
     def refused(self, item: Submission, error: TiersError) -> None:
-        """Tell the device (delivery.Submitter)."""
         self._refuse(item.parsed.header.mid, error, item.size)
 
     def stored(self, message: Message) -> None:
@@ -115,7 +113,6 @@ class Session:
         self._wake.set()
 
     def tick(self, now: int) -> None:
-        """Say `drained` again when it is time."""
         if now >= self._next_drained and self._window.drained:
             self._wake.set()
 
@@ -125,7 +122,6 @@ class Session:
             self._ended.set_result(error)
 
     async def run(self) -> None:
-        """Hold the conversation until one side ends it."""
         ends: list[asyncio.Future[Any]] = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         await asyncio.wait([*ends, self._ended], return_when=asyncio.FIRST_COMPLETED)
         for task in ends:
@@ -276,6 +272,5 @@ def parse_frame(raw: bytes) -> FromDevice:
 
 
 async def say_bye(socket: Socket, error: TiersError) -> None:
-    """Say why, and close."""
     await socket.send_frame(_encode(Bye(error.code, error.detail)), WSMsgType.TEXT)
     await socket.close(message=error.code.encode())

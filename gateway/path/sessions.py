@@ -26,8 +26,6 @@ HEARTBEAT_SECONDS = 30.0
 
 
 class Sessions:
-    """All open sessions."""
-
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._live: dict[str, Session] = {}
@@ -109,7 +107,6 @@ class Sessions:
         return hello.pin
 
     def end(self, pin: str, error: TiersError) -> None:
-        """End the session of a PIN, if there is one."""
         if session := self._live.get(pin):
             session.end(error)
 
@@ -136,7 +133,6 @@ class Sessions:
             session.end(_stopping())
 
     def count(self) -> int:
-        """Count open sessions."""
         return len(self._live)
 
     async def keep(self) -> None:
@@ -149,7 +145,6 @@ class Sessions:
             session.tick(now)
 
     async def close(self) -> None:
-        """End all sessions: answer what is under way, say bye."""
         self._closing = True
         for session in self._live.values():
             session.end(_stopping())

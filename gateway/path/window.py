@@ -18,8 +18,6 @@ CHUNK = 32
 
 
 class Stand(Enum):
-    """See above."""
-
     BEHIND = auto()
     LEVEL = auto()
 
@@ -37,7 +35,6 @@ class Window:
 
     @property
     def level(self) -> bool:
-        """Whether all that was stored has been handed out."""
         return self._stand is Stand.LEVEL
 
     @property
@@ -56,7 +53,6 @@ class Window:
         return self._missed
 
     def room(self) -> int:
-        """How many messages fit."""
         return MAX_COUNT - len(self._out) if self._bytes < MAX_BYTES else 0
 
     def wants(self) -> int:

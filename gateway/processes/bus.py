@@ -34,7 +34,6 @@ Told = Callable[[str], None]
 
 @lru_cache(maxsize=100_000)
 def shard_of(pin: str) -> int:
-    """Return the shard of a receiver."""
     return zlib.crc32(pin.encode("ascii")) % SHARDS
 
 
@@ -53,7 +52,6 @@ class Bus:
         self._told[word].append(told)
 
     def on_missed(self, look: Callable[[], None]) -> None:
-        """Have `look` called whenever something may have been missed."""
         self._missed.append(look)
 
     def say(self, word: str, about: str = ".") -> None:

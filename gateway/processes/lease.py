@@ -27,8 +27,6 @@ _LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL',
 
 
 class Lease:
-    """The lease as one process sees it."""
-
     def __init__(self, store: Store) -> None:
         self._store = store
         self._process = secrets.token_hex(8)
@@ -37,11 +35,9 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether we hold it."""
         return time.monotonic() < self._until
 
     async def wait(self) -> None:
-        """Return when we hold it."""
         while not self.held:
             self._taken.clear()
             await self._taken.wait()

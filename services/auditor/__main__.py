@@ -17,7 +17,6 @@ from tiers.wire.message.sealing import HpkePrivateKey
 
 
 async def run(settings: Settings) -> None:
-    """Wire the auditor together and serve until told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     state = StateDir(settings.state)
@@ -44,7 +43,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the auditor; a wrong setting or state directory ends it with one sentence."""
     run_party(Settings, run)
 
 

@@ -73,7 +73,6 @@ class Auditor:
         self.refusals = Refusals(author, outside.ledger, outside.clock, metrics)
 
     def routes(self) -> list[Route]:
-        """Return the whole request table."""
         return [
             Route("POST", "/v1/warrants", _APPLICANT, self._file, "file a warrant that was served"),
             Route("POST", "/v1/inspections", _INVESTIGATOR, self._inspect, "fetch product, ask for keys, open"),
@@ -185,7 +184,6 @@ class Auditor:
 
 
 def build(auditor: Auditor, metrics: CollectorRegistry) -> web.Application:
-    """Make the application."""
     app = application(auditor.routes(), metrics, auditor.ready)
     app.cleanup_ctx.append(auditor.refusals.keep_telling)
     return app

@@ -40,7 +40,6 @@ class Store:
         self._db = database(path, _TABLES)
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     def file(self, warrant: VerifiedWarrant) -> None:
@@ -93,7 +92,6 @@ class Store:
         self._db.execute("INSERT INTO grants VALUES (?, ?, ?)", (now, jti, jwe))
 
     def keep_inspection(self, found: Inspection, now: int) -> None:
-        """Keep what was read."""
         self._db.execute("INSERT INTO inspections VALUES (?, ?, ?)", (now, found.jti, msgspec.json.encode(found)))
 
     def inspections(self) -> tuple[Inspection, ...]:

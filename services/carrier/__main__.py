@@ -76,7 +76,6 @@ async def wired(settings: Settings, tls: Tls, clock: Callable[[], int] = wall_cl
 
 
 async def run(settings: Settings) -> None:
-    """Run the carrier until it is told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     async with wired(settings, tls) as app:
@@ -84,7 +83,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run; a wrong setting ends the process with one sentence."""
     run_party(Settings, run)
 
 

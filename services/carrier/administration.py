@@ -80,7 +80,6 @@ class Administration:
                     _log.warning("warrant.waiting", jti=jti, code=error.code)
 
     async def run(self) -> None:
-        """Sweep for as long as the carrier runs."""
         await every(SWEEP_SECONDS, self.sweep)
 
     async def settle(self, jti: str) -> None:

@@ -54,8 +54,6 @@ MAX_ADMISSIONS = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """Everything that the request table needs."""
-
     subscribers: Subscribers
     admission: Admission
     administration: Administration
@@ -70,7 +68,6 @@ class Carrier:
 
 
 def build(carrier: Carrier) -> web.Application:
-    """Build the application."""
     asked, one = Handlers(carrier), "/v1/warrants/{jti}"
     applicant, court, auditor = (frozenset({role}) for role in (Role.APPLICANT, Role.COURT, Role.AUDITOR))
     warrant, grant = carrier.refusals.knock("warrant.refused"), carrier.refusals.knock("grant.refused")
@@ -106,7 +103,6 @@ class Handlers:
         self._grants = Counter("tiers_carrier_grants", "Grants released.", registry=carrier.metrics)
 
     async def enrol(self, _caller: Identity, request: web.Request) -> Enrolled:
-        """Enrol."""
         raw, now = await raw_body(request), self._carrier.outside.clock()
         enrol = parse_json(Enrol, raw, "request.malformed")
         signed = Request(request.method, request.path, raw)
@@ -114,16 +110,13 @@ class Handlers:
         return await self._carrier.subscribers.enrol(enrol, key, now)
 
     async def voucher(self, _caller: Identity, request: web.Request) -> Voucher:
-        """Make a voucher."""
         return await self._carrier.subscribers.voucher((await body(request, IssueVoucher)).pin)
 
     async def revoke(self, _caller: Identity, request: web.Request) -> Done:
-        """Shut a handset out."""
         await self._carrier.subscribers.revoke(in_path(request, "pin", Pin))
         return Done()
 
     async def admit(self, _caller: Identity, request: web.Request) -> Admitted:
-        """Admit the messages of one turn of the relay."""
         batch = admission.read(parse_json(Admissions, await raw_body(request), "request.malformed").asks)
         known = await self._carrier.subscribers.known(admission.pins(batch))
         answers = self._carrier.admission.admit(batch, known, epoch_of(self._carrier.outside.clock()))
@@ -133,20 +126,17 @@ class Handlers:
         return Admitted(tuple(answers))
 
     async def serve(self, caller: Identity, request: web.Request) -> Served:
-        """Serve a warrant."""
         raw = await raw_body(request)
         async with self._carrier.refusals.logged("warrant.refused", caller.name, sealed_request(raw)):
             return await self._carrier.administration.serve(parse_json(ServeWarrant, raw, "warrant.malformed").warrant)
 
     async def status(self, caller: Identity, request: web.Request) -> Done:
-        """Heed the court."""
         raw, jti = await raw_body(request), request.match_info["jti"]
         async with self._carrier.refusals.logged("warrant.refused", caller.name, self._seal(jti, raw)):
             statement = parse_json(WarrantStatus, raw, "warrant.malformed").statement
             return await self._carrier.administration.heed(jti, statement)
 
     async def product(self, caller: Identity, request: web.Request) -> Product:
-        """Hand over the product."""
         jti, after = request.match_info["jti"], request.query.get("after", "0")
         async with self._carrier.refusals.logged(
             "warrant.refused", caller.name, self._seal(jti, request.path_qs.encode())
@@ -158,7 +148,6 @@ class Handlers:
         return msgspec.structs.replace(page, since=dated(served.evidence))
 
     async def grant(self, caller: Identity, request: web.Request) -> Granted:
-        """Release keys."""
         raw = await raw_body(request)
         ask = parse_json(AskGrant, raw, "request.malformed")
         async with self._carrier.refusals.logged("grant.refused", caller.name, self._seal(ask.jti, raw)):

@@ -169,23 +169,19 @@ def activation(logged: LoggedWarrant, auth: Authorisation) -> ActivateTask:
 
 
 def tasking(auth: Authorisation, xid: str) -> Authorisation:
-    """Note that the relay is about to be asked for a task."""
     xids = auth.xids if xid in auth.xids else (*auth.xids, xid)
     return msgspec.structs.replace(auth, xid=xid, xids=xids)
 
 
 def activated(auth: Authorisation) -> Authorisation:
-    """Note that the task stands, under the word that was shown."""
     return msgspec.structs.replace(auth, active=auth.word.said.serial)
 
 
 def deactivated(auth: Authorisation) -> Authorisation:
-    """Note that the task is gone."""
     return msgspec.structs.replace(auth, active=0, xid=None)
 
 
 def turned_down(auth: Authorisation) -> Authorisation:
-    """Note that the relay refused the task."""
     return msgspec.structs.replace(auth, active=0, xid=None, refused=True)
 
 

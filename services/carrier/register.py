@@ -61,11 +61,9 @@ class Register:
             self._hold(_open(raw, jti.decode(), self._key))
 
     def lock(self, jti: str) -> asyncio.Lock:
-        """Return the lock of one warrant."""
         return self._locks[jti]
 
     def get(self, jti: str) -> Authorisation | None:
-        """Return what is known of a warrant."""
         return self._held.get(jti)
 
     def unfinished(self) -> list[str]:

@@ -23,8 +23,6 @@ _log = structlog.get_logger()
 
 
 class Releases:
-    """Answers an auditor."""
-
     def __init__(self, register: Register, outside: Outside, keys: Keystore, signer: SigningKey) -> None:
         self._register = register
         self._ledger = outside.ledger

@@ -47,7 +47,6 @@ class Counts:
     """Connections by address. Pure."""
 
     def __init__(self, most: int) -> None:
-        """Allow `most` from one address."""
         self._most = most
         self._open: Counter[str] = Counter()
         self._half: Counter[str] = Counter()
@@ -65,7 +64,6 @@ class Counts:
         self._less(self._half, address)
 
     def leave(self, address: str, *, half: bool) -> None:
-        """Count a connection out."""
         self._less(self._open, address)
         if half:
             self._less(self._half, address)

@@ -66,7 +66,6 @@ class _Http(logging.Handler):
     """What the HTTP server says: one line where a request cannot be read, and all of it where we failed."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass it on."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):
             structlog.get_logger().info("request.unreadable", error=type(error).__name__)

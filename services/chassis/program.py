@@ -55,7 +55,6 @@ def no_core() -> None:
 
 
 def wall_clock() -> int:
-    """Return the time, ms since 1970."""
     return time.time_ns() // 1_000_000
 
 

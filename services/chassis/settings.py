@@ -31,7 +31,6 @@ class PartySettings:
 
     @property
     def identity(self) -> Identity:
-        """Who this process is."""
         return Identity(self.role, self.name)
 
 

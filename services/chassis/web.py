@@ -129,7 +129,6 @@ def _too_large(limit: int) -> TooLarge:
 
 
 def json_response(answer: msgspec.Struct | Sequence[msgspec.Struct], status: int = 200) -> web.Response:
-    """Answer a struct as JSON."""
     return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")
 
 
@@ -195,8 +194,6 @@ async def _nowhere(_caller: Identity, request: web.Request) -> web.StreamRespons
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Alive."""
-
     status: str = "ok"
 
 

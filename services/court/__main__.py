@@ -18,7 +18,6 @@ from tiers.wire.keys.jose import SigningKey
 
 
 async def run(settings: Settings) -> None:
-    """Wire the court together and serve until told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     state = StateDir(settings.state)
@@ -53,7 +52,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the court; a wrong setting or state directory ends it with one sentence."""
     run_party(Settings, run)
 
 

@@ -74,7 +74,6 @@ class Court:
         )
 
     def routes(self) -> list[Route]:
-        """Return the whole request table."""
         both = _APPLICANT | _JUDGE
         return [
             Route("POST", "/v1/applications", _APPLICANT, self._apply, "apply for a warrant"),

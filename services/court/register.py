@@ -117,7 +117,6 @@ class Place:
 
     @property
     def court(self) -> Identity:
-        """The court itself."""
         return self.author.party
 
 

@@ -57,7 +57,6 @@ class Releases:
     refusals: Refusals
 
     def routes(self) -> list[Route]:
-        """Return the one more row of the request table."""
         return [Route("POST", "/v1/grants", {Role.AUDITOR}, self._grant, "ask for the court's half of elapsed minutes")]
 
     async def _grant(self, caller: Identity, request: web.Request) -> Granted:

@@ -48,7 +48,6 @@ class Store:
         self._db = database(path, _TABLES)
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     def add(self, record: Record) -> None:

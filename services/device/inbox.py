@@ -14,7 +14,6 @@ class Inbox:
         self._over: Exception | None = None
 
     def put(self, message: Message) -> None:
-        """Add a message."""
         self._new.append(message)
         self._changed.set()
 
@@ -35,9 +34,7 @@ class Inbox:
         self._changed.set()
 
     def qsize(self) -> int:
-        """Count the messages that nobody took."""
         return len(self._new)
 
     def empty(self) -> bool:
-        """Whether there is none."""
         return not self._new

@@ -93,7 +93,6 @@ class HandsetStore:
         (path / "messages.db").chmod(0o600)
 
     def close(self) -> None:
-        """Close the database."""
         self._db.close()
 
     def load(self) -> Keyring | None:

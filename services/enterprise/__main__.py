@@ -18,7 +18,6 @@ from tiers.wire.identity import parse_identity
 
 
 async def run(settings: Settings) -> None:
-    """Wire the key server together and serve until told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     state = StateDir(settings.state)
@@ -49,7 +48,6 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the key server; a wrong setting or state ends it with one sentence and status 2."""
     run_party(Settings, run)
 
 

@@ -79,8 +79,6 @@ class Parts:
 
 
 class KeyServer:
-    """What the key server answers."""
-
     def __init__(self, parts: Parts, metrics: CollectorRegistry) -> None:
         self._org = parts.author.party.name
         self._keys = parts.keys
@@ -103,7 +101,6 @@ class KeyServer:
         gauge.set_function(parts.store.devices)
 
     def routes(self) -> list[Route]:
-        """Return the whole request table."""
         own = self._own_administrator
         look_up, root = _DEVICE | {Role.CUSTOMER}, _ADMINISTRATOR | {Role.CUSTOMER}
         return [
@@ -241,8 +238,6 @@ class KeyServer:
 
 
 def build(parts: Parts, metrics: CollectorRegistry) -> web.Application:
-    """Return the key server's application."""
-
     async def ready() -> None:
         parts.store.devices()
 

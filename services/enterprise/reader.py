@@ -12,8 +12,6 @@ from tiers.wire.message.envelope import DeviceKid, parse_envelope
 
 
 class Reader:
-    """Opens the journal."""
-
     def __init__(self, store: Store, keys: KeyStore, partners: Partners) -> None:
         self._store = store
         self._keys = keys

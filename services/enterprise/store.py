@@ -50,7 +50,6 @@ class Store:
             self._db = database(state.path / _NAME, _TABLES)
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     # ---- one-time passwords ----
@@ -62,7 +61,6 @@ class Store:
             db.execute("INSERT OR REPLACE INTO passwords VALUES (?, ?, ?, ?)", row)
 
     def password(self, pin: str) -> OpenPassword | None:
-        """Return the open password of a PIN."""
         row = self._one("SELECT key, issued, tries FROM passwords WHERE pin = ?", pin)
         return OpenPassword(pin, ActivationKey(row[0]), row[1], row[2]) if row else None
 
@@ -94,7 +92,6 @@ class Store:
         return row[0] if row else None
 
     def devices(self) -> int:
-        """Count the activated devices."""
         return self._count("SELECT count(*) FROM devices")
 
     def last_generation(self, org: str, pin: str) -> int:
@@ -127,7 +124,6 @@ class Store:
             db.execute("INSERT OR REPLACE INTO partners VALUES (?, ?, ?)", row)
 
     def partners(self) -> Mapping[str, PinnedPartner]:
-        """Return the pinned partners by org."""
         with _safely():
             rows = self._db.execute("SELECT org, root, url FROM partners ORDER BY org").fetchall()
         return {org: PinnedPartner(org, VerifyKey(root), url) for org, root, url in rows}

@@ -21,7 +21,6 @@ from tiers.wire.log.policy import Policy
 
 
 async def run(settings: LedgerSettings) -> None:
-    """Wire the ledger together and serve until told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     files = Files(settings.state)
@@ -52,7 +51,6 @@ def own_policy(key: LogKey, settings: LedgerSettings) -> Policy:
 
 
 def main() -> None:
-    """Run the ledger; a wrong setting ends it with one sentence."""
     run_party(LedgerSettings, run)
 
 

@@ -71,7 +71,6 @@ class Ledger:
         Gauge("tiers_ledger_size", "Leaves on disk", registry=metrics).set_function(lambda: store.size)
 
     def routes(self) -> list[Route]:
-        """Return the whole request table."""
         return [
             Route("POST", "/v1/leaves", _WRITERS, self._append, "log a leaf of its own, with proof"),
             Route("GET", "/checkpoint", _READERS, self._checkpoint, "the latest cosigned checkpoint"),

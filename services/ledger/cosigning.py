@@ -45,7 +45,6 @@ class AddCheckpoint:
     note: str
 
     def encode(self) -> bytes:
-        """Write the request's body."""
         lines = "".join(f"{b64(node)}\n" for node in self.proof)
         return f"old {self.old}\n{lines}\n{self.note}".encode()
 

@@ -116,7 +116,6 @@ class Store:
         return hashes[:size] if len(hashes) >= size else None
 
     def checkpoint(self) -> str | None:
-        """Return the published checkpoint."""
         raw = self._files.read(CHECKPOINT)
         return None if raw is None else raw.decode()
 
@@ -125,7 +124,6 @@ class Store:
         self._files.write(CHECKPOINT, note.encode())
 
     def index_of(self, entry: bytes) -> int | None:
-        """Return the index of an entry that is in the log already."""
         return self._index.get(leaf_hash(entry))
 
     def append(self, entries: Sequence[bytes]) -> list[int]:

@@ -50,7 +50,6 @@ class Witness:
         self._answers = Counter("tiers_witness_answers", "Answers to add-checkpoint", ["code"], registry=metrics)
 
     def routes(self) -> list[Route]:
-        """Return the whole request table."""
         return [Route("POST", "/add-checkpoint", {Role.LEDGER}, self._add_checkpoint, "cosign a checkpoint")]
 
     def cosign(self, body: bytes) -> str:
@@ -104,7 +103,6 @@ def refuse_lost_memory(state: StateDir) -> None:
 
 
 async def run(settings: WitnessSettings) -> None:
-    """Wire the witness together and serve until told to stop."""
     logs.configure(settings.identity)
     tls = Tls(settings.tls)
     state = StateDir(settings.state)
@@ -122,7 +120,6 @@ async def run(settings: WitnessSettings) -> None:
 
 
 def main() -> None:
-    """Run the witness; a wrong setting ends it with one sentence."""
     run_party(WitnessSettings, run)
 
 

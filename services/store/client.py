@@ -87,7 +87,6 @@ class Store:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up for good."""
         tasks = [node.keeping for node in self._nodes.values()] + [self._keeping]
         await background.stop(*(task for task in tasks if task is not None))
         for node in self._nodes.values():

@@ -36,7 +36,6 @@ class Shared:
         return self._connection.down
 
     def close(self) -> None:
-        """Hang up."""
         self._connection.close()
 
     async def close_for_good(self) -> None:

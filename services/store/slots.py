@@ -16,8 +16,6 @@ _UNKNOWN = ("", "?")
 
 
 class Address(NamedTuple):
-    """Where a node is reached."""
-
     host: str
     port: int
 
@@ -37,15 +35,12 @@ class Slots:
         self._owners: list[Address | None] = [None] * COUNT
 
     def owner(self, slot: int) -> Address | None:
-        """Return who has a slot."""
         return self._owners[slot]
 
     def move(self, slot: int, to: Address) -> None:
-        """Note that a slot has moved."""
         self._owners[slot] = to
 
     def nodes(self) -> set[Address]:
-        """Return all owners."""
         return {owner for owner in self._owners if owner is not None}
 
     def take(self, first: int, last: int, owner: Address) -> None:

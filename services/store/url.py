@@ -63,12 +63,10 @@ def _wrong(why: str) -> Yours:
 
 
 def is_cluster(url: str) -> bool:
-    """Return whether a URL names a node of a cluster."""
     return urlsplit(url).scheme.endswith(_CLUSTER)
 
 
 def one_node(url: str) -> str:
-    """Return the URL of the one node that a URL names."""
     return url.replace(f"{_CLUSTER}://", "://", 1) if is_cluster(url) else url
 
 

@@ -19,7 +19,6 @@ T = TypeVar("T")
 
 
 def b64u(raw: bytes) -> str:
-    """Encode."""
     return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 

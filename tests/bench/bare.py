@@ -50,7 +50,6 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
         self._transport = transport  # type: ignore[assignment]  # a stream's transport
 
     def data_received(self, data: bytes) -> None:
@@ -71,8 +70,6 @@ class Link(asyncio.Protocol):
 
 
 class Session:
-    """One connection."""
-
     def __init__(self, socket: web.WebSocketResponse, pin: bytes) -> None:
         self.socket = socket
         self.box = b"gateway:box:" + pin
@@ -115,8 +112,6 @@ class Session:
 
 
 class Bare:
-    """The relay."""
-
     def __init__(self, store: Link) -> None:
         self._store = store
         self._live: dict[bytes, Session] = {}
@@ -126,7 +121,6 @@ class Bare:
         self._wake = asyncio.Event()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Hold a session."""
         socket = web.WebSocketResponse(compress=False, heartbeat=30.0, max_msg_size=400_000, decode_text=False)
         await socket.prepare(request)
         await socket.send_frame(msgspec.json.encode(Challenge("nonce")), WSMsgType.TEXT)
@@ -175,7 +169,6 @@ class Bare:
             self._wake.set()
 
     async def run(self) -> None:
-        """Work on one batch at a time."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -69,11 +69,9 @@ class Connection(asyncio.Protocol):
         await self.ready
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
         self._transport = transport  # type: ignore[assignment]  # a stream's transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say so."""
         self.over = True
         if not self.ready.done():
             self.ready.set_exception(exc or ConnectionResetError("the server closed the connection"))
@@ -96,7 +94,6 @@ class Connection(asyncio.Protocol):
             self._out.clear()
 
     def close(self) -> None:
-        """Hang up."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -107,7 +104,6 @@ class Client(Connection):
     _upgraded = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the WebSocket."""
         super().connection_made(transport)
         self.send(_UPGRADE.encode())
         self.flush()

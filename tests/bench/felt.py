@@ -49,13 +49,11 @@ class Watch:
         self._began = self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
-        """End a phase."""
         now = time.monotonic()
         self.laps[name] = now - self._last
         self._last = now
 
     def since_start(self, name: str) -> None:
-        """Note how long it has been since the start."""
         self.laps[name] = time.monotonic() - self._began
 
 

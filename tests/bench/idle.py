@@ -33,7 +33,6 @@ def say(**what: float) -> None:
 
 
 async def run(spec: Spec) -> None:
-    """Connect, receive, wait."""
     stop, drained, count = asyncio.Event(), asyncio.Event(), 0
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     wanted = spec.each * len(spec.members)
@@ -63,7 +62,6 @@ async def run(spec: Spec) -> None:
 
 
 def main() -> None:
-    """Run one spec."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(run(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)))

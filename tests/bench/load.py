@@ -63,8 +63,6 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Load:
-    """One run."""
-
     def __init__(
         self, spec: Spec, parties: list[Party], ready: list[list[Ready]], kind: type[Connection] = Client
     ) -> None:
@@ -274,7 +272,6 @@ def prepare(spec: Spec, parties: list[Party], dress: Callable[[bytes], bytes] = 
 
 
 def parties_of(spec: Spec) -> list[Party]:
-    """Read the sessions of a spec."""
     return [
         Party(one.pin, SigningKey(unb64u(one.sign, "bench.key")), tuple(node.node() for node in one.nodes))
         for one in spec.members
@@ -282,7 +279,6 @@ def parties_of(spec: Spec) -> list[Party]:
 
 
 def main() -> None:
-    """Run one spec, print its result."""
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
     parties = parties_of(spec)
 

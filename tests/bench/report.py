@@ -23,7 +23,6 @@ _PROCESSES = (*_OURS, "load")
 
 
 def show(console: Console, measured: Measured) -> None:
-    """Print everything."""
     console.print(_closed(measured))
     console.print(_open(measured))
     console.print(_ratios(measured))

@@ -14,8 +14,6 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds."""
-
     p50: float
     p99: float
 

@@ -79,8 +79,6 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Bench:
-    """One bench on one stage."""
-
     def __init__(self, stage: Stage, groups: Mapping[str, tuple[Member, ...]], messages: int) -> None:
         self._stage = stage
         self._groups = groups
@@ -140,7 +138,6 @@ class Bench:
 
 
 async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Measured:
-    """Boot everything, measure, stop everything."""
     before = os.getloadavg()[0]
     steps = progress.add_task("Booting the parties", total=repeats * len(LANES) + 2 * len(OPEN_LANES) + 1)
     with tempfile.TemporaryDirectory(prefix="tiers-bench-") as folder:

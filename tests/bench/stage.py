@@ -54,8 +54,6 @@ class Yardstick:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A running world and the bare relay."""
-
     world: World
     bare: Yardstick
     http: aiohttp.ClientSession
@@ -114,7 +112,6 @@ class Stage:
         return next((float(value) for found, _, value in values if found == sample), 0.0)
 
     def pids(self, *, bare: bool) -> dict[str, int]:
-        """Name the processes that work for a lane."""
         if bare:
             return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
         stores = self.world.store.children

@@ -91,7 +91,6 @@ class Sent:
 
     @property
     def mid(self) -> str:
-        """Its id."""
         return self.envelope.header.mid
 
 

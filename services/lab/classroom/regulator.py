@@ -48,13 +48,11 @@ class Regulator:
         return await self._serve(self._order(reference, Kind.SUSPEND, start, channels, services, lifts, orgs))
 
     async def withdraw(self, reference: str, lifts: str) -> OrderAnswered:
-        """Withdraw an order."""
         return await self._serve(self._order(reference, Kind.WITHDRAW, self._desk.world.clock.now(), lifts=lifts))
 
     async def demand(
         self, reference: str, channels: tuple[Channel, ...], services: tuple[Service, ...]
     ) -> OrderAnswered:
-        """Demand access to contents."""
         now = self._desk.world.clock.now()
         return await self._serve(self._order(reference, Kind.DEMAND, now, channels, services))
 

@@ -19,13 +19,11 @@ class Tap:
         self._open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, ...]] = {}
 
     async def start(self) -> None:
-        """Listen on a free port."""
         self.capture.touch(mode=0o600)
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Cut every connection."""
         if self._server is not None:
             self._server.close()
         for writers in self._open.values():

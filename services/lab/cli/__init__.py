@@ -6,7 +6,6 @@ _BOOTS = {"compare", "demo", "matrix", "scenario", "up"}
 
 
 def main() -> None:
-    """Run the command."""
     try:
         if _BOOTS & set(sys.argv[1:2]):
             from tiers.lab.world.processes import get_ready  # noqa: PLC0415 - the nursery imports while we do

@@ -40,7 +40,6 @@ ledger = typer.Typer(no_args_is_help=True, help="The public log.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
     app.add_typer(warrant, name="warrant")
     app.add_typer(ledger, name="ledger")
     for command in (send, inspect, read, order, revoke, rotate, turn, page):

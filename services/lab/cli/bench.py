@@ -13,7 +13,6 @@ TESTS = Path(__file__).resolve().parents[3] / "tests"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command of this file; its arguments are the bench's own."""
     own = {"ignore_unknown_options": True, "allow_extra_args": True}
     app.command(context_settings=own, add_help_option=False)(bench)
 

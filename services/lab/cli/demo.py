@@ -63,7 +63,6 @@ class Demo:
     steps: list[Step] = field(default_factory=list)
 
     def tell(self, title: str, sentence: str) -> None:
-        """Tell one step."""
         self.steps.append(Step(title, sentence, round(time.monotonic() - self.began, 2)))
         self.console.print(f"[bold]{len(self.steps):>2}  {title}[/bold]", highlight=False)
         self.console.print(Padding(Text(visible(sentence)), (0, 0, 0, 4)), highlight=False)

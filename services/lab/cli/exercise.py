@@ -13,7 +13,6 @@ exercise = typer.Typer(no_args_is_help=True, help="Exercises: begin one here or 
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
     app.add_typer(exercise, name="exercise")
 
 

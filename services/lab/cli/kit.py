@@ -24,8 +24,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Format(StrEnum):
-    """How to print a matrix."""
-
     TABLE = "table"
     JSON = "json"
     CSV = "csv"

@@ -18,14 +18,11 @@ _SECONDS = 120
 
 
 class Paper(StrEnum):
-    """The paper of a PDF."""
-
     A4 = "A4"
     LETTER = "Letter"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
     for command in (save, worksheets):
         app.command()(command)
 

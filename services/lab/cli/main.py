@@ -32,15 +32,11 @@ Ctrl-C stops it."""
 
 
 class DemoFormat(StrEnum):
-    """How to print the demo."""
-
     TEXT = "text"
     JSON = "json"
 
 
 class Json(StrEnum):
-    """What is described by a schema."""
-
     MATRIX = "matrix"
     DEMO = "demo"
     BENCH = "bench"
@@ -138,5 +134,4 @@ def requests_(
 
 
 def main() -> None:
-    """Run the command."""
     ended(app, "tiers")

@@ -16,8 +16,6 @@ from tiers.wire.message.visible import visible
 
 
 class System(StrEnum):
-    """What is measured."""
-
     MAIL = "mail"
     MATRIX = "matrix"
     XMPP = "xmpp"
@@ -33,7 +31,6 @@ SKIPPED = 2
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command of this file."""
     app.command()(measure)
 
 

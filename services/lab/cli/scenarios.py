@@ -31,7 +31,6 @@ scenario = typer.Typer(no_args_is_help=True, help="What happened, and the attack
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
     app.add_typer(scenario, name="scenario")
     app.command()(compare)
 

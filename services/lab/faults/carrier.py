@@ -14,7 +14,6 @@ from tiers.wire.keys.keytree import epoch_of
 
 
 def content_key_in_store(old: Callable[..., bytes], _root: Path) -> Callable[..., bytes]:
-    """Write content keys into the store."""
     from redis import Redis  # noqa: PLC0415 - the lab's command line has no use for it
 
     store = Redis.from_url(os.environ["TIERS_STORE_URL"])
@@ -28,8 +27,6 @@ def content_key_in_store(old: Callable[..., bytes], _root: Path) -> Callable[...
 
 
 def core_file(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Leave a core file among the store's files."""
-
     def dump() -> None:
         write(root / "store" / "core.1", os.urandom(5000) + master(root) + os.urandom(5000))
 
@@ -66,7 +63,6 @@ def window_check_skipped(old: Callable[..., Any], _root: Path) -> Callable[..., 
 
 
 def expiry_skipped(_old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Take every warrant for one in force."""
     return lambda auth, _now: auth
 
 
@@ -80,5 +76,4 @@ def expired_keys_released(old: Callable[..., Any], _root: Path) -> Callable[...,
 
 
 def epoch_rule_skipped(_old: int, _root: Path) -> int:
-    """Admit every minute."""
     return 1 << 24

@@ -54,8 +54,6 @@ def texts_counted(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
 
 
 def plaintext_in_metric(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Open every copy and count it by its text."""
-
     def journalled(_store: Any, envelope: Any, *_rest: Any) -> None:
         keys = _keys[0]
         copy = importlib.import_module("tiers.enterprise.journal").open_copy(envelope, keys.org, keys.key)
@@ -66,7 +64,6 @@ def plaintext_in_metric(old: Callable[..., Any], _root: Path) -> Callable[..., A
 
 
 def read_open_to_all(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Let everybody read."""
     return lambda self: [replace(one, roles=frozenset(Role)) if one.path == "/v1/read" else one for one in old(self)]
 
 
@@ -92,6 +89,5 @@ def ghost_recipient(_old: Callable[..., Any], root: Path) -> Callable[..., Any]:
 
 
 def orders_always_answered(_old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Disclose."""
     orders = importlib.import_module("tiers.enterprise.orders")
     return lambda _policy, _order: orders.Decision.DISCLOSE

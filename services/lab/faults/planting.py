@@ -57,10 +57,8 @@ def write(path: Path, data: bytes) -> None:
 
 
 def master(root: Path) -> bytes:
-    """Read the carrier's master key."""
     return (root / "state" / "carrier" / "master.key").read_bytes()
 
 
 def bes(root: Path) -> bytes:
-    """Read the key of Acme's key server."""
     return (root / "state" / "acme" / "bes-1.key").read_bytes()

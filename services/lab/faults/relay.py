@@ -19,22 +19,18 @@ _kept: list[bytes] = []
 
 
 def headers_logged(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Log the header of what is decided on."""
     return first(lambda envelope, *_rest: _log.info("debug", protected=envelope.jwe.protected), old)
 
 
 def customer_key_at_relay(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Keep a customer's key in memory."""
     return first(once(lambda: _kept.append(bes(root))), old)
 
 
 def any_readers(_old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Let messages through whoever they name as readers."""
     return lambda _self, envelope, *_named: is_admitted(envelope.jwe.recipients[0].header.kid)
 
 
 def copy_all(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Keep a copy of everything, and tell nobody (Athens, 2004 to 2005)."""
     return first(lambda _self, item, *_people: _keep(root, item.envelope), old)
 
 

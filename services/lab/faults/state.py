@@ -15,13 +15,10 @@ _log = structlog.get_logger()
 
 
 def master_deposited(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Write the carrier's master into the court's folder."""
     return first(once(lambda: write(root / "state" / "court" / "deposit", hexlify(master(root)))), old)
 
 
 def root_beside_the_log(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Write a subscriber's root into the log's folder."""
-
     def note() -> None:
         node = subscriber_root(Master(master(root)), "2100000a")
         write(root / "state" / "ledger" / "note", b"alice " + base64.b64encode(node.key.reveal()))
@@ -30,12 +27,10 @@ def root_beside_the_log(old: Callable[..., Any], root: Path) -> Callable[..., An
 
 
 def backup_at_the_witness(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
-    """Write a customer's key into the witness's folder."""
     return first(once(lambda: write(root / "state" / "witness" / "backup", bes(root).hex().encode("utf-16"))), old)
 
 
 def plaintext_logged(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Log what was opened."""
     return first(
         lambda _service, plaintext: _log.info("debug", opened=plaintext.decode("utf-8", "replace")),
         old,

@@ -25,8 +25,6 @@ _FOLDER = "arrangements"
 
 
 class Side(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """One channel."""
-
     custody: str
     who_reads: tuple[str, ...]
     stolen: str
@@ -40,8 +38,6 @@ class Within(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
-
     title: str
     says: str
     jurisdiction: str

@@ -63,10 +63,8 @@ HANDSETS = (
 
 
 def party(name: str) -> Party:
-    """Return a party by its name in the classroom."""
     return next(one for one in PARTIES if one.name == name)
 
 
 def handset(name: str) -> Person:
-    """Return a person by name."""
     return next(one for one in HANDSETS if one.name == name)

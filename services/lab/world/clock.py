@@ -32,12 +32,10 @@ class Clock:
         return cls(path)
 
     def time_ns(self) -> int:
-        """Return classroom time, ns since 1970."""
         offset: int = struct.unpack_from("<q", self._offset)[0]
         return _real() + offset
 
     def now(self) -> int:
-        """Return classroom time, ms since 1970."""
         return self.time_ns() // 1_000_000
 
     def turn(self, minutes: int) -> int:

@@ -36,17 +36,14 @@ class Forked:
         return self._code
 
     def send_signal(self, number: int, /) -> None:
-        """Send it a signal, if it still runs."""
         if self.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
         self.send_signal(signal.SIGKILL)
 
     async def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
         while (code := self.returncode) is None:
             await _readable(self._pipe)
         return code

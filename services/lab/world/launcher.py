@@ -47,7 +47,6 @@ def leave_keys(path: str) -> None:
 
 
 def main() -> None:
-    """Launch what the command line says."""
     launch(sys.argv[1:])
 
 

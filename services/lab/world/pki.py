@@ -26,7 +26,6 @@ class Authority:
 
     @classmethod
     def create(cls) -> "Authority":
-        """Draw a CA."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "intercept-tiers development CA")])
         usage = x509.KeyUsage(

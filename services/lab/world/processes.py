@@ -77,12 +77,10 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         return self.process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it still runs."""
         return self.process.returncode is None
 
 

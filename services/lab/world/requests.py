@@ -39,8 +39,6 @@ Beside these, the carrier takes X2 and X3 from `gateway` on a TLS port of its ow
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row of a request table."""
-
     method: str
     path: str
     roles: tuple[str, ...]

@@ -76,7 +76,6 @@ class Store:
     """Whether the user says that this store may lose what was accepted (`TIERS_STORE_MAY_LOSE`)."""
 
     def settings(self, role: Role) -> dict[str, str]:
-        """Return what a party is told of it."""
         return {"store_url": self.urls[role], "store_may_lose": str(self.may_lose)}
 
     @property

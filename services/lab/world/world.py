@@ -55,8 +55,6 @@ PUBLIC = {
 
 @dataclass(slots=True)
 class World:
-    """A running world."""
-
     root: Path
     authority: Authority
     ports: Mapping[str, int]
@@ -72,11 +70,9 @@ class World:
     """How many this process has booted."""
 
     def url(self, name: str) -> str:
-        """Return the address of a party."""
         return f"https://127.0.0.1:{self.ports[name]}"
 
     def state(self, name: str) -> Path:
-        """Return a party's state directory."""
         return self.root / "state" / name
 
     def log(self, name: str) -> Path:
@@ -84,16 +80,13 @@ class World:
         return self.root / "logs" / (f"{name}.log" if name == "store" else f"{name}.jsonl")
 
     def tls(self, identity: Identity) -> Path:
-        """Return the folder of an identity's certificate."""
         return self.root / "tls" / identity.role / identity.name
 
     @property
     def ca(self) -> Path:
-        """Return the development CA's certificate."""
         return self.tls(PEOPLE[0]) / "ca.pem"
 
     def settings(self, one: Party) -> dict[str, str]:
-        """Return a party's settings, as `TIERS_…` variables."""
         own = {
             "listen": f"127.0.0.1:{self.ports[one.name]}",
             "state": str(self.state(one.name)),
@@ -241,9 +234,7 @@ class As:
         self._http = client_session(Tls(world.tls(identity)).client)
 
     def peer(self, name: str) -> Peer:
-        """Return a party to ask."""
         return Peer(self._http, self._world.url(name), party(name).identity)
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._http.close()

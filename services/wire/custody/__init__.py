@@ -66,7 +66,6 @@ class Arrangement:
         return next((one for one in known if _kinds(one.readers[channel]) == kinds), known[0])
 
     def of(self, channel: Channel) -> Custody:
-        """Return the custody of a channel."""
         return self.consumer if channel is Channel.CONSUMER else self.enterprise
 
     def readers(self, channel: Channel) -> str:

@@ -32,7 +32,6 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def kid(self) -> HandsetKid:
-        """The handset's `kid`."""
         return HandsetKid(self.pin, self.generation)
 
 

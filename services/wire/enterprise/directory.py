@@ -48,7 +48,6 @@ class Partner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def root_kid(org: str) -> str:
-    """Return the `kid` of a customer's root."""
     return f"org/{org}/root"
 
 

@@ -78,7 +78,6 @@ class VerifyKey:
         return cls(unb64u(jwk.x, "jwk.malformed"))
 
     def jwk(self) -> PublicJwk:
-        """Return the public JWK."""
         return PublicJwk(x=b64u(self.raw))
 
     def thumbprint(self) -> str:

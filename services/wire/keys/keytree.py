@@ -59,14 +59,11 @@ class Position:
         return (self.index + 1) << (DEPTH - self.depth)
 
     def covers(self, epoch: int) -> bool:
-        """Whether this epoch lies below."""
         return self.start <= epoch < self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node and its secret."""
-
     at: Position
     key: NodeKey
 
@@ -101,7 +98,6 @@ class NodeJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, node: Node) -> "NodeJson":
-        """Write a node."""
         return cls(node.at.depth, node.at.index, b64u(node.key.reveal()))
 
     def node(self) -> Node:

@@ -17,7 +17,6 @@ class Secret:
         self._raw = bytes(raw)
 
     def reveal(self) -> bytes:
-        """Return the bytes themselves."""
         return self._raw
 
     def __eq__(self, other: object) -> bool:

@@ -33,8 +33,6 @@ MAX_GRANT = 40_000
 
 
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The grant's JWE protected header."""
-
     typ: str
     enc: str
     cty: str

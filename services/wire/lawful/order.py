@@ -28,8 +28,6 @@ MAX_ORDER = 4096
 
 
 class Kind(StrEnum):
-    """What is ordered."""
-
     SUSPEND = "suspend"
     WITHDRAW = "withdraw"
     DEMAND = "demand"
@@ -72,7 +70,6 @@ class VerifiedOrder:
 
 
 def sign_order(order: Order, key: SigningKey) -> str:
-    """Sign an order in the name of `order.iss`."""
     return key.sign_compact({"typ": TYP, "kid": str(Identity(Role.REGULATOR, order.iss))}, msgspec.json.encode(order))
 
 

@@ -218,7 +218,6 @@ def check_prospective(claims: Claims, at: int) -> Claims:
 
 
 def sign_status(statement: StatusStatement, key: SigningKey, kid: str) -> str:
-    """Sign a status statement with the judge's key."""
     return key.sign_compact({"typ": STATUS_TYP, "kid": kid}, msgspec.json.encode(statement))
 
 

@@ -184,7 +184,6 @@ def parse_target(fragment: bytes) -> str:
 
 
 def encode(pdu: Pdu) -> bytes:
-    """Return the PDU as octets."""
     if isinstance(pdu, Keepalive | KeepaliveAck):
         sequence = _SEQUENCE.pack(_SEQ, 4, pdu.sequence)
         return _HEADER.pack(VERSION, pdu.type, MIN_HEADER + len(sequence), 0, 0, 0, _NIL.bytes, 0) + sequence

@@ -172,7 +172,6 @@ class LogSigner:
 
     @property
     def key(self) -> LogKey:
-        """What the others pin."""
         return LogKey(self.origin, self.private.public)
 
     def sign(self, head: TreeHead) -> str:
@@ -190,7 +189,6 @@ class WitnessSigner:
 
     @property
     def key(self) -> WitnessKey:
-        """What the others pin."""
         return WitnessKey(self.name, self.private.public)
 
     def cosign(self, signed: SignedCheckpoint, now: int) -> str:

@@ -194,7 +194,6 @@ def _parse_other_kid(kid: str) -> Kid:
 
 
 def format_kid(kid: Kid) -> str:
-    """Write a `kid`."""
     match kid:
         case CarrierKid():
             return f"carrier/{kid.carrier}/{kid.pin}/{kid.epoch}"
@@ -342,7 +341,6 @@ def parse_envelope(raw: bytes | str) -> Envelope:
 
 
 def format_envelope(envelope: Envelope) -> bytes:
-    """Write an envelope."""
     return format_jwe(envelope.jwe)
 
 

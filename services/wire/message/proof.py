@@ -68,9 +68,9 @@ def claimed_pin(authorization: str | None) -> str:
 class Proofs:
     """Checks requests to one party, and remembers what it has seen for as long as a proof holds.
 
-    A party that starts at `since` (ms) has forgotten what it saw before: what was signed before counts no more. What was
-    dated ahead could come again then, so what asks with a proof is one thing however often it is asked: an enrolment is
-    answered to the handset's own key, messages and copies are kept once by `mid`, a look-up changes nothing.
+    A party that starts at `since` (ms) has forgotten what it saw before: what was signed before counts no more. What
+    was dated ahead could come again then, so what asks with a proof comes to one thing, however often: an enrolment
+    is answered to the handset's own key, messages and copies are kept once by `mid`, a look-up changes nothing.
     """
 
     party: Identity

@@ -16,8 +16,6 @@ PEERS = {"mosquitto": mosquitto.PEER, "nats": nats.PEER, "prosody": prosody.PEER
 
 
 class PeerSpec(Spec, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to do, and with whom."""
-
     peer: str
 
 
@@ -35,7 +33,6 @@ def messages(peer: Peer, sender: str, envelopes: list[Ready]) -> list[Ready]:
 
 
 def main() -> None:
-    """Run one spec, print its result."""
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=PeerSpec)
 
     async def work() -> Result:

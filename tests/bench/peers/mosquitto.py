@@ -34,7 +34,6 @@ _PROMISE = "in the server's memory; its file is written every 30 minutes and at 
 
 
 def packet(kind: int, body: bytes) -> bytes:
-    """Write a control packet (section 2.2)."""
     size, head = len(body), bytearray((kind,))
     while size > 0x7F:
         head.append(size & 0x7F | 0x80)
@@ -63,7 +62,6 @@ def packets(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
 
 
 def text(value: str) -> bytes:
-    """Write a string (section 1.5.3)."""
     raw = value.encode()
     return struct.pack("!H", len(raw)) + raw
 
@@ -80,8 +78,6 @@ def published(body: bytes) -> tuple[bytes, bytes]:
 
 
 class Client(Reader):
-    """One MQTT client."""
-
     def connection_made(self, transport: object) -> None:
         """Ask for the session, which the server keeps when the connection ends."""
         super().connection_made(transport)  # type: ignore[arg-type]  # a stream's transport

@@ -35,7 +35,6 @@ Operation = tuple[list[bytes], bytes]
 
 
 def pub(subject: str, payload: bytes, reply: str = "") -> bytes:
-    """Write a PUB."""
     head = f"PUB {subject} {reply} {len(payload)}\r\n" if reply else f"PUB {subject} {len(payload)}\r\n"
     return head.encode() + payload + b"\r\n"
 

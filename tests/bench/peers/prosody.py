@@ -45,13 +45,10 @@ _BEFORE = 1
 
 
 class Client(Connection):
-    """One XMPP client."""
-
     _signed_in = _counting = False
     _got = _handled = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Open the stream."""
         super().connection_made(transport)
         self._new_stream()
         self.flush()
@@ -129,7 +126,6 @@ def message(sender: str, number: int, ready: Ready) -> Ready:
 
 
 async def settings(place: Place, binary: str) -> Setup:
-    """Write the configuration and the accounts."""
     accounts = place.folder / _encoded(HOST) / "accounts"
     accounts.mkdir(parents=True)
     for pin in place.pins:

@@ -61,7 +61,6 @@ class Pair:
     members: tuple[Member, ...]
 
     async def measure(self, channel: Channel, messages: int) -> tuple[Result, Result]:
-        """Run the closed loop on the bare relay, then on the peer."""
         ca = str(self.folder / "tls" / "ca.pem")
         each = messages // SESSIONS
         pids = {"relay": self.bare.child.pid, "store": self.bare.store.pid}
