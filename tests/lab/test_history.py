@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +23,12 @@ YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
 def sentences(scenario: Scenario) -> list[str]:
-    """Return every text of the file that tells a scenario, but for its docstrings."""
-    tree = ast.parse(Path(sys.modules[scenario.acts[0].play.__module__].__file__ or "").read_text(encoding="utf-8"))
-    told = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    return [text for text in told if " " in text and text != ast.get_docstring(tree)]
+    """Return every text of the two files that tell a scenario, but for docstrings."""
+    module = Path(sys.modules[scenario.acts[0].play.__module__].__file__ or "")
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    declared = tomllib.loads(module.with_suffix(".toml").read_text(encoding="utf-8"))
+    told = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)] + list(declared.values())
+    return [one for one in told if isinstance(one, str) and " " in one and one != ast.get_docstring(tree)]
 
 
 def test_every_letter_of_the_page_names_a_source_and_every_source_is_used() -> None:

@@ -77,6 +77,22 @@ class Note:
     subject: str = ""
 
 
+def bbm(sender: str, to: str, text: str) -> Note:
+    return Note(sender, to, Channel.CONSUMER, Service.BBM, text)
+
+
+def bis_mail(sender: str, to: str, text: str, subject: str) -> Note:
+    return Note(sender, to, Channel.CONSUMER, Service.EMAIL, text, subject)
+
+
+def bes_bbm(sender: str, to: str, text: str) -> Note:
+    return Note(sender, to, Channel.ENTERPRISE, Service.BBM, text)
+
+
+def bes_mail(sender: str, to: str, text: str, subject: str) -> Note:
+    return Note(sender, to, Channel.ENTERPRISE, Service.EMAIL, text, subject)
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message that the relay accepted: the note, the envelope as it left the handset, and what it is called.

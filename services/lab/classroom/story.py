@@ -6,7 +6,7 @@ The minutes pass because the lab turns the classroom clock. Everything else is w
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tiers.lab.classroom.desk import Desk, Note, Sent
+from tiers.lab.classroom.desk import Desk, Note, Sent, bbm, bes_bbm, bes_mail, bis_mail
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.message.envelope import Channel, Service, format_envelope
 
@@ -15,19 +15,19 @@ BBM, EMAIL = Service.BBM, Service.EMAIL
 
 # Key in the matrix and on the page -> who writes what to whom. The texts are canaries: long, and found nowhere else.
 BEFORE = {
-    "bbm-before": Note("alice", "bob", CONSUMER, BBM, "Lunch at Churchgate tomorrow? (a minute before the window)"),
+    "bbm-before": bbm("alice", "bob", "Lunch at Churchgate tomorrow? (a minute before the window)"),
 }
 INSIDE = {
-    "bbm": Note("alice", "bob", CONSUMER, BBM, "Bring the blue folder to platform nine at six o'clock"),
-    "bis-mail": Note("bob", "alice", CONSUMER, EMAIL, "The blue folder is in locker 47, code 2580.", "Folder"),
-    "bbm-untasked": Note("mallory", "bob", CONSUMER, BBM, "Happy birthday Bob, from your cousin Mallory"),
-    "bes-bbm": Note("priya", "quentin", ENTERPRISE, BBM, "The board meets in the small room, bring the Q3 numbers"),
-    "bes-mail": Note("quentin", "priya", ENTERPRISE, EMAIL, "We bid forty-one million and not a rupee more.", "Tender"),
-    "bes-cross": Note("gita", "priya", ENTERPRISE, EMAIL, "Globex accepts the terms; sign on Thursday.", "Terms"),
-    "employee-bbm": Note("priya", "bob", CONSUMER, BBM, "Off the record, the merger is announced on Friday"),
+    "bbm": bbm("alice", "bob", "Bring the blue folder to platform nine at six o'clock"),
+    "bis-mail": bis_mail("bob", "alice", "The blue folder is in locker 47, code 2580.", "Folder"),
+    "bbm-untasked": bbm("mallory", "bob", "Happy birthday Bob, from your cousin Mallory"),
+    "bes-bbm": bes_bbm("priya", "quentin", "The board meets in the small room, bring the Q3 numbers"),
+    "bes-mail": bes_mail("quentin", "priya", "We bid forty-one million and not a rupee more.", "Tender"),
+    "bes-cross": bes_mail("gita", "priya", "Globex accepts the terms; sign on Thursday.", "Terms"),
+    "employee-bbm": bbm("priya", "bob", "Off the record, the merger is announced on Friday"),
 }
 AFTER = {
-    "bbm-after": Note("alice", "bob", CONSUMER, BBM, "All done, see you at home (a minute after the window)"),
+    "bbm-after": bbm("alice", "bob", "All done, see you at home (a minute after the window)"),
 }
 
 Tell = Callable[[str, str], None]

@@ -1,4 +1,7 @@
-"""The scenarios: one file each, found by its constant SCENARIO. Facts and sources: docs/history.md, docs/scenarios.md."""
+"""The scenarios: what happens in a module, found by its constant SCENARIO; what is told and claimed of it in the TOML beside.
+
+Facts and sources: docs/history.md, docs/scenarios.md.
+"""
 
 from functools import cache
 from importlib import import_module

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import msgspec
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.wire.custody import DEVICE, Arrangement, Custody, Holder, Reader
 from tiers.wire.keys.jose import HpkeJwk
 from tiers.wire.keys.secret import Secret
-from tiers.wire.message.envelope import Channel, Protected, Recipient, Service
+from tiers.wire.message.envelope import Channel, Protected, Recipient
 
 C = Channel.CONSUMER
 GHOST = "device/2100000f/1"
 """A handset that nobody owns. A `kid` is a label: the key under it is the auditor's, who plays the police here."""
-FIRST = Note("alice", "bob", C, Service.BBM, "The container is on the second ship")
-SECOND = Note("bob", "alice", C, Service.BBM, "Then tell the driver to be at gate four")
+FIRST = bbm("alice", "bob", "The container is on the second ship")
+SECOND = bbm("bob", "alice", "Then tell the driver to be at gate four")
 
 
 def _made_for_the_police(jwk: bytes) -> Custody:
@@ -56,30 +56,4 @@ async def _play(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="anom-2018",
-    title="ANOM, 2018 to 2021: one more reader on every message",
-    acts=(
-        Act(
-            _play,
-            arrangement="all-the-way",
-            jurisdiction="AU",
-            faults={"gateway": "any-readers"},
-            cells=(
-                Cells("auditor", reads=("first", "second", "third")),
-                Cells("carrier-keys", sealed=("first", "second", "third")),
-                Cells("gateway", sealed=("first", "second", "third")),
-            ),
-        ),
-    ),
-    verdict=(
-        "Whoever makes the handsets wins, for as long as nobody looks: a message is for those whom its recipients list "
-        "names, and here it names one more. No cipher was broken, and no warrant was shown to the log."
-    ),
-    caught="One handset by somebody else, that compares the readers with whom it agreed on. The list itself hides nothing.",
-    unknown="At the time: which third country ran the server that decrypted and passed on.",
-    when="2018 to 2021",
-    asked="nothing of a provider: the police was the provider [h1]",
-    got="more than 20 million messages of about 11,800 devices [h1]",
-    sources=("h1",),
-)
+SCENARIO = declared(__name__, _play)

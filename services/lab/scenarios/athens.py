@@ -4,16 +4,14 @@ import uuid
 
 import msgspec
 
-from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.desk import bbm, bes_bbm
 from tiers.lab.faults.relay import COPIES
-from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.scenarios.scenario import BOTH, Stage, declared
 from tiers.lab.world.cast import APPLICANT, party
 from tiers.wire.api.court import Entry
-from tiers.wire.message.envelope import Channel, Service
 
-C, E = Channel.CONSUMER, Channel.ENTERPRISE
-BBM = Note("alice", "bob", C, Service.BBM, "The minister flies at seven")
-BES = Note("priya", "quentin", E, Service.BBM, "The tender opens at noon")
+BBM = bbm("alice", "bob", "The minister flies at seven")
+BES = bes_bbm("priya", "quentin", "The tender opens at noon")
 
 
 async def _interface(stage: Stage) -> None:
@@ -61,31 +59,4 @@ async def _inside(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="athens",
-    title="Athens, 2004 to 2005: the interception function, used by somebody else",
-    acts=(
-        Act(_interface, cells=(Cells("gateway", sealed=("bbm",)),)),
-        Act(
-            _inside,
-            faults={"gateway": "copy-all"},
-            cells=(
-                Cells("gateway", sealed=("bbm", "bes-bbm")),
-                Cells("gateway-and-subscriber", sealed=("bbm", "bes-bbm")),
-                Cells("operator", reads=("bbm",), sealed=("bes-bbm",)),
-            ),
-        ),
-    ),
-    verdict=(
-        "Through the interface the intruder loses, and leaves a leaf. Inside the relay he wins the metadata and the ciphertext, "
-        "silently; the text he wins only with the carrier's keys as well."
-    ),
-    caught=(
-        "The log catches tasks, not thieves. A comparison of what the relay runs with what it should run would have: "
-        "in Athens the maker found the code in a dump of the exchanges' software [d2]."
-    ),
-    when="2004 to 2005",
-    asked="nothing: somebody used the interception function in silence [d1]",
-    got="eleven months of over a hundred phones [d1]; found in a software dump after failed texts [d2]",
-    sources=("d1", "d2", "d3"),
-)
+SCENARIO = declared(__name__, _interface, _inside)

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.wire.keys.keytree import EPOCH_MS
-from tiers.wire.message.envelope import Channel, Service
 
-C = Channel.CONSUMER
-NOTE = Note("alice", "bob", C, Service.BBM, "This was written yesterday, as far as you know")
+NOTE = bbm("alice", "bob", "This was written yesterday, as far as you know")
 
 
 async def _play(stage: Stage) -> None:
@@ -32,10 +30,10 @@ async def _play(stage: Stage) -> None:
         "The relay takes what is dated within two minutes of its own clock, the carrier one minute either way.",
     )
     alice._clock = lambda: clock.now() - EPOCH_MS  # noqa: SLF001 - as above
-    await stage.send("one-back", Note("alice", "bob", C, Service.BBM, "One minute back, at the edge of the window"))
+    await stage.send("one-back", bbm("alice", "bob", "One minute back, at the edge of the window"))
     alice._clock = clock.now  # noqa: SLF001 - as above
     clock.turn(1)
-    await stage.send("honest", Note("alice", "bob", C, Service.BBM, "The right time, in the middle of the window"))
+    await stage.send("honest", bbm("alice", "bob", "The right time, in the middle of the window"))
     clock.turn(1)
     found = await desk.inspect(stage.warrants["alice"])
     sealed = {one.mid: one.sealed for one in found.findings}
@@ -50,11 +48,4 @@ async def _play(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="backdated-message",
-    title="Backdated message: out of the window by the sender's own clock",
-    acts=(Act(_play, cells=(Cells("auditor", reads=("honest",), sealed=("one-back",)),)),),
-    verdict="The target wins one minute, the window's first, because clocks may differ by one. More is refused.",
-    caught="The copy shows it: taken inside the window, dated before it. An applicant asks for a minute more, and has it all.",
-    see="docs/attacks.md, the carrier: date a message into or out of a window; services/carrier/admission.py",
-)
+SCENARIO = declared(__name__, _play)

@@ -5,14 +5,13 @@ import time
 import uuid_utils
 
 from tiers.device.keyring import Draft, seal_consumer
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.wire.custody import GLOBAL
 from tiers.wire.custody.global_ import global_wrap
-from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.envelope import Service
 from tiers.wire.message.sealing import open_content, unwrap_from_carrier
 
-C = Channel.CONSUMER
 SAMPLE = 2_000
 MILLION = 1_000_000
 
@@ -23,8 +22,8 @@ async def _global(stage: Stage) -> None:
         "2010 to 2012",
         "In Montreal the police read over one million PIN-to-PIN messages [S]. All handsets share one key [c].",
     )
-    await stage.send("target", Note("alice", "bob", C, Service.BBM, "Move the money before the weekend"))
-    await stage.send("stranger", Note("mallory", "bob", C, Service.BBM, "Happy birthday from the whole family"))
+    await stage.send("target", bbm("alice", "bob", "Move the money before the weekend"))
+    await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
     before = await stage.log_size()
     tell("The key leaks", "Here it is taken from one handset. Where the police had theirs from is contested [T] [S3].")
     key = desk.devices["mallory"].ring.factory
@@ -70,8 +69,8 @@ async def _tree(stage: Stage) -> None:
     tell(
         "The same leak, against the key tree", "The same two messages; each handset has its own keys, minute by minute."
     )
-    await stage.send("target", Note("alice", "bob", C, Service.BBM, "Move the money before the weekend"))
-    await stage.send("stranger", Note("mallory", "bob", C, Service.BBM, "Happy birthday from the whole family"))
+    await stage.send("target", bbm("alice", "bob", "Move the money before the weekend"))
+    await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
     tell("Mallory's handset leaks", "It opens what Mallory herself wrote or gets, and nothing of Alice's.")
     tell(
         "And the carrier's master?",
@@ -79,36 +78,4 @@ async def _tree(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="canada-clemenza",
-    title="Canada, 2010 to 2012: one key, a million messages, a silent log",
-    acts=(
-        Act(
-            _global,
-            arrangement="canada-2010",
-            cells=(
-                Cells("other-subscriber", reads=("target", "stranger")),
-                Cells("other-employee", reads=("target", "stranger")),
-                Cells("carrier-keys", reads=("target", "stranger")),
-                Cells("gateway", sealed=("target", "stranger")),
-                Cells("auditor", sealed=("target", "stranger")),
-            ),
-        ),
-        Act(
-            _tree,
-            jurisdiction="CA",
-            cells=(
-                Cells("other-subscriber", reads=("stranger",), sealed=("target",)),
-                Cells("other-employee", sealed=("target", "stranger")),
-                Cells("carrier-keys", reads=("target", "stranger")),
-            ),
-        ),
-    ),
-    verdict="Whoever has the key wins, for ever and against everybody, because there is one key and it never changes.",
-    caught="Nothing in the system: a log records what is asked for, and a key does not ask. Court files told the story [S] [S3].",
-    unknown="Whether the key was ever changed. Where it came from is contested: the papers of 2016 do not say [T]; papers reported in 2017 say, from RIM itself [S3].",
-    when="2010 to 2017",
-    asked="nothing of the users: the police had the global key [T]",
-    got="over a million messages read [S]; prosecutions stayed, because disclosure could not be met [S6]",
-    sources=("S", "S2", "S3", "S4", "S5", "S6", "T", "W", "Z", "c"),
-)
+SCENARIO = declared(__name__, _global, _tree)

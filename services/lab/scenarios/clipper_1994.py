@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.wire.custody import SPLIT, Arrangement, Holder, Reader
 from tiers.wire.keys.secret import Secret
-from tiers.wire.message.envelope import Channel, Protected, Recipient, Service
+from tiers.wire.message.envelope import Protected, Recipient
 from tiers.wire.message.sealing import ContentKey
 
-C = Channel.CONSUMER
-NOTE = Note("alice", "bob", C, Service.BBM, "The halves of this key lie in two buildings")
-RUBBISH = Note("alice", "bob", C, Service.BBM, "And the halves of this one open nothing")
+NOTE = bbm("alice", "bob", "The halves of this key lie in two buildings")
+RUBBISH = bbm("alice", "bob", "And the halves of this one open nothing")
 
 
 def _rogue(cek: Secret, header: Protected, protected: str, holder: Holder, to: Sequence[Reader]) -> list[Recipient]:
@@ -50,29 +49,4 @@ async def _play(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="clipper-1994",
-    title="Clipper, 1994: two halves of a key, and a field that nobody can check in time",
-    acts=(
-        Act(
-            _play,
-            arrangement="two-keys",
-            jurisdiction="US",
-            cells=(
-                Cells("auditor", reads=("honest",), sealed=("rubbish",)),
-                Cells("receiver", reads=("honest", "rubbish")),
-                Cells("carrier-keys", sealed=("honest", "rubbish")),
-                Cells("court", sealed=("honest", "rubbish")),
-            ),
-        ),
-    ),
-    verdict=(
-        "One half alone opens nothing, which protects everybody against one thief. A sender who changes his handset "
-        "protects himself against both, and nobody sees it before a warrant needs it."
-    ),
-    caught="The auditor, too late. A proof that the field holds the receiver's key would take verifiable encryption.",
-    when="1994",
-    asked="that every chip carry a field for two escrow agents [c1]",
-    got="a field that passes its check and opens nothing [c1]",
-    sources=("c1", "c2"),
-)
+SCENARIO = declared(__name__, _play)

@@ -1,10 +1,7 @@
 """Encryption all the way: only the receiver's handset holds a key. What the auditor is left with."""
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.message.envelope import Channel, Service
-
-C, E = Channel.CONSUMER, Channel.ENTERPRISE
+from tiers.lab.classroom.desk import bbm, bes_mail, bis_mail
+from tiers.lab.scenarios.scenario import Stage, declared
 
 
 async def _play(stage: Stage) -> None:
@@ -19,11 +16,11 @@ async def _play(stage: Stage) -> None:
     )
     await stage.warrant("alice")
     await stage.warrant("priya")
-    sent = await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "Nobody between us reads this"))
+    sent = await stage.send("bbm", bbm("alice", "bob", "Nobody between us reads this"))
     kids = [one.header.kid for one in sent.envelope.jwe.recipients]
     stage.check("the recipients", kids, ["device/2100000b/1"])
-    await stage.send("bis-mail", Note("bob", "alice", C, Service.EMAIL, "Nor this.", "Re: us"))
-    await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "Nor does the company.", "Board"))
+    await stage.send("bis-mail", bis_mail("bob", "alice", "Nor this.", "Re: us"))
+    await stage.send("bes-mail", bes_mail("quentin", "priya", "Nor does the company.", "Board"))
     tell(
         "Three messages",
         f"Recipients of the first: {', '.join(kids)}. The carrier is not asked; the customer keeps no journal.",
@@ -43,29 +40,4 @@ async def _play(stage: Stage) -> None:
     tell("And the customer", "It cannot read its own mail either, nor bring it back when a handset is lost.")
 
 
-SCENARIO = Scenario(
-    name="encryption-all-the-way",
-    title="Encryption all the way: the auditor is left with the envelope",
-    acts=(
-        Act(
-            _play,
-            arrangement="all-the-way",
-            cells=(
-                Cells("auditor", sealed=("bbm", "bis-mail", "bes-mail")),
-                Cells("state", sealed=("bbm", "bis-mail", "bes-mail")),
-                Cells("carrier-keys", sealed=("bbm", "bis-mail")),
-                Cells("customer", sealed=("bes-mail",)),
-                Cells("seized-handset", reads=("bbm", "bes-mail")),
-            ),
-        ),
-    ),
-    verdict=(
-        "The two ends win, against everybody between them. A handset in the wrong hands still opens what it received, "
-        "and who wrote whom, when and how much stays visible."
-    ),
-    caught="Nothing needs to be caught; what is missed is missed by design.",
-    when="2015",
-    asked='that competitors strike "a balanced approach" [a1]',
-    got="the phrase that names this arrangement [a1]",
-    sources=("a1", "a2", "a3", "a4", "a5"),
-)
+SCENARIO = declared(__name__, _play)

@@ -6,15 +6,14 @@ from dataclasses import replace
 import msgspec
 
 from tiers.device.store import Message
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bes_bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.wire.custody import CUSTOMER, INDIA, Custody, Holder, Reader
 from tiers.wire.keys.jose import HpkeJwk
 from tiers.wire.keys.secret import Secret
-from tiers.wire.message.envelope import Channel, Envelope, Protected, Recipient, Service
+from tiers.wire.message.envelope import Envelope, Protected, Recipient
 
-E = Channel.ENTERPRISE
-NOTE = Note("priya", "quentin", E, Service.BBM, "Only the two of us know this number: 2580")
+NOTE = bes_bbm("priya", "quentin", "Only the two of us know this number: 2580")
 GHOST = "org/S50000001/3100000f/1"
 """A colleague who does not exist. A `kid` is a label: the key under it is the auditor's."""
 
@@ -79,28 +78,4 @@ async def _received(stage: Stage, key: str) -> Message:
     return await stage.desk.received(NOTE.to)
 
 
-SCENARIO = Scenario(
-    name="ghost-recipient",
-    title="Ghost recipient: one more reader, and nobody told",
-    acts=(
-        Act(_honest, cells=(Cells("auditor", sealed=("honest",)), Cells("customer", reads=("honest",)))),
-        Act(
-            _rogue,
-            faults={"gateway": "any-readers"},
-            cells=(Cells("auditor", reads=("haunted",), sealed=("usual",)), Cells("gateway", sealed=("haunted",))),
-        ),
-    ),
-    verdict=(
-        "Against an honest relay the ghost gets nothing. With the sender's handset and the relay both in on it, it reads "
-        "that message, and the receiver's handset finds out before it shows a word: a ghost reads, but not in silence."
-    ),
-    caught=(
-        "The receiver's handset: it compares the recipients, which cannot be hidden from it, with whom the sender signed "
-        "and whom the arrangement names. The customer's key server refuses its copy for the same reason."
-    ),
-    when="2018",
-    asked='"silently adding a law enforcement participant" [g1]',
-    got="an open letter of 47 against it [g2]; no system is known to have been changed",
-    see="docs/spec/envelope.md, musts 8 and 10; docs/attacks.md, the relay",
-    sources=("g1", "g2"),
-)
+SCENARIO = declared(__name__, _honest, _rogue)

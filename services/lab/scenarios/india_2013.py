@@ -1,10 +1,7 @@
 """India, 2013: consumer traffic to be inspected under a warrant, enterprise content not. The default story."""
 
 from tiers.lab.classroom.story import play
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
-
-OUTSIDE = ("bbm-before", "bbm-after")
-ENTERPRISE = ("bes-bbm", "bes-mail", "bes-cross")
+from tiers.lab.scenarios.scenario import Stage, declared
 
 
 async def _play(stage: Stage) -> None:
@@ -23,30 +20,4 @@ async def _play(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="india-2013",
-    title="India, 2013: a capability for consumer traffic, and none for the enterprise server",
-    acts=(
-        Act(
-            _play,
-            cells=(
-                Cells("auditor", reads=("bbm", "bis-mail", "employee-bbm"), sealed=(*OUTSIDE, *ENTERPRISE)),
-                Cells("state", reads=("bbm", "bis-mail"), sealed=ENTERPRISE),
-                Cells("gateway", sealed=("bbm", *ENTERPRISE)),
-                Cells("customer", reads=ENTERPRISE, sealed=("bbm", "employee-bbm")),
-            ),
-        ),
-    ),
-    verdict=(
-        "Each side could say that it got what it needed: the state reads consumer traffic in a warrant's window, "
-        "the customer alone reads its own. Metadata of both is visible to the relay."
-    ),
-    unknown=(
-        "Which keys the real capability used, and who held them; how many requests were made. "
-        "The window and the carrier's keys are ours: no source has them."
-    ),
-    when="2013",
-    asked="readable access to consumer mail, BBM and the enterprise server [m]",
-    got="a system for consumer mail, BBM and browsing, ready for use in July 2013 [v]; of the enterprise server, the identity of its customers [v]",
-    sources=("k", "m", "v", "w", "n4", "n5"),
-)
+SCENARIO = declared(__name__, _play)

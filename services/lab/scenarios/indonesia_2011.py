@@ -1,15 +1,12 @@
 """Indonesia, 2011: the terms were not published. The scenario shows the question, with two possible arrangements."""
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.message.envelope import Channel, Service
-
-C = Channel.CONSUMER
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 
 
 async def _send(stage: Stage) -> None:
-    await stage.send("target", Note("alice", "bob", C, Service.BBM, "The shipment comes on Tuesday night"))
-    await stage.send("stranger", Note("mallory", "bob", C, Service.BBM, "Happy birthday from the whole family"))
+    await stage.send("target", bbm("alice", "bob", "The shipment comes on Tuesday night"))
+    await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
 
 
 async def _window(stage: Stage) -> None:
@@ -43,33 +40,4 @@ async def _global(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="indonesia-2011",
-    title="Indonesia, 2011: one sentence, two arrangements that would fit it",
-    acts=(
-        Act(
-            _window,
-            jurisdiction="ID",
-            cells=(
-                Cells("auditor", reads=("target",), sealed=("stranger",)),
-                Cells("other-subscriber", sealed=("target",)),
-            ),
-        ),
-        Act(
-            _global,
-            arrangement="canada-2010",
-            jurisdiction="ID",
-            cells=(
-                Cells("carrier-keys", reads=("target", "stranger")),
-                Cells("other-subscriber", reads=("target", "stranger")),
-                Cells("auditor", sealed=("target", "stranger")),
-            ),
-        ),
-    ),
-    verdict="Nobody can tell from the outside which of the two it was: that is what publishing the terms is for.",
-    unknown="What form the access took, for which services, and who could read what.",
-    when="2011",
-    asked="a filter within two weeks, a local server [J2], interception [L]",
-    got="the filter [K]; on interception, a minister's word [L] and a company's sentence [M]",
-    sources=("J", "J2", "K", "L", "M"),
-)
+SCENARIO = declared(__name__, _window, _global)

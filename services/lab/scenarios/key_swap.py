@@ -5,17 +5,15 @@ from dataclasses import replace
 import msgspec
 
 from tiers.chassis.state import StateDir
-from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.desk import bbm
 from tiers.lab.faults.relay import COPIES, FALSE_KEY, TRUE_CARD
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.lab.world.cast import handset
 from tiers.wire.custody import Card
 from tiers.wire.encoding import unb64u
-from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.sealing import HpkePrivateKey
 
-C = Channel.CONSUMER
-NOTE = Note("alice", "bob", C, Service.BBM, "Come alone, the usual place at nine")
+NOTE = bbm("alice", "bob", "Come alone, the usual place at nine")
 
 
 async def _play(stage: Stage) -> None:
@@ -53,24 +51,4 @@ async def _meet(stage: Stage, card: Card) -> None:
     stage.desk.devices["alice"].meet(card)
 
 
-SCENARIO = Scenario(
-    name="key-swap",
-    title="Key swap: whose key is that, and who says so?",
-    acts=(
-        Act(
-            _play,
-            arrangement="all-the-way",
-            faults={"gateway": "swap-keys"},
-            cells=(Cells("receiver", reads=("swapped",)), Cells("carrier-keys", sealed=("swapped",))),
-        ),
-    ),
-    verdict=(
-        "Whoever hands out the keys reads the first message, if nobody checks them. He cannot stay in the middle: the "
-        "sender's signature names the false key, and the receiver's handset knows its own."
-    ),
-    caught=(
-        "Beforehand, a key that was pinned: shown in person here, signed by the customer's root on the enterprise "
-        "channel. Afterwards, the receiver's handset, unless the relay drops the message."
-    ),
-    see="docs/attacks.md, the relay: swap a receiver's enterprise key; docs/spec/directory.md",
-)
+SCENARIO = declared(__name__, _play)

@@ -1,18 +1,15 @@
 """London, 2011: a demand that BBM be suspended for a night, and a key that lies in every handset."""
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.wire.custody.global_ import global_wrap
-from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.sealing import open_content, unwrap_from_carrier
-
-C = Channel.CONSUMER
 
 
 async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     tell("August 2011", "There are riots in London. People talk by BBM; its messages are under one global key [c].")
-    await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "Stay at home tonight, the shops are shut"))
+    await stage.send("bbm", bbm("alice", "bob", "Stay at home tonight, the shops are shut"))
     tell(
         "The demand",
         'The MP for Tottenham asks that BBM be suspended overnight [e1]: "it is encrypted and police can\'t access it" [e2].',
@@ -27,34 +24,9 @@ async def _play(stage: Stage) -> None:
         "Every handset holds the key that opens it, and so does whoever made the handsets. The police had to ask for it.",
     )
     before = await stage.log_size()
-    await stage.send("next-day", Note("bob", "alice", C, Service.BBM, "Open again. I am going to work."))
+    await stage.send("next-day", bbm("bob", "alice", "Open again. I am going to work."))
     stage.check("orders in the public log", await stage.log_size() - before, 0)
     tell("The night passes", "No source of ours has an order. RIM promised to help the police [e3]; messages passed.")
 
 
-SCENARIO = Scenario(
-    name="london-2011",
-    title="London, 2011: a service to be suspended, because nobody could read it",
-    acts=(
-        Act(
-            _play,
-            arrangement="canada-2010",
-            jurisdiction="GB",
-            cells=(
-                Cells("carrier-keys", reads=("bbm", "next-day")),
-                Cells("other-subscriber", reads=("bbm", "next-day")),
-                Cells("gateway", sealed=("bbm", "next-day")),
-                Cells("auditor", sealed=("bbm", "next-day")),
-            ),
-        ),
-    ),
-    verdict=(
-        "The question was who has access and how fast, not how strong the cipher was: with one key in every pocket, "
-        "whoever may ask its keeper reads everybody, and whoever may not reads nobody."
-    ),
-    unknown="What the police asked RIM for, and what they got.",
-    when="2011",
-    asked="that BBM be suspended overnight [e1]",
-    got="the company's promise to help the police [e3]; no order is known",
-    sources=("c", "e1", "e2", "e3"),
-)
+SCENARIO = declared(__name__, _play)

@@ -1,16 +1,16 @@
 """Pakistan, 2015: an order to close the enterprise server's connections, a demand for all its traffic, a withdrawal."""
 
-from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.desk import bes_bbm, bes_mail
 from tiers.lab.classroom.regulator import Regulator
-from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.scenarios.scenario import BOTH, Stage, declared
 from tiers.wire.api.gateway import Answer, OrdersInForce
-from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel
 
 E = Channel.ENTERPRISE
 BES = ((E,), BOTH)
 
 
-MAIL = Note("priya", "quentin", E, Service.BBM, "The Karachi office signs the lease on Monday")
+MAIL = bes_bbm("priya", "quentin", "The Karachi office signs the lease on Monday")
 
 
 async def _play(stage: Stage) -> None:
@@ -31,7 +31,7 @@ async def _ordered(stage: Stage, pta: Regulator) -> None:
     )
     first = await pta.suspend("PTA/2015/07", *BES, minutes=5)
     stage.check("the answer", first.outcome, Answer.SUSPENDED)
-    await stage.send("bes-mail", Note("quentin", "priya", E, Service.EMAIL, "Still working, until the date.", "Lease"))
+    await stage.send("bes-mail", bes_mail("quentin", "priya", "Still working, until the date.", "Lease"))
     tell("Until the date", f"The order stands in the public log (leaf {first.leaf}); messages pass until its date.")
 
     asked = await pta.demand("PTA/2015/access", *BES)
@@ -47,9 +47,7 @@ async def _suspended(stage: Stage, pta: Regulator) -> None:
     tell("30 November", "BlackBerry announces that it will leave the country; the date has moved to 30 December [P].")
     await pta.suspend("PTA/2015/11", *BES, minutes=2, lifts="PTA/2015/07")
     await desk.offline("quentin")
-    stage.messages["kept"] = await desk.send(
-        Note("priya", "quentin", E, Service.BBM, "Sent the evening before; you were out")
-    )
+    stage.messages["kept"] = await desk.send(bes_bbm("priya", "quentin", "Sent the evening before; you were out"))
     tell(
         "What a suspension does",
         "In the classroom we let the date pass, to see. Nothing on record says that anything was closed in Pakistan.",
@@ -73,31 +71,11 @@ async def _withdrawn(stage: Stage, pta: Regulator) -> None:
     await pta.withdraw("PTA/2015/12", lifts="PTA/2015/11")
     stage.check("what was kept", (await desk.received("quentin")).mid, stage.messages["kept"].mid)
     tell("Kept, and delivered", "A message that waited in Quentin's mailbox through the suspension reaches him now.")
-    await stage.send("after", Note("priya", "quentin", E, Service.BBM, "We are back; the lease is signed"))
+    await stage.send("after", bes_bbm("priya", "quentin", "We are back; the lease is signed"))
     tell(
         "Afterwards",
         "Messages pass again, sealed to the same keys as before. Nobody has got a key that he did not have.",
     )
 
 
-SCENARIO = Scenario(
-    name="pakistan-2015",
-    title="Pakistan, 2015: all of the enterprise traffic is demanded, none is held",
-    acts=(
-        Act(
-            _play,
-            jurisdiction="PK",
-            cells=(
-                Cells("gateway", sealed=("bes-bbm", "bes-mail", "after")),
-                Cells("state", sealed=("bes-bbm", "bes-mail", "after")),
-                Cells("customer", reads=("bes-bbm", "bes-mail", "after")),
-            ),
-        ),
-    ),
-    verdict="An order can close a service. It cannot produce a key that the provider does not hold.",
-    unknown="The text of any agreement; why the order was withdrawn. The Nation's unnamed sources say something else [R].",
-    when="2015",
-    asked="by BlackBerry's account, all enterprise mail and BBM [P]",
-    got="no content and no access to servers; help in criminal investigations was offered [P2]; the order was rescinded [Q]",
-    sources=("N", "O", "P", "P2", "P3", "Q", "R"),
-)
+SCENARIO = declared(__name__, _play)

@@ -2,19 +2,16 @@
 
 import msgspec
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.lab.world.cast import OPERATOR, handset, party
 from tiers.wire.encoding import b64u
-from tiers.wire.message.envelope import Channel, Service
-
-C = Channel.CONSUMER
 
 
 async def _play(stage: Stage) -> None:
     desk, tell = stage.desk, stage.tell
     await stage.warrant("alice", minutes=2)
-    await stage.send("bbm", Note("alice", "bob", C, Service.BBM, "I think that I am being watched"))
+    await stage.send("bbm", bbm("alice", "bob", "I think that I am being watched"))
     tell(
         "2024",
         'Intruders in carriers\' networks copied information that was "subject to U.S. law enforcement requests" [o1].',
@@ -49,27 +46,4 @@ async def _play(stage: Stage) -> None:
         )
 
 
-SCENARIO = Scenario(
-    name="salt-typhoon",
-    title="Salt Typhoon, 2024: the list of who is watched",
-    acts=(
-        Act(
-            _play,
-            cells=(
-                Cells("store", sealed=("bbm",)),
-                Cells("gateway", sealed=("bbm",)),
-                Cells("ledger", sealed=("bbm",)),
-            ),
-        ),
-    ),
-    verdict=(
-        "Asking for the list fails and shows. Whoever gets into the relay's store reads the targets' numbers silently, "
-        "because a relay must know whom to copy; he reads none of their messages."
-    ),
-    caught="Refused questions stand in the public log. A stolen store shows nowhere.",
-    unknown="How much of the interception systems was reached.",
-    when="2024",
-    asked="nothing: intruders took call records, some messages, and what was asked for by court orders [o1]",
-    got="a joint statement of FBI and CISA on 13 November [o1]",
-    sources=("o1",),
-)
+SCENARIO = declared(__name__, _play)

@@ -7,10 +7,12 @@ page are two audiences of this one `run`.
 """
 
 import asyncio
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from importlib.resources import files
+from typing import Any, TypeVar
 
 from tiers.chassis.state import read_folder
 from tiers.lab.attack.attack import attack
@@ -98,6 +100,9 @@ class Stage:
         self.shown.append((who, key, SEALED if opened is None else READS))
 
 
+Play = Callable[[Stage], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """One world: its arrangement, where it is, who misbehaves, what happens, how it must end.
@@ -105,7 +110,7 @@ class Act:
     `vantages` are vantage points of its own, beside those of the matrix.
     """
 
-    play: Callable[[Stage], Awaitable[None]]
+    play: Play
     cells: tuple[Cells, ...]
     arrangement: str = arrangements.DEFAULT
     jurisdiction: str = ""
@@ -138,6 +143,22 @@ class Scenario:
         """The sources in full, each behind its letter, then our own pages."""
         known = load_sources()
         return (*(f"[{letter}] {known[letter]}" for letter in self.sources), *([self.see] if self.see else ()))
+
+
+def declared(module: str, *plays: Play) -> Scenario:
+    """Return the scenario that the TOML file beside its module declares; `plays` is what happens in each act."""
+    _, _, stem = module.rpartition(".")
+    said = tomllib.loads((files(__package__) / f"{stem}.toml").read_text(encoding="utf-8"))
+    acts = tuple(_act(play, one) for play, one in zip(plays, said.pop("acts"), strict=True))
+    return Scenario(name=stem.replace("_", "-"), acts=acts, sources=tuple(said.pop("sources", ())), **said)
+
+
+def _act(play: Play, said: dict[str, Any]) -> Act:
+    cells = tuple(
+        Cells(who, tuple(one.get(READS, ())), tuple(one.get(SEALED, ()))) for who, one in said.pop("cells").items()
+    )
+    vantages = tuple(Vantage(who, tuple(held)) for who, held in said.pop("vantages", {}).items())
+    return Act(play, cells, vantages=vantages, **said)
 
 
 @dataclass(frozen=True, slots=True)

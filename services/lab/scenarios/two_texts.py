@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
+from tiers.lab.classroom.desk import bbm, bes_bbm
+from tiers.lab.scenarios.scenario import Stage, declared
 from tiers.lab.world.cast import handset
 from tiers.wire.custody import CUSTOMER, INDIA, SPLIT, Arrangement, Custody, Holder, Reader
 from tiers.wire.keys.secret import Secret
-from tiers.wire.message.envelope import Channel, Envelope, Protected, Recipient, Service
+from tiers.wire.message.envelope import Envelope, Protected, Recipient
 from tiers.wire.message.sealing import ContentKey
 
-C, E = Channel.CONSUMER, Channel.ENTERPRISE
-FOR_BOB = Note("alice", "bob", C, Service.BBM, "Burn the ledger tonight, all of it")
-FOR_THE_STATE = Note("alice", "bob", C, Service.BBM, "Shall I bring wine or a cake?")
-OFFER = Note("priya", "quentin", E, Service.BBM, "The competitor pays us double for the drawings")
+FOR_BOB = bbm("alice", "bob", "Burn the ledger tonight, all of it")
+FOR_THE_STATE = bbm("alice", "bob", "Shall I bring wine or a cake?")
+OFFER = bes_bbm("priya", "quentin", "The competitor pays us double for the drawings")
 
 
 def _dishonest(custody: Custody, *, towards_receiver: bool) -> Custody:
@@ -74,27 +73,4 @@ async def _customer(stage: Stage) -> None:
     await stage.refused("what the company keeps", "journal.unknown", asked)
 
 
-SCENARIO = Scenario(
-    name="two-texts",
-    title="Two texts: one for the receiver, another for who listens",
-    acts=(
-        Act(
-            _split,
-            arrangement="two-keys",
-            cells=(
-                Cells("auditor", reads=("for-the-state",), sealed=("for-bob",)),
-                Cells("gateway", sealed=("for-bob", "for-the-state")),
-            ),
-        ),
-        Act(_customer, cells=(Cells("customer", sealed=("hidden",)), Cells("state", sealed=("hidden",)))),
-    ),
-    verdict=(
-        "Nobody is shown another text than somebody else. Under the two halves the sender still wins something: he can "
-        "keep a message from the auditor, who learns of it. Against the company he wins nothing: it opens its copy first."
-    ),
-    caught=(
-        "The commitment in the header: every reader compares the content key before it shows a word, and so does the "
-        "carrier when it admits. An escrow is opened only when it is needed, so there the lie is found late."
-    ),
-    see="docs/adr/0011-the-content-key-is-committed.md; docs/custody.md; docs/formal/one_text.pv",
-)
+SCENARIO = declared(__name__, _split, _customer)

@@ -1,13 +1,13 @@
 """United Arab Emirates, 2011: who may have the enterprise tier at all. A downgrade, as a rule."""
 
-from tiers.lab.classroom.desk import Note
+from tiers.lab.classroom.desk import bbm, bes_bbm
 from tiers.lab.classroom.regulator import Regulator
-from tiers.lab.scenarios.scenario import BOTH, Act, Cells, Scenario, Stage
+from tiers.lab.scenarios.scenario import BOTH, Stage, declared
 from tiers.lab.world.cast import ACME
-from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.envelope import Channel
 
-C, E = Channel.CONSUMER, Channel.ENTERPRISE
-PLAN = Note("priya", "quentin", E, Service.BBM, "The supplier in Sharjah wants cash")
+E = Channel.ENTERPRISE
+PLAN = bes_bbm("priya", "quentin", "The supplier in Sharjah wants cash")
 
 
 async def _play(stage: Stage) -> None:
@@ -23,11 +23,11 @@ async def _play(stage: Stage) -> None:
     desk.world.clock.turn(1)
     refusal = await stage.refused("Acme's next message", "order.suspended", desk.send(PLAN))
     tell("1 May 2011", f"Acme is too small. The relay refuses: {refusal.detail}")
-    other = Note("gita", "priya", E, Service.BBM, "We have twenty-five handsets, so ours still works")
+    other = bes_bbm("gita", "priya", "We have twenty-five handsets, so ours still works")
     await stage.send("larger-firm", other)
     tell("A larger firm", "Globex stands for one with twenty accounts. It writes as before, on the same relay.")
     await stage.warrant("priya")
-    await stage.send("bbm", Note("priya", "bob", C, Service.BBM, "Tell the supplier that we pay on delivery"))
+    await stage.send("bbm", bbm("priya", "bob", "Tell the supplier that we pay on delivery"))
     desk.world.clock.turn(1)
     found = await desk.inspect(stage.warrants["priya"])
     read = [finding.content for finding in found.findings if finding.content]
@@ -38,28 +38,4 @@ async def _play(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="uae-2011-twenty-accounts",
-    title="United Arab Emirates, 2011: the enterprise tier, for twenty accounts and more",
-    acts=(
-        Act(
-            _play,
-            jurisdiction="AE",
-            cells=(
-                Cells("auditor", reads=("bbm",), sealed=("bes-bbm", "larger-firm")),
-                Cells("operator", reads=("bbm",), sealed=("bes-bbm", "larger-firm")),
-                Cells("customer", reads=("bes-bbm", "larger-firm"), sealed=("bbm",)),
-            ),
-        ),
-    ),
-    verdict=(
-        "The rule wins without a key: it moves people from the tier that nobody at the provider reads to the one that a "
-        "warrant reads. Whoever is large enough keeps his own."
-    ),
-    caught="Nothing is hidden: the order stands in the log, and each refusal names it.",
-    unknown="How many firms lost the service. The arrangement played is India's later one.",
-    when="2011",
-    asked="that only organisations with 20 or more enterprise accounts have the enterprise server [E2]",
-    got="the rule, from 1 May; smaller firms were left with the Internet Service [E2]",
-    sources=("E2", "E4"),
-)
+SCENARIO = declared(__name__, _play)

@@ -1,12 +1,10 @@
 """United Kingdom, 2025: keys that only devices held are the provider's again, for those who live in one country."""
 
-from tiers.lab.classroom.desk import Note
-from tiers.lab.scenarios.scenario import Act, Cells, Scenario, Stage
-from tiers.wire.message.envelope import Channel, Service
+from tiers.lab.classroom.desk import bis_mail
+from tiers.lab.scenarios.scenario import Stage, declared
 
-C = Channel.CONSUMER
-OUTSIDE = Note("alice", "mallory", C, Service.EMAIL, "The photographs of the garden, as promised.", "Garden")
-INSIDE = Note("bob", "alice", C, Service.EMAIL, "Scans from the dentist: nothing to worry about.", "Teeth")
+OUTSIDE = bis_mail("alice", "mallory", "The photographs of the garden, as promised.", "Garden")
+INSIDE = bis_mail("bob", "alice", "Scans from the dentist: nothing to worry about.", "Teeth")
 
 
 async def _before(stage: Stage) -> None:
@@ -37,35 +35,4 @@ async def _after(stage: Stage) -> None:
     )
 
 
-SCENARIO = Scenario(
-    name="uk-2025",
-    title="United Kingdom, 2025: the provider holds the keys again, for one country",
-    acts=(
-        Act(
-            _before,
-            arrangement="all-the-way",
-            jurisdiction="GB",
-            cells=(Cells("carrier-keys", sealed=("outside", "inside")), Cells("receiver", reads=("outside", "inside"))),
-        ),
-        Act(
-            _after,
-            arrangement="uk-2025",
-            cells=(
-                Cells("carrier-keys", reads=("inside",), sealed=("outside",)),
-                Cells("auditor", reads=("inside",), sealed=("outside",)),
-                Cells("gateway", sealed=("outside", "inside")),
-                Cells("receiver", reads=("outside", "inside")),
-            ),
-        ),
-    ),
-    verdict=(
-        "The state wins what people in its country store, without a back door: the front door is the provider's again. "
-        "Everybody elsewhere keeps his keys, until he writes to, or hears from, somebody who did not."
-    ),
-    caught="Nothing is hidden: the feature is gone, and the recipients list says whose keys stand there.",
-    unknown="The notice that was reported. Ours are messages in transit; what happened concerns stored data.",
-    when="2025",
-    asked="by a notice that was reported and that nobody may confirm, access to what only devices could open [m2]",
-    got="the feature withdrawn for one country [m1]; messages in transit stayed as they were [m3]",
-    sources=("m1", "m2", "m3"),
-)
+SCENARIO = declared(__name__, _before, _after)
