@@ -9,7 +9,7 @@ what `format_envelope` would write, so no two readers can see two different mess
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -117,96 +117,76 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class CarrierKid(msgspec.Struct, frozen=True):
-    """`carrier/<carrier>/<pin>/<epoch>`."""
+    """The carrier's key of a subscriber and minute."""
 
+    shape: ClassVar = "carrier/{carrier}/{pin}/{epoch}"
     carrier: str
     pin: str
     epoch: int
 
 
 class DeviceKid(msgspec.Struct, frozen=True):
-    """`org/<org>/<pin>/<generation>`."""
+    """An employee's device."""
 
+    shape: ClassVar = "org/{org}/{pin}/{generation}"
     org: str
     pin: str
     generation: int
 
 
 class BesKid(msgspec.Struct, frozen=True):
-    """`org/<org>/bes/<generation>`: the customer's key server."""
+    """A customer's key server."""
 
+    shape: ClassVar = "org/{org}/bes/{generation}"
     org: str
     generation: int
 
 
 class GlobalKid(msgspec.Struct, frozen=True):
-    """`global/<carrier>/<generation>`: the one key that is in every handset."""
+    """The one key that is in every handset."""
 
+    shape: ClassVar = "global/{carrier}/{generation}"
     carrier: str
     generation: int
 
 
 class EscrowKid(msgspec.Struct, frozen=True):
-    """`escrow/<jurisdiction>/<pin>/<epoch>`: a key of which carrier and court hold one half each."""
+    """A key of which carrier and court hold one half each."""
 
+    shape: ClassVar = "escrow/{jurisdiction}/{pin}/{epoch}"
     jurisdiction: str
     pin: str
     epoch: int
 
 
 class HandsetKid(msgspec.Struct, frozen=True):
-    """`device/<pin>/<generation>`: a subscriber's own handset, whom no customer vouches for."""
+    """A subscriber's own handset, whom no customer vouches for."""
 
+    shape: ClassVar = "device/{pin}/{generation}"
     pin: str
     generation: int
 
 
 Kid = CarrierKid | DeviceKid | BesKid | GlobalKid | EscrowKid | HandsetKid
 
-_NUMBER = r"(0|[1-9][0-9]{0,8})"
-_CARRIER_KID = re.compile(rf"carrier/([a-z]{{2,8}})/([0-9a-f]{{8}})/{_NUMBER}")
-_ESCROW_KID = re.compile(rf"escrow/([a-z]{{2,8}})/([0-9a-f]{{8}})/{_NUMBER}")
-_GLOBAL_KID = re.compile(rf"global/([a-z]{{2,8}})/{_NUMBER}")
-_HANDSET_KID = re.compile(rf"device/([0-9a-f]{{8}})/{_NUMBER}")
-_ORG_KID = re.compile(rf"org/(S[0-9]{{8}})/(bes|[0-9a-f]{{8}})/{_NUMBER}")
+_NAME, _NUMBER = "[a-z]{2,8}", "0|[1-9][0-9]{0,8}"
+_MEMBERS = {"org": "S[0-9]{8}", "pin": "[0-9a-f]{8}", "epoch": _NUMBER, "generation": _NUMBER}
+_GRAMMAR: tuple[tuple[type[Kid], re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(re.sub(r"\{(\w+)\}", lambda part: f"(?P<{part[1]}>{_MEMBERS.get(part[1], _NAME)})", kind.shape)))
+    for kind in get_args(Kid)
+)
 
 
 def parse_kid(kid: str) -> Kid:
     """Read a recipient's `kid`; raises `Yours`."""
-    if match := _CARRIER_KID.fullmatch(kid):
-        return CarrierKid(match[1], match[2], int(match[3]))
-    if match := _ORG_KID.fullmatch(kid):
-        if match[2] == "bes":
-            return BesKid(match[1], int(match[3]))
-        return DeviceKid(match[1], match[2], int(match[3]))
-    return _parse_other_kid(kid)
-
-
-def _parse_other_kid(kid: str) -> Kid:
-    """Read a `kid` that only other arrangements than India's have."""
-    if match := _GLOBAL_KID.fullmatch(kid):
-        return GlobalKid(match[1], int(match[2]))
-    if match := _ESCROW_KID.fullmatch(kid):
-        return EscrowKid(match[1], match[2], int(match[3]))
-    if match := _HANDSET_KID.fullmatch(kid):
-        return HandsetKid(match[1], int(match[2]))
+    for kind, shape in _GRAMMAR:
+        if match := shape.fullmatch(kid):
+            return msgspec.convert(match.groupdict(), kind, strict=False)
     raise Yours("envelope.kid", "Name a recipient as carrier/…, org/<org>/<pin>/… or org/<org>/bes/….")
 
 
 def format_kid(kid: Kid) -> str:
-    match kid:
-        case CarrierKid():
-            return f"carrier/{kid.carrier}/{kid.pin}/{kid.epoch}"
-        case DeviceKid():
-            return f"org/{kid.org}/{kid.pin}/{kid.generation}"
-        case BesKid():
-            return f"org/{kid.org}/bes/{kid.generation}"
-        case GlobalKid():
-            return f"global/{kid.carrier}/{kid.generation}"
-        case EscrowKid():
-            return f"escrow/{kid.jurisdiction}/{kid.pin}/{kid.epoch}"
-        case HandsetKid():
-            return f"device/{kid.pin}/{kid.generation}"
+    return kid.shape.format_map(msgspec.structs.asdict(kid))
 
 
 _encode = msgspec.json.encode
