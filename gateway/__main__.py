@@ -5,13 +5,10 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
-from tiers.chassis import background, logs
-from tiers.chassis.client import Peer
-from tiers.chassis.program import outgoing, pinned, public_log, run_party, wall_clock
-from tiers.chassis.tls import Tls
-from tiers.chassis.web import serve
+from tiers.chassis import background
+from tiers.chassis.outside import Outside
+from tiers.chassis.program import run_party, served
 from tiers.gateway.app import Handlers
 from tiers.gateway.channels import MAX_SKEW_MS
 from tiers.gateway.config import Settings
@@ -35,25 +32,22 @@ from tiers.store.fitness import fit, patiently, warn_of_clock
 from tiers.wire.identity import Identity, Role
 
 
-async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Application:
-    """Wire the relay together; what it opens is closed with `opened`."""
+async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> web.Application:
+    """Wire the relay together."""
     identity, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
-    bus = Bus(settings.store_url, HELLO)
+    bus, clock = Bus(settings.store_url, HELLO), outside.clock
     store = await opened.enter_async_context(bus.store)
-    http = await opened.enter_async_context(outgoing(tls))
-    metrics, lease, mailboxes = Metrics(CollectorRegistry()), Lease(store), StreamMailboxes(bus)
-    trust = pinned(settings.trust)
-    ledger = public_log(http, settings)
-    interception = Interception(mailboxes, ledger, trust, settings.author, wall_clock, metrics.registry, bus, lease)
-    admission = CarrierAdmission(Peer(http, settings.carrier_url, carrier))
+    metrics, lease, mailboxes = Metrics(outside.metrics), Lease(store), StreamMailboxes(bus)
+    interception = Interception(mailboxes, outside, bus, lease)
+    admission = CarrierAdmission(outside.peer(settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
-    delivery = Delivery(mailboxes, admission, interception.tasks, wall_clock, metrics, slack)
-    registry = Registry(store, wall_clock, mailboxes)
+    delivery = Delivery(mailboxes, admission, interception.tasks, clock, metrics, slack)
+    registry = Registry(store, clock, mailboxes)
     scope = OrderScope(identity, settings.jurisdiction, settings.arrangement)
-    docket = Docket(ledger, trust, scope, wall_clock, bus)
-    intake = Intake(registry, delivery, wall_clock, scope.arrangement, docket.in_force)
+    docket = Docket(outside, scope, bus)
+    intake = Intake(registry, delivery, clock, scope.arrangement, docket.in_force)
     in_force = docket.in_force
-    context = SessionContext(identity, registry, intake, delivery, mailboxes, wall_clock, metrics, bus, in_force)
+    context = SessionContext(identity, registry, intake, delivery, mailboxes, clock, metrics, bus, in_force)
     sessions = Sessions(context)
     metrics.gauge("sessions", "Open sessions.", sessions.count)
     metrics.gauge("copies", "Copies that wait for the mediation.", interception.tasks.backlog.copies)
@@ -62,10 +56,10 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await fit(store, COMMANDS[Role.GATEWAY], may_lose=settings.store_may_lose)
-        await warn_of_clock(store, wall_clock, MAX_SKEW_MS)
+        await warn_of_clock(store, clock, MAX_SKEW_MS)
         for load in (interception.load, docket.load):  # no message may be accepted before
             await patiently(load)
-        mediate = interception.run(partial(copy_sender.connect, settings.mediation, carrier, tls))
+        mediate = interception.run(partial(copy_sender.connect, settings.mediation, carrier, outside.tls))
         kept = (lease.keep(), sessions.keep(), registry.keep(), docket.keep())
         tasks = [background.start(one) for one in (delivery.run(), mediate, *kept)]
         yield
@@ -80,14 +74,6 @@ async def wire(settings: Settings, tls: Tls, opened: AsyncExitStack) -> web.Appl
     return app
 
 
-async def run(settings: Settings) -> None:
-    logs.configure(settings.identity)
-    tls = Tls(settings.tls)
-    async with AsyncExitStack() as opened:
-        app = await wire(settings, tls, opened)
-        await serve(app, settings.identity, settings.listen, tls, shared=settings.workers > 1)
-
-
 def divide(settings: Settings) -> None:
     """Become several processes, if that is asked for."""
     if settings.workers > 1:
@@ -95,7 +81,7 @@ def divide(settings: Settings) -> None:
 
 
 def main() -> None:
-    run_party(Settings, run, divide)
+    run_party(Settings, served(wire), divide)
 
 
 if __name__ == "__main__":

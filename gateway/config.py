@@ -31,6 +31,10 @@ class Settings(AuthorSettings):
     enterprise_readers: str = ENTERPRISE_READERS
 
     @property
+    def shared(self) -> bool:
+        return self.workers > 1
+
+    @property
     def arrangement(self) -> Arrangement:
         """Whose keys each channel's messages name; raises `Yours`."""
         return Arrangement(parse_readers(self.consumer_readers), parse_readers(self.enterprise_readers))

@@ -10,15 +10,15 @@ relay is not on it. It opens nothing and could not. Spec page: docs/spec/order.m
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 import structlog
 from aiohttp import web
 
 from tiers.chassis.background import every
+from tiers.chassis.outside import Outside
 from tiers.chassis.web import Route, body
 from tiers.gateway.channels import Arrangement
 from tiers.gateway.processes.bus import Bus
@@ -27,8 +27,6 @@ from tiers.wire.encoding import b64u, parse_own
 from tiers.wire.errors import Conflict, Forbidden, Missing, Suspended, TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, verify_order
-from tiers.wire.lawful.trust import Trust
-from tiers.wire.log.checkpoint import LoggedLeaf
 from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal
 from tiers.wire.message.envelope import Channel, Envelope, Protected, parse_envelope
 
@@ -65,13 +63,6 @@ class OrderScope:
     identity: Identity
     jurisdiction: str
     arrangement: Arrangement
-
-
-class Ledger(Protocol):
-    """The public log (tiers.chassis.ledger_client.LedgerClient)."""
-
-    async def append(self, leaf: Leaf) -> LoggedLeaf:
-        """Append a leaf; raises `Ours` while that cannot be had."""
 
 
 # ---- pure: the orders in force and what follows ----
@@ -158,23 +149,16 @@ def in_force(known: Mapping[str, Record]) -> dict[str, Record]:
 class Docket:
     """The orders of one relay, on disk and in force. It says `lifted` on the bus before a suspension ends."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        trust: Callable[[], Trust],
-        scope: OrderScope,
-        clock: Callable[[], int],
-        bus: Bus,
-    ) -> None:
+    def __init__(self, outside: Outside, scope: OrderScope, bus: Bus) -> None:
         self._bus = bus
         self._news = asyncio.Event()
         bus.on("orders", lambda _about: self._news.set())
         bus.on_missed(self._news.set)
         self._store = bus.store
-        self._ledger = ledger
-        self._trust = trust
+        self._ledger = outside.ledger
+        self._trust = outside.trust
         self._scope = scope
-        self._clock = clock
+        self._clock = outside.clock
         self._lock = asyncio.Lock()
         self._known: dict[str, Record] = {}
         self.in_force = InForce()

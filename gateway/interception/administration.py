@@ -20,10 +20,11 @@ from operator import itemgetter
 import msgspec
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 
 from tiers.chassis.background import every
-from tiers.chassis.refusals import MINUTE_MS, Ledger, Refusals, sealed_request
+from tiers.chassis.outside import Outside
+from tiers.chassis.refusals import MINUTE_MS, Refusals, sealed_request
 from tiers.chassis.web import Route, raw_body
 from tiers.gateway.interception.copy_sender import Copies, CopySender, Link, Numbers
 from tiers.gateway.interception.tasks import Task, Tasks, verify_task
@@ -33,9 +34,8 @@ from tiers.wire.api import gateway as api
 from tiers.wire.encoding import parse_json, parse_own
 from tiers.wire.errors import Forbidden, Ours, Policy, TiersError, Yours
 from tiers.wire.identity import Identity, Role, parse_identity
-from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Uuid
-from tiers.wire.log.leaf import Author, Leaf, LeafType, encode_leaf, parse_leaf
+from tiers.wire.log.leaf import Leaf, LeafType, encode_leaf, parse_leaf
 
 _log = structlog.get_logger()
 TASKS = "gateway:{li}:tasks"
@@ -69,34 +69,24 @@ class Interception:
     `tasks` goes to the accept path, `routes()` into the request table.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the relay's collaborators, each once
-        self,
-        copies: Copies,
-        ledger: Ledger,
-        trust: Callable[[], Trust],
-        author: Author,
-        clock: Callable[[], int],
-        metrics: CollectorRegistry,
-        bus: Bus,
-        lease: Lease,
-    ) -> None:
+    def __init__(self, copies: Copies, outside: Outside, bus: Bus, lease: Lease) -> None:
         self._bus = bus
         self._lease = lease
         self._stale: set[str] = set()
         self._news = asyncio.Event()
         self._store = bus.store
         self._copies = copies
-        self._ledger = ledger
-        self._trust = trust
-        self._author = author
-        self._refusals = Refusals(author, ledger, clock, metrics)
-        self._clock = clock
+        self._ledger = outside.ledger
+        self._trust = outside.trust
+        self._author = outside.author
+        self._refusals = Refusals(outside)
+        self._clock = outside.clock
         self._lock = asyncio.Lock()
         self._dropped = asyncio.Event()
-        self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=metrics)
+        self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=outside.metrics)
         self._numbers = Numbers(bus.store)
         self.tasks = Tasks(self._dropped.set)
-        self._sender = CopySender(copies, self._numbers, self.tasks, author.party, lease)
+        self._sender = CopySender(copies, self._numbers, self.tasks, outside.author.party, lease)
         bus.on("copied", self.wake)
         bus.on("task", self._heard)
         bus.on_missed(self._look_at_all)

@@ -9,18 +9,16 @@ It takes nobody's word: the warrant is checked with its own pinned keys, a grant
 
 import asyncio
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 
 from tiers.auditor.inspect import Expected, Halves, NoGrant, check_grant, epochs_of, inspect, window_to_ask
 from tiers.auditor.store import Store
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import Outside
 from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection, Inspections
@@ -31,9 +29,7 @@ from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, VerifyKey
 from tiers.wire.lawful.grant import Grant
 from tiers.wire.lawful.release import AskGrant
-from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Claims, Keys, VerifiedWarrant, verify_warrant
-from tiers.wire.log.leaf import Author
 from tiers.wire.message.sealing import HpkePrivateKey
 
 _log = structlog.get_logger()
@@ -42,35 +38,24 @@ _APPLICANT = frozenset({Role.APPLICANT})
 _INVESTIGATOR = frozenset({Role.INVESTIGATOR})
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """Whom the auditor asks and trusts, and its clock (ms since 1970). `trust` is read anew: keys arrive late.
-
-    `court` keeps the other half of an escrow; it is asked for nothing else.
-    """
-
-    ledger: LedgerClient
-    carrier: Peer
-    trust: Callable[[], Trust]
-    clock: Callable[[], int]
-    court: Peer | None = None
-
-
 class Auditor:
-    """What the auditor answers. `author` names the agency."""
+    """What the auditor answers. `court` keeps the other half of an escrow; it is asked for nothing else."""
 
     def __init__(
-        self, author: Author, key: HpkePrivateKey, store: Store, outside: Outside, metrics: CollectorRegistry
+        self, key: HpkePrivateKey, store: Store, outside: Outside, carrier: Peer, court: Peer | None = None
     ) -> None:
-        self._party = author.party
+        self._party = outside.author.party
         self._key = key
         self._store = store
-        self._outside = outside
+        self._trust = outside.trust
         self._clock = outside.clock
-        self._carrier = outside.carrier.identity
-        self._messages = Counter("tiers_auditor_messages", "Messages inspected", ["content"], registry=metrics)
-        self._third = Counter("tiers_auditor_third_parties", "People without a warrant, met", registry=metrics)
-        self.refusals = Refusals(author, outside.ledger, outside.clock, metrics)
+        self._asked = carrier
+        self._court = court
+        self._carrier = carrier.identity
+        messages, people = "Messages inspected", "People without a warrant, met"
+        self._messages = Counter("tiers_auditor_messages", messages, ["content"], registry=outside.metrics)
+        self._third = Counter("tiers_auditor_third_parties", people, registry=outside.metrics)
+        self.refusals = Refusals(outside)
 
     def routes(self) -> list[Route]:
         return [
@@ -82,7 +67,7 @@ class Auditor:
     async def ready(self) -> None:
         """Raise `Ours` while no log or no carrier is pinned: no grant could be checked."""
         try:
-            _ = self._outside.trust().log, self._carrier_key()
+            _ = self._trust().log, self._carrier_key()
         except Yours as error:
             raise Ours(error.code, error.detail) from None
 
@@ -95,7 +80,7 @@ class Auditor:
         return Filed(warrant.claims.jti, warrant.claims.liid)
 
     def _verify(self, jws: GeneralJws, caller: Identity) -> VerifiedWarrant:
-        trust = self._outside.trust()
+        trust = self._trust()
         warrant = verify_warrant(jws, trust.applicants, trust.judges, self._carrier.name, self._clock())
         if warrant.claims.agency != self._party.name:
             raise Forbidden("auditor.agency", f"File it with the agency that it names: this is {self._party.name}.")
@@ -111,7 +96,7 @@ class Auditor:
         ask = await body(request, Inspect)
         claims = self._store.claims(ask.jti)
         await self._fetch(claims)
-        keys = Halves(await self._keys(claims, ask, self._outside.carrier), await self._half(claims, ask))
+        keys = Halves(await self._keys(claims, ask, self._asked), await self._half(claims, ask))
         # in a thread: mail that its sender made hard to parse must not hold up the other requests
         found = await asyncio.to_thread(inspect, self._store.product(claims.jti), claims, self._carrier.name, keys)
         self._store.keep_inspection(found, self._clock())
@@ -131,7 +116,7 @@ class Auditor:
 
     async def _fetch_page(self, claims: Claims, after: int) -> bool:
         """Fetch one page; returns whether there is more."""
-        page = await self._outside.carrier.ask("GET", f"/v1/warrants/{claims.jti}/product?after={after}", Product)
+        page = await self._asked.ask("GET", f"/v1/warrants/{claims.jti}/product?after={after}", Product)
         if page.first != after or page.liid != claims.liid:
             raise Ours("product.other", "Ask the carrier: it delivered something else than what was asked for.")
         pdus = [unb64u(pdu, "product.malformed") for pdu in page.pdus]
@@ -139,8 +124,7 @@ class Auditor:
         return bool(pdus) and after + len(pdus) < page.total
 
     async def _half(self, claims: Claims, ask: Inspect) -> Grant | NoGrant | None:
-        court = self._outside.court
-        return None if court is None else await self._keys(claims, ask, court)
+        return None if self._court is None else await self._keys(claims, ask, self._court)
 
     async def _keys(self, claims: Claims, ask: Inspect, giver: Peer) -> Grant | NoGrant:
         """Ask for the keys of the window. A refusal is a finding too; only what may pass by itself is raised."""
@@ -149,7 +133,7 @@ class Auditor:
             asked = AskGrant(claims.jti, start, until, b64u(os.urandom(_NONCE_BYTES)))
             want = Expected(claims, *epochs_of(start, until), asked.nonce, giver.identity, self._signers(giver))
             raw = bytes((await giver.ask("POST", "/v1/grants", Granted, asked)).grant)
-            grant = check_grant(raw, self._key, want, self._outside.trust().log, self._clock())
+            grant = check_grant(raw, self._key, want, self._trust().log, self._clock())
         except Ours:
             raise
         except TiersError as error:
@@ -161,11 +145,11 @@ class Auditor:
     def _signers(self, giver: Peer) -> Keys:
         """Return who may sign a giver's grants: the carrier, or for the court any judge that is pinned."""
         if giver.identity.role is Role.COURT:
-            return self._outside.trust().judges
+            return self._trust().judges
         return {str(self._carrier): self._carrier_key()}
 
     def _carrier_key(self) -> VerifyKey:
-        key = self._outside.trust().carriers.get(str(self._carrier))
+        key = self._trust().carriers.get(str(self._carrier))
         if key is None:
             raise Yours("settings.trust", f"Put carriers/{self._carrier.name}.jwk into the trust folder.")
         return key
@@ -183,7 +167,7 @@ class Auditor:
         return Inspections(self._store.inspections())
 
 
-def build(auditor: Auditor, metrics: CollectorRegistry) -> web.Application:
-    app = application(auditor.routes(), metrics, auditor.ready)
+def build(auditor: Auditor, outside: Outside) -> web.Application:
+    app = application(auditor.routes(), outside.metrics, auditor.ready)
     app.cleanup_ctx.append(auditor.refusals.keep_telling)
     return app

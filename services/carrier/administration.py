@@ -14,9 +14,10 @@ import structlog
 
 from tiers.carrier import lawful
 from tiers.carrier.lawful import Activate, Authorisation, Deactivate
-from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
 from tiers.chassis.background import every
+from tiers.chassis.client import Peer
+from tiers.chassis.outside import Outside
 from tiers.wire.api.carrier import Served
 from tiers.wire.api.gateway import Done, EndTask
 from tiers.wire.errors import Missing, Ours, TiersError, Yours
@@ -33,10 +34,10 @@ SWEEP_SECONDS = 1.0
 class Administration:
     """Serves warrants, heeds the court and the clock."""
 
-    def __init__(self, register: Register, outside: Outside) -> None:
+    def __init__(self, register: Register, outside: Outside, gateway: Peer) -> None:
         self._author = outside.author
         self._register = register
-        self._gateway = outside.gateway
+        self._gateway = gateway
         self._ledger = outside.ledger
         self._trust = outside.trust
         self._clock = outside.clock

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 
 from tiers.carrier import admission
 from tiers.carrier.administration import Administration
 from tiers.carrier.admission import Admission
 from tiers.carrier.mediation import Mediation
-from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
+from tiers.chassis.outside import Outside
 from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Route, application, body, in_path, raw_body
 from tiers.wire.api.carrier import (
@@ -63,7 +63,6 @@ class Carrier:
     mediation: Mediation
     proofs: Proofs
     outside: Outside
-    metrics: CollectorRegistry
     ready: Callable[[], Awaitable[None]]
 
 
@@ -89,7 +88,7 @@ def build(carrier: Carrier) -> web.Application:
         Route("POST", "/v1/grants", auditor, asked.grant, "ask for the keys of elapsed minutes", grant),
         Route("GET", "/v1/warrants", _CERTIFIED, asked.list_warrants, "refused and logged: nobody lists targets"),
     ]
-    return application(routes, carrier.metrics, carrier.ready)
+    return application(routes, carrier.outside.metrics, carrier.ready)
 
 
 class Handlers:
@@ -97,10 +96,9 @@ class Handlers:
 
     def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
-        self._admissions = Counter(
-            "tiers_carrier_admissions", "Messages, by what became of them.", ["outcome"], registry=carrier.metrics
-        )
-        self._grants = Counter("tiers_carrier_grants", "Grants released.", registry=carrier.metrics)
+        metrics, outcome = carrier.outside.metrics, "Messages, by what became of them."
+        self._admissions = Counter("tiers_carrier_admissions", outcome, ["outcome"], registry=metrics)
+        self._grants = Counter("tiers_carrier_grants", "Grants released.", registry=metrics)
 
     async def enrol(self, _caller: Identity, request: web.Request) -> Enrolled:
         raw, now = await raw_body(request), self._carrier.outside.clock()

@@ -11,8 +11,8 @@ import structlog
 from tiers.carrier import lawful
 from tiers.carrier.keystore import Keystore
 from tiers.carrier.lawful import Served
-from tiers.carrier.outside import Outside
 from tiers.carrier.register import Register
+from tiers.chassis.outside import Outside
 from tiers.wire.api.carrier import Granted
 from tiers.wire.errors import Conflict, TiersError
 from tiers.wire.keys.jose import SigningKey

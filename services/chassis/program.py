@@ -6,25 +6,32 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+from aiohttp import web
+from prometheus_client import CollectorRegistry
 
-from tiers.chassis import background
+from tiers.chassis import background, logs
 from tiers.chassis.client import Peer, client_session
 from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import Outside
 from tiers.chassis.settings import AuthorSettings, load
 from tiers.chassis.state import read_folder
 from tiers.chassis.tls import Tls
+from tiers.chassis.web import serve
 from tiers.wire.errors import TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.lawful.trust import Trust, parse_trust
 from tiers.wire.message.visible import visible
 
 S = TypeVar("S")
+A = TypeVar("A", bound=AuthorSettings)
+Wire = Callable[[A, Outside, AsyncExitStack], Awaitable[web.Application]]
+"""Makes a party's application of its settings and of what lies outside it; what it opens is closed with the stack."""
 
 
 def run_party(
@@ -58,16 +65,29 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def outgoing(tls: Tls) -> aiohttp.ClientSession:
-    """Return the session that all of a party's peers share: our certificate on every connection."""
-    return client_session(tls.client)
-
-
 def pinned(folder: Path) -> Callable[[], Trust]:
     """Return a way to read the trust folder anew: keys are exchanged while parties run."""
     return lambda: parse_trust(read_folder(folder))
 
 
-def public_log(session: aiohttp.ClientSession, settings: AuthorSettings) -> LedgerClient:
-    """Return the public log that a party writes to, believed by what the trust folder pins at that moment."""
-    return LedgerClient(Peer(session, settings.ledger_url, Identity(Role.LEDGER, "in")), pinned(settings.trust))
+def outside_of(
+    settings: AuthorSettings, tls: Tls, http: aiohttp.ClientSession, clock: Callable[[], int] = wall_clock
+) -> Outside:
+    """Return what lies outside a party with these settings that calls by `http`."""
+    trust = pinned(settings.trust)
+    ledger = LedgerClient(Peer(http, settings.ledger_url, Identity(Role.LEDGER, "in")), trust)
+    return Outside(settings.author, tls, http, ledger, trust, clock, CollectorRegistry())
+
+
+def served(wire: Wire[A]) -> Callable[[A], Coroutine[Any, Any, None]]:
+    """Return what runs a party that writes to the public log: wired together, then served until told to stop."""
+
+    async def run(settings: A) -> None:
+        logs.configure(settings.identity)
+        tls = Tls(settings.tls)
+        async with AsyncExitStack() as opened:
+            http = await opened.enter_async_context(client_session(tls.client))
+            app = await wire(settings, outside_of(settings, tls, http), opened)
+            await serve(app, settings.identity, settings.listen, tls, shared=settings.shared)
+
+    return run

@@ -8,22 +8,22 @@ Refused it is either way. What the log does not take now is counted too, and log
 import os
 import re
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
 
 from tiers.chassis import background
+from tiers.chassis.outside import Outside
 from tiers.chassis.web import Knocked
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, TiersError
 from tiers.wire.identity import Identity
-from tiers.wire.log.checkpoint import LoggedLeaf
-from tiers.wire.log.leaf import SALT_BYTES, Author, Leaf, Seal
+from tiers.wire.log.leaf import SALT_BYTES, Seal
 
 _log = structlog.get_logger()
 Kind = Literal["warrant.refused", "task.refused", "grant.refused"]
@@ -32,13 +32,6 @@ KNOCKS, REFUSALS = 1, 30
 """Leaves a minute: for who asks in a wrong role, and for requests of the right one."""
 LOOK_SECONDS = 1.0
 _AGENCY = re.compile(r"[a-z][a-z0-9-]{0,31}")
-
-
-class Ledger(Protocol):
-    """The public log (tiers.chassis.ledger_client.LedgerClient)."""
-
-    async def append(self, leaf: Leaf) -> LoggedLeaf:
-        """Append a leaf; raises `Ours` while that cannot be had."""
 
 
 class _Key(NamedTuple):
@@ -51,19 +44,18 @@ class _Key(NamedTuple):
 
 
 class Refusals:
-    """Logs a party's refusals. `clock` is ms since 1970."""
+    """Logs a party's refusals."""
 
-    def __init__(self, author: Author, ledger: Ledger, clock: Callable[[], int], metrics: CollectorRegistry) -> None:
-        self._author = author
-        self._ledger = ledger
-        self._clock = clock
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._clock = outside.clock
         self._minute = 0
         self._logged = Tally[_Key]()
         self._more = Tally[_Key]()
+        metrics = outside.metrics
         self._count = Counter("tiers_refusals", "Refusals that belong into the log.", ["code"], registry=metrics)
-        Gauge("tiers_refusals_unlogged", "Refusals that still wait for the log.", registry=metrics).set_function(
-            self._more.total
-        )
+        waiting = Gauge("tiers_refusals_unlogged", "Refusals that still wait for the log.", registry=metrics)
+        waiting.set_function(self._more.total)
 
     async def note(self, kind: Kind, agency: str, seal: Seal, code: str, door: str = "") -> None:
         """Put a refusal on record; raises nothing. Who knocks at a `door` that is not his gets a leaf a minute."""
@@ -120,9 +112,10 @@ class Refusals:
 
     async def _append(self, key: _Key, seal: Seal, count: int | None = None) -> bool:
         self._logged[key] += 1
-        leaf = self._author.leaf(key.kind, self._clock(), key.agency, seal.commit(), detail=key.code, count=count)
+        author, now = self._outside.author, self._clock()
+        leaf = author.leaf(key.kind, now, key.agency, seal.commit(), detail=key.code, count=count)
         try:
-            await self._ledger.append(leaf)
+            await self._outside.ledger.append(leaf)
         except TiersError as error:
             _log.warning("refusal.unlogged", type=key.kind, detail=key.code, code=error.code)
             return False

@@ -42,6 +42,11 @@ class AuthorSettings(PartySettings):
     jurisdiction: Jurisdiction = "IN"
 
     @property
+    def shared(self) -> bool:
+        """Whether several processes of this party listen on one port."""
+        return False
+
+    @property
     def author(self) -> Author:
         """Who signs its leaves in the log, and for where."""
         return Author(self.identity, self.jurisdiction)

@@ -9,17 +9,17 @@ the carrier hears of it. What the carrier could not be told is told again until 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
 
 from tiers.chassis import background
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import Outside
 from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Handler, Route, application, body, raw_body
 from tiers.court import register
@@ -28,10 +28,9 @@ from tiers.court.store import Store, Untold, unknown
 from tiers.wire.api.carrier import WarrantStatus
 from tiers.wire.api.court import Apply, Decide, Entry, Register
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import Conflict, Forbidden, Ours, Policy, TiersError, Yours
+from tiers.wire.errors import Conflict, Forbidden, Policy, TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, SigningKey
-from tiers.wire.lawful.trust import Trust
 from tiers.wire.lawful.warrant import Status
 from tiers.wire.log.checkpoint import LoggedLeaf
 from tiers.wire.log.leaf import Leaf
@@ -45,33 +44,22 @@ _JUDGE = frozenset({Role.JUDGE})
 _DECIDED = [verb for verb in Verb if verb is not Verb.EXPIRY]
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """Whom the court asks and trusts, and its clock (ms since 1970). `trust` is read anew: keys arrive while we run."""
-
-    ledger: LedgerClient
-    carrier: Peer
-    trust: Callable[[], Trust]
-    clock: Callable[[], int]
-
-
 class Court:
     """What the court answers. `key` is the judge's: her certificate signs her in, this key signs for her."""
 
-    def __init__(
-        self, place: Place, key: SigningKey, store: Store, outside: Outside, metrics: CollectorRegistry
-    ) -> None:
+    def __init__(self, place: Place, key: SigningKey, store: Store, outside: Outside, carrier: Peer) -> None:
         self._place = place
         self._key = key
         self._store = store
-        self._outside = outside
+        self._carrier = carrier
+        self._trust = outside.trust
+        self._ledger = outside.ledger
         self._clock = outside.clock
         self._one_step_at_a_time = asyncio.Lock()
-        self._steps = Counter("tiers_court_steps", "Changes of state", ["leaf"], registry=metrics)
-        self.refusals = Refusals(place.author, outside.ledger, outside.clock, metrics)
-        Gauge("tiers_court_untold", "Statements that wait for the carrier", registry=metrics).set_function(
-            lambda: len(store.untold())
-        )
+        self._steps = Counter("tiers_court_steps", "Changes of state", ["leaf"], registry=outside.metrics)
+        self.refusals = Refusals(outside)
+        untold = Gauge("tiers_court_untold", "Statements that wait for the carrier", registry=outside.metrics)
+        untold.set_function(lambda: len(store.untold()))
 
     def routes(self) -> list[Route]:
         both = _APPLICANT | _JUDGE
@@ -84,13 +72,6 @@ class Court:
             Route("GET", "/v1/warrants", both, self._list, "list warrants: one's own agency's, or all for the judge"),
             Route("GET", "/v1/warrants/{jti}", both, self._get, "fetch one warrant"),
         ]
-
-    async def ready(self) -> None:
-        """Raise `Ours` while no log is pinned: nothing may be decided without one."""
-        try:
-            _ = self._outside.trust().log
-        except Yours as error:
-            raise Ours(error.code, error.detail) from None
 
     async def look(self) -> None:
         """Do what the clock asks for: tell the carrier what it must know, record expiry, break seals."""
@@ -112,7 +93,7 @@ class Court:
         jws = (await body(request, Apply)).application
         now = self._clock()
         async with self.refusals.logged("warrant.refused", caller.name, sealed_request(msgspec.json.encode(jws))):
-            claims = register.apply(jws, self._outside.trust().applicants, caller, self._place, now).claims
+            claims = register.apply(jws, self._trust().applicants, caller, self._place, now).claims
         record = Record(claims, jws, Status.AWAITING_APPROVAL)
         async with self._one_step_at_a_time:
             self._store.check_new(claims)
@@ -148,7 +129,7 @@ class Court:
         """Return the step and the warrant after it. A judge who is none, or judges herself, is put on record."""
         try:
             step = register.decide(record, decision, self._place, now)
-            return step, register.signed(record, decision, self._outside.trust().applicants, self._key, now)
+            return step, register.signed(record, decision, self._trust().applicants, self._key, now)
         except (Forbidden, Policy) as error:
             await self.refusals.note("warrant.refused", record.claims.agency, record.seal, error.code)
             raise
@@ -186,7 +167,7 @@ class Court:
         return self._store.replace(replace(record, said=now), word)
 
     async def _append(self, leaf: Leaf) -> LoggedLeaf:
-        logged = await self._outside.ledger.append(leaf)
+        logged = await self._ledger.append(leaf)
         self._steps.labels(leaf.type).inc()
         return logged
 
@@ -197,7 +178,7 @@ class Court:
             return
         path = f"/v1/warrants/{said.jti}/status"
         try:
-            await self._outside.carrier.ask_raw("POST", path, WarrantStatus(said.statement))
+            await self._carrier.ask_raw("POST", path, WarrantStatus(said.statement))
         except Conflict as error:  # it has this statement, or a later one
             _log.info("carrier.knows", jti=said.jti, serial=said.serial, code=error.code)
         except TiersError as error:
@@ -224,9 +205,9 @@ def _may_see(caller: Identity, record: Record) -> bool:
     return caller.role is Role.JUDGE or caller.name == record.claims.agency
 
 
-def build(court: Court, metrics: CollectorRegistry, more: Sequence[Route] = ()) -> web.Application:
+def build(court: Court, outside: Outside, more: Sequence[Route] = ()) -> web.Application:
     """Make the application: the table and its `more` rows, and the court's own look at the clock."""
-    app = application([*court.routes(), *more], metrics, court.ready)
+    app = application([*court.routes(), *more], outside.metrics, outside.check_log)
     app.cleanup_ctx.append(court.keep_looking)
     app.cleanup_ctx.append(court.refusals.keep_telling)
     return app

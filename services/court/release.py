@@ -15,9 +15,9 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from tiers.chassis.outside import Outside
 from tiers.chassis.refusals import Refusals, sealed_request
 from tiers.chassis.web import Route, body
-from tiers.court.app import Outside
 from tiers.court.escrow import Escrow
 from tiers.court.register import Place, Record, status_at
 from tiers.court.store import Store

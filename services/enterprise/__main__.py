@@ -1,13 +1,13 @@
 """The key server's process: `python -m tiers.enterprise`, one for each customer."""
 
-from prometheus_client import CollectorRegistry, Counter
+from contextlib import AsyncExitStack
 
-from tiers.chassis import logs
-from tiers.chassis.client import Peer
-from tiers.chassis.program import outgoing, public_log, run_party, wall_clock
+from aiohttp import web
+from prometheus_client import Counter
+
+from tiers.chassis.outside import Outside
+from tiers.chassis.program import run_party, served
 from tiers.chassis.state import StateDir
-from tiers.chassis.tls import Tls
-from tiers.chassis.web import serve
 from tiers.enterprise.app import Parts, build
 from tiers.enterprise.config import Settings
 from tiers.enterprise.keystore import KeyStore
@@ -17,38 +17,25 @@ from tiers.enterprise.store import Store
 from tiers.wire.identity import parse_identity
 
 
-async def run(settings: Settings) -> None:
-    logs.configure(settings.identity)
-    tls = Tls(settings.tls)
+async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> web.Application:
+    """Wire the key server together."""
     state = StateDir(settings.state)
-    keys = KeyStore(state, settings.name, wall_clock)
+    keys = KeyStore(state, settings.name, outside.clock)
     store = Store(state)
-    metrics = CollectorRegistry()
-    failures = Counter("tiers_enterprise_partner_failures", "Answers not had", ["org"], registry=metrics)
+    opened.callback(store.close)
+    failures = Counter("tiers_enterprise_partner_failures", "Answers not had", ["org"], registry=outside.metrics)
 
     def policy() -> OrderPolicy:
         return parse_policy(state.read("policy.toml"))
 
-    try:
-        policy()  # a mistake in it is told now
-        async with outgoing(tls) as session:
-            parts = Parts(
-                settings.author,
-                keys,
-                store,
-                Partners(session, store, keys, failures),
-                Peer(session, settings.gateway_url, parse_identity("gateway/1")),
-                public_log(session, settings),
-                policy,
-                wall_clock,
-            )
-            await serve(build(parts, metrics), settings.identity, settings.listen, tls)
-    finally:
-        store.close()
+    policy()  # a mistake in it is told now
+    partners = Partners(outside.http, store, keys, failures)
+    gateway = outside.peer(settings.gateway_url, parse_identity("gateway/1"))
+    return build(Parts(outside, keys, store, partners, gateway, policy))
 
 
 def main() -> None:
-    run_party(Settings, run)
+    run_party(Settings, served(wire))
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
 
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import Outside
 from tiers.chassis.web import Handler, Route, application, body, in_path, raw_body
 from tiers.enterprise import activation, directory, journal
 from tiers.enterprise.clerk import Clerk
@@ -53,7 +53,6 @@ from tiers.wire.errors import Conflict, Forbidden, Missing, Unauthenticated
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import SigningKey, VerifyKey
 from tiers.wire.keys.secret import KEY_BYTES
-from tiers.wire.log.leaf import Author
 from tiers.wire.message.envelope import Org, Pin, format_envelope, parse_envelope
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -66,29 +65,28 @@ _COURT = frozenset({Role.COURT})
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a key server is put together from. `clock` gives ms since 1970; `policy` reads the file each time."""
+    """What a key server is put together from; `policy` reads the file each time."""
 
-    author: Author
+    outside: Outside
     keys: KeyStore
     store: Store
     partners: Partners
     gateway: Peer
-    ledger: LedgerClient
     policy: Callable[[], OrderPolicy]
-    clock: Callable[[], int]
 
 
 class KeyServer:
-    def __init__(self, parts: Parts, metrics: CollectorRegistry) -> None:
-        self._org = parts.author.party.name
+    def __init__(self, parts: Parts) -> None:
+        outside, party, metrics = parts.outside, parts.outside.author.party, parts.outside.metrics
+        self._org = party.name
         self._keys = parts.keys
         self._store = parts.store
         self._partners = parts.partners
         self._reader = Reader(parts.store, parts.keys, parts.partners)
         self._gateway = parts.gateway
-        self._clerk = Clerk(parts.author, parts.store, self._reader, parts.ledger, parts.policy, parts.clock)
-        self._now = parts.clock
-        self._proofs = Proofs(parts.author.party, parts.clock())
+        self._clerk = Clerk(outside, parts.store, self._reader, parts.policy)
+        self._now = outside.clock
+        self._proofs = Proofs(party, outside.clock())
         stranger = SigningKey(os.urandom(KEY_BYTES)).public.jwk()
         nobody = Entry(self._org, "0" * 8, 1, HpkePrivateKey.generate().public.jwk(), stranger, 0)
         self._nobodys = sign_statement(parts.keys.root, self._org, ENTRY_TYP, nobody)
@@ -237,8 +235,8 @@ class KeyServer:
         return answered
 
 
-def build(parts: Parts, metrics: CollectorRegistry) -> web.Application:
+def build(parts: Parts) -> web.Application:
     async def ready() -> None:
         parts.store.devices()
 
-    return application(KeyServer(parts, metrics).routes(), metrics, ready)
+    return application(KeyServer(parts).routes(), parts.outside.metrics, ready)

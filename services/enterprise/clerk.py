@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import Outside
 from tiers.enterprise.orders import (
     MAX_MESSAGES,
     Message,
@@ -26,21 +26,19 @@ from tiers.wire.encoding import parse_json
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.log.checkpoint import LoggedLeaf
-from tiers.wire.log.leaf import SALT_BYTES, Author
+from tiers.wire.log.leaf import SALT_BYTES
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """`policy` reads the customer's file each time; `clock` gives ms since 1970."""
+    """`policy` reads the customer's file each time."""
 
-    author: Author
+    outside: Outside
     store: Store
     reader: Reader
-    ledger: LedgerClient
     policy: Callable[[], OrderPolicy]
-    clock: Callable[[], int]
 
     async def answer(self, court: Identity, served: bytes) -> OrderAnswer:
         """Answer an order as the court served it; raises `Yours`, or `Ours` while it cannot be logged."""
@@ -56,7 +54,8 @@ class Clerk:
 
     async def _logged(self, order: Order, served: bytes, decision: Decision, court: Identity) -> LoggedLeaf:
         seal = seal_of(order, served, os.urandom(SALT_BYTES))
-        logged = await self.ledger.append(leaf_of(seal, decision, court, self.author, self.clock()))
+        leaf = leaf_of(seal, decision, court, self.outside.author, self.outside.clock())
+        logged = await self.outside.ledger.append(leaf)
         self.store.keep_seal(logged.index, seal)
         _log.info("order.answered", reference=order.reference, decision=decision, leaf=logged.index)
         return logged

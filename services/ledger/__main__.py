@@ -5,7 +5,8 @@ from functools import cache
 from prometheus_client import CollectorRegistry
 
 from tiers.chassis import logs
-from tiers.chassis.program import outgoing, run_party, wall_clock
+from tiers.chassis.client import client_session
+from tiers.chassis.program import run_party, wall_clock
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import application, serve
 from tiers.ledger.app import Ledger
@@ -33,7 +34,7 @@ async def run(settings: LedgerSettings) -> None:
     async def ready() -> None:
         policy()
 
-    async with outgoing(tls) as session:
+    async with client_session(tls.client) as session:
 
         def witnesses() -> list[HttpWitness]:
             return [HttpWitness(session, url, name) for name, url in policy().urls.items()]

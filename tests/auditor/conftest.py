@@ -24,8 +24,9 @@ from kits.court import (
     pin,
 )
 from kits.court import claims_json as around_now
+from kits.outside import outside
 from kits.product import MASTER, consumer, copied, enterprise
-from tiers.auditor.app import Auditor, Outside, build
+from tiers.auditor.app import Auditor, build
 from tiers.auditor.store import Store
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
@@ -147,14 +148,12 @@ class AuditorWorld:
         self.numbers = 0
 
     def make(self) -> web.Application:
-        self.metrics = CollectorRegistry()
         self.store = Store(self.path)
         ledger = LedgerClient(self.people.peer("auditor/cbi", self.ledger_site.url, "ledger/in"), self.trust)
         carrier = self.people.peer("auditor/cbi", self.carrier_site.url, "carrier/in")
-        outside = Outside(ledger, carrier, self.trust, self.clock)
-        app = build(
-            Auditor(Author(parse_identity("auditor/cbi"), "IN"), KEY, self.store, outside, self.metrics), self.metrics
-        )
+        lies = outside(Author(parse_identity("auditor/cbi"), "IN"), ledger, self.trust, self.clock)
+        self.metrics = lies.metrics
+        app = build(Auditor(KEY, self.store, lies, carrier), lies)
 
         async def close(_app: object) -> None:
             self.store.close()

@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from kits.court import APPLICANT, JTI, JUDGE, MINUTE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
+from kits.outside import outside
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
 from tiers.chassis.state import StateDir
-from tiers.court.app import Court, Outside, build
+from tiers.court.app import Court, build
 from tiers.court.escrow import Escrow
 from tiers.court.register import Place
 from tiers.court.release import Releases
@@ -51,15 +51,15 @@ class CourtWorld:
 
     def make(self) -> web.Application:
         """Wire a court over what is on disk; the clean-up closes the file again."""
-        self.metrics = CollectorRegistry()
         self.store = Store(self.path)
         ledger = LedgerClient(self.people.peer("court/in", self.ledger_site.url, "ledger/in"), self.trust)
         carrier = self.people.peer("court/in", self.carrier_site.url, "carrier/in")
-        outside = Outside(ledger, carrier, self.trust, self.clock)
-        self.court = Court(PLACE, JUDGE, self.store, outside, self.metrics)
+        lies = outside(PLACE.author, ledger, self.trust, self.clock)
+        self.metrics = lies.metrics
+        self.court = Court(PLACE, JUDGE, self.store, lies, carrier)
         self.escrow = Escrow(StateDir(self.folder / "court"), PLACE.court, self.clock)
-        releases = Releases(PLACE, JUDGE, self.store, outside, self.escrow, self.court.refusals)
-        app = build(self.court, self.metrics, releases.routes())
+        releases = Releases(PLACE, JUDGE, self.store, lies, self.escrow, self.court.refusals)
+        app = build(self.court, lies, releases.routes())
 
         async def close(_app: object) -> None:
             self.store.close()

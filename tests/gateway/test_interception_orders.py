@@ -1,7 +1,7 @@
 """What a carrier may ask of the relay, over real TLS: no task without a warrant, signed twice and logged."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -331,7 +331,8 @@ async def test_the_relay_itself_logs_what_it_copies_when_the_minute_is_over(gate
 
 async def test_a_relay_elsewhere_logs_where_it_is(gate: Gate) -> None:
     gate.lab.interception._author = Author(RELAY, "GR")
-    gate.lab.interception._refusals._author = Author(RELAY, "GR")
+    refusals = gate.lab.interception._refusals
+    refusals._outside = replace(refusals._outside, author=Author(RELAY, "GR"))
     await gate.lab.leads()
     await gate.ask("PUT", f"/v1/tasks/{uuid4()}", order(claims()))
     await gate.refused("PUT", f"/v1/tasks/{uuid4()}", forged())

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kits.interception import PINNED, RELAY, MemoryLedger
+from kits.outside import outside
 from kits.pki import issue
 from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, opened, running, signing_key
 from kits.store import connect
@@ -24,6 +25,7 @@ from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, sign_order, verify_order
 from tiers.wire.lawful.trust import Trust
+from tiers.wire.log.leaf import Author
 from tiers.wire.message.envelope import Channel, Service, format_envelope, parse_envelope
 from tiers.wire.message.frames import Ack, Bye, Deliver, Drained, Refused
 from tiers.wire.message.proof import Request, sign_request
@@ -55,7 +57,7 @@ class Office:
         def trust() -> Trust:
             return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
 
-        return Docket(self.ledger, trust, OrderScope(GATEWAY, "PK", INDIA), clock, bus)
+        return Docket(outside(Author(GATEWAY, "PK"), self.ledger, trust, clock), OrderScope(GATEWAY, "PK", INDIA), bus)
 
     def running(self) -> AbstractAsyncContextManager[World]:
         return running(self.folder, self._store_url, docket=self._docket)

