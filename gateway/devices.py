@@ -9,15 +9,15 @@ Pure rules first, the thin store below; the hot path looks into a cache and asks
 """
 
 import os
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
 from tiers.chassis.background import every
-from tiers.gateway.mailbox.promises import START, Message
+from tiers.gateway.mailbox.promises import START, Mailboxes
 from tiers.store.client import Store
 from tiers.wire.encoding import parse_own
 from tiers.wire.errors import Conflict, Missing, Ours, TiersError, Unauthenticated
@@ -143,20 +143,10 @@ class Changed(NamedTuple):
         return self.before is not None and self.before.sign != (self.after and self.after.sign)
 
 
-class Boxes(Protocol):
-    """The mailboxes (gateway.mailbox.promises), as far as a registry empties them."""
-
-    async def read(self, pin: str, after: str, count: int) -> list[Message]:
-        """Return up to `count` messages behind the place `after`; raises `Ours`."""
-
-    async def drop(self, pin: str, places: Sequence[str]) -> None:
-        """Delete messages; raises `Ours`."""
-
-
 class Registry:
     """The records on disk, and a cache of those in use."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], boxes: Boxes) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], boxes: Mailboxes) -> None:
         """Keep records in `store`, and empty the mailboxes of those who leave; `clock` is ms since 1970."""
         self._store = store
         self._boxes = boxes

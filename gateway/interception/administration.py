@@ -26,8 +26,9 @@ from tiers.chassis.background import every
 from tiers.chassis.outside import Outside
 from tiers.chassis.refusals import MINUTE_MS, Refusals, sealed_request
 from tiers.chassis.web import Route, raw_body
-from tiers.gateway.interception.copy_sender import Copies, CopySender, Link, Numbers
+from tiers.gateway.interception.copy_sender import CopySender, Link, Numbers
 from tiers.gateway.interception.tasks import Task, Tasks, verify_task
+from tiers.gateway.mailbox.promises import Mailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
 from tiers.wire.api import gateway as api
@@ -69,7 +70,7 @@ class Interception:
     `tasks` goes to the accept path, `routes()` into the request table.
     """
 
-    def __init__(self, copies: Copies, outside: Outside, bus: Bus, lease: Lease) -> None:
+    def __init__(self, copies: Mailboxes, outside: Outside, bus: Bus, lease: Lease) -> None:
         self._bus = bus
         self._lease = lease
         self._stale: set[str] = set()

@@ -11,8 +11,7 @@ TS 103 221-2 acknowledges keepalives alone; that the ack covers what was sent be
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from collections.abc import Set as AbstractSet
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -21,7 +20,7 @@ from tiers.chassis.background import wanted
 from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
-from tiers.gateway.mailbox.promises import Copy
+from tiers.gateway.mailbox.promises import Copy, Mailboxes
 from tiers.gateway.processes.lease import Lease
 from tiers.store.client import Store
 from tiers.wire.errors import Ours, TiersError
@@ -55,22 +54,6 @@ redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
 redis.call('HINCRBY', KEYS[2], ARGV[1], ARGV[4])
 """
 _U32 = 1 << 32
-
-
-class Copies(Protocol):
-    """What waits on disk for the mediation (the mailbox keeps it)."""
-
-    async def waiting(self) -> AbstractSet[str]:
-        """Name the tasks of which copies wait."""
-
-    async def copies(self, xid: str, count: int) -> Sequence[Copy]:
-        """Read the first copies of a task, in order of `at`."""
-
-    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
-        """Delete these copies of a task."""
-
-    async def queued(self, xid: str) -> int:
-        """Count the copies of a task."""
 
 
 def pdus_of(copy: Copy, xid: str, delivery: Delivery, number: int, relay: Identity) -> tuple[X2 | X3, ...]:
@@ -199,7 +182,7 @@ class Batch(NamedTuple):
 class CopySender:
     """Empties the tasks' queues, a batch of each in turn, for as long as it runs."""
 
-    def __init__(self, copies: Copies, numbers: Numbers, tasks: Tasks, relay: Identity, lease: Lease) -> None:
+    def __init__(self, copies: Mailboxes, numbers: Numbers, tasks: Tasks, relay: Identity, lease: Lease) -> None:
         self._copies = copies
         self._lease = lease
         self._numbers = numbers

@@ -349,16 +349,12 @@ def test_the_jwe_travels_as_it_is() -> None:
     assert (pdu.payload, pdu.mime) == (b'{"protected":"e30"}', "application/jose+json")
 
 
-def test_numbers_run_per_stream_from_zero_and_wrap() -> None:
-    numbers = product.Sequence()
-    x2, other = (
-        product.stream_of(XIRI_PDU),
-        product.stream_of(replace(XIRI_PDU, head=replace(XIRI_PDU.head, xid=uuid4()))),
-    )
-    x3 = product.stream_of(product.x3(XIRI_PDU.head, b"{}"))
-    assert [numbers.take(stream) for stream in (x2, x2, x3, other, x2)] == [0, 1, 0, 0, 2]
-    numbers.forget(XID)
-    assert [numbers.take(stream) for stream in (x2, x3, other)] == [0, 0, 1]
+def test_a_stream_is_of_one_task_and_one_type_and_its_numbers_wrap() -> None:
+    other = replace(XIRI_PDU, head=replace(XIRI_PDU.head, xid=uuid4()))
+    later = replace(XIRI_PDU, head=replace(XIRI_PDU.head, sequence=XIRI_PDU.head.sequence + 1))
+    streams = [product.stream_of(pdu) for pdu in (XIRI_PDU, later, other, product.x3(XIRI_PDU.head, b"{}"))]
+    assert streams[0] == streams[1]
+    assert len(set(streams)) == 3
     assert product.following(2**32 - 1) == 0
 
 

@@ -50,23 +50,6 @@ def missing(expected: int, got: int) -> int:
     return ahead if ahead < _U32 // 2 else ahead - _U32
 
 
-class Sequence:
-    """The sender's counters: each stream from 0, wrapping at 2^32."""
-
-    def __init__(self) -> None:
-        self._next: dict[Stream, int] = {}
-
-    def take(self, stream: Stream) -> int:
-        """Use up the next number of the stream and return it."""
-        number = self._next.get(stream, 0)
-        self._next[stream] = following(number)
-        return number
-
-    def forget(self, xid: UUID) -> None:
-        """Drop the counters of a task that ended."""
-        self._next = {stream: number for stream, number in self._next.items() if stream.xid != xid}
-
-
 def x2(head: Head, seen: Metadata) -> X2:
     """Wrap the metadata of one message as an xIRI; `head` needs a time and a direction to or from the target.
 
