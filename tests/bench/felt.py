@@ -15,8 +15,9 @@ import msgspec
 from rich.progress import Progress
 
 from bench.client import SERVER
+from bench.load import Spec, prepared
+from bench.peers import PEERS
 from bench.peers.kit import Place
-from bench.peers.load import PEERS, PeerSpec, prepared
 from bench.peers.run import member
 from tiers.lab.classroom.desk import Note, opened
 from tiers.lab.classroom.story import play
@@ -100,9 +101,11 @@ async def _prosody(folder: Path) -> dict[str, float]:
     child, _promise = await PEERS[PEER].started(Place(folder / PEER, port, tls, _PINS))
     try:
         watch.lap("boot")
-        members = tuple(map(member, _PINS))
-        ca = str(tls / "ca.pem")
-        await prepared(PeerSpec(port, ca, Channel.ENTERPRISE, members, 1, 1, 0, {}, peer=PEER)).run()
+        ca, members = str(tls / "ca.pem"), tuple(map(member, _PINS))
+        about = Spec(
+            port=port, ca=ca, channel=Channel.ENTERPRISE, members=members, each=1, in_flight=1, pids={}, peer=PEER
+        )
+        await prepared(about).run()
         watch.since_start("first message")
         watch.laps |= {"MiB": _pss([child.pid]), "CPU": _cpu(child.pid)}
     finally:

@@ -10,18 +10,16 @@ import asyncio
 import os
 import resource
 import struct
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
-from pathlib import Path
 
 import msgspec
 from redis.asyncio import Redis
 from rich.progress import Progress
 
-from bench.load import Member, Spec
+from bench.load import Member
 from bench.results import Latency, Result
 from bench.stage import Stage, staged
 from tiers.lab.world.cast import ACME, party
@@ -75,45 +73,47 @@ async def measure(progress: Progress) -> Grown:
         steps.append(step)
         progress.update(bar, advance=1, description=f"{step.what}: {step.size:,}")
 
-    with tempfile.TemporaryDirectory(prefix="tiers-growth-") as folder:
-        async with staged(Path(folder) / "world") as stage:
-            members = await stage.subscribers(0x52000000, SESSIONS)
-            await _idle_sessions(stage, members, done)
-            drained = await _full_mailboxes(stage, members, done)
-            await _subscribers(stage, members, done)
-            await _tasks(stage, members, done)
-            await _leaves(stage, members, done)
+    async with staged() as stage:
+        members = await stage.subscribers(0x52000000, SESSIONS)
+        await _idle_sessions(stage, members, done)
+        drained = await _full_mailboxes(stage, members, done)
+        for grow in (_subscribers, _tasks, _leaves):
+            await grow(stage, members, done)
     for workers in WORKERS:
         await _workers(workers, done)
     return Grown(steps, drained)
 
 
 async def _workers(workers: int, done: Callable[[Step], None]) -> None:
-    with tempfile.TemporaryDirectory(prefix="tiers-growth-") as folder:
-        async with staged(Path(folder) / "world", workers) as stage:
-            for channel, members in (
-                (Channel.ENTERPRISE, await stage.employees(0x51000000, SESSIONS)),
-                (Channel.CONSUMER, await stage.subscribers(0x52000000, SESSIONS)),
-            ):
-                spec = stage.spec(members, channel, bare=False)
-                spec = msgspec.structs.replace(spec, each=2 * MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
-                done(_step(f"workers, {channel}", workers, await stage.load(spec)))
+    async with staged(workers) as stage:
+        for channel, members in (
+            (Channel.ENTERPRISE, await stage.employees(0x51000000, SESSIONS)),
+            (Channel.CONSUMER, await stage.subscribers(0x52000000, SESSIONS)),
+        ):
+            spec = stage.spec(members, channel, each=2 * MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+            done(_step(f"workers, {channel}", workers, await stage.load(spec)))
 
 
 async def _subscribers(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
     """Write records as the relay and the carrier write them: to register a million by request takes an hour."""
-    have = SESSIONS
-    jwk = {"x": b64u(os.urandom(32)), "kty": "OKP", "crv": "Ed25519"}
-    urls = stage.world.store.urls
-    async with Redis.from_url(urls[Role.GATEWAY]) as relay, Redis.from_url(urls[Role.CARRIER]) as carrier:
+    have, key = SESSIONS, SigningKey(os.urandom(32))
+    async with Redis.from_url(stage.world.store.urls[Role.CARRIER]) as carrier:
         for size in SUBSCRIBERS:
-            while have < size:
-                pins = [f"{0x60000000 + number:08x}" for number in range(have, min(have + _CHUNK, size))]
-                records = {pin: {"pin": pin, "sign": jwk, "carrier": "in", "org": None} for pin in pins}
-                await relay.mset({f"gateway:device:{pin}": msgspec.json.encode(one) for pin, one in records.items()})
-                await carrier.hset("carrier:subscribers", mapping=dict.fromkeys(pins, bytes(32)))
-                have += len(pins)
+            pins = [f"{0x60000000 + number:08x}" for number in range(have, size)]
+            for some in await _recorded(stage, pins, key):
+                await carrier.hset("carrier:subscribers", mapping=dict.fromkeys(some, bytes(32)))
+            have = size
             done(await _closed(stage, members, "subscribers", size))
+
+
+async def _recorded(stage: Stage, pins: list[str], key: SigningKey, org: str | None = None) -> list[list[str]]:
+    """Write the records of devices with one key for all, as the relay does; returns the PINs in handy portions."""
+    portions = [pins[first : first + _CHUNK] for first in range(0, len(pins), _CHUNK)]
+    async with Redis.from_url(stage.world.store.urls[Role.GATEWAY]) as store:
+        for some in portions:
+            records = {pin: {"pin": pin, "sign": key.public.jwk(), "carrier": "in", "org": org} for pin in some}
+            await store.mset({f"gateway:device:{pin}": msgspec.json.encode(one) for pin, one in records.items()})
+    return portions
 
 
 async def _tasks(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
@@ -165,14 +165,9 @@ async def _idle_sessions(stage: Stage, members: tuple[Member, ...], done: Callab
 
 
 async def _sleepers(stage: Stage, count: int) -> tuple[Member, ...]:
-    """Write the records of devices with one key for all."""
     key = SigningKey(os.urandom(32))
     pins = [f"{0x70000000 + number:08x}" for number in range(count)]
-    async with Redis.from_url(stage.world.store.urls[Role.GATEWAY]) as store:
-        for first in range(0, count, _CHUNK):
-            some = pins[first : first + _CHUNK]
-            records = {pin: {"pin": pin, "sign": key.public.jwk(), "carrier": "in", "org": ACME} for pin in some}
-            await store.mset({f"gateway:device:{pin}": msgspec.json.encode(one) for pin, one in records.items()})
+    await _recorded(stage, pins, key, ACME)
     return tuple(Member(pin, b64u(key.reveal())) for pin in pins)
 
 
@@ -180,12 +175,9 @@ async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Calla
     """Fill mailboxes to their bound, then drain them all while others send; returns messages a second drained."""
     receivers = await stage.employees(0x71000000, FULL_MAILBOXES)
     senders = await stage.employees(0x72000000, SESSIONS)
-    filling = stage.spec(senders, Channel.ENTERPRISE, bare=False)
-    each = FULL_MAILBOXES * IN_EACH // SESSIONS
-    absent = tuple(one.pin for one in receivers)
-    filling = msgspec.structs.replace(filling, each=each, in_flight=IN_FLIGHT, absent=absent)
-    filled = await stage.load(filling)
-    done(_step("filling", FULL_MAILBOXES * IN_EACH, filled))
+    each, absent = FULL_MAILBOXES * IN_EACH // SESSIONS, tuple(one.pin for one in receivers)
+    filling = stage.spec(senders, Channel.ENTERPRISE, each=each, in_flight=IN_FLIGHT, absent=absent)
+    done(_step("filling", FULL_MAILBOXES * IN_EACH, await stage.load(filling)))
     async with _beside(stage, receivers, IN_EACH) as said:
         step = await _open(stage, members, "draining", FULL_MAILBOXES * IN_EACH)
         drained = msgspec.json.decode(await said.readline())
@@ -196,8 +188,7 @@ async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Calla
 @asynccontextmanager
 async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> AsyncIterator[asyncio.StreamReader]:
     """Keep sessions that only receive, while something else runs."""
-    spec = msgspec.structs.replace(stage.spec(members, Channel.ENTERPRISE, bare=False), each=each)
-    async with stage.running("bench.idle", spec) as said:
+    async with stage.running("bench.idle", stage.spec(members, Channel.ENTERPRISE, each=each)) as said:
         await said.readline()  # all are connected
         yield said
     await _gone(stage)
@@ -213,14 +204,13 @@ async def _gone(stage: Stage) -> None:
 
 
 async def _closed(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
-    spec = stage.spec(members, Channel.CONSUMER, bare=False)
-    spec = msgspec.structs.replace(spec, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+    spec = stage.spec(members, Channel.CONSUMER, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
     return _step(what, size, await stage.load(spec))
 
 
 async def _open(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
-    spec: Spec = stage.spec(members, Channel.CONSUMER, bare=False)
-    return _step(what, size, await stage.load(msgspec.structs.replace(spec, each=5 * RATE // SESSIONS, rate=RATE)))
+    spec = stage.spec(members, Channel.CONSUMER, each=5 * RATE // SESSIONS, rate=RATE)
+    return _step(what, size, await stage.load(spec))
 
 
 def _step(what: str, size: int, result: Result) -> Step:

@@ -4,10 +4,8 @@ Round after round of the closed loop on both channels, one subscriber in a hundr
 between the rounds, so the relay works about half of the time.
 """
 
-import tempfile
 import time
 from itertools import cycle
-from pathlib import Path
 
 import msgspec
 from rich.progress import Progress
@@ -36,22 +34,20 @@ async def measure(progress: Progress) -> list[Round]:
     """Boot, load for ten minutes, and note the memory after each round."""
     bar = progress.add_task("An hour of messages", total=SECONDS)
     rounds: list[Round] = []
-    with tempfile.TemporaryDirectory(prefix="tiers-hour-") as folder:
-        async with staged(Path(folder) / "world") as stage:
-            employees = await stage.employees(0x51000000, SESSIONS)
-            subscribers = await stage.subscribers(0x52000000, SESSIONS)
-            await stage.task(subscribers[0].pin)
-            start = time.monotonic()
-            for members, channel in cycle(((employees, Channel.ENTERPRISE), (subscribers, Channel.CONSUMER))):
-                spec = stage.spec(members, channel, bare=False)
-                spec = msgspec.structs.replace(spec, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
-                result = await stage.load(spec)
-                if result.lost or result.twice:
-                    raise Ours("bench.promise", f"{result.lost} messages were lost, {result.twice} came twice.")
-                memory = {name: used.rss for name, used in usage(spec.pids).items() if used.rss and name != "load"}
-                sent = result.sent + (rounds[-1].messages if rounds else 0)
-                rounds.append(Round(time.monotonic() - start, sent, result.rate, memory))
-                progress.update(bar, completed=rounds[-1].at)
-                if rounds[-1].at >= SECONDS and len(rounds) > 1:  # both channels had theirs
-                    break
+    async with staged() as stage:
+        employees = await stage.employees(0x51000000, SESSIONS)
+        subscribers = await stage.subscribers(0x52000000, SESSIONS)
+        await stage.task(subscribers[0].pin)
+        start = time.monotonic()
+        for members, channel in cycle(((employees, Channel.ENTERPRISE), (subscribers, Channel.CONSUMER))):
+            spec = stage.spec(members, channel, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+            result = await stage.load(spec)
+            if result.lost or result.twice:
+                raise Ours("bench.promise", f"{result.lost} messages were lost, {result.twice} came twice.")
+            memory = {name: used.rss for name, used in usage(spec.pids).items() if used.rss and name != "load"}
+            sent = result.sent + (rounds[-1].messages if rounds else 0)
+            rounds.append(Round(time.monotonic() - start, sent, result.rate, memory))
+            progress.update(bar, completed=rounds[-1].at)
+            if rounds[-1].at >= SECONDS and len(rounds) > 1:  # both channels had theirs
+                break
     return rounds

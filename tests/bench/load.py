@@ -23,6 +23,7 @@ import msgspec
 from bench import frames
 from bench.client import Client, Connection
 from bench.frames import Party, Ready, in_session
+from bench.peers import PEERS, messages
 from bench.results import Result, Usage, latency, usage
 from tiers.chassis.tls import device_context
 from tiers.wire.encoding import unb64u
@@ -45,21 +46,23 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nodes: tuple[NodeJson, ...] = ()
 
 
-class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to do. `rate` 0 is the closed loop; `pids` are the processes whose work is measured, by name.
 
     With `absent`, messages go to these PINs, of whom no one is there; the loop then goes on when one is accepted.
+    `peer` names somebody else's server (peers/), whose protocol is spoken then.
     """
 
     port: int
     ca: str
     channel: Channel
     members: tuple[Member, ...]
-    each: int
-    in_flight: int
-    rate: int
+    each: int = 0
+    in_flight: int = 0
+    rate: int = 0
     pids: dict[str, int]
     absent: tuple[str, ...] = ()
+    peer: str = ""
 
 
 class Load:
@@ -278,15 +281,23 @@ def parties_of(spec: Spec) -> list[Party]:
     ]
 
 
+def prepared(spec: Spec) -> Load:
+    """Make every message that will be sent; the load is to be run once."""
+    parties = parties_of(spec)
+    if not spec.peer:
+        return Load(spec, parties, prepare(spec, parties))
+    peer = PEERS[spec.peer]
+    envelopes = zip(parties, prepare(spec, parties, bytes), strict=True)
+    return Load(spec, parties, [messages(peer, party.pin, mine) for party, mine in envelopes], peer.client)
+
+
 def main() -> None:
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
-    parties = parties_of(spec)
 
     async def work() -> Result:
-        return await Load(spec, parties, prepare(spec, parties)).run()
+        return await prepared(spec).run()
 
-    result = asyncio.run(work())
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(asyncio.run(work())).decode() + "\n")
 
 
 if __name__ == "__main__":

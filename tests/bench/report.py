@@ -23,7 +23,7 @@ _PROCESSES = (*_OURS, "load")
 
 
 def show(console: Console, measured: Measured) -> None:
-    console.print(_closed(measured))
+    console.print(_costs(f"Closed loop, {measured.messages} messages a run", measured.closed, _PROCESSES))
     console.print(_open(measured))
     console.print(_ratios(measured))
     if measured.cluster:
@@ -78,7 +78,7 @@ def show_hour(console: Console, rounds: Sequence[Round]) -> None:
 def show_compared(console: Console, compared: Compared) -> None:
     """Print a peer beside the bare relay."""
     console.print(_answers(compared))
-    console.print(_costs(compared))
+    console.print(_costs("What it takes", compared.closed, _COMPARED))
     for lane, results in compared.closed.items():
         for why in sorted({why for result in results for why in result.refused}):
             console.print(f"{lane} was refused: {why}")
@@ -100,29 +100,18 @@ def _answers(compared: Compared) -> Table:
     return table
 
 
-def _costs(compared: Compared) -> Table:
-    table = _table("Microseconds of CPU to a message, memory")
-    for name in ("lane", "range", *(f"{one} µs" for one in _COMPARED), "MiB"):
-        table.add_column(name, justify="left" if name == "lane" else "right")
-    for lane, results in compared.closed.items():
-        work = [f"{_cpu(results, one):.0f}" if one in results[0].usage else "" for one in _COMPARED]
-        size = max(result.usage["relay"].rss for result in results)
-        table.add_row(lane, _range([result.rate for result in results]), *work, f"{size:.0f}")
-    return table
-
-
 def _times(found: Sequence[Latency]) -> str:
     return f"{statistics.median(one.p50 for one in found):.1f}, {statistics.median(one.p99 for one in found):.1f}"
 
 
-def _closed(measured: Measured) -> Table:
-    table = _table(f"Closed loop, {measured.messages} messages a run; µs of CPU to a message")
-    for name in ("lane", "msgs/s", "range", *_PROCESSES, "relay\nMiB"):
+def _costs(title: str, closed: dict[str, list[Result]], processes: Sequence[str]) -> Table:
+    table = _table(f"{title}; µs of CPU to a message")
+    for name in ("lane", "msgs/s", "range", *processes, "relay\nMiB"):
         table.add_column(name, justify="left" if name == "lane" else "right")
-    for lane, results in measured.closed.items():
+    for lane, results in closed.items():
         rates = [result.rate for result in results]
         known = {name.partition(" ")[0] for name in results[0].usage}
-        work = [f"{_cpu(results, one):.0f}" if one in known else "" for one in _PROCESSES]
+        work = [f"{_cpu(results, one):.0f}" if one in known else "" for one in processes]
         size = max(result.usage["relay"].rss for result in results)
         table.add_row(lane, _number(statistics.median(rates)), _range(rates), *work, f"{size:.0f}")
     return table

@@ -9,16 +9,14 @@ Between two lanes nothing is left to do: mailboxes are empty, the mediation has 
 import asyncio
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 from rich.progress import Progress
 
-from bench.load import Member, Spec
+from bench.load import Member
 from bench.results import Result
 from bench.stage import Stage, staged
 from tiers.wire.errors import Ours
@@ -91,8 +89,7 @@ class Bench:
     async def round(self, done: Callable[[], None]) -> None:
         """Run every lane once in the closed loop."""
         for lane in LANES:
-            spec = msgspec.structs.replace(self._spec(lane), each=self._each, in_flight=IN_FLIGHT)
-            self.closed[lane.name].append(await self._run(lane, spec))
+            self.closed[lane.name].append(await self._run(lane, each=self._each, in_flight=IN_FLIGHT))
             done()
 
     async def open(self, done: Callable[[], None]) -> None:
@@ -106,27 +103,21 @@ class Bench:
 
     async def _offer(self, lane: Lane, rate: float) -> Result:
         each = max(int(rate * OPEN_SECONDS / SESSIONS), 1)
-        return await self._run(lane, msgspec.structs.replace(self._spec(lane), each=each, rate=int(rate)))
+        return await self._run(lane, each=each, rate=int(rate))
 
-    def _spec(self, lane: Lane) -> Spec:
-        return self._stage.spec(self._groups[lane.group], lane.channel, bare=lane.bare)
-
-    async def _run(self, lane: Lane, spec: Spec) -> Result:
+    async def _run(self, lane: Lane, **how: int) -> Result:
         before = await self._stage.counted("carrier", _PDUS)
+        spec = self._stage.spec(self._groups[lane.group], lane.channel, bare=lane.bare, **how)
         result = await self._stage.load(spec)
         if result.lost or result.twice:
             raise Ours("bench.promise", f"{lane.name}: {result.lost} messages were lost, {result.twice} came twice.")
         if lane.group in _TASKED:
-            self.drain[lane.group].append(await self._drained(lane, before + self._copies(spec, result)))
+            accepted = result.sent - sum(result.refused.values())
+            wanted = (
+                before + 4 * accepted * _TASKED[lane.group] / SESSIONS
+            )  # an X2 and an X3 for each end that is a target
+            self.drain[lane.group].append(await self._drained(lane, wanted))
         return result
-
-    def _copies(self, spec: Spec, result: Result) -> float:
-        """Count the PDUs that a run must bring: an X2 and an X3 for each end that is a target."""
-        accepted = result.sent - sum(result.refused.values())
-        return 4 * accepted * _TASKED[self._group_of(spec)] / SESSIONS
-
-    def _group_of(self, spec: Spec) -> str:
-        return next(name for name, members in self._groups.items() if members == spec.members)
 
     async def _drained(self, lane: Lane, wanted: float) -> float:
         start = time.monotonic()
@@ -140,16 +131,15 @@ class Bench:
 async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Measured:
     before = os.getloadavg()[0]
     steps = progress.add_task("Booting the parties", total=repeats * len(LANES) + 2 * len(OPEN_LANES) + 1)
-    with tempfile.TemporaryDirectory(prefix="tiers-bench-") as folder:
-        async with staged(Path(folder) / "world", cluster=cluster) as stage:
-            groups = await populate(stage)
-            bench = Bench(stage, groups, messages)
-            progress.advance(steps)
-            for number in range(repeats):
-                progress.update(steps, description=f"Closed loop, repeat {number + 1} of {repeats}")
-                await bench.round(lambda: progress.advance(steps))
-            progress.update(steps, description="Open loop: overload, then half")
-            await bench.open(lambda: progress.advance(steps))
+    async with staged(cluster=cluster) as stage:
+        groups = await populate(stage)
+        bench = Bench(stage, groups, messages)
+        progress.advance(steps)
+        for number in range(repeats):
+            progress.update(steps, description=f"Closed loop, repeat {number + 1} of {repeats}")
+            await bench.round(lambda: progress.advance(steps))
+        progress.update(steps, description="Open loop: overload, then half")
+        await bench.open(lambda: progress.advance(steps))
     return Measured(
         cores=os.cpu_count() or 1,
         load_before=round(before, 2),

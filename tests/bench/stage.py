@@ -2,35 +2,35 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
-import uuid_utils
 
 from bench.load import Member, Spec
 from bench.results import Result
 from tiers.chassis.client import Peer
 from tiers.chassis.state import replace_file
 from tiers.chassis.tls import device_context
+from tiers.lab.classroom.desk import Desk
 from tiers.lab.world import store as store_module
-from tiers.lab.world.cast import APPLICANT, JUDGE, OPERATOR, party
+from tiers.lab.world.cast import OPERATOR, party
 from tiers.lab.world.processes import LAUNCHER, PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
-from tiers.lab.world.world import As, World, booted
-from tiers.wire.api.carrier import Enrol, Enrolled, IssueVoucher, Served, ServeWarrant, Voucher
-from tiers.wire.api.court import Apply, Decide, Entry
+from tiers.lab.world.world import World, booted
+from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.gateway import Done, RegisterDevice
 from tiers.wire.encoding import b64u
 from tiers.wire.enrolment import open_keys
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.keys.keytree import EPOCH_MS, NodeJson, epoch_of, epoch_start
-from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
+from tiers.wire.keys.keytree import NodeJson
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.proof import Request, sign_request
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -57,10 +57,8 @@ class Stage:
     world: World
     bare: Yardstick
     http: aiohttp.ClientSession
-    applicant: As
-    judge: As
-    customer: As
-    operator: As
+    desk: Desk
+    """The people of the classroom, without its handsets."""
 
     async def subscribers(self, first: int, count: int) -> tuple[Member, ...]:
         """Enrol `count` consumer subscribers, with PINs from `first` on."""
@@ -72,34 +70,13 @@ class Stage:
 
     async def task(self, pin: str, minutes: int = 60) -> None:
         """Have a warrant on a PIN signed, served and its task activated, as people would."""
-        now = self.world.clock.now()
-        start, jti = epoch_start(epoch_of(now)), str(uuid_utils.uuid4())
-        window = Window(start, start + minutes * EPOCH_MS)
-        claims = Claims(
-            jti=jti,
-            iss=party("court").identity.name,
-            aud=party("carrier").identity.name,
-            sub=pin,
-            nbf=start // 1000,
-            exp=window.until // 1000,
-            window=window,
-            services=tuple(Service),
-            delivery=Delivery.BOTH,
-            agency="cbi",
-            legal_basis="Indian Telegraph Act 1885, section 5(2)",
-            liid=f"IN-{pin}",
-            salt=b64u(os.urandom(32)),
-        )
-        court, carrier = self.applicant.peer("court"), self.applicant.peer("carrier")
-        application = apply_for(claims, self.world.applicant_key(), str(APPLICANT))
-        await court.ask("POST", "/v1/applications", Entry, Apply(application))
-        await self.judge.peer("court").ask("POST", f"/v1/applications/{jti}/approval", Entry, Decide(""))
-        entry = await court.ask("GET", f"/v1/warrants/{jti}", Entry)
-        await carrier.ask("POST", "/v1/warrants", Served, ServeWarrant(entry.warrant))
+        jti = await self.desk.apply_on(pin, tuple(Service), minutes)
+        await self.desk.decide(jti, "approval")
+        await self.desk.serve(jti)
 
     async def load(self, spec: Spec) -> Result:
         """Run one load process to its end; raises `Ours` if it fails."""
-        return await load(self.world.root, "bench.load", spec)
+        return await load(self.world.root, spec)
 
     def running(self, module: str, spec: Spec) -> AbstractAsyncContextManager[asyncio.StreamReader]:
         """Run a process of the bench; gives what it says, and stops it at the end."""
@@ -107,7 +84,7 @@ class Stage:
 
     async def counted(self, name: str, sample: str) -> float:
         """Read one sample of a party's metrics; 0 where there is none yet."""
-        page = (await self.operator.peer(name).ask_raw("GET", "/metrics")).decode()
+        page = (await self.desk.as_(OPERATOR).peer(name).ask_raw("GET", "/metrics")).decode()
         values = (line.rpartition(" ") for line in page.splitlines())
         return next((float(value) for found, _, value in values if found == sample), 0.0)
 
@@ -119,16 +96,17 @@ class Stage:
         relays = _numbered("relay", children_of(gateway) or [gateway])
         return relays | {"carrier": carrier} | _numbered("store", [child.pid for child in stores])
 
-    def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool) -> Spec:
-        """Return the spec of a closed loop for a group; the caller sets the rest."""
+    def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool = False, **how: Any) -> Spec:
+        """Return what a group is to do, and `how`: `each`, `in_flight`, `rate`, `absent` of `Spec`."""
         port = self.bare.port if bare else self.world.ports["gateway"]
-        return Spec(port, str(self.world.ca), channel, members, 0, 0, 0, self.pids(bare=bare))
+        pids, ca = self.pids(bare=bare), str(self.world.ca)
+        return Spec(port=port, ca=ca, channel=channel, members=members, pids=pids, **how)
 
     async def _subscriber(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
-        made = await self.operator.peer("carrier").ask("POST", "/v1/vouchers", Voucher, IssueVoucher(pin))
         hpke, to = HpkePrivateKey.generate(), party("carrier").identity
-        body = msgspec.json.encode(Enrol(pin, sign.public.jwk(), hpke.public.jwk(), made.voucher))
+        voucher = await self.desk.voucher(pin)
+        body = msgspec.json.encode(Enrol(pin, sign.public.jwk(), hpke.public.jwk(), voucher))
         proof = sign_request(sign, pin, to, Request("POST", "/v1/subscribers", body), self.world.clock.now())
         carrier = Peer(self.http, self.world.url("carrier"), to)
         done = await carrier.ask("POST", "/v1/subscribers", Enrolled, body, proof)
@@ -136,8 +114,8 @@ class Stage:
 
     async def _employee(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
-        asked = RegisterDevice(sign.public.jwk())
-        await self.customer.peer("gateway").ask("PUT", f"/v1/devices/{pin}", Done, asked)
+        relay = self.desk.as_(party("acme").identity).peer("gateway")
+        await relay.ask("PUT", f"/v1/devices/{pin}", Done, RegisterDevice(sign.public.jwk()))
         return _member(pin, sign, ())
 
 
@@ -161,9 +139,9 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
         await process.wait()
 
 
-async def load(folder: Path, module: str, spec: Spec) -> Result:
+async def load(folder: Path, spec: Spec) -> Result:
     """Run one load process to its end; raises `Ours` if it fails."""
-    async with running(folder, module, spec) as said:
+    async with running(folder, "bench.load", spec) as said:
         out = await said.read()
     try:
         return msgspec.json.decode(out, type=Result)
@@ -190,22 +168,20 @@ def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
 
 
 @asynccontextmanager
-async def staged(root: Path, workers: int = 1, *, cluster: bool = False) -> AsyncIterator[Stage]:
+async def staged(workers: int = 1, *, cluster: bool = False) -> AsyncIterator[Stage]:
     """Boot the world, its relay with so many workers, and the bare relay in a fresh folder.
 
     With a `cluster` for the world's store; the bare relay keeps a store of its own that stands alone.
     """
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(booted(root, workers=workers, cluster=cluster))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tiers-bench-"))
+        world = await stack.enter_async_context(booted(Path(folder) / "world", workers=workers, cluster=cluster))
         bare = await yardstick(world.root / "bare", world.tls(party("gateway").identity))
         stack.push_async_callback(stop, bare.store)
         stack.push_async_callback(stop, bare.child)
         connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=AT_ONCE)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        people = [As(world, identity) for identity in (APPLICANT, JUDGE, party("acme").identity, OPERATOR)]
-        for one in people:
-            stack.push_async_callback(one.close)
-        yield Stage(world, bare, http, *people)
+        yield Stage(world, bare, http, Desk(world, {}, stack))
 
 
 async def yardstick(folder: Path, tls: Path) -> Yardstick:

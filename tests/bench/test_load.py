@@ -113,7 +113,7 @@ async def bare(tmp_path: Path) -> AsyncIterator[int]:
 
 def spec(port: int, **changed: object) -> Spec:
     members = tuple(Member(pin, b64u(pin.encode() * 4)) for pin in PINS)
-    plain = Spec(port, "", Channel.ENTERPRISE, members, each=200, in_flight=8, rate=0, pids={})
+    plain = Spec(port=port, ca="", channel=Channel.ENTERPRISE, members=members, each=200, in_flight=8, pids={})
     return msgspec.structs.replace(plain, **changed)
 
 

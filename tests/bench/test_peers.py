@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from bench.__main__ import PeerName
 from bench.client import SERVER
-from bench.load import Member, parties_of, prepare
-from bench.peers import mosquitto, nats, prosody, stanzas
+from bench.load import Member, Spec, parties_of, prepare, prepared
+from bench.peers import PEERS, messages, mosquitto, nats, prosody, stanzas
 from bench.peers.kit import KEY_IN_ENVELOPE, Place
-from bench.peers.load import PEERS, PeerSpec, messages, prepared
 from bench.peers.run import ratios
 from bench.results import Latency, Result
 from tiers.lab.world.pki import Authority
@@ -37,8 +36,9 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(places)]
 
 
-def spec(peer: str, port: int, ca: str) -> PeerSpec:
-    return PeerSpec(port, ca, Channel.ENTERPRISE, MEMBERS, each=50, in_flight=8, rate=0, pids={}, peer=peer)
+def spec(peer: str, port: int, ca: str) -> Spec:
+    about = {"channel": Channel.ENTERPRISE, "members": MEMBERS, "each": 50, "in_flight": 8, "pids": {}}
+    return Spec(port=port, ca=ca, peer=peer, **about)
 
 
 @pytest.mark.parametrize(

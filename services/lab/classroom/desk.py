@@ -156,7 +156,11 @@ class Desk:
         return await self.devices[name].received.get(mid)
 
     async def apply(self, target: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
-        """Apply for a warrant on a handset, for `minutes` whole minutes; returns its `jti`.
+        """Apply for a warrant on a handset, as `apply_on` does on a PIN."""
+        return await self.apply_on(handset(target).pin, services, minutes, after)
+
+    async def apply_on(self, pin: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
+        """Apply for a warrant for `minutes` whole minutes; returns its `jti`.
 
         The window starts with the present minute, or `after` minutes later.
         """
@@ -168,7 +172,7 @@ class Desk:
             jti=jti,
             iss=party("court").identity.name,
             aud=party("carrier").identity.name,
-            sub=handset(target).pin,
+            sub=pin,
             nbf=epoch_start(epoch_of(now)) // 1000,
             exp=(window.until + 60 * EPOCH_MS) // 1000,
             window=window,

@@ -10,14 +10,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.progress import Progress
 
 from bench.client import SERVER
 from bench.load import Member, Spec
+from bench.peers import PEERS
 from bench.peers.kit import Place
-from bench.peers.load import PEERS, PeerSpec
 from bench.results import Result
 from bench.run import IN_FLIGHT, SESSIONS
 from bench.stage import Yardstick, load, yardstick
@@ -61,14 +62,15 @@ class Pair:
     members: tuple[Member, ...]
 
     async def measure(self, channel: Channel, messages: int) -> tuple[Result, Result]:
+        each, peer = messages // SESSIONS, PEERS[self.name]
+        ours, theirs = {"relay": self.bare.child.pid, "store": self.bare.store.pid}, {"relay": self.peer.pid}
+        bare = self._spec(channel, port=self.bare.port, each=each, pids=ours)
+        other = self._spec(channel, port=self.port, each=max(int(each * peer.share), 1), pids=theirs, peer=self.name)
+        return await load(self.folder, bare), await load(self.folder, other)
+
+    def _spec(self, channel: Channel, **more: Any) -> Spec:
         ca = str(self.folder / "tls" / "ca.pem")
-        each = messages // SESSIONS
-        pids = {"relay": self.bare.child.pid, "store": self.bare.store.pid}
-        spec = Spec(self.bare.port, ca, channel, self.members, each, IN_FLIGHT, 0, pids)
-        bare = await load(self.folder, "bench.load", spec)
-        each, pids = max(int(each * PEERS[self.name].share), 1), {"relay": self.peer.pid}
-        asked = PeerSpec(self.port, ca, channel, self.members, each, IN_FLIGHT, 0, pids, peer=self.name)
-        return bare, await load(self.folder, "bench.peers.load", asked)
+        return Spec(ca=ca, channel=channel, members=self.members, in_flight=IN_FLIGHT, **more)
 
 
 async def compare(progress: Progress, name: str, repeats: int, messages: int) -> Compared:
