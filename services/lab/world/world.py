@@ -55,6 +55,8 @@ PUBLIC = {
 
 @dataclass(slots=True)
 class World:
+    """A running world."""
+
     root: Path
     authority: Authority
     ports: Mapping[str, int]
@@ -70,9 +72,11 @@ class World:
     """How many this process has booted."""
 
     def url(self, name: str) -> str:
+        """Return the address of a party."""
         return f"https://127.0.0.1:{self.ports[name]}"
 
     def state(self, name: str) -> Path:
+        """Return a party's state directory."""
         return self.root / "state" / name
 
     def log(self, name: str) -> Path:
@@ -80,6 +84,7 @@ class World:
         return self.root / "logs" / (f"{name}.log" if name == "store" else f"{name}.jsonl")
 
     def tls(self, identity: Identity) -> Path:
+        """Return the folder of an identity's certificate."""
         return self.root / "tls" / identity.role / identity.name
 
     @property
@@ -87,6 +92,7 @@ class World:
         return self.tls(PEOPLE[0]) / "ca.pem"
 
     def settings(self, one: Party) -> dict[str, str]:
+        """Return a party's settings, as `TIERS_…` variables."""
         own = {
             "listen": f"127.0.0.1:{self.ports[one.name]}",
             "state": str(self.state(one.name)),
