@@ -40,7 +40,7 @@ RULES: Mapping[Role, str] = {
 }
 
 
-def acl_file(passwords: Mapping[Role, str]) -> str:
+def acl_file(passwords: Mapping[Role, str], rules: Mapping[Role, str] = RULES) -> str:
     """Return an ACL file: the users above with these passwords, and no default user."""
-    users = [f"user {role} on >{passwords[role]} {rules}" for role, rules in RULES.items()]
+    users = [f"user {role} on >{password} {rules[role]}" for role, password in passwords.items()]
     return "\n".join(["user default off", *users, ""])

@@ -187,7 +187,7 @@ async def staged(workers: int = 1, *, cluster: bool = False) -> AsyncIterator[St
 async def yardstick(folder: Path, tls: Path) -> Yardstick:
     """Start the bare relay and its store in `folder`, with the certificate in `tls`."""
     folder.mkdir(mode=0o700)
-    store = await store_module.embedded(folder / "store", folder / "store.log")
+    store = await store_module.embedded(folder / "store", folder / "store.log", {Role.GATEWAY: "~* +@all"})
     (own,) = store.children
     password = unquote(urlsplit(store.urls[Role.GATEWAY]).password or "")
     (port,) = free_ports(1)

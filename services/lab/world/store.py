@@ -120,13 +120,13 @@ async def each_node(url: str) -> AsyncIterator[list[Redis]]:
         yield [await opened.enter_async_context(Redis.from_url(one)) for one in urls]
 
 
-async def embedded(folder: Path, log: Path) -> Store:
+async def embedded(folder: Path, log: Path, rules: Mapping[Role, str] = RULES) -> Store:
     """Start an own Valkey with one ACL user for each party; raises `Ours` if it does not come up."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = socket_path(folder, _SOCKET)
-    passwords = {role: secrets.token_urlsafe(24) for role in RULES}
+    passwords = {role: secrets.token_urlsafe(24) for role in rules}
     acl = folder / "users.acl"
-    replace_file(acl, acl_file(passwords).encode("ascii"))
+    replace_file(acl, acl_file(passwords, rules).encode("ascii"))
     own = _ALONE.format(socket=_quoted(path))
     node = await launch(folder, own, acl, log, lambda: asyncio.open_unix_connection(str(path)))
     urls = {role: f"unix://{role}:{quote(password)}@{quote(str(path))}" for role, password in passwords.items()}
