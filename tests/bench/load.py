@@ -15,6 +15,7 @@ import time
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -70,10 +71,11 @@ class Load:
         self, spec: Spec, parties: list[Party], ready: list[list[Ready]], kind: type[Connection] = Client
     ) -> None:
         self.spec = spec
-        self._kind = kind
-        self.ready = ready
         self.total = sum(map(len, ready))
-        self._clients = [self._client(number, party) for number, party in enumerate(parties)]
+        self._clients = [
+            kind(party, self._on_accepted, self._on_delivered, partial(self._on_refused, number))
+            for number, party in enumerate(parties)
+        ]
         self._next = [iter(()) for _ in parties]  # type: list[Iterator[int]]
         self._senders: list[int] = []
         self._all: list[Ready] = []
@@ -96,11 +98,6 @@ class Load:
         self._moved = time.perf_counter()
         self._marks: list[tuple[float, int, int, dict[str, Usage]]] = []
         self._targets: list[int] = []
-
-    def _client(self, number: int, party: Party) -> Connection:
-        return self._kind(
-            party, self._on_accepted, self._on_delivered, lambda mid, code: self._on_refused(number, mid, code)
-        )
 
     async def run(self) -> Result:
         """Connect, load, drain, report."""
@@ -235,6 +232,7 @@ class Load:
 
     def _result(self) -> Result:
         (start, accepted, delivered, before), (end, accepted2, delivered2, after) = self._marks[:2]
+        taken = [i for i in range(self.total) if self._accepted_at[i]]
         middle = [i for i in range(self.total) if start <= self._due[i] <= end]
         per_sender = Counter(self._senders[i] for i in range(self.total) if start <= self._accepted_at[i] <= end)
         mean = sum(per_sender.values()) / len(self._clients)
@@ -252,13 +250,10 @@ class Load:
             usage={name: Usage(round(after[name].cpu - before[name].cpu, 3), after[name].rss) for name in after},
             seconds=end - start,
             sent=self.sent,
-            lost=0 if self.spec.absent else self._lost(),
+            lost=0 if self.spec.absent else sum(1 for i in taken if not self._delivered_at[i]),
             twice=sum(1 for copies in self._copies if copies > 1),
             refused=dict(self.refused),
         )
-
-    def _lost(self) -> int:
-        return sum(1 for i in range(self.total) if self._accepted_at[i] and not self._delivered_at[i])
 
 
 def prepare(spec: Spec, parties: list[Party], dress: Callable[[bytes], bytes] = in_session) -> list[list[Ready]]:
