@@ -1,22 +1,25 @@
 """What the systems have in common: captures by name, a server's certificate, the judgement by a file beside this."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tiers.measure import Message, Secret, Service, Vantage, measure
+from tiers.measure import Message, NotWhole, Secret, Service, Vantage, measure
 from tiers.measure.capture.files import answers, folder
 from tiers.measure.matrix.matrix import Matrix
 from tiers.measure.system import Take
 
 HERE = Path(__file__).parent
 PASSWORD = "of-accounts-that-live-for-seconds"  # noqa: S105 - it says so
+_SECONDS = 120.0
 Identity = tuple[rsa.RSAPrivateKey, x509.Certificate]
 Answers = list[tuple[str, bytes]]
 """Questions, and what was answered to each."""
@@ -35,6 +38,14 @@ def seized(root: Path, name: str) -> dict[str, Take]:
 def told(who: str, said: Answers) -> dict[str, Take]:
     """Return what somebody was answered as a capture."""
     return {f"answers to {who}": partial(answers, f"answers to {who}", said)}
+
+
+def in_time(talk: Coroutine[Any, Any, Matrix]) -> Matrix:
+    """Run a conversation and its attack to the end; raises `NotWhole` if somebody does not answer."""
+    try:
+        return asyncio.run(asyncio.wait_for(talk, _SECONDS))
+    except TimeoutError:
+        raise NotWhole(f"somebody did not answer within {_SECONDS:.0f} seconds") from None
 
 
 def judged(

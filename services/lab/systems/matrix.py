@@ -5,7 +5,6 @@ read what is declared in matrix.toml. A client is its folder: the store in which
 client backs up at the server opens with a recovery key that he has on paper.
 """
 
-import asyncio
 import sqlite3
 import sys
 import tempfile
@@ -16,13 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tiers.lab.systems.kit import HERE, judged, seized, takes, told
+from tiers.lab.systems.kit import HERE, in_time, judged, seized, takes, told
 from tiers.lab.systems.matrix_talk import Talk, recovered
 from tiers.measure import Secret, Service, Unmeasured, Vantage, opens, register, run
 from tiers.measure.matrix.matrix import Matrix
 
 PEOPLE = ("alice", "bob", "mallory")
-_SECONDS = 40.0
 _TAIL = 64
 """Characters at the end of a pickled session: its beginning is like every other's."""
 _PICKLE = "DEFAULT_KEY"
@@ -49,7 +47,7 @@ def measured() -> Matrix:
         command = [sys.executable, "-c", _START, str(server / "homeserver.yaml"), "{port}"]
         logs = [server / "homeserver.log"]
         with run("synapse", command, ready="/health", cwd=server, logs=logs, state=[server], tap=True) as synapse:
-            return asyncio.run(asyncio.wait_for(_attacked(root, synapse), _SECONDS))
+            return in_time(_attacked(root, synapse))
 
 
 async def _attacked(root: Path, synapse: Service) -> Matrix:

@@ -12,13 +12,12 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from tiers.lab.systems.kit import HERE, PASSWORD, identity, judged, seized, takes, told
+from tiers.lab.systems.kit import HERE, PASSWORD, identity, in_time, judged, seized, takes, told
 from tiers.measure import Secret, Service, Unmeasured, Vantage, canary, opens, register, run
 from tiers.measure.matrix.matrix import Matrix
 
 PEOPLE = ("alice", "bob", "mallory", "root")
 SHUT = ("omemo", "second", "joined")
-_SECONDS = 40.0
 
 
 def measured() -> Matrix:
@@ -35,7 +34,7 @@ def measured() -> Matrix:
             (accounts / f"{name}.dat").write_text(f'return {{ ["password"] = "{PASSWORD}" }};')
         command = ["env", f"ROOT={root}", "PORT={port}", prosody, "--config", str(HERE / "prosody.cfg.lua"), "-F"]
         with run("prosody", command, logs=[root / "log"], state=[root / "state"], tap=True) as server:
-            return asyncio.run(asyncio.wait_for(_attacked(root, server), _SECONDS))
+            return in_time(_attacked(root, server))
 
 
 async def _attacked(root: Path, server: Service) -> Matrix:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,31 +25,27 @@ from tiers.measure import Secret
 
 NS = oldmemo.NAMESPACE
 _SECONDS = 10
+_NOWHERE = Path(os.devnull)
 _KEY = oldmemo.PlainKeyMaterialImpl.KEY_LENGTH
 
 
 class Store(Storage):  # type: ignore[misc]  # to mypy, all of these libraries is `Any`
     """What OMEMO keeps on a device: one JSON file, as in the library's own example."""
 
-    def __init__(self, path: Path | None = None, kept: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, path: Path, kept: Mapping[str, Any]) -> None:
         super().__init__()
-        self.path = path
-        self.kept = dict(kept or {})
+        self.path, self.kept = path, dict(kept)
 
     async def _load(self, key: str) -> Any:
         return Just(self.kept[key]) if key in self.kept else Nothing()
 
     async def _store(self, key: str, value: Any) -> None:
         self.kept[key] = value
-        self._write()
+        self.path.write_text(json.dumps(self.kept))
 
     async def _delete(self, key: str) -> None:
         self.kept.pop(key, None)
-        self._write()
-
-    def _write(self) -> None:
-        if self.path:
-            self.path.write_text(json.dumps(self.kept))
+        self.path.write_text(json.dumps(self.kept))
 
 
 class _Omemo(XEP_0384):  # type: ignore[misc]
@@ -81,7 +78,7 @@ class Device(slixmpp.ClientXMPP):  # type: ignore[misc]
     def __init__(self, who: str, home: Path, password: str = PASSWORD) -> None:
         super().__init__(f"{who}@localhost/{home.name}", password)
         home.mkdir(exist_ok=True)
-        self.store = Store(home / "omemo.json")
+        self.store = Store(home / "omemo.json", {})
         self.inbox: asyncio.Queue[Got] = asyncio.Queue()
         self.ca_certs = home.parent / "server/key/certificate.pem"
         for number in ("0030", "0050", "0060", "0163", "0280", "0313", "0334"):
@@ -211,7 +208,7 @@ def open_content(key: bytes, shut: Any) -> bytes | None:
     content = oldmemo.ContentImpl(payload(shut), payload(shut, "iv"))
     material = oldmemo.PlainKeyMaterialImpl(key[:_KEY], key[_KEY:])
     try:
-        return bytes(asyncio.run(oldmemo.Oldmemo(Store()).decrypt_plaintext(content, material)))
+        return bytes(asyncio.run(oldmemo.Oldmemo(Store(_NOWHERE, {})).decrypt_plaintext(content, material)))
     except DecryptionFailed:
         return None
 
@@ -224,7 +221,7 @@ def open_as(kept: Mapping[str, Any], keys: Sequence[bytes], shut: Any) -> bytes 
     state = kept[f"/{NS}/x3dh"]
     own = state | {"identity_key": state["identity_key"] | {"secret": identity}, "pre_keys": [once]}
     own["signed_pre_key"] = state["signed_pre_key"] | {"priv": signed}
-    backend = oldmemo.Oldmemo(Store(kept={**kept, f"/{NS}/x3dh": own}))
+    backend = oldmemo.Oldmemo(Store(_NOWHERE, {**kept, f"/{NS}/x3dh": own}))
     material = oldmemo.EncryptedKeyMaterialImpl.parse(sent[1], "bob@localhost", kept["/own_device_id"])
     _, found = asyncio.run(backend.build_session_passive("alice@localhost", 1, sent[0], material))
     return open_content(found.key + found.auth_tag, shut)

@@ -81,14 +81,19 @@ class Cell(msgspec.Struct, frozen=True):
     one_text: bool | None = None
 
     @property
-    def disagreements(self) -> tuple[str, ...]:
-        """Name what is not as declared: `content`, `forge`, `metadata`, `text`."""
-        unmeasured = self.content is Content.UNMEASURED
-        contents = {self.declared, self.closure} | (set() if unmeasured else {self.content})
-        forgeries = {self.forge_declared, self.forge_closure} | (set() if unmeasured else {self.forge})
-        found = {"content": len(contents) > 1, "forge": len(forgeries) > 1, "metadata": not self.metadata_allowed}
-        found["text"] = self.one_text is False
-        return tuple(what for what, wrong in found.items() if wrong)
+    def disagreements(self) -> dict[str, tuple[str, str, str]]:
+        """What is not as declared (content, forge, metadata, text), each as declared, derived and measured."""
+        three: dict[str, tuple[str, str, str]] = {
+            "content": (self.declared, self.closure, self.content),
+            "forge": (self.forge_declared, self.forge_closure, self.forge),
+        }
+        compared = 2 if self.content is Content.UNMEASURED else 3
+        wrong = {what: said for what, said in three.items() if len({*said[:compared]}) > 1}
+        if not self.metadata_allowed:
+            wrong["metadata"] = ("no more than declared", "", ", ".join(self.metadata))
+        if self.one_text is False:
+            wrong["text"] = ("one text for all", "", "another text than the receiver's")
+        return wrong
 
 
 class ControlRow(msgspec.Struct, frozen=True):
@@ -200,23 +205,10 @@ def content_of(*, reads: bool | None) -> Content:
 def agree(cells: Sequence[Cell], checked: Sequence[ControlRow]) -> Agreement:
     """Compare the three in every cell, and look at the controls."""
     wrong = tuple(
-        Disagreement(cell.message, cell.vantage, what, *_three(cell, what))
+        Disagreement(cell.message, cell.vantage, what, *said)
         for cell in cells
-        for what in cell.disagreements
+        for what, said in cell.disagreements.items()
     )
     missing = tuple(f"{one.source}: {one.says}" for one in checked if one.found is None)
     unmeasured = sum(cell.content is Content.UNMEASURED for cell in cells)
     return Agreement(not wrong and not missing and bool(cells), len(cells), unmeasured, wrong, missing)
-
-
-def _three(cell: Cell, what: str) -> tuple[str, str, str]:
-    """Return what was declared, derived and measured of one aspect."""
-    match what:
-        case "content":
-            return cell.declared, cell.closure, cell.content
-        case "forge":
-            return cell.forge_declared, cell.forge_closure, cell.forge
-        case "text":
-            return "one text for all", "", "another text than the receiver's"
-        case _:
-            return "no more than declared", "", ", ".join(cell.metadata)

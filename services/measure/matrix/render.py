@@ -8,7 +8,6 @@ import html
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 import msgspec
 from rich.console import Console
@@ -28,9 +27,9 @@ CSV_COLUMNS = (
 )
 _NAME = len("auditor-outside-window") + 1  # characters of the first column, and of each other one
 _COLUMN = len("sealed+") + 1
-C = TypeVar("C")
 _WORDS = {Content.READS: "READS", Content.SEALED: "sealed", Content.UNMEASURED: "-"}
 _SAME = {True: "yes", False: "NO!", None: ""}
+_NO_YES: Mapping[bool | None, str] = {False: "no", True: "yes"}
 _COLOURS = {Content.READS: "bold red", Content.SEALED: "green", Content.UNMEASURED: "dim"}
 
 
@@ -43,7 +42,8 @@ def show(matrix: Matrix, console: Console) -> None:
     """Print who can read which message, and the verdict; a narrow terminal gets the table in parts."""
     console.print("\n[bold]Who can read which message[/]")
     numbered = list(enumerate(matrix.messages, 1))
-    for columns in _fitting(numbered, (console.width - _NAME - _COLUMN) // _COLUMN):
+    most = max(1, (console.width - _NAME - _COLUMN) // _COLUMN)
+    for columns in (numbered[begin : begin + most] for begin in range(0, len(numbered), most)):
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
         table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
         for number, _ in columns:
@@ -59,13 +59,6 @@ def show(matrix: Matrix, console: Console) -> None:
     console.print(f"\n{KEY}\n", highlight=False)
     for line in verdict(matrix):
         console.print(line, highlight=False)
-
-
-def _fitting(columns: list[C], most: int) -> list[list[C]]:
-    """Cut columns into as few parts as fit the terminal, of about the same size."""
-    parts = max(1, -(-len(columns) // max(1, most)))
-    size = -(-len(columns) // parts)
-    return [columns[start : start + size] for start in range(0, len(columns), size)]
 
 
 def verdict(matrix: Matrix) -> tuple[str, ...]:
@@ -96,10 +89,8 @@ def as_csv(matrix: Matrix) -> str:
     writer.writerow(CSV_COLUMNS)
     for cell in matrix.cells:
         three = (cell.content, cell.declared, cell.closure, cell.forge, cell.forge_declared, cell.forge_closure)
-        agrees = "no" if cell.disagreements else "yes"
-        same = {True: "yes", False: "no", None: ""}[cell.one_text]
-        row = (cell.message, cell.vantage, *three, " ".join(cell.metadata), same, agrees, cell.because)
-        writer.writerow(str(value) for value in row)
+        said = (" ".join(cell.metadata), _NO_YES.get(cell.one_text, ""), _NO_YES[not cell.disagreements], cell.because)
+        writer.writerow([cell.message, cell.vantage, *map(str, three), *said])
     return out.getvalue()
 
 
