@@ -28,10 +28,14 @@ class Secret:
         """The value as bytes."""
         return self.value.encode() if isinstance(self.value, str) else self.value
 
-    def known(self, kind: str = "secret") -> Known:
+    @property
+    def fact(self) -> Fact:
+        """What finding it proves."""
+        return "secret", self.name
+
+    def known(self) -> Known:
         """Return it as what a search looks for."""
-        fact: Fact = (kind, self.name)
-        return Known(fact, self.raw, self.words)
+        return Known(self.fact, self.raw, self.words)
 
 
 def canary(name: str = "canary") -> Secret:

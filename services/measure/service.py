@@ -24,13 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tiers.measure.capture import stores
-from tiers.measure.capture.files import file_chunks, folder
+from tiers.measure.capture.files import below
 from tiers.measure.capture.memory import MEASURES_MEMORY, memory
 from tiers.measure.capture.places import Before, around, left
 from tiers.measure.capture.processes import arguments, environment, listening, said_by, tree
 from tiers.measure.capture.wire import Tap, passed
 from tiers.measure.errors import Misused, NotWhole, Unmeasured
-from tiers.measure.search.scan import Chunk, Found, Scanner, Source
+from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source
 from tiers.measure.search.spelling import spell, trace
 from tiers.measure.secret import Secret, canary
 
@@ -89,24 +89,20 @@ class Service:
         return Source.whole(f"{kind} of {self.name}", getattr(self, f"_{kind}")())
 
     def _environment(self) -> Iterator[Chunk]:
-        for pid in tree(self.pid):
-            yield from environment(f"{self.name}, process {pid}", pid)
+        return (chunk for pid in tree(self.pid) for chunk in environment(f"{self.name}, process {pid}", pid))
 
     def _arguments(self) -> Iterator[Chunk]:
-        for pid in tree(self.pid):
-            yield from arguments(f"{self.name}, process {pid}", pid)
+        return (chunk for pid in tree(self.pid) for chunk in arguments(f"{self.name}, process {pid}", pid))
 
     def _log(self) -> Iterator[Chunk]:
         if not self.logs:
             raise Misused(f"Say where {self.name} logs: run(…, logs=[…]).")
-        for path in self.logs:
-            yield from folder("log", path).chunks if path.is_dir() else file_chunks("log", path)
+        return (chunk for path in self.logs for chunk in below("log", path))
 
     def _store(self) -> Iterator[Chunk]:
         if not (self.state or self.redis or self.postgres):
             raise Misused(f"Say where {self.name} stores: run(…, state=[…]), redis= or postgres=.")
-        for path in self.state:
-            yield from folder("store", path).chunks if path.is_dir() else file_chunks("store", path)
+        yield from (chunk for path in self.state for chunk in below("store", path))
         if self.redis:
             yield from stores.redis(self.redis)
         if self.postgres:
@@ -115,7 +111,7 @@ class Service:
     def _wire(self) -> Iterator[Chunk]:
         if self.tap is None:
             raise Misused(f"Listen to what reaches {self.name}: run(…, tap=True).")
-        yield from passed(self.name, self.tap, self.keylog)
+        return passed(self.name, self.tap, self.keylog)
 
     def _answers(self) -> Iterator[Chunk]:
         if not self.asks:
@@ -161,14 +157,10 @@ class Service:
     def assert_holds(self, *wanted: Secret, in_: Iterable[str]) -> dict[str, int]:
         """Assert that each of these is found in each capture; returns the bytes read. This is the positive control."""
         seen = self.look(*wanted, in_=in_)
-        lacks = [
-            f"{one.name} is not in the {kind}"
-            for kind, found in seen.items()
-            for one in wanted
-            if not _places(found, one)
-        ]
-        if lacks:
-            raise AssertionError(f"{self.name}: {'; '.join(lacks)}. Read: {_read(seen)}")
+        missed = ((one, kind) for kind, found in seen.items() for one in wanted if not found.places(one.fact))
+        if lacks := [f"{one.name} is not in the {kind}" for one, kind in missed]:
+            read = ", ".join(f"{kind} {found.size} bytes" for kind, found in seen.items())
+            raise AssertionError(f"{self.name}: {'; '.join(lacks)}. Read: {read}")
         self._controls |= set(seen)
         return {kind: found.size for kind, found in seen.items()}
 
@@ -177,14 +169,10 @@ class Service:
         if not self._controls:
             raise Misused(f"Show first that a search in {self.name} finds something: assert_holds(…).")
         seen = self.look(*wanted, in_=in_)
-        leaks = [
-            f"{one.name}: found in {place}"
-            for found in seen.values()
-            for one in wanted
-            for place in _places(found, one)
-        ]
-        if leaks:
-            raise AssertionError(f"{self.name} leaks:\n" + "\n".join(f"  {leak}" for leak in leaks))
+        if leaks := [
+            _told(one, place) for found in seen.values() for one in wanted for place in found.places(one.fact)
+        ]:
+            raise AssertionError(f"{self.name} leaks:\n  " + "\n  ".join(leaks))
         return {kind: found.size for kind, found in seen.items()}
 
     def assert_forgets(self, say: Callable[[str], object], *, n: int = 40, at_most: float = 0.25) -> float:
@@ -196,19 +184,14 @@ class Service:
         for text in texts:
             say(text.text)
         found = self.look(*texts, in_=["memory"])["memory"]
-        share = sum(bool(_places(found, text)) for text in texts) / n
-        if share > at_most:
-            kept = next(f"{text.name}: found in {place}" for text in texts for place in _places(found, text))
-            raise AssertionError(f"{self.name} remembers {share:.0%} of {n} texts, and may {at_most:.0%}; {kept}")
+        kept = [_told(text, found.places(text.fact)[0]) for text in texts if found.places(text.fact)]
+        if (share := len(kept) / n) > at_most:
+            raise AssertionError(f"{self.name} remembers {share:.0%} of {n} texts, and may {at_most:.0%}; {kept[0]}")
         return share
 
 
-def _places(found: Found, secret: Secret) -> list[object]:
-    return list(found.facts.get(secret.known().fact, ()))
-
-
-def _read(seen: Mapping[str, Found]) -> str:
-    return ", ".join(f"{kind} {found.size} bytes" for kind, found in seen.items())
+def _told(secret: Secret, place: Evidence) -> str:
+    return f"{secret.name}: found in {place}"
 
 
 @contextmanager

@@ -179,8 +179,8 @@ class _Study:
             yield ControlRow(name, "something", f"{one.size} bytes")
         for vantage in self.vantages:
             if (control := vantage.control) is not None:
-                facts = [found[name].facts.get(control.known().fact, ()) for name in vantage.captures]
-                yield ControlRow(vantage.id, control.name, next((str(places[0]) for places in facts if places), None))
+                places = [place for name in vantage.captures for place in found[name].places(control.fact)]
+                yield ControlRow(vantage.id, control.name, str(places[0]) if places else None)
 
     def _as_measured(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Policy:
         titles = {one.key: one.title for one in self.messages}

@@ -63,6 +63,11 @@ def folder(name: str, path: Path) -> Source:
     raise NotWhole(f"{name}: its files keep changing")
 
 
+def below(name: str, path: Path) -> Iterable[Chunk]:
+    """Read a file, or everything below a folder."""
+    return folder(name, path).chunks if path.is_dir() else file_chunks(name, path)
+
+
 def _inside(path: Path) -> list[Path]:
     return sorted(path.rglob("*"))
 

@@ -95,6 +95,10 @@ class Found:
     facts: dict[Fact, list[Evidence]] = field(default_factory=dict)
     shut: dict[Hashable, Evidence] = field(default_factory=dict)
 
+    def places(self, fact: Fact) -> Sequence[Evidence]:
+        """Return where a fact was found."""
+        return self.facts.get(fact, ())
+
 
 Hits = tuple[tuple[int, int, int], ...]
 """Which anchor, from where, to where."""
