@@ -11,15 +11,26 @@ What is out of order is named. `verify` comes first: a log that is not what it s
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tiers.ledger.verify import Leaf, asked, plain
 
 MINUTE_MS = 60_000
 GRACE_MS = 300_000
-"""How late the log may learn that a task has ended: a relay tells it when the minute is over."""
+"""How late the log may learn that a task has ended: a relay tells it when the minute is over. So far a leaf's date may
+lie from the ledger's clock as well."""
+RATE = 64
+"""Refusals of one kind a minute: a party logs half of them one by one and counts the others."""
+_COURT = {"court"}
 WRITERS = {
+    "warrant.applied": _COURT,
+    "warrant.approved": _COURT,
+    "warrant.rejected": _COURT,
+    "warrant.suspended": _COURT,
+    "warrant.resumed": _COURT,
+    "warrant.cancelled": _COURT,
     "warrant.served": {"carrier"},
     "warrant.expired": {"court", "carrier"},
     "warrant.refused": {"court", "carrier", "auditor"},
@@ -32,7 +43,7 @@ WRITERS = {
     "loss.recorded": {"gateway"},
     "seal.opened": {"court", "carrier"},
 }
-"""Who may log what; all else about a warrant is the court's."""
+"""Who may log what."""
 AFTER_THE_END = {"warrant.expired", "task.deactivated", "loss.recorded", "seal.opened"}
 STANDS, OVER = "stands", {"rejected", "cancelled", "expired"}
 
@@ -50,7 +61,7 @@ class Warrant:
     """What the log says of one warrant so far. Times are ms since 1970."""
 
     state: str = "unknown"
-    agency: str | None = None
+    names: dict[str, str] = field(default_factory=dict)
     since: int = 0
     open_after: int | None = None
     served: bool = False
@@ -63,20 +74,38 @@ class Warrant:
 def monitor(leaves: Sequence[Leaf], now: int) -> list[Finding]:
     """Name what is out of order in a whole log (index = position) at `now`."""
     warrants, terms, found = dict[str, Warrant](), set[str](), list[Finding]()
+    refused, latest = Counter[tuple[str, ...]](), 0
     for index, leaf in enumerate(leaves):
         kind, role = leaf["type"], leaf["party"].split("/")[3]
-        if role not in WRITERS.get(kind, {"court"}):
+        if leaf["ts"] < latest - 2 * GRACE_MS:
+            found.append(Finding(index, f"{kind} is dated long before a leaf that stands before it"))
+        latest = max(latest, leaf["ts"])
+        if kind.endswith(".refused"):
+            named = (leaf["party"], kind, leaf["agency"], leaf["detail"], str(leaf["ts"] // MINUTE_MS))
+            refused[named] += 1
+            if refused[named] == RATE:
+                found.append(Finding(index, f"{kind} is logged more often in a minute than a party may"))
+        if role not in WRITERS.get(kind, set()):
             found.append(Finding(index, f"a {role} has logged {kind}, which is not for it to do"))
         elif not kind.endswith(".refused") and kind != "order.answered":
             warrant = warrants.setdefault(leaf["commitment"], Warrant())
+            _expire(warrant, leaf["ts"])
             found += [Finding(index, why) for why in _wrong(warrant, kind, role, leaf)]
-            _follow(warrant, kind, leaf)
+            _follow(warrant, kind, role, leaf)
         if kind == "grant.released":
             if leaf["terms"] in terms:
                 found.append(Finding(index, "one release is logged twice, or two are logged as one"))
             terms.add(leaf["terms"])
-    found += [Finding(len(leaves) - 1, why) for one in warrants.values() for why in _owed(one, now)]
+    for warrant in warrants.values():
+        _expire(warrant, now)
+        found += [Finding(len(leaves) - 1, why) for why in _owed(warrant, now)]
     return found
+
+
+def _expire(warrant: Warrant, at: int) -> None:
+    """Let the day that the court named take effect: whoever logs no expiry gains nothing."""
+    if warrant.open_after is not None and at >= warrant.open_after and warrant.state not in OVER:
+        warrant.state, warrant.since, warrant.ends = "expired", warrant.open_after, warrant.ends + 1
 
 
 def _wrong(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> Iterator[str]:
@@ -96,19 +125,29 @@ def _wrong(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> Iterator[str]:
         "task.activated": warrant.served and not warrant.active,
         "task.deactivated": warrant.active,
         "grant.released": warrant.served or (role == "court" and state not in {"unknown", "applied"}),
-        "loss.recorded": warrant.activations > 0,
-        "seal.opened": warrant.open_after is not None,
+        "loss.recorded": warrant.activations > 0 and leaf["ts"] >= (warrant.open_after or 0),
+        "seal.opened": warrant.open_after is not None and leaf["ts"] >= warrant.open_after,
     }
     if not needs.get(kind, state != "unknown") and not (state in OVER and kind not in AFTER_THE_END):
         yield f"{kind} out of order: the warrant is {state}{', and served' if warrant.served else ''}"
-    if warrant.agency is not None and leaf["agency"] != warrant.agency:
-        yield f"{kind} names {leaf['agency']}, and the warrant is for {warrant.agency}"
+    for what, name in _names(leaf, role).items():
+        if warrant.names.get(what, name) != name:
+            yield f"{kind} names the {what} {name}, and the warrant is for {warrant.names[what]}"
+    yield from _untimely(warrant, kind, leaf)
+
+
+def _untimely(warrant: Warrant, kind: str, leaf: Leaf) -> Iterator[str]:
+    """Say what of a leaf was not done on its day."""
+    state = warrant.state
     if kind == "warrant.served" and leaf.get("open_after") != warrant.open_after:
         yield "the carrier promises to open the seal on another day than the court"
     if kind == "warrant.expired" and warrant.open_after is not None and leaf["ts"] < warrant.open_after:
         yield "a warrant expires before its day"
-    if kind == "task.deactivated" and state in OVER | {"suspended"} and leaf["ts"] > warrant.since + GRACE_MS:
-        yield f"a task ended long after the warrant was {state}"
+    if kind == "seal.opened" and not warrant.opened and leaf["ts"] > (warrant.open_after or 0) + GRACE_MS:
+        yield "a seal is opened long after its day"
+    ends = warrant.active and kind in {"task.deactivated", "warrant.resumed", "warrant.cancelled"}
+    if ends and state in OVER | {"suspended"} and leaf["ts"] > warrant.since + GRACE_MS:
+        yield f"a task stood for long after the warrant was {state}"
 
 
 def _bucketed(warrant: Warrant, kind: str, leaf: Leaf) -> bool:
@@ -117,8 +156,13 @@ def _bucketed(warrant: Warrant, kind: str, leaf: Leaf) -> bool:
     return kind == "task.activated" and same_minute and warrant.activations <= warrant.ends - 1
 
 
-def _follow(warrant: Warrant, kind: str, leaf: Leaf) -> None:
-    warrant.agency = warrant.agency or leaf["agency"]
+def _names(leaf: Leaf, role: str) -> dict[str, str]:
+    """Name whose warrant a leaf takes it to be: one agency's, of one jurisdiction, and one party's of each role."""
+    return {"agency": leaf["agency"], "jurisdiction": leaf["jurisdiction"], role: leaf["party"]}
+
+
+def _follow(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> None:
+    warrant.names = _names(leaf, role) | warrant.names
     after = {"warrant.approved": STANDS, "warrant.resumed": STANDS}.get(kind, kind.partition(".")[2])
     if kind == "warrant.served":
         warrant.served = True
