@@ -58,7 +58,7 @@ class Task:
     @property
     def until(self) -> int:
         """When it ends by itself (ms): with its window, or with the court's word on it."""
-        return min(self.claims.window.until, self.word.until)
+        return min(self.claims.window.until, self.word.holds_until)
 
     def heard(self, token: str, trust: Trust) -> "Task":
         """Return the task with a newer word of the court on it, whatever that says; an older one changes nothing."""
@@ -279,7 +279,9 @@ class Tasks:
         return tuple(
             Match(task.xid, direction)
             for task in tasks.values()
-            if now < task.word.until and task.logged.warrant.covers(now, header.service) and self._fits(task.xid, size)
+            if now < task.word.holds_until
+            and task.logged.warrant.covers(now, header.service)
+            and self._fits(task.xid, size)
         )
 
     def _fits(self, xid: str, size: int) -> bool:

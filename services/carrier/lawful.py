@@ -156,7 +156,7 @@ def advance(auth: Authorisation, author: Author, now: int) -> Authorisation:
 
 def next_step(auth: Authorisation, now: int, fresh: str) -> Activate | Deactivate | None:
     """Say what is to be done at the relay; `fresh` is an XID for a new task. A task needs a logged warrant."""
-    in_force = auth.claims.nbf * 1000 <= now < min(auth.claims.exp * 1000, auth.word.said.until)
+    in_force = auth.claims.nbf * 1000 <= now < min(auth.claims.exp * 1000, auth.word.said.holds_until)
     wanted = auth.status is Status.APPROVED and in_force and auth.evidence is not None and not auth.refused
     if wanted and auth.active != auth.word.said.serial:
         return Activate(auth.xid or fresh)

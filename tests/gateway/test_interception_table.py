@@ -1,10 +1,24 @@
 """The table of tasks: which messages are copied is decided here, by warrant and clock alone."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kits.interception import CARRIER, MINUTE, NOW, OTHER, OTHER_CARRIER, PEER, TARGET, claims, header, order, trust
+from kits.interception import (
+    CARRIER,
+    MINUTE,
+    NOW,
+    OTHER,
+    OTHER_CARRIER,
+    PEER,
+    TARGET,
+    claims,
+    header,
+    order,
+    trust,
+    word,
+)
 from tiers.gateway.interception.tasks import LINGER_MS, MAX_QUEUE_BYTES, Backlog, Size, Task, Tasks, verify_task
 from tiers.gateway.mailbox.promises import Match
 from tiers.wire.errors import Conflict, Missing
@@ -18,6 +32,7 @@ SENT, RECEIVED = Direction.FROM_TARGET, Direction.TO_TARGET
 
 
 EXPIRY = NOW + 7_200_000
+DAY = 24 * 60 * MINUTE
 
 
 def task_for(said: Claims, xid: str = XID, serial: int = 1) -> Task:
@@ -128,6 +143,17 @@ def test_the_clock_alone_ends_a_task() -> None:
     until = task.claims.window.until
 
     assert (table(task).overdue(until - 1), table(task).overdue(until)) == ((), (task,))
+
+
+def test_a_word_dated_for_a_month_ends_its_task_after_a_day() -> None:
+    said = claims(window=Window(NOW, NOW + 30 * DAY), exp=(NOW + 30 * DAY) // 1000)
+    shown = order(said)
+    shown = msgspec.structs.replace(shown, status=word(said, until=NOW + 30 * DAY))
+    task = verify_task(XID, shown, CARRIER, trust(), NOW)
+
+    assert table(task).overdue(NOW + DAY) == (task,)
+    assert table(task).match(header(), NOW + DAY - 1, 1)
+    assert not table(task).match(header(), NOW + DAY, 1)
 
 
 def test_a_carrier_neither_sees_nor_ends_the_task_of_another() -> None:

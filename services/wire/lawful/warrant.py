@@ -141,6 +141,11 @@ class StatusStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: int
     until: int
 
+    @property
+    def holds_until(self) -> int:
+        """Until when it holds at most (ms), whatever date the judge wrote."""
+        return min(self.until, self.at + MAX_WORD_MS)
+
 
 def apply_for(claims: Claims, key: SigningKey, kid: str) -> GeneralJws:
     """Sign an application. `kid` is the applicant's identity, such as `applicant/cbi`."""
@@ -252,7 +257,7 @@ def check_standing(said: StatusStatement, now: int) -> StatusStatement:
     """
     if said.status in NO_LONGER:  # 1
         raise Policy(*NO_LONGER[said.status])
-    if not (said.at - SKEW_MS <= now < min(said.until, said.at + MAX_WORD_MS)):  # 2
+    if not (said.at - SKEW_MS <= now < said.holds_until):  # 2
         raise Policy("warrant.stale", "Have the court say again that this warrant stands: its last word holds no more.")
     return said
 
