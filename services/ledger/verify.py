@@ -27,6 +27,9 @@ HASH = 32
 _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of a point of order 8
 MAX_FILE = 32 * 1024 * 1024  # bytes; a bundle of 256 entries of 64 KiB is half of it
+MAX_NOTE = 65_536  # characters of a checkpoint
+MAX_NUMBER = 2**53  # RFC 8785; seconds of a cosignature as well
+PARTY = re.compile(r"spiffe://tiers\.example/[a-z]{1,20}/[A-Za-z0-9-]{1,40}")
 LOG, COSIGNATURE = 0x01, 0x04  # C2SP signature types
 TEXTS = {"type", "jurisdiction", "agency", "party", "commitment"}
 NUMBERS = {"ts", "count", "open_after", "index"}
@@ -101,6 +104,8 @@ def read_policy(path: Path) -> Policy:
         keys = {_vkey(vkey, COSIGNATURE)[2].public_bytes_raw() for vkey in policy.witnesses}
     except (OSError, ValueError, LookupError, LogInvalid):
         raise LogUnchecked(f"{path} is no policy of a log and its witnesses") from None
+    if {words[0] for words in lines} != {"log", "witness", "quorum"} or len(named) != len(lines) - 2:
+        raise LogUnchecked(f"{path} has a line that says nothing, or one witness twice")
     if len(keys) != len(names) or not 1 <= policy.quorum <= len(keys):
         raise LogUnchecked(f"{path} counts a witness twice, or asks for more than there are")
     return policy
@@ -141,7 +146,7 @@ def verify_log(directory: Path, policy: Policy, now: int) -> Report:
 def check_note(raw: str, policy: Policy) -> tuple[str, int, bytes, dict[str, int]]:
     """Return origin, size, root and who cosigned when of a checkpoint that the policy believes; raises `LogInvalid`."""
     note = NOTE.fullmatch(raw)
-    if note is None or int(note[3]) >= 1 << 63:
+    if note is None or int(note[3]) >= 1 << 63 or len(raw) > MAX_NOTE:
         raise LogInvalid("log.checkpoint", "the checkpoint has another spelling than docs/spec/ledger.md gives it")
     text, origin, size, root = note[1], note[2], int(note[3]), _decode(note[4], "log.checkpoint")
     lines = note[5].splitlines()
@@ -163,6 +168,8 @@ def _cosignatures(text: str, lines: list[str], policy: Policy) -> dict[str, int]
         name, key_id, key = _vkey(vkey, COSIGNATURE)
         for blob in _signatures(lines, name, key_id):
             at = int.from_bytes(blob[:8], "big")
+            if at >= MAX_NUMBER:
+                raise LogInvalid("log.cosignature", "a cosignature is dated later than anybody counts")
             _verify(key, blob[8:], f"cosignature/v1\ntime {at}\n{text}".encode(), "log.cosignature")
             found[name] = max(at, found.get(name, 0))
     if len(found) < policy.quorum:
@@ -276,9 +283,12 @@ def _leaf(index: int, entry: bytes) -> Leaf:
         raise LogInvalid("log.leaf", f"leaf {index} is not an object in canonical JSON")
     if not _has_shape(leaf, TEXTS | {"ts"}, OPTIONAL):
         raise LogInvalid("log.leaf", f"leaf {index} has other members than the specification")
-    opens = leaf.get("opens")
-    if (leaf["type"] == "seal.opened") != (opens is not None and _has_shape(opens, OPENING, set())):
+    opens, kind = leaf.get("opens"), leaf["type"]
+    if (kind == "seal.opened") != (opens is not None and _has_shape(opens, OPENING, set())):
         raise LogInvalid("log.leaf", f"leaf {index} is not an opening, or not all of one")
+    wanted = {"detail": kind.endswith(".refused"), "terms": kind == "grant.released"}
+    if not PARTY.fullmatch(leaf["party"]) or any(must and name not in leaf for name, must in wanted.items()):
+        raise LogInvalid("log.leaf", f"leaf {index} does not say who logged it, or not all that its type must")
     return leaf
 
 
@@ -288,6 +298,7 @@ def _has_shape(value: Any, required: AbstractSet[str], optional: AbstractSet[str
         isinstance(value, dict)
         and required <= value.keys() <= required | optional
         and all(type(member) is (int if name in NUMBERS else str) for name, member in value.items() if name != "opens")
+        and all(0 <= value[name] < MAX_NUMBER for name in NUMBERS & value.keys())
     )
 
 

@@ -18,7 +18,7 @@ from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log.checkpoint import LogKey, LogSigner, PinnedLog, WitnessKey, WitnessSigner, verify_witnessed
 from tiers.wire.log.leaf import Seal, encode_leaf
-from tiers.wire.log.policy import write_policy
+from tiers.wire.log.policy import parse_policy, write_policy
 
 LATER = 1_764_000_060_000
 
@@ -276,6 +276,34 @@ def test_parties_and_verifier_read_a_checkpoint_alike(note, good):
 def test_a_fresh_log_cannot_be_checked_yet(world, check):
     with pytest.raises(LogUnchecked):
         check(folder=world.folder / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("line", "good"),
+    [("#a comment", True), ("# a comment", True), ("", True), ("group any w1", False), ("witness w1 {w1}", False)],
+)
+def test_parties_and_verifier_read_a_policy_alike(world, tmp_path, line, good):
+    w1 = world.witness_signer.key.vkey()
+    text = write_policy(world.signer.key.vkey(), {"w1": w1}, 1) + line.format(w1=w1) + "\n"
+    (tmp_path / "log.policy").write_text(text)
+    for read, refusal in (
+        (lambda: parse_policy(text), Yours),
+        (lambda: read_policy(tmp_path / "log.policy"), LogUnchecked),
+    ):
+        with contextlib.nullcontext() if good else pytest.raises(refusal):
+            read()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"party": "x"}, {"ts": -1}, {"ts": 1 << 53}, {"type": "grant.released"}, {"type": "warrant.refused"}],
+)
+def test_a_leaf_that_no_monitor_could_follow_is_none(world, check, leaf, changed):
+    said = json.loads(encode_leaf(leaf())) | changed
+    world.store.append([json.dumps(said, sort_keys=True, separators=(",", ":")).encode()])
+    world.publish()
+    with pytest.raises(LogInvalid, match=r"log\.leaf"):
+        check()
 
 
 def test_a_policy_that_counts_a_witness_twice_is_none(world, tmp_path):

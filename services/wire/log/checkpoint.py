@@ -32,6 +32,7 @@ MAX_VKEY = MAX_NAME + 64  # characters
 KEY_ID_BYTES = 4
 SIGNATURE_BYTES = 64
 TIME_BYTES = 8
+MAX_TIME = 1 << 53  # seconds: what every reader can count exactly
 
 _NAME = rf"[!-*,-~]{{1,{MAX_NAME}}}"  # visible ASCII without "+"
 _BASE64 = r"[A-Za-z0-9+/]+={0,2}"
@@ -293,7 +294,7 @@ def _cosigned_message(checkpoint: Checkpoint, at: int) -> bytes:
 def _verify_cosignature(witness: WitnessKey, checkpoint: Checkpoint, blob: bytes) -> int:
     """Return when `witness` cosigned, in seconds since 1970."""
     at = int.from_bytes(blob[:TIME_BYTES], "big")
-    if len(blob) != TIME_BYTES + SIGNATURE_BYTES or at > MAX_SIZE:
+    if len(blob) != TIME_BYTES + SIGNATURE_BYTES or at >= MAX_TIME:
         raise Yours("checkpoint.bad_signature", "Send the cosignature as the witness wrote it.")
     witness.public.verify(blob[TIME_BYTES:], _cosigned_message(checkpoint, at), "checkpoint.bad_signature")
     return at

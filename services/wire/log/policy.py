@@ -35,7 +35,9 @@ def parse_policy(text: str) -> Policy:
     witnesses, urls = dict[str, WitnessKey](), dict[str, str]()
     for line in text.splitlines() if len(text) <= MAX_POLICY else ():
         match line.split():
-            case [] | ["#", *_]:
+            case [word, *_] if word.startswith("#"):
+                continue
+            case []:
                 continue
             case ["log", vkey]:
                 logs.append(LogKey.parse(vkey))

@@ -61,6 +61,10 @@ const NAME = "[!-*,-~]{1,128}"; // visible ASCII without "+"
 const SIGNATURE = `— ${NAME} [A-Za-z0-9+/]+={0,2}\n`;
 const NOTE = new RegExp(`^((${NAME})\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n)\n((?:${SIGNATURE}){1,16})$`);
 const MAX_SIZE = 2n ** 63n - 1n;
+const MAX_NOTE = 65536;
+const P = 2n ** 255n - 19n;
+const ORDER_8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
+const SMALL_ORDER = [0n, 1n, P - 1n, ORDER_8, P - ORDER_8];
 
 /**
  * Read a checkpoint in its one spelling (docs/spec/ledger.md): {origin, size, root, text, signatures: [{name, id,
@@ -69,7 +73,7 @@ const MAX_SIZE = 2n ** 63n - 1n;
  */
 export function readNote(note) {
   const found = NOTE.exec(note);
-  if (!found || BigInt(found[3]) > MAX_SIZE) throw new Error("no checkpoint");
+  if (!found || BigInt(found[3]) > MAX_SIZE || note.length > MAX_NOTE) throw new Error("no checkpoint");
   const [, text, origin, size, root, lines] = found;
   const signatures = lines
     .slice(0, -1)
@@ -105,11 +109,17 @@ export async function signedBy(note, vkey) {
 }
 
 async function signatureHolds(key, type, blob, text) {
-  if (type !== 4) return crypto.subtle.verify("Ed25519", key, blob, utf8.encode(text));
+  if (type !== 4) return verify(key, blob, text);
   if (blob.length !== 72) return false; // eight bytes of time, and the signature
   const seconds = new DataView(blob.buffer, blob.byteOffset).getBigUint64(0);
-  const message = utf8.encode(`cosignature/v1\ntime ${seconds}\n${text}`);
-  return crypto.subtle.verify("Ed25519", key, blob.slice(8), message);
+  return seconds <= Number.MAX_SAFE_INTEGER && verify(key, blob.slice(8), `cosignature/v1\ntime ${seconds}\n${text}`);
+}
+
+/** Check an Ed25519 signature. An R of small order is nobody's: browsers differ about it. */
+async function verify(key, signature, text) {
+  const y = BigInt(`0x${hex(signature.slice(0, 32).reverse()) || 0}`) & (2n ** 255n - 1n);
+  const holds = await crypto.subtle.verify("Ed25519", key, signature, utf8.encode(text));
+  return holds && y < P && !SMALL_ORDER.includes(y);
 }
 
 /**
