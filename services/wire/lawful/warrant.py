@@ -19,15 +19,7 @@ from msgspec import Meta
 
 from tiers.wire.encoding import b64u, parse_json, unb64u
 from tiers.wire.errors import Forbidden, Policy, TooLarge, Yours
-from tiers.wire.keys.jose import (
-    GeneralJws,
-    Header,
-    SigningKey,
-    VerifyKey,
-    peek_header,
-    verify_compact,
-    verify_signature,
-)
+from tiers.wire.keys.jose import GeneralJws, SigningKey, VerifyKey, peek_header, verify_compact, verify_signature
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of
 from tiers.wire.log.leaf import Seal
 from tiers.wire.message.envelope import Pin, Service
@@ -268,7 +260,7 @@ def _check_size(jws: GeneralJws) -> None:
 
 
 def _signer(jws: GeneralJws, at: int, known: Keys, code: str) -> VerifyKey:
-    header: Header = peek_header(jws.signatures[at].protected, code)
+    header = peek_header(jws.signatures[at].protected, code)
     if header.typ != TYP or header.kid not in known:
         raise Yours(code, f"Signature {at + 1} is by nobody whose key is pinned here.")
     return known[header.kid]
