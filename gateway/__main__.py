@@ -18,7 +18,7 @@ from tiers.gateway.interception.administration import Interception
 from tiers.gateway.mailbox.scripts import HELLO
 from tiers.gateway.mailbox.streams import StreamMailboxes
 from tiers.gateway.metrics import Metrics
-from tiers.gateway.orders import Docket, OrderScope
+from tiers.gateway.orders import Docket
 from tiers.gateway.path.carrier import CarrierAdmission
 from tiers.gateway.path.delivery import Delivery
 from tiers.gateway.path.intake import Intake
@@ -43,9 +43,8 @@ async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> 
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
     delivery = Delivery(mailboxes, admission, interception.tasks, clock, metrics, slack)
     registry = Registry(store, clock, mailboxes)
-    scope = OrderScope(identity, settings.jurisdiction, settings.arrangement)
-    docket = Docket(outside, scope, bus)
-    intake = Intake(registry, delivery, clock, scope.arrangement, docket.in_force)
+    docket = Docket(outside, settings.arrangement, bus)
+    intake = Intake(registry, delivery, clock, settings.arrangement, docket.in_force)
     in_force = docket.in_force
     context = SessionContext(identity, registry, intake, delivery, mailboxes, clock, metrics, bus, in_force)
     sessions = Sessions(context)

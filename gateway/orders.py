@@ -11,7 +11,6 @@ relay is not on it. It opens nothing and could not. Spec page: docs/spec/order.m
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -54,15 +53,6 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     order: Order
     token: str
     lifted: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderScope:
-    """Which relay is ordered: who it is, the jurisdiction that it serves, the readers that it insists on."""
-
-    identity: Identity
-    jurisdiction: str
-    arrangement: Arrangement
 
 
 # ---- pure: the orders in force and what follows ----
@@ -149,7 +139,7 @@ def in_force(known: Mapping[str, Record]) -> dict[str, Record]:
 class Docket:
     """The orders of one relay, on disk and in force. It says `lifted` on the bus before a suspension ends."""
 
-    def __init__(self, outside: Outside, scope: OrderScope, bus: Bus) -> None:
+    def __init__(self, outside: Outside, arrangement: Arrangement, bus: Bus) -> None:
         self._bus = bus
         self._news = asyncio.Event()
         bus.on("orders", lambda _about: self._news.set())
@@ -157,7 +147,8 @@ class Docket:
         self._store = bus.store
         self._ledger = outside.ledger
         self._trust = outside.trust
-        self._scope = scope
+        self._author = outside.author
+        self._arrangement = arrangement
         self._clock = outside.clock
         self._lock = asyncio.Lock()
         self._known: dict[str, Record] = {}
@@ -192,7 +183,8 @@ class Docket:
 
     async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
         token = (await body(request, ServeOrder)).order
-        order = verify_order(token, self._trust().regulators, self._scope.identity.name, self._scope.jurisdiction)
+        relay, where = self._author.party.name, self._author.jurisdiction
+        order = verify_order(token, self._trust().regulators, relay, where)
         if order.order.iss != caller.name:
             raise Forbidden("order.caller", "Serve your own orders, with your own certificate.")
         async with self._lock:
@@ -200,7 +192,7 @@ class Docket:
 
     async def _carry_out(self, order: VerifiedOrder) -> OrderAnswered:
         """Log it, write it down, let it take effect, answer."""
-        claims, outcome = order.order, answer_to(order, self._scope.arrangement)
+        claims, outcome = order.order, answer_to(order, self._arrangement)
         logged = await self._ledger.append(self._leaf(order, outcome))
         records = {claims.jti: Record(claims, order.token)}
         if claims.lifts is not None:
@@ -214,7 +206,7 @@ class Docket:
         await self._bus.tell("orders")
         _log.info("order.answered", reference=claims.jti, outcome=outcome, leaf=logged.index)
         shown = self.in_force.specimens(claims.channels) if claims.kind is Kind.DEMAND else ()
-        readers = readers_of(claims.channels, self._scope.arrangement)
+        readers = readers_of(claims.channels, self._arrangement)
         return OrderAnswered(claims.jti, outcome, SENTENCES[outcome], logged.index, readers, shown)
 
     async def _list(self, _caller: Identity, _request: web.Request) -> OrdersInForce:
@@ -226,12 +218,5 @@ class Docket:
     def _leaf(self, order: VerifiedOrder, outcome: Answer) -> Leaf:
         seal = Seal(os.urandom(SALT_BYTES), order.order.jti, order.digest)
         _log.info("order.sealed", reference=order.order.jti, salt=b64u(seal.salt))
-        return Leaf(
-            type="order.answered",
-            ts=self._clock(),
-            jurisdiction=order.order.jurisdiction,
-            agency=order.order.iss,
-            party=self._scope.identity.uri,
-            commitment=seal.commit(),
-            detail=_DETAIL[outcome],
-        )
+        now, commitment = self._clock(), seal.commit()
+        return self._author.leaf("order.answered", now, order.order.iss, commitment, detail=_DETAIL[outcome])

@@ -102,7 +102,6 @@ class Numbers:
         self._store = store
 
     async def next(self, xid: str) -> int:
-        """Return the number of the first copy that waits."""
         return int(await self._store.ask("HGET", self.NEXT, xid) or 0)
 
     async def advance(self, xid: str, number: int, to: int) -> None:
@@ -122,11 +121,9 @@ class Numbers:
         return {xid.decode(): int(count) for xid, count in fields.items() if int(count)}
 
     async def logged(self, xid: str, count: int) -> None:
-        """Note that the ledger knows of `count` lost copies."""
         await self._count(xid, 0, -count)
 
     async def forget(self, xid: str) -> None:
-        """Drop a task that is over."""
         for key in (self.NEXT, self.GAP, self.UNLOGGED, self.COUNTED):
             await self._store.ask("HDEL", key, xid)
 

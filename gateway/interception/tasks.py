@@ -123,7 +123,6 @@ class Backlog:
             self._on_disk[xid] = Size(1, 0)
 
     def release(self, xid: str, copies: int, octets: int) -> None:
-        """Count copies out: the mediation has them."""
         had = self.on_disk(xid)
         self._keep(xid, Size(max(had.copies - copies, 0), max(had.octets - octets, 0)))
 
@@ -141,7 +140,6 @@ class Backlog:
         self._keep(xid, Size(copies + since.copies - before.copies, octets + since.octets - before.octets))
 
     def copies(self) -> int:
-        """Return how many copies wait, of all tasks together."""
         return sum(size.copies for sizes in (self._on_disk, self._under_way) for size in sizes.values())
 
     def waiting(self) -> tuple[str, ...]:

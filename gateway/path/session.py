@@ -69,8 +69,6 @@ class SessionContext:
 
 
 class Session:
-    """One open, authenticated connection."""
-
     def __init__(self, pin: str, socket: Socket, context: SessionContext) -> None:
         self._pin = pin
         self._socket = socket

@@ -111,7 +111,6 @@ class Sessions:
             session.end(error)
 
     def look(self, pin: str) -> None:
-        """Look into the mailbox of a PIN, if a session of it is here."""
         if session := self._live.get(pin):
             session.changed()
 

@@ -44,7 +44,6 @@ class Window:
 
     @property
     def after(self) -> str:
-        """The place behind which to read."""
         return self._last
 
     @property

@@ -55,7 +55,6 @@ class Bus:
         self._missed.append(look)
 
     def say(self, word: str, about: str = ".") -> None:
-        """Tell this process alone, at once."""
         for told in self._told[word]:
             told(about)
 

@@ -62,7 +62,6 @@ class Store:
             raise Ours("auditor.store", detail) from None
 
     def delivered(self, jti: str) -> int:
-        """Return how many PDUs of a warrant are here."""
         (count,) = self._db.execute("SELECT count(*) FROM product WHERE jti = ?", (jti,)).fetchone()
         return int(count)
 
@@ -82,19 +81,16 @@ class Store:
             )
 
     def product(self, jti: str) -> Product:
-        """Return all that was delivered of a warrant, in order."""
         (lost,) = self._db.execute("SELECT lost FROM warrants WHERE jti = ?", (jti,)).fetchone()
         rows = self._db.execute("SELECT pdu FROM product WHERE jti = ? ORDER BY number", (jti,))
         return Product(tuple(pdu for (pdu,) in rows), lost)
 
     def keep_grant(self, jti: str, jwe: bytes, now: int) -> None:
-        """Keep a grant as it came: sealed to the auditor's key."""
         self._db.execute("INSERT INTO grants VALUES (?, ?, ?)", (now, jti, jwe))
 
     def keep_inspection(self, found: Inspection, now: int) -> None:
         self._db.execute("INSERT INTO inspections VALUES (?, ?, ?)", (now, found.jti, msgspec.json.encode(found)))
 
     def inspections(self) -> tuple[Inspection, ...]:
-        """Return what was read, oldest first."""
         rows = self._db.execute("SELECT found FROM inspections ORDER BY rowid")
         return tuple(msgspec.json.decode(found, type=Inspection) for (found,) in rows)

@@ -65,7 +65,6 @@ def read(asks: Sequence[Ask]) -> list[Asked | Refusal]:
 
 
 def pins(batch: Sequence[Asked | Refusal]) -> set[str]:
-    """Return everybody whom a batch names."""
     named = [item.header for item in batch if isinstance(item, Asked)]
     return {header.sender for header in named} | {header.to for header in named}
 

@@ -70,7 +70,6 @@ class Authorisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     @property
     def seal(self) -> Seal:
-        """What the log's commitments to this warrant are made of."""
         return seal_of(self.claims)
 
     @property

@@ -34,8 +34,6 @@ return 1
 
 
 class Subscribers:
-    """The PINs of this carrier, in the store."""
-
     def __init__(self, carrier: Identity, store: Store, gateway: Peer, keys: Keystore) -> None:
         self._carrier = carrier
         self._store = store

@@ -44,8 +44,6 @@ class _Key(NamedTuple):
 
 
 class Refusals:
-    """Logs a party's refusals."""
-
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
         self._clock = outside.clock

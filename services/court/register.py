@@ -85,7 +85,6 @@ class Record:
 
     @property
     def seal(self) -> Seal:
-        """What the log's commitments to this warrant are made of."""
         return seal_of(self.claims)
 
     @property

@@ -47,8 +47,6 @@ def check_half(record: Record | None, ask: AskGrant, agency: str, auditors: Mapp
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """Answers an auditor. `key` is the judge's."""
-
     place: Place
     key: SigningKey
     store: Store

@@ -72,7 +72,6 @@ class Store:
         return _record(row)
 
     def all(self) -> list[Record]:
-        """Return every warrant, in the order of application."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM warrants ORDER BY rowid")  # noqa: S608 - column names
         return [_record(row) for row in rows]
 
@@ -125,7 +124,6 @@ class Store:
             raise Conflict("grant.replayed", "Draw a new nonce for each request.") from None
 
     def return_nonce(self, jti: str, nonce: str) -> None:
-        """Give a nonce back: nothing was released for it."""
         self._db.execute("DELETE FROM nonces WHERE jti = ? AND nonce = ?", (jti, nonce))
 
 

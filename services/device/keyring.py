@@ -63,8 +63,6 @@ class EnterpriseKeys:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """One handset's keys."""
-
     pin: str
     sign: SigningKey
     hpke: HpkePrivateKey
@@ -75,7 +73,6 @@ class Keyring:
     cards: tuple[Card, ...] = ()
 
     def card(self) -> Card:
-        """Return what this handset shows to another one."""
         return Card(self.pin, CARD_GENERATION, self.hpke.public.jwk(), self.sign.public.jwk())
 
     def contact(self, pin: str) -> Card:
@@ -95,7 +92,6 @@ class Contact:
 
     @property
     def kid(self) -> str:
-        """The device's `kid`."""
         return format_kid(DeviceKid(self.entry.org, self.entry.pin, self.entry.generation))
 
 

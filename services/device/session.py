@@ -32,8 +32,6 @@ _log = structlog.get_logger()
 
 
 class Session:
-    """An open, authenticated WebSocket."""
-
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
 

@@ -80,8 +80,6 @@ class Message:
 
 
 class HandsetStore:
-    """The state directory of one handset."""
-
     def __init__(self, path: Path) -> None:
         self._state = StateDir(path)
         self._db = sqlite3.connect(path / "messages.db", isolation_level=None)
@@ -156,7 +154,6 @@ class HandsetStore:
         return [_message(row) for row in rows]
 
     def has(self, mid: str) -> bool:
-        """Whether this message was kept before, deleted or not."""
         return self._db.execute("SELECT 1 FROM message WHERE mid = ?", (mid,)).fetchone() is not None
 
     def delete(self, mid: str) -> None:

@@ -53,7 +53,6 @@ def admit(asked: Activate, password: OpenPassword | None, now: int) -> Admitted:
 
 
 def is_good(password: OpenPassword, now: int) -> bool:
-    """Whether a password may still be used at `now` (ms)."""
     return password.tries < MAX_TRIES and password.issued <= now < password.issued + GOOD_FOR_MS
 
 

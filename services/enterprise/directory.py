@@ -24,7 +24,6 @@ class PinnedPartner:
 
     @property
     def identity(self) -> Identity:
-        """Whom TLS must reach at `url`."""
         return Identity(Role.CUSTOMER, self.org)
 
 

@@ -40,7 +40,6 @@ class KeyStore:
 
     @property
     def generation(self) -> int:
-        """The current generation, to which mail is sealed now."""
         return max(self._bes)
 
     def key(self, generation: int) -> HpkePrivateKey:

@@ -42,8 +42,6 @@ CREATE TABLE IF NOT EXISTS orders (leaf INTEGER PRIMARY KEY, reference TEXT, sal
 
 
 class Store:
-    """The file. Give it back with `close`."""
-
     def __init__(self, state: StateDir) -> None:
         """Open the file, or make it; raises `Ours`."""
         with _safely():
@@ -55,7 +53,6 @@ class Store:
     # ---- one-time passwords ----
 
     def put_password(self, password: OpenPassword) -> None:
-        """Let a PIN activate with this password, and with no other."""
         row = (password.pin, password.key.reveal(), password.issued, password.tries)
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO passwords VALUES (?, ?, ?, ?)", row)
@@ -87,7 +84,6 @@ class Store:
             db.execute("DELETE FROM passwords WHERE pin = ?", (pin,))
 
     def device(self, pin: str) -> str | None:
-        """Return the signed entry of an activated device of our own."""
         row = self._one("SELECT token FROM devices WHERE pin = ?", pin)
         return row[0] if row else None
 
@@ -147,7 +143,6 @@ class Store:
         return (row[0], row[1]) if row else (0, 0)
 
     def copy(self, mid: str) -> bytes | None:
-        """Return one copy, as it was journalled."""
         row = self._one("SELECT envelope FROM journal WHERE mid = ?", mid)
         return row[0] if row else None
 

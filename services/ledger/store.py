@@ -47,7 +47,6 @@ class Files(StateDir):
         replace_file(self.path / name, data)
 
     def drop(self, folder: str) -> None:
-        """Remove the partial versions of a tile that is full now."""
         shutil.rmtree(self.path / folder, ignore_errors=True)
 
 
@@ -64,8 +63,6 @@ class _Tree:
 
 
 class Store:
-    """The entries and the tree of one log."""
-
     def __init__(self, files: Files) -> None:
         """Open the log and repair what a crash left; raises `Ours("ledger.damaged")` if it lost what it published."""
         self._files = files
@@ -76,11 +73,9 @@ class Store:
 
     @property
     def size(self) -> int:
-        """How many entries are on disk."""
         return self._tree.edge.size
 
     def head(self, size: int | None = None) -> TreeHead:
-        """Return the tree head at `size`, or of all entries."""
         return tree.head(self.size if size is None else size, self._hashes)
 
     def inclusion_proof(self, index: int, size: int) -> tuple[bytes, ...]:
@@ -92,7 +87,6 @@ class Store:
         return tree.consistency_proof(first, self._known(second), self._hashes)
 
     def entry(self, index: int) -> bytes | None:
-        """Return an entry, or `None` if there is none at `index`."""
         now = self._tree
         if not 0 <= index < now.edge.size:
             return None

@@ -139,7 +139,6 @@ def hash_reader(read_tile: TileReader) -> HashReader:
 
 
 def head(size: int, read: HashReader) -> TreeHead:
-    """Return the head of the tree of the first `size` leaves."""
     return TreeHead(size, _range_hash(0, size, read) if size else EMPTY_ROOT)
 
 

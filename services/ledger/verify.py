@@ -376,7 +376,6 @@ def main() -> None:
 
 
 def render(report: Report) -> str:
-    """Return the report as lines of text."""
     lines = [
         f"{report.origin}: {report.size} leaves, root {report.root}",
         f"cosigned by {', '.join(report.witnesses)} at {time.strftime('%FT%TZ', time.gmtime(report.witnessed_at))}",

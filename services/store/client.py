@@ -50,8 +50,6 @@ Placed = tuple[int, Command]
 
 
 class Store:
-    """The client. It connects when it is first used."""
-
     def __init__(  # noqa: PLR0913, PLR0917 - what is said and heard on every connection, each once
         self,
         url: str,

@@ -32,7 +32,6 @@ class Shared:
 
     @property
     def down(self) -> bool:
-        """Whether it was last waited for in vain."""
         return self._connection.down
 
     def close(self) -> None:

@@ -43,7 +43,6 @@ def unb64u(text: str, code: str) -> bytes:
 
 
 def decode_b64u(text: str) -> bytes:
-    """Decode what `check_b64u` has checked."""
     return binascii.a2b_base64(text.replace("-", "+").replace("_", "/") + "=="[: -len(text) % 4])
 
 

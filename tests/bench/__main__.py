@@ -25,43 +25,31 @@ class _Document(msgspec.Struct, frozen=True, tag_field="bench"):
 
 
 class Relay(_Document, frozen=True, tag="relay"):
-    """The bench without any option, or with `--cluster`."""
-
     measured: run.Measured
     version: int = 1
 
 
 class Peer(_Document, frozen=True, tag="peer"):
-    """`--peer`."""
-
     measured: peers.Compared
     version: int = 1
 
 
 class Growth(_Document, frozen=True, tag="growth"):
-    """`--growth`."""
-
     measured: grow.Grown
     version: int = 1
 
 
 class Hour(_Document, frozen=True, tag="hour"):
-    """`--hour`."""
-
     measured: list[long.Round]
     version: int = 1
 
 
 class Felt(_Document, frozen=True, tag="felt"):
-    """`--felt`."""
-
     measured: feeling.Felt
     version: int = 1
 
 
 class PeerName(StrEnum):
-    """Whose server to measure."""
-
     MOSQUITTO = "mosquitto"
     NATS = "nats"
     PROSODY = "prosody"

@@ -40,8 +40,6 @@ _MULTI, _EXEC = _pack((b"MULTI",)), _pack((b"EXEC",))
 
 
 class Link(asyncio.Protocol):
-    """The store: one batch under way."""
-
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
         self._replies: list[Any] = []
@@ -53,7 +51,6 @@ class Link(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a stream's transport
 
     def data_received(self, data: bytes) -> None:
-        """Count replies."""
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
             self._replies.append(reply)
@@ -62,7 +59,6 @@ class Link(asyncio.Protocol):
             self._done = None
 
     def run(self, packed: list[bytes]) -> "asyncio.Future[list[Any]]":
-        """Send a batch; its replies come together."""
         self._replies, self._wanted = [], len(packed)
         self._done = asyncio.get_running_loop().create_future()
         self._transport.write(b"".join(packed))  # type: ignore[union-attr]  # connected before the first batch
@@ -90,13 +86,11 @@ class Session:
         self.hand_out(place, envelope)
 
     def hand_out(self, place: bytes, envelope: bytes) -> None:
-        """Write a message with the next frame."""
         self.out += 1
         self.last = place
         self.deliver.append(b'{"id":"' + place + b'","envelope":' + envelope + b"}")
 
     async def write(self) -> None:
-        """Say what there is to say, as fast as the peer reads."""
         while True:
             await self.wake.wait()
             self.wake.clear()
@@ -204,7 +198,6 @@ class Bare:
 
 
 async def run(port: int, store: str, tls: str) -> None:
-    """Serve until SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)

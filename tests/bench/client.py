@@ -77,18 +77,15 @@ class Connection(asyncio.Protocol):
             self.ready.set_exception(exc or ConnectionResetError("the server closed the connection"))
 
     def _fail(self, said: str) -> None:
-        """Pass on what the server said in place of what was expected."""
         if self.ready.done():
             self._refused("", said)
         else:
             self.ready.set_exception(ConnectionError(said))
 
     def send(self, frame: bytes) -> None:
-        """Send with the next `flush`."""
         self._out.append(frame)
 
     def flush(self) -> None:
-        """Write what is to be sent, as one."""
         if self._out and self._transport is not None:
             self._transport.write(b"".join(self._out))
             self._out.clear()
@@ -99,8 +96,6 @@ class Connection(asyncio.Protocol):
 
 
 class Client(Connection):
-    """A session of the relay."""
-
     _upgraded = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -109,7 +104,6 @@ class Client(Connection):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take whole frames out of what came, answer in one write."""
         self._buffer += data
         if not self._upgraded:
             head, mark, rest = self._buffer.partition(b"\r\n\r\n")

@@ -43,8 +43,6 @@ class Felt(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """Seconds by phase, and the CPU that we and our children took."""
-
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._began = self._last = time.monotonic()

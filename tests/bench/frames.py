@@ -79,7 +79,6 @@ def masked(payload: bytes, opcode: int = 1) -> bytes:
 
 
 def in_session(envelope: bytes) -> bytes:
-    """Make an envelope into the frame that sends it to the relay."""
     return masked(b'{"type":"send","envelope":' + envelope + b"}")
 
 

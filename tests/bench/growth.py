@@ -28,7 +28,7 @@ from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.log.leaf import SALT_BYTES, Leaf, Seal, encode_leaf
+from tiers.wire.log.leaf import SALT_BYTES, Author, Seal, encode_leaf
 from tiers.wire.message.envelope import Channel
 
 SESSIONS, IN_FLIGHT, MESSAGES = 100, 8, 10_000
@@ -61,7 +61,6 @@ class Grown(msgspec.Struct, frozen=True):
 
 
 async def measure(progress: Progress) -> Grown:
-    """Boot everything, let it grow, measure."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     bar = progress.add_task(
@@ -144,17 +143,8 @@ def _record(entry: bytes) -> bytes:
 
 def _leaf(stage: Stage) -> bytes:
     seal = Seal(os.urandom(SALT_BYTES), "order", os.urandom(32))
-    return encode_leaf(
-        Leaf(
-            type="warrant.refused",
-            ts=stage.world.clock.now(),
-            jurisdiction="IN",
-            agency="unknown",
-            party=party("carrier").identity.uri,
-            commitment=seal.commit(),
-            detail="warrant.malformed",
-        )
-    )
+    author, now = Author(party("carrier").identity, "IN"), stage.world.clock.now()
+    return encode_leaf(author.leaf("warrant.refused", now, "unknown", seal.commit(), detail="warrant.malformed"))
 
 
 async def _idle_sessions(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
@@ -187,7 +177,6 @@ async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Calla
 
 @asynccontextmanager
 async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> AsyncIterator[asyncio.StreamReader]:
-    """Keep sessions that only receive, while something else runs."""
     async with stage.running("bench.idle", stage.spec(members, Channel.ENTERPRISE, each=each)) as said:
         await said.readline()  # all are connected
         yield said
@@ -195,7 +184,6 @@ async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> Async
 
 
 async def _gone(stage: Stage) -> None:
-    """Wait until the relay has let all sessions go."""
     while True:
         with suppress(Ours):
             if await stage.counted("gateway", "tiers_gateway_sessions") == 0:

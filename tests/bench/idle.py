@@ -27,7 +27,6 @@ _AT_ONCE = 50
 
 
 def say(**what: float) -> None:
-    """Write one line for whoever started us."""
     sys.stdout.write(msgspec.json.encode(what).decode() + "\n")
     sys.stdout.flush()
 

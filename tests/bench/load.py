@@ -100,7 +100,6 @@ class Load:
         self._targets: list[int] = []
 
     async def run(self) -> Result:
-        """Connect, load, drain, report."""
         context: ssl.SSLContext | None = device_context(Path(self.spec.ca)) if self.spec.ca else None
         for start in range(0, len(self._clients), 50):
             await asyncio.gather(*(one.open(self.spec.port, context) for one in self._clients[start : start + 50]))
@@ -169,7 +168,6 @@ class Load:
         self._clients[number].send(self._all[index].frame)
 
     def _decided(self, numbers: Iterable[int]) -> None:
-        """Send what was kept back, where there is room again."""
         for number in numbers:
             self._undecided[number] -= 1
             if self._held[number]:
@@ -206,7 +204,6 @@ class Load:
         self._pass(self.delivered)
 
     def _go_on(self, done: list[int]) -> None:
-        """Send the next of whoever sent these."""
         numbers = [self._senders[index] for index in done]
         for number in numbers:
             self._send(number)
@@ -214,7 +211,6 @@ class Load:
             self._clients[number].flush()
 
     def _pass(self, done: int) -> None:
-        """Note when the measured part starts and when it ends."""
         while self._targets and done >= self._targets[0]:
             self._targets.pop(0)
             self._mark()
@@ -257,7 +253,6 @@ class Load:
 
 
 def prepare(spec: Spec, parties: list[Party], dress: Callable[[bytes], bytes] = in_session) -> list[list[Ready]]:
-    """Make every message that will be sent; `dress` makes an envelope into what goes on the wire."""
     now = time.time_ns() // 1_000_000
     make = frames.consumer if spec.channel is Channel.CONSUMER else frames.enterprise
     pins = [party.pin for party in parties]

@@ -34,7 +34,6 @@ def show(console: Console, measured: Measured) -> None:
 
 
 def show_felt(console: Console, felt: Felt) -> None:
-    """Print what a user waits for."""
     table = _table(f"Medians of {felt.repeats}: seconds, seconds of CPU, MiB of memory (PSS)")
     for name in ("", "a world", PEER):
         table.add_column(name, justify="left" if not name else "right")
@@ -64,7 +63,6 @@ def _work(step: Step) -> float:
 
 
 def show_hour(console: Console, rounds: Sequence[Round]) -> None:
-    """Print one round in eight, and the last."""
     names = list(rounds[0].memory)
     table = _table("Ten minutes at full speed")
     for name in ("seconds", "messages", "msgs/s", *(f"{name} MiB" for name in names)):
@@ -76,7 +74,6 @@ def show_hour(console: Console, rounds: Sequence[Round]) -> None:
 
 
 def show_compared(console: Console, compared: Compared) -> None:
-    """Print a peer beside the bare relay."""
     console.print(_answers(compared))
     console.print(_costs("What it takes", compared.closed, _COMPARED))
     for lane, results in compared.closed.items():
@@ -133,7 +130,6 @@ def _open(measured: Measured) -> Table:
 
 
 def _table(title: str) -> Table:
-    """Make a table that fits 80 columns."""
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
 
 

@@ -7,8 +7,6 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What a process used during the measured part: CPU seconds; and resident memory at its end, MiB."""
-
     cpu: float
     rss: float
 

@@ -87,7 +87,6 @@ class Bench:
         self.drain: dict[str, list[float]] = {name: [] for name in _TASKED}
 
     async def round(self, done: Callable[[], None]) -> None:
-        """Run every lane once in the closed loop."""
         for lane in LANES:
             self.closed[lane.name].append(await self._run(lane, each=self._each, in_flight=IN_FLIGHT))
             done()
@@ -155,7 +154,6 @@ async def measure(progress: Progress, repeats: int, messages: int, *, cluster: b
 
 
 async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:
-    """Enrol and register every session of every group, and have the targets' tasks activated."""
     groups = {"enterprise": await stage.employees(_FIRST_PIN["enterprise"], SESSIONS)}
     for name in ("consumer", "tasked1", "tasked100"):
         groups[name] = await stage.subscribers(_FIRST_PIN[name], SESSIONS)
@@ -166,8 +164,6 @@ async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:
 
 
 def ratios(closed: Mapping[str, list[Result]]) -> Ratios:
-    """Compare each lane with its yardstick, repeat by repeat."""
-
     def median(lane: str, yardstick: str) -> float:
         pairs = zip(closed[lane], closed[yardstick], strict=True)
         return round(statistics.median(mine.rate / its.rate for mine, its in pairs), 3)

@@ -45,8 +45,6 @@ def environ() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """The bare relay, its port and its store."""
-
     child: Child
     store: Child
     port: int
@@ -61,11 +59,9 @@ class Stage:
     """The people of the classroom, without its handsets."""
 
     async def subscribers(self, first: int, count: int) -> tuple[Member, ...]:
-        """Enrol `count` consumer subscribers, with PINs from `first` on."""
         return await _several(self._subscriber, range(first, first + count))
 
     async def employees(self, first: int, count: int) -> tuple[Member, ...]:
-        """Register `count` enterprise devices, with PINs from `first` on."""
         return await _several(self._employee, range(first, first + count))
 
     async def task(self, pin: str, minutes: int = 60) -> None:
@@ -140,7 +136,6 @@ async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asynci
 
 
 async def load(folder: Path, spec: Spec) -> Result:
-    """Run one load process to its end; raises `Ours` if it fails."""
     async with running(folder, "bench.load", spec) as said:
         out = await said.read()
     try:
@@ -185,7 +180,6 @@ async def staged(workers: int = 1, *, cluster: bool = False) -> AsyncIterator[St
 
 
 async def yardstick(folder: Path, tls: Path) -> Yardstick:
-    """Start the bare relay and its store in `folder`, with the certificate in `tls`."""
     folder.mkdir(mode=0o700)
     store = await store_module.embedded(folder / "store", folder / "store.log", {Role.GATEWAY: "~* +@all"})
     (own,) = store.children

@@ -18,7 +18,7 @@ from kits.store import connect
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import INDIA, Arrangement, parse_readers
 from tiers.gateway.mailbox.promises import START, Entry
-from tiers.gateway.orders import ORDERS, Docket, OrderScope, answer_to
+from tiers.gateway.orders import ORDERS, Docket, answer_to
 from tiers.gateway.processes.bus import Bus
 from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
 from tiers.wire.errors import TiersError, Yours
@@ -57,7 +57,7 @@ class Office:
         def trust() -> Trust:
             return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
 
-        return Docket(outside(Author(GATEWAY, "PK"), self.ledger, trust, clock), OrderScope(GATEWAY, "PK", INDIA), bus)
+        return Docket(outside(Author(GATEWAY, "PK"), self.ledger, trust, clock), INDIA, bus)
 
     def running(self) -> AbstractAsyncContextManager[World]:
         return running(self.folder, self._store_url, docket=self._docket)

@@ -1,5 +1,7 @@
 """A regulator in the classroom: its certificate, its signing key, the orders that it serves on the relay."""
 
+from typing import Any
+
 import msgspec
 
 from tiers.chassis.state import StateDir
@@ -33,52 +35,41 @@ class Regulator:
         world.authority.issue(regulator.identity, world.tls(regulator.identity))
         return regulator
 
-    async def suspend(  # noqa: PLR0913, PLR0917 - what a suspension may name
+    async def suspend(
         self,
         reference: str,
         channels: tuple[Channel, ...],
         services: tuple[Service, ...],
         minutes: int = 0,
-        lifts: str | None = None,
-        orgs: tuple[str, ...] = (),
+        **more: Any,
     ) -> OrderAnswered:
-        """Order a suspension from `minutes` ahead on: from the start of that minute, or at once."""
-        now = self._desk.world.clock.now()
-        start = now if not minutes else (now // EPOCH_MS + minutes) * EPOCH_MS
-        return await self._serve(self._order(reference, Kind.SUSPEND, start, channels, services, lifts, orgs))
+        """Order a suspension from `minutes` ahead on: from the start of that minute, or at once.
+
+        `more` are `lifts` and `orgs` of the order.
+        """
+        start = (self._now() // EPOCH_MS + minutes) * EPOCH_MS if minutes else None
+        return await self._serve(reference, Kind.SUSPEND, start, channels=channels, services=services, **more)
 
     async def withdraw(self, reference: str, lifts: str) -> OrderAnswered:
-        return await self._serve(self._order(reference, Kind.WITHDRAW, self._desk.world.clock.now(), lifts=lifts))
+        return await self._serve(reference, Kind.WITHDRAW, lifts=lifts)
 
     async def demand(
         self, reference: str, channels: tuple[Channel, ...], services: tuple[Service, ...]
     ) -> OrderAnswered:
-        now = self._desk.world.clock.now()
-        return await self._serve(self._order(reference, Kind.DEMAND, now, channels, services))
+        return await self._serve(reference, Kind.DEMAND, channels=channels, services=services)
 
-    def _order(  # noqa: PLR0913, PLR0917 - the members of an order
-        self,
-        reference: str,
-        kind: Kind,
-        start: int,
-        channels: tuple[Channel, ...] = (),
-        services: tuple[Service, ...] = (),
-        lifts: str | None = None,
-        orgs: tuple[str, ...] = (),
-    ) -> Order:
-        return Order(
+    async def _serve(self, reference: str, kind: Kind, start: int | None = None, **more: Any) -> OrderAnswered:
+        order = Order(
             jti=reference,
             iss=self.identity.name,
             aud=party("gateway").identity.name,
             jurisdiction=self._desk.world.arrangement.declared.jurisdiction,
             kind=kind,
-            nbf=start // 1000,
+            nbf=(self._now() if start is None else start) // 1000,
             legal_basis="as the scenario tells",
-            channels=channels,
-            services=services,
-            orgs=orgs,
-            lifts=lifts,
+            **more,
         )
-
-    async def _serve(self, order: Order) -> OrderAnswered:
         return await self._desk.command(self.identity, order, self._key)
+
+    def _now(self) -> int:
+        return self._desk.world.clock.now()

@@ -42,7 +42,6 @@ class Story:
     inspections: dict[str, Inspection] = field(default_factory=dict)
 
     def envelope(self, key: str) -> bytes:
-        """Return a message's envelope as it left the handset."""
         return format_envelope(self.messages[key].envelope)
 
 

@@ -28,8 +28,6 @@ from tiers.wire.message.visible import visible
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step of the story, `seconds` after the start."""
-
     title: str
     sentence: str
     seconds: float
@@ -56,8 +54,6 @@ class Document(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Demo:
-    """A narrated run, as it goes."""
-
     console: Console
     began: float = field(default_factory=time.monotonic)
     steps: list[Step] = field(default_factory=list)
@@ -68,7 +64,6 @@ class Demo:
         self.console.print(Padding(Text(visible(sentence)), (0, 0, 0, 4)), highlight=False)
 
     def document(self, matrix: Matrix) -> Document:
-        """Return the run as one document."""
         rows = tuple(
             Readers(one.key, one.title, _who(matrix, one.key, Content.READS), _who(matrix, one.key, Content.SEALED))
             for one in matrix.messages

@@ -58,7 +58,6 @@ def write(text: str) -> None:
 
 
 def show_matrix(measured: Matrix, how: Format) -> NoReturn:
-    """Print a matrix, and exit 0 only if everything in it agrees."""
     if how is Format.TABLE:
         render.show(measured, Terminal())
     else:
@@ -67,7 +66,6 @@ def show_matrix(measured: Matrix, how: Format) -> NoReturn:
 
 
 def store_url() -> str:
-    """Return the store to use; empty for an own one."""
     return os.environ.get("TIERS_STORE_URL", "")
 
 

@@ -34,7 +34,6 @@ def core_file(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
 
 
 def grant_too_wide(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Widen every cover but a person's first."""
     seen = set[str]()
 
     def cover(self: Any, pin: str, start: int, end: int) -> Any:
@@ -46,7 +45,6 @@ def grant_too_wide(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
 
 
 def agency_check_skipped(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Take every agency for the one that the warrant names."""
     return lambda auth, _agency, area: old(auth, auth.claims.agency if auth else "", area)
 
 

@@ -22,12 +22,10 @@ _counters: list[Counter] = []
 
 
 def keys_noticed(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Remember the server's keys when it uses one."""
     return first(lambda keys, _generation: _keys.append(keys), old)
 
 
 def receiver_key_swapped(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Answer with another employee's key, under a true signature."""
     quentin, ravi = "3100000b", "3100000c"
 
     def device(self: Any, pin: str) -> Any:
@@ -44,8 +42,6 @@ def receiver_key_swapped(old: Callable[..., Any], _root: Path) -> Callable[..., 
 
 
 def texts_counted(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
-    """Make a counter for what is opened."""
-
     def built(parts: Any) -> None:
         _keys.append(parts.keys)
         _counters.append(Counter("tiers_debug", "Texts.", ["text"], registry=parts.outside.metrics))

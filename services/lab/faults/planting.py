@@ -22,7 +22,6 @@ def find(where: str) -> tuple[Any, str]:
 
 
 def replace(where: str, make: Make, root: Path) -> None:
-    """Put `make(old, root)` in the place of what `find` finds."""
     owner, name = find(where)
     setattr(owner, name, make(getattr(owner, name), root))
 
@@ -50,7 +49,6 @@ def once(act: Callable[[], object]) -> Callable[..., None]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file that is its owner's alone."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)

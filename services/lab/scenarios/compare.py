@@ -44,8 +44,6 @@ ENDS = ("sender", "receiver")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One arrangement, attacked."""
-
     arrangement: Arrangement
     messages: dict[str, Sent]
     attacked: Attacked
@@ -151,7 +149,6 @@ _LEGEND = (
 
 
 def show(columns: Sequence[Column], console: Console) -> None:
-    """Print the comparison: one screen, 24 lines at 100 columns."""
     table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", style="bold", width=11)
     for column in columns:

@@ -14,7 +14,6 @@ Each was read as a stored copy of the page, often its opening only; a report car
 
 
 def sources() -> str:
-    """Write docs/sources.md, whole."""
     return _HEAD + "".join(f"| {letter} | {source} |\n" for letter, source in load_sources().items())
 
 

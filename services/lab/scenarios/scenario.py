@@ -91,7 +91,6 @@ class Stage:
         raise _not_as_told(f"{what}: it was not refused")
 
     def check(self, what: str, found: T, told: T) -> T:
-        """Compare what happened with what is told."""
         return _as_told(what, found, told)
 
     def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:

@@ -8,5 +8,4 @@ from importlib.resources import files
 
 @cache
 def load_sources() -> Mapping[str, str]:
-    """Return the sources by letter, in their order on the page."""
     return tomllib.loads((files(__package__) / "sources.toml").read_text(encoding="utf-8"))

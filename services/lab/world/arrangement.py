@@ -55,7 +55,6 @@ class Arrangement(msgspec.Struct, frozen=True):
 
     @property
     def escrow(self) -> bool:
-        """Whether the court keeps a key tree."""
         return self.custody.names("escrow/")
 
     def home(self, name: str) -> str:
@@ -63,7 +62,6 @@ class Arrangement(msgspec.Struct, frozen=True):
         return next((where for where, there in self.declared.within.items() if name in there.who), "")
 
     def side(self, channel: Channel) -> Side:
-        """Return what is declared of a channel."""
         return self.declared.consumer if channel is Channel.CONSUMER else self.declared.enterprise
 
     def within(self, jurisdiction: str) -> "Arrangement":
@@ -73,7 +71,6 @@ class Arrangement(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, declared=msgspec.structs.replace(self.declared, jurisdiction=jurisdiction))
 
     def settings(self) -> dict[str, str]:
-        """Return what the relay is told."""
         return {
             "consumer_readers": self.custody.readers(Channel.CONSUMER),
             "enterprise_readers": self.custody.readers(Channel.ENTERPRISE),
@@ -91,7 +88,6 @@ def parse_arrangement(name: str, text: str) -> Arrangement:
 
 
 def names() -> list[str]:
-    """Return the arrangements that are shipped."""
     folder = files("tiers.lab.world") / _FOLDER
     return sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
 

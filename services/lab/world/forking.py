@@ -66,7 +66,6 @@ class Nursery:
             )
 
     def close(self) -> None:
-        """End it, and with it every child."""
         self._socket.close()
         self.process.terminate()
         self.process.wait()

@@ -18,7 +18,6 @@ from tiers.lab.world.clock import Clock
 
 
 def launch(arguments: list[str]) -> None:
-    """Replace the clock, plant what is named, run the program."""
     path, *rest = arguments
     clock = Clock(Path(path))
     time.time_ns = clock.time_ns

@@ -15,10 +15,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from tiers.lab.world.folders import socket_path
-from tiers.lab.world.forking import Nursery
+from tiers.lab.world.forking import Forked, Nursery
 from tiers.wire.errors import Ours
 
 PYTHON = (sys.executable, "-P")
@@ -44,31 +43,11 @@ def _die_with_parent() -> Callable[[], None] | None:
     return before_exec
 
 
-class Process(Protocol):
-    """What `asyncio.subprocess.Process` and `Forked` have in common."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-
-    @property
-    def returncode(self) -> int | None:
-        """Its exit code, negative for a signal; `None` while it runs."""
-
-    def send_signal(self, signal: int, /) -> None:
-        """Send it a signal."""
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    async def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
+Process = asyncio.subprocess.Process | Forked
 
 
 @dataclass(slots=True)
 class Child:
-    """One running process and how to run it again."""
-
     name: str
     command: Sequence[str]
     environ: Mapping[str, str]
@@ -85,7 +64,6 @@ class Child:
 
 
 async def start(name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
-    """Start a process with its output appended to `log`."""
     process: Process
     with log.open("ab") as output:
         log.chmod(0o600)

@@ -107,7 +107,6 @@ def _print_and_end(
 
 
 def main() -> None:
-    """Run a party's program until it has built its table."""
     chassis.application = _print_and_end
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -57,8 +57,6 @@ Dial = Callable[[], Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.Stre
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A process of the store that is ours, and how to reach it."""
-
     child: Child
     dial: Dial
 
@@ -114,7 +112,6 @@ async def _ours(url: str) -> AsyncIterator[tuple[Redis, bytes]]:
 
 @asynccontextmanager
 async def each_node(url: str) -> AsyncIterator[list[Redis]]:
-    """Reach every node of a store by itself."""
     async with client.Store(url, SCRATCH) as store, AsyncExitStack() as opened:
         urls = [node_url(url, one) if one.port else one_node(url) for one in sorted(await store.addresses())]
         yield [await opened.enter_async_context(Redis.from_url(one)) for one in urls]

@@ -177,7 +177,6 @@ def log_policy(states: Path, urls: Mapping[str, str]) -> str:
 
 
 def customer_of(org: str) -> str:
-    """Return the name of the party that is this customer."""
     return {ACME: "acme", GLOBEX: "globex"}[org]
 
 

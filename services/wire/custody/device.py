@@ -11,12 +11,10 @@ from tiers.wire.message.sealing import ContentKey, HpkePublicKey, decrypt_with, 
 def seal_to_readers(
     cek: Secret, _header: Protected, _protected: str, _holder: Holder, to: Sequence[Reader]
 ) -> list[Recipient]:
-    """Encrypt to everybody who was named, and to nobody else."""
     return [encrypt_for(reader.kid, cek, HpkePublicKey.from_jwk(reader.key)) for reader in to]
 
 
 def unseal_as_reader(envelope: Envelope, holder: Holder) -> ContentKey:
-    """Open as the reader that this handset is."""
     return decrypt_with(mine(envelope, holder.kid), holder.hpke)
 
 

@@ -32,8 +32,6 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BesKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The customer's key server."""
-
     org: Org
     generation: int
     hpke: HpkeJwk
@@ -52,7 +50,6 @@ def root_kid(org: str) -> str:
 
 
 def sign_statement(root: SigningKey, org: str, typ: str, statement: Entry | BesKey | Partner) -> str:
-    """Sign a statement with a customer's root."""
     return root.sign_compact({"typ": typ, "kid": root_kid(org)}, msgspec.json.encode(statement))
 
 

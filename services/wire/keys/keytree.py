@@ -50,12 +50,10 @@ class Position:
 
     @property
     def start(self) -> int:
-        """First epoch below this node."""
         return self.index << (DEPTH - self.depth)
 
     @property
     def end(self) -> int:
-        """First epoch after it."""
         return (self.index + 1) << (DEPTH - self.depth)
 
     def covers(self, epoch: int) -> bool:

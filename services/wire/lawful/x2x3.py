@@ -54,8 +54,6 @@ _TARGET_OPEN, _TARGET_CLOSE = b"<emailAddress>", b"</emailAddress>"
 
 
 class Type(IntEnum):
-    """PDU type (header offset 2)."""
-
     X2 = 1
     X3 = 2
     KEEPALIVE = 3
@@ -148,24 +146,23 @@ class X3(_Product, frozen=True, kw_only=True):
             raise Yours("x2x3.payload_format", "Send X3 content in format 15 with its media type.")
 
 
-class Keepalive(msgspec.Struct, frozen=True):
+class _Numbered(msgspec.Struct, frozen=True):
+    sequence: int
+
+    def __post_init__(self) -> None:
+        _check_sequence(self.sequence)
+
+
+class Keepalive(_Numbered, frozen=True):
     """Are you there? Zero XID and correlation, attribute 8 alone; `sequence` u32."""
 
     type: ClassVar[Type] = Type.KEEPALIVE
-    sequence: int
-
-    def __post_init__(self) -> None:
-        _check_sequence(self.sequence)
 
 
-class KeepaliveAck(msgspec.Struct, frozen=True):
+class KeepaliveAck(_Numbered, frozen=True):
     """The same, with the sequence number of the keepalive that it answers."""
 
     type: ClassVar[Type] = Type.KEEPALIVE_ACK
-    sequence: int
-
-    def __post_init__(self) -> None:
-        _check_sequence(self.sequence)
 
 
 Pdu = X2 | X3 | Keepalive | KeepaliveAck

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict, Unpack
 
 import msgspec
 import rfc8785
@@ -138,6 +138,14 @@ class Seal:
         return Opening(index=index, salt=b64u(self.salt), jti=self.jti, digest=b64u(self.digest))
 
 
+class _More(TypedDict, total=False):
+    detail: str | None
+    count: int | None
+    open_after: int | None
+    opens: Opening
+    terms: str
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """A party that logs, and the jurisdiction (ISO 3166-1) that stands on its leaves."""
@@ -145,33 +153,10 @@ class Author:
     party: Identity
     jurisdiction: str
 
-    def leaf(  # noqa: PLR0913 - a leaf's members, each once
-        self,
-        kind: LeafType,
-        now: int,
-        agency: str,
-        commitment: str,
-        *,
-        detail: str | None = None,
-        count: int | None = None,
-        open_after: int | None = None,
-        opens: Opening | None = None,
-        terms: str | None = None,
-    ) -> Leaf:
+    def leaf(self, kind: LeafType, now: int, agency: str, commitment: str, **more: Unpack[_More]) -> Leaf:
         """Write a leaf of this party, dated `now` (ms)."""
-        return Leaf(
-            type=kind,
-            ts=now,
-            jurisdiction=self.jurisdiction,
-            agency=agency,
-            party=self.party.uri,
-            commitment=commitment,
-            detail=detail,
-            count=count,
-            open_after=open_after,
-            opens=opens,
-            terms=terms,
-        )
+        where, who = self.jurisdiction, self.party.uri
+        return Leaf(type=kind, ts=now, jurisdiction=where, agency=agency, party=who, commitment=commitment, **more)
 
 
 def encode_leaf(leaf: Leaf) -> bytes:

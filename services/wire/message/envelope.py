@@ -240,7 +240,6 @@ def _read_members(raw: bytes) -> Protected:
 
 
 def format_jwe(jwe: Jwe) -> bytes:
-    """Write a JWE in its one spelling."""
     return _encode(jwe)
 
 
@@ -333,7 +332,6 @@ def find_recipient(envelope: Envelope, wanted: Callable[[Kid], bool]) -> Recipie
 
 
 def message_epoch(header: Protected) -> int:
-    """Return the minute of the key tree that this message belongs to."""
     return epoch_of(header.ts)
 
 

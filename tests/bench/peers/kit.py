@@ -37,8 +37,6 @@ class Reader(Connection):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server works: its folder, its port, the folder with its certificate; and whose mailboxes it holds."""
-
     folder: Path
     port: int
     tls: Path
@@ -47,8 +45,6 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How to start a server, and what it promises so when it says that it took a message."""
-
     command: Sequence[str]
     promise: str
 
@@ -94,12 +90,10 @@ class Peer:
 
 
 def nth(pin: str, number: int) -> str:
-    """Name a sender's message where the protocol only numbers them."""
     return f"{pin}/{number}"
 
 
 async def output(*command: str) -> tuple[bool, str]:
-    """Run a program; return whether it succeeded, and what it said."""
     quiet, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=pipe, stderr=quiet)
     said, _ = await process.communicate()

@@ -67,7 +67,6 @@ def text(value: str) -> bytes:
 
 
 def publish(topic: str, number: int, payload: bytes) -> bytes:
-    """Write a PUBLISH with QoS 1 (section 3.3)."""
     return packet(PUBLISH | QOS1, text(topic) + struct.pack("!H", number) + payload)
 
 
@@ -85,7 +84,6 @@ class Client(Reader):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take whole packets out of what came, answer in one write."""
         accepted, delivered = [], []
         for kind, body in self._whole(data, packets):
             if kind & 0xF0 == PUBLISH:

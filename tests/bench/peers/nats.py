@@ -88,7 +88,6 @@ class Client(Reader):
             raise ConnectionError(f"nats-server said {said.decode()}")
 
     def data_received(self, data: bytes) -> None:
-        """Take whole operations out of what came, answer in one write."""
         accepted, delivered = [], []
         for words, payload in self._whole(data, operations):
             match words:

@@ -54,7 +54,6 @@ class Client(Connection):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take whole stanzas out of what came, answer in one write."""
         delivered = []
         for one in self._elements.feed(data):
             if one.name == "message" and one.attributes.get("type") == "chat":
@@ -67,7 +66,6 @@ class Client(Connection):
         self.flush()
 
     def flush(self) -> None:
-        """Ask what was handled, with whatever is to be sent."""
         if self._out and self.ready.done():
             self.send(_REQUEST)
         super().flush()
@@ -120,7 +118,6 @@ class Client(Connection):
 
 
 def message(sender: str, number: int, ready: Ready) -> Ready:
-    """Make a sender's nth envelope a message stanza. An envelope has no character that XML would have escaped."""
     frame = f"<message type='chat' to='{ready.to}@{HOST}'><body>".encode() + ready.frame + b"</body></message>"
     return replace(ready, mid=nth(sender, number), frame=frame)
 
@@ -136,7 +133,6 @@ async def settings(place: Place, binary: str) -> Setup:
 
 
 def _encoded(name: str) -> str:
-    """Spell a name as the data store does."""
     return "".join(one if one.isalnum() else f"%{ord(one):02x}" for one in name)
 
 

@@ -51,8 +51,6 @@ class Compared(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The two servers, side by side."""
-
     folder: Path
     name: str
     bare: Yardstick
@@ -119,7 +117,6 @@ async def paired(folder: Path, name: str) -> AsyncIterator[Pair]:
 
 
 def ratios(name: str, closed: Mapping[str, list[Result]]) -> dict[str, float]:
-    """Compare the peer with the bare relay, repeat by repeat."""
     out = {}
     for one in CHANNELS:
         pairs = zip(closed[f"{name}_{one}"], closed[f"bare_{one}"], strict=True)
