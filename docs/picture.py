@@ -27,13 +27,12 @@ async def main() -> None:
             watched(desk) as seen,
             served(seen) as where,
             browser() as running,
-            window(running, where.page, SIZE) as shown,
         ):
-            seen.story = await play(seen, seen.tell)
-            await shown.until_title("The auditor inspects Priya")
-            while await shown.title() != STEP:
-                await shown.key("ArrowLeft")
-            await shown.page.screenshot(path=Path(__file__).with_name("page.png"))
+            await play(seen, seen.tell)
+            async with window(running, where.page, SIZE) as shown:
+                while await shown.title() != STEP:
+                    await shown.key("ArrowLeft")
+                await shown.page.screenshot(path=Path(__file__).with_name("page.png"))
 
 
 if __name__ == "__main__":

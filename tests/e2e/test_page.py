@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from kits.page import PHONE, Seen, ask, browser, window
+from kits.page import BEAMER, LAPTOP, PHONE, TWICE, Seen, ask, browser, window
 from tiers.lab.classroom.desk import Note, opened
 from tiers.lab.page.control import Control, served
 from tiers.lab.page.door import POLICY
@@ -58,11 +58,16 @@ async def chromium() -> AsyncIterator[Any]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(desk: WatchedDesk, control: Control, chromium: Any) -> AsyncIterator[Seen]:
-    if not desk.sent:  # each test runs alone, too
-        for note in SENT:
-            await desk.send(note)
-            await desk.received(note.to)
+async def lesson(desk: WatchedDesk, control: Control) -> None:
+    """A lesson that has just begun, with a message on each lane: whatever another test has left."""
+    await ask(control, "reset")
+    for note in SENT:
+        await desk.send(note)
+        await desk.received(note.to)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(lesson: None, control: Control, chromium: Any) -> AsyncIterator[Seen]:
     async with window(chromium, await invited(control)) as seen:
         yield seen
         assert [] == seen.complaints
@@ -188,7 +193,7 @@ async def test_keys_choose_the_vantage_point_and_the_step(page: Seen) -> None:
     await page.key("2")
     await page.page.locator('[data-peek="gateway"]').wait_for()
     await page.key("0", "Home")
-    assert "world" == await page.kind()
+    assert "reset" == await page.kind()
     await page.key("ArrowRight", "ArrowRight", "ArrowLeft")
     assert "written" == await page.kind()
     await page.key("?")
@@ -229,7 +234,7 @@ async def test_a_link_leads_to_the_same_place_and_carries_no_content(
     await page.key("Home", "ArrowRight", "ArrowRight", "3")
     await page.until("location.hash.includes('as=operator')")
     link = await page.page.evaluate("location.hash")
-    assert "#at=world.2&as=operator" == link
+    assert "#at=reset.2&as=operator" == link
 
     async with window(chromium, await invited(control)) as other:
         await other.page.evaluate("hash => { location.hash = hash }", link)
@@ -456,7 +461,7 @@ async def accessible(page: Seen) -> list[dict[str, Any]]:
 
 async def test_a_screen_reader_finds_parties_by_name_and_state_and_a_heading_in_every_view(page: Seen) -> None:
     await page.until_event("opened")
-    for view in ("lanes", "bytes", "warrants", "log", "matrix", "scenarios", "exercises", "arrange"):
+    for view in VIEWS:
         await page.look(view)
         headings = [one["name"] for one in await accessible(page) if one["role"] == "heading"]
         assert (view, True) == (view, len(headings) > 1)
@@ -469,17 +474,33 @@ async def test_a_screen_reader_finds_parties_by_name_and_state_and_a_heading_in_
     assert len(options) == len(set(options))
 
 
+VIEWS = ("lanes", "bytes", "warrants", "log", "matrix", "scenarios", "exercises", "arrange")
+READY = {"scenarios": ".beside td.moved", "exercises": "[data-exercise]", "arrange": ".built .verdict"}
+"""What a view shows once the lab has answered."""
+
+
+async def through_every_view(page: Seen) -> AsyncIterator[str]:
+    """Look at every view, with all that it shows, and then at a question that stands."""
+    await page.key("End")
+    for view in VIEWS:
+        await page.look(view)
+        if view in READY:
+            await page.page.locator(READY[view]).first.wait_for()
+        yield view
+    await page.look("lanes")
+    await page.click("ask")
+    await page.page.locator('[data-question="asked"]').wait_for()
+    yield "question"
+
+
+@pytest.mark.usefixtures("lesson")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [None, PHONE], ids=["laptop", "phone"])
-async def test_axe_finds_nothing_serious(
-    control: Control, chromium: Any, scheme: str, size: dict[str, int] | None
-) -> None:
+@pytest.mark.parametrize("size", [LAPTOP, BEAMER, PHONE, TWICE], ids=["laptop", "beamer", "phone", "200 %"])
+async def test_axe_finds_nothing_serious(control: Control, chromium: Any, scheme: str, size: dict[str, int]) -> None:
     axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe-playwright-python is missing").Axe()
-    async with window(chromium, await invited(control), size, color_scheme=scheme, bypass_csp=True) as seen:
-        await seen.key("End")
-        for view in ("lanes", "bytes", "warrants", "log", "matrix", "scenarios", "exercises", "arrange"):
-            await seen.look(view)
-            await seen.page.wait_for_timeout(100)
+    options = {"color_scheme": scheme, "bypass_csp": True, "device_scale_factor": 2 if size is TWICE else 1}
+    async with window(chromium, await invited(control), size, **options) as seen:
+        async for view in through_every_view(seen):
             found = (await axe.run(seen.page)).response["violations"]
             serious = [
                 (one["id"], [node["target"] for node in one["nodes"][:3]])
@@ -489,12 +510,11 @@ async def test_axe_finds_nothing_serious(
             assert (view, []) == (view, serious)
 
 
-@pytest.mark.parametrize("size", [(360, 740), (768, 1024), (1280, 800), (3840, 2160)])
+@pytest.mark.usefixtures("lesson")
+@pytest.mark.parametrize("size", [(360, 740), (640, 400), (768, 1024), (1024, 768), (1280, 800), (3840, 2160)])
 async def test_no_screen_is_too_small_or_too_large(control: Control, chromium: Any, size: tuple[int, int]) -> None:
     async with window(chromium, await invited(control), {"width": size[0], "height": size[1]}) as seen:
-        await seen.key("End")
-        for view in ("lanes", "bytes", "warrants", "log", "matrix", "scenarios", "exercises", "arrange"):
-            await seen.look(view)
+        async for view in through_every_view(seen):
             wide = await seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert (view, True) == (view, wide <= 0)
 

@@ -1,6 +1,11 @@
 """The lesson as a class plays it: the tour, five exercises, an arrangement that one built, and a file to take away."""
 
+import json
+import re
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ from tiers.lab.classroom.desk import opened
 from tiers.lab.page.control import Control, served
 from tiers.lab.page.watched import WatchedDesk, watched
 from tiers.lab.world.world import booted
+from tiers.wire.encoding import b64u
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 STOPS = 13
@@ -135,3 +141,63 @@ async def test_a_saved_lesson_is_replayed_from_disk_by_one_vantage_point(control
             assert 0 == await seen.page.locator("[data-check=bad]").count()
             assert [] == seen.complaints
             assert [] == [one for one in seen.strangers if not one.startswith("file:")]
+
+
+def opened_by_jose(folder: Path, jwe: str, key: str) -> str:
+    """Open a JWE with Debian's `jose`, which has nothing of ours; returns the plaintext."""
+    (folder / "jwe.json").write_text(jwe)
+    (folder / "key.jwk").write_text(key)
+    command = ["jose", "jwe", "dec", "-i", str(folder / "jwe.json"), "-k", str(folder / "key.jwk")]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+
+
+@pytest.mark.skipif(shutil.which("jose") is None, reason="jose is missing: apt-get install jose")
+async def test_somebody_elses_tool_opens_what_the_exercise_hands_out(page: Seen, tmp_path: Path) -> None:
+    await page.look("exercises")
+    await page.click("begin=jose")
+    card = page.page.locator('[data-exercise="jose"]')
+    lines = (await card.locator(".given").inner_text()).splitlines()
+    jwe, key = (line for line in lines if line.startswith("{"))
+    await card.locator("textarea").fill("not these four words")
+    await card.locator("[data-answer]").click()
+    await card.get_by_text("Not yet.").wait_for()
+    await card.locator("textarea").fill(opened_by_jose(tmp_path, jwe, key))
+    await card.locator("[data-answer]").click()
+    await page.page.locator('[data-exercise="jose"][data-state="solved"]').wait_for()
+
+
+@pytest.mark.skipif(shutil.which("jose") is None, reason="jose is missing: apt-get install jose")
+async def test_somebody_elses_tool_opens_an_envelope_of_the_page_with_a_key_of_its_matrix(
+    page: Seen, control: Control, tmp_path: Path
+) -> None:
+    text = "Opened by another hand"
+    mid = str((await ask(control, "send", note("alice", "bob", "consumer", text)))["mid"])
+    await page.until_event("opened")
+    await page.look("bytes")
+    await page.click("change")
+    envelope = await page.page.locator(".paste textarea").input_value()
+    await ask(control, "measure", {"mid": mid})
+    await page.until_event("measured")
+    await page.look("matrix")
+    await page.page.locator('tr[data-row="operator"] td:last-child [data-cell]').click()
+    values = await page.page.locator("[data-derivation] .value").all_inner_texts()
+    keys = [b64u(bytes.fromhex(one)) for one in values if re.fullmatch("[0-9a-f]{64}", one)]
+    said = []
+    for key in keys:
+        with suppress(subprocess.CalledProcessError):
+            said.append(opened_by_jose(tmp_path, envelope, json.dumps({"kty": "oct", "k": key, "alg": "A256GCMKW"})))
+    assert [text] == said, "one of the keys wraps the content key"
+
+
+async def test_a_planted_fault_is_found_in_the_matrix_that_is_handed_out(page: Seen) -> None:
+    await page.look("exercises")
+    await page.click("begin=planted")
+    card = page.page.locator('[data-exercise="planted"]')
+    given = await card.locator(".given").inner_text(timeout=120_000)
+    matrix = json.loads(Path(re.findall(r"/\S+\.json", given)[0]).read_text())
+    wrong = {(one["vantage"], one["message"]) for one in matrix["agreement"]["disagreements"]}
+    steps = [it for one in matrix["cells"] if (one["vantage"], one["message"]) in wrong for it in one["derivation"]]
+    place = next(found for step in steps if (found := re.search(r"found in .*?(\w+), .*offset (0x[0-9a-f]+)", step)))
+    await card.locator("textarea").fill(f"{place[1]} {place[2]}")
+    await card.locator("[data-answer]").click()
+    await page.page.locator('[data-exercise="planted"][data-state="solved"]').wait_for()

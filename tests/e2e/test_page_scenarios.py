@@ -9,7 +9,9 @@ import pytest_asyncio
 
 from kits.page import Seen, ask, browser, window
 from tiers.lab.classroom.desk import Desk, opened
+from tiers.lab.matrix.policy import load_policy
 from tiers.lab.page.control import Control, served
+from tiers.lab.page.timeline import listed
 from tiers.lab.page.watched import WatchedDesk, watched
 from tiers.lab.scenarios import load, load_all
 from tiers.lab.world.world import booted
@@ -64,6 +66,41 @@ async def test_the_time_line_has_what_happened_by_its_date_and_the_attacks_besid
     plays = await page.page.locator("[data-play]").evaluate_all("all => all.map(one => one.dataset.play)")
     assert [one.name for one in load_all().values() if one.when] == stops
     assert list(load_all()) == plays
+
+
+async def test_the_matrix_of_each_stop_stands_beside_the_next_and_what_moved_is_marked(page: Seen) -> None:
+    await page.look("scenarios")
+    await page.page.locator('[data-column="uk-2025.2"]').wait_for()
+    heads = await page.page.locator("[data-column]").evaluate_all("all => all.map(one => one.dataset.column)")
+    columns = [(f"{one['name']}.{it['act']}", it) for one in listed(load_all().values()) for it in one["matrices"]]
+    assert [name for name, _ in columns] == heads
+
+    for row in await page.page.locator(".beside tr[data-row]").all():
+        who = await row.get_attribute("data-row")
+        if who not in columns[0][1]["reads"]:
+            continue  # a stop's own
+        cells = await row.locator("td").evaluate_all("all => all.map(one => [one.className, one.dataset.moved])")
+        told = [reads for _, matrix in columns for reads in matrix["reads"][who]]
+        before = [*told[:2], *told[:-2]]
+        moved = ["" if now == then else "opens" if now else "shuts" for now, then in zip(told, before, strict=True)]
+        assert (who, told) == (who, [name.startswith("reads") for name, _ in cells])
+        assert (who, moved) == (who, [how for _, how in cells])
+    shown = await page.page.locator(".beside tr[data-row]").evaluate_all("all => all.map(one => one.dataset.row)")
+    everybody = {name for name, row in load_policy().vantages.items() if not row.variant_of}
+    readers = {who for who in everybody if any(any(matrix["reads"][who]) for _, matrix in columns)}
+    assert readers == everybody & set(shown), "who reads at no stop is named below"
+    said = await page.page.inner_text('[data-stop="uk-2025"]')
+    assert "Reads now: A stolen master key (consumer)" in said
+    await page.page.locator('[data-column="uk-2025.2"] a').click()
+    assert "uk-2025" == await page.page.evaluate("document.activeElement.dataset.play")
+
+
+async def test_a_stop_that_was_played_here_says_that_it_was_measured(page: Seen) -> None:
+    await play(page, "london-2011")
+    await page.until_event("ended", 60)
+    await page.look("scenarios")
+    await page.page.locator('[data-column="london-2011.1"] .tick').wait_for()
+    assert 1 == await page.page.locator("[data-column] .tick").count()
 
 
 async def test_india_plays_to_its_verdict_and_its_cells(page: Seen) -> None:

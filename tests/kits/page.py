@@ -24,7 +24,10 @@ FLAGS = [
     "--disable-sync",
 ]
 LAPTOP = {"width": 1280, "height": 800}
+BEAMER = {"width": 1024, "height": 768}
 PHONE = {"width": 390, "height": 844}
+TWICE = {"width": 640, "height": 400}
+"""A laptop at 200 %: half as many of its pixels, each twice as large."""
 
 
 @dataclass(slots=True)

@@ -134,7 +134,7 @@ EXERCISES = (
         (
             "Most changes only show to whoever has the key. Some show to everybody.",
             "There is one spelling for a message: see Verify in the view Bytes.",
-            "Change a letter of a member's name, such as “iv”, and paste the whole envelope as your answer.",
+            "In Bytes, “Copy it, or change it”. Change a letter of a member's name, such as “iv”, and paste all of it.",
         ),
         _one_byte,
         asks="The changed envelope",
@@ -148,7 +148,7 @@ EXERCISES = (
         (
             "The formats are standards: RFC 7516 and RFC 7518.",
             "Any library that knows A256GCMKW and A256GCM opens it.",
-            "With npm's jose: generalDecrypt(jwe, await importJWK(key)).",
+            "Save both as files. On Debian: jose jwe dec -i jwe.json -k key.jwk. Or npm's jose: generalDecrypt.",
         ),
         _matches,
         asks="The four words",

@@ -125,7 +125,7 @@ EXERCISES = (
         (
             "Who holds a key to it?",
             "The company may read, or be ordered to.",
-            "Send one from Priya to Quentin; then tiers read S50000001 MID",
+            "Send one from Priya to Quentin, see it as a company, and press “Acme reads it”.",
         ),
         _read_by_the_company,
     ),
@@ -138,7 +138,7 @@ EXERCISES = (
         (
             "A court can order the customer instead of the carrier.",
             "The policy says yes or no to each reason.",
-            "tiers order S50000001 third_party_data_request --handset priya",
+            "tiers order acme third_party_data_request --handset priya",
         ),
         _company_refuses,
     ),
@@ -150,7 +150,7 @@ EXERCISES = (
         "Have a company shut a device out, and see it fail to send.",
         (
             "The company keeps the directory.",
-            "tiers revoke S50000001 ravi",
+            "tiers revoke acme ravi",
             "Then write something on Ravi's handset, on the enterprise lane.",
         ),
         _shut_out,
@@ -163,7 +163,7 @@ EXERCISES = (
         "Make a company unable to read its own earlier mail, whoever orders it.",
         (
             "Keys can be replaced, and destroyed.",
-            "tiers rotate S50000001 --destroy",
+            "tiers rotate acme --destroy",
             "Send before, destroy, then try to read what was sent before.",
         ),
         _kill_switch,

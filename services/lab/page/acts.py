@@ -34,7 +34,6 @@ from tiers.lab.page.bodies import (
 )
 from tiers.lab.page.door import Door
 from tiers.lab.page.watched import WatchedDesk
-from tiers.lab.world import arrangement
 from tiers.lab.world.cast import ADMINISTRATORS, HANDSETS, PARTIES, handset
 from tiers.wire.api.enterprise import Order
 from tiers.wire.errors import Conflict, Missing, TiersError, Yours
@@ -187,20 +186,10 @@ class Acts:
 
     async def scenarios(self, _request: web.Request) -> Any:
         """List the scenarios, history first."""
-        from tiers.lab.scenarios import load_all  # noqa: PLC0415 - a classroom starts without the attack
+        from tiers.lab.page.timeline import listed  # noqa: PLC0415 - a classroom starts without the attack
+        from tiers.lab.scenarios import load_all  # noqa: PLC0415 - the same
 
-        return [
-            {
-                "name": one.name,
-                "title": one.title,
-                "acts": len(one.acts),
-                "when": one.when,
-                "asked": one.asked,
-                "got": one.got,
-                "arrangements": sorted({arrangement.load(act.arrangement).declared.title for act in one.acts}),
-            }
-            for one in load_all().values()
-        ]
+        return listed(load_all().values())
 
     async def scenario(self, request: web.Request) -> Any:
         """Play a scenario in worlds of its own, on this page; it goes on if whoever asked goes away."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from tiers.lab.exercises import ALL, load
 from tiers.lab.exercises.exercise import Event, Work
-from tiers.lab.page.events import Answered, Solved, Started
 from tiers.lab.page.feed import Feed
+from tiers.lab.page.scenes import Answered, Solved, Started
 from tiers.wire.errors import Missing
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeVar
 
 from tiers.lab.classroom.desk import Desk
-from tiers.lab.page import events
+from tiers.lab.page import events, scenes
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.shapes import declared_by, slug
 from tiers.lab.page.watched import WatchedDesk, watched
@@ -30,13 +30,13 @@ class SeenStage(Stage):
     def check(self, what: str, found: T, told: T) -> T:
         """See `Stage`."""
         super().check(what, found, told)
-        self._feed.append(events.Checked(what, words(found)))
+        self._feed.append(scenes.Checked(what, words(found)))
         return found
 
     def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:
         """See `Stage`."""
         super().show(who, key, opened, text)
-        self._feed.append(events.Checked(f"{who} opens {key}", words(opened), self.messages[key].mid))
+        self._feed.append(scenes.Checked(f"{who} opens {key}", words(opened), self.messages[key].mid))
 
 
 class OnThePage(Audience):
@@ -62,7 +62,7 @@ class OnThePage(Audience):
         """See `Audience`."""
         self._go_on()
         faults = dict(part.scenario.acts[part.number - 1].faults)
-        self._feed.append(events.Boots(part.number, declared_by(part.arrangement), faults))
+        self._feed.append(scenes.Boots(part.number, declared_by(part.arrangement), faults))
 
     @asynccontextmanager
     async def stage(self, desk: Desk, _part: Part) -> AsyncIterator[Stage]:
@@ -76,7 +76,7 @@ class OnThePage(Audience):
     def ends(self, part: Part, stage: Stage, cells: list[tuple[str, str, str]]) -> None:
         """See `Audience`."""
         mids = {key: sent.mid for key, sent in stage.messages.items()}
-        self._feed.append(events.Cells(part.number, tuple(cells), mids))
+        self._feed.append(scenes.Cells(part.number, tuple(cells), mids))
         if isinstance(stage.desk, WatchedDesk):
             stage.desk.asserted(cells, mids)
 
@@ -88,7 +88,7 @@ class OnThePage(Audience):
 async def play_on(feed: Feed, scenario: Scenario, stop: asyncio.Event | None = None) -> Result:
     """Play a scenario on the page's log, to its verdict or to what went wrong; raises `Ours` if it is not as told."""
     audience = OnThePage(feed, stop or asyncio.Event())
-    feed.append(events.Scene(scenario.name, scenario.title, len(scenario.acts)))
+    feed.append(scenes.Scene(scenario.name, scenario.title, len(scenario.acts)))
     failed = "It was stopped before its end. The terminal of the classroom says why."
     try:
         result = await run(scenario, audience)
@@ -98,7 +98,7 @@ async def play_on(feed: Feed, scenario: Scenario, stop: asyncio.Event | None = N
         raise
     finally:
         told = (scenario.verdict, scenario.caught, scenario.unknown, scenario.cited)
-        feed.append(events.Ended(*told, failed))
+        feed.append(scenes.Ended(*told, failed))
     return result
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tiers.lab.attack.derive import closure
-from tiers.lab.attack.derive.scene import AUDITOR_KEY, WINDOW, Case, bes_kid, court_of, device_kid, escrow_of
+from tiers.lab.attack.derive.scene import AUDITOR_KEY, Case, Reader, bes_kid, escrow_of, hybrid_of, relations
 from tiers.lab.matrix.policy import load_policy
+from tiers.lab.world.arrangement import DEFAULT, load
 from tiers.lab.world.cast import GLOBEX, HANDSETS, handset
-from tiers.measure.derive.rules import Fact
 from tiers.measure.matrix.policy import Row
 from tiers.wire.errors import TiersError
 from tiers.wire.message.envelope import (
@@ -93,23 +93,31 @@ def _lock(text: str, epoch: int) -> Lock:  # noqa: PLR0911 - a table
 @lru_cache(maxsize=4096)
 def judge(passed: Passed) -> dict[str, Verdict]:
     """Return the declared verdict of every vantage point."""
-    relations = frozenset(_relations(passed))
+    case, kinds = _case(passed), {kind for kind, _ in passed.locks}
+    arranged = load(next((_KEPT[kind] for kind in _KEPT if kind in kinds), DEFAULT))
+    world = relations([case], arranged, passed.granted)
     out = {}
     for name, row in load_policy().vantages.items():
-        reads = ("plaintext", KEY) in closure.close(_facts(row, passed), relations)
+        reads = ("plaintext", KEY) in closure.close(closure.expand(_holds(row, passed), case, [case], arranged), world)
         out[name] = Verdict(reads, _shows(row, passed), _why(row, passed, reads=reads))
     return out
 
 
+_KEPT = {"escrow": "two-keys", "global": "canada-2010"}
+"""An arrangement in which somebody keeps the keys of such locks, beside those that everybody keeps."""
 REFERENCE = {Channel.CONSUMER: ("alice", "bob"), Channel.ENTERPRISE: ("priya", "quentin")}
 """Between whom the message passes by which an arrangement is shown."""
 
 
-def judge_in(custody: str, channel: Channel, *, granted: bool) -> dict[str, Verdict]:
-    """Return what a custody declares of a message on this channel, with or without a granted warrant on its sender."""
+def judge_in(custody: str, channel: Channel, *, granted: bool, ghost: bool = False) -> dict[str, Verdict]:
+    """Return what a custody declares of a message on this channel, with or without a granted warrant on its sender.
+
+    `ghost`: the auditor's key stands among the recipients as well.
+    """
     sender, receiver = REFERENCE[channel]
     tasked = frozenset({sender} if granted else ())
-    return judge(Passed(sender, receiver, channel, locks_in(custody, sender, receiver), tasked, tasked, tasked))
+    locks = locks_in(custody, sender, receiver) + ((("auditor", AUDITOR_KEY),) if ghost else ())
+    return judge(Passed(sender, receiver, channel, locks, tasked, tasked, tasked))
 
 
 def locks_in(custody: str, sender: str, receiver: str) -> tuple[Lock, ...]:
@@ -125,25 +133,10 @@ def locks_in(custody: str, sender: str, receiver: str) -> tuple[Lock, ...]:
     return tuple(dict.fromkeys(lock for part in custody.split("+") for lock in of[part]))
 
 
-def _facts(row: Row, passed: Passed) -> frozenset[Fact]:
-    """Return what a vantage point holds, in the arrangement whose locks are on the message."""
-    words = {held.partition(":")[0] for held in row.holds}
-    case = Case(KEY, passed.sender, passed.receiver, passed.channel, "then")
-    plain = [held for held in row.holds if held.partition(":")[0] not in {"ciphertext", "grant"}]
-    facts = set(closure.expand(plain, case, [case]))
-    if "ciphertext" in words:
-        facts |= {("sealed", KEY), *(("recipient", KEY, f"{kind}/{who}") for kind, who in passed.locks)}
-    facts |= {("grant", who) for who in _grants(row, passed)}
-    kinds = {kind for kind, _ in passed.locks}
-    in_hand = {"handset", "emptied-handset"} & words
-    if "global" in kinds and (in_hand or "master" in words):
-        facts.add(("globalkey",))
-    if "escrow" in kinds and "judge-key" in words:
-        facts.add(("escrowmaster",))
-    if in_hand:
-        whose = next(held.partition(":")[2] for held in row.holds if held.partition(":")[0] in in_hand)
-        facts.add(("seed", f"device/{ {'sender': passed.sender, 'receiver': passed.receiver}.get(whose, whose) }"))
-    return frozenset(facts)
+def _holds(row: Row, passed: Passed) -> Iterator[str]:
+    """Say what a vantage point holds at this moment: of grants, those that were given."""
+    yield from (held for held in row.holds if not held.startswith("grant:"))
+    yield from (f"grant:{who}" for who in _grants(row, passed))
 
 
 def _grants(row: Row, passed: Passed) -> frozenset[str]:
@@ -156,34 +149,16 @@ def _grants(row: Row, passed: Passed) -> frozenset[str]:
     return have & passed.in_force if "answers" in row.holds and "master" not in row.holds else have
 
 
-def _relations(passed: Passed) -> Iterator[Fact]:
-    """Say which key opens which lock."""
-    yield from (("message", KEY), (passed.channel.value, KEY), ("minute", KEY, "then"))
-    for person in HANDSETS:
-        name = person.name
-        if person.subscriber:
-            yield from (("subscriber", name), ("below", name, "0/0", "then"))
-            yield from (("escrowed", court_of(name)), ("below", court_of(name), "0/0", "then"))
-            yield "halves", name, court_of(name), escrow_of(name)
-        for tree in (name, court_of(name)):
-            yield from (("granted", name, AUDITOR_KEY, tree, WINDOW), ("below", tree, WINDOW, "then"))
-    for kind, who in passed.locks:
-        yield from _opens(kind, who)
+def _case(passed: Passed) -> Case:
+    """Return the message as the closure looks at it: the locks that are on it are its readers."""
+    readers = tuple(_reader(kind, who) for kind, who in passed.locks)
+    return Case(KEY, passed.sender, passed.receiver, passed.channel, "inside", readers)
 
 
-def _opens(kind: str, who: str) -> Iterator[Fact]:
-    lock = f"{kind}/{who}"
-    match kind:
-        case "carrier":
-            yield "wrapped", KEY, lock, who
-        case "escrow":
-            yield "wrapped", KEY, lock, escrow_of(who)
-        case "global":
-            yield from (("global", KEY), ("wrapped", KEY, lock, "everybody"))
-        case "bes":
-            yield "encrypted", KEY, lock, bes_kid(who)
-        case "device":
-            yield from (("encrypted", KEY, lock, key) for key in (f"device/{who}", device_kid(who)))
+def _reader(kind: str, who: str) -> Reader:
+    keys = {"escrow": escrow_of, "bes": bes_kid, "device": hybrid_of}
+    relation = "wrapped" if kind in {"carrier", "escrow", "global"} else "encrypted"
+    return Reader(f"{kind}/{who}", relation, keys[kind](who) if kind in keys else who)
 
 
 def _shows(row: Row, passed: Passed) -> str:

@@ -13,6 +13,7 @@ from tiers.lab.page import events
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.judging import Judging
 from tiers.lab.page.observers import LedgerWatch, ProductWatch
+from tiers.lab.page.scenes import Back
 from tiers.lab.page.shapes import CUSTOMERS, declared_by, handsets, slug, vantages
 from tiers.lab.world.cast import APPLICANT, HANDSETS, OPERATOR, handset, party
 from tiers.lab.world.clock import Clock
@@ -202,7 +203,7 @@ class WatchedDesk(Desk):
     async def back(self) -> None:
         """Show the classroom again, as it was."""
         self._log.silent, self.feed.clock = False, self.world.clock.now
-        await self._wrote(events.Back())
+        await self._wrote(Back())
 
     async def look(self) -> None:
         """Follow the public log for ever."""

@@ -106,7 +106,8 @@ Play = Callable[[Stage], Awaitable[None]]
 class Act:
     """One world: its arrangement, where it is, who misbehaves, what happens, how it must end.
 
-    `vantages` are vantage points of its own, beside those of the matrix.
+    `vantages` are vantage points of its own, beside those of the matrix. On the channel `ghost` the auditor is named among
+    the readers, and nobody is told.
     """
 
     play: Play
@@ -115,6 +116,7 @@ class Act:
     jurisdiction: str = ""
     faults: Mapping[str, str] = field(default_factory=dict)
     vantages: tuple[Vantage, ...] = ()
+    ghost: str = ""
 
 
 @dataclass(frozen=True, slots=True)

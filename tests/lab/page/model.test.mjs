@@ -6,6 +6,7 @@ import test from "node:test";
 import { compare, measured } from "../../../services/lab/page/static/model/ask.js";
 import { fits, folded, vantagesOf, verdict } from "../../../services/lab/page/static/model/eyes.js";
 import { hide } from "../../../services/lab/page/static/model/hidden.js";
+import { columnsOf, movesOf, playedIn } from "../../../services/lab/page/static/model/history.js";
 import { Log } from "../../../services/lab/page/static/model/log.js";
 import { readLink, writeLink } from "../../../services/lab/page/static/model/link.js";
 import { copying, holdings, locksOf, suspensions, windowOf } from "../../../services/lab/page/static/model/names.js";
@@ -93,9 +94,10 @@ test("a reset begins again, keeps the public log, and hides the steps before it"
   assert.ok(view.world);
 });
 
-/** Return the names of the events that Python may write: the classes of events.py, in lower case. */
+/** Return the names of the events that Python may write: the classes of two files, in lower case. */
 function pythonsEvents() {
-  const source = readFileSync(new URL("../../../services/lab/page/events.py", import.meta.url), "utf8");
+  const read = (name) => readFileSync(new URL(`../../../services/lab/page/${name}.py`, import.meta.url), "utf8");
+  const source = read("events") + read("scenes");
   const classes = [...source.matchAll(/^class (\w+)\((?:Event|ByCustomer),/gm)].map((found) => found[1].toLowerCase());
   return classes.filter((name) => name !== "bycustomer");
 }
@@ -372,4 +374,34 @@ test("every sentence that the page makes stands in the file of texts", () => {
     );
     assert.deepEqual(words, [], name);
   }
+});
+
+test("what moved from one stop of the time line to the next is named, and nothing of the first", () => {
+  const matrix = (act, auditor) => ({ act, arranged: "", reads: { auditor, relay: [false, false] }, own: {} });
+  const stops = [
+    { name: "a", matrices: [matrix(1, [true, false])] },
+    { name: "b", matrices: [matrix(1, [true, false]), matrix(2, [false, true])] },
+  ];
+  const columns = columnsOf(stops);
+  assert.deepEqual(
+    columns.map((one) => one.moved),
+    [{}, {}, { auditor: ["shuts", "opens"] }],
+  );
+  const rows = [{ id: "auditor" }, { id: "relay" }];
+  assert.deepEqual(movesOf(columns[2], rows), {
+    opens: [["auditor", "enterprise"]],
+    shuts: [["auditor", "consumer"]],
+  });
+});
+
+test("a scenario counts as measured once it has ended as told", () => {
+  const told = (name, failed) =>
+    [
+      { type: "scene", name },
+      { type: "ended", failed },
+    ].map((event) => ({ event }));
+  assert.deepEqual(
+    [...playedIn([...told("a", ""), ...told("b", "it broke"), { event: { type: "scene", name: "c" } }])],
+    ["a"],
+  );
 });

@@ -1,11 +1,15 @@
 """The page's declared verdicts are what the policy and every arrangement's file declare, in every cell."""
 
+from dataclasses import replace
+
 import pytest
 
 from tiers.lab.attack.derive.scene import TASKED, told
 from tiers.lab.classroom.story import AFTER, BEFORE, INSIDE
 from tiers.lab.matrix.policy import load_policy
+from tiers.lab.page.timeline import matrix_of
 from tiers.lab.page.verdicts import Passed, judge, locks_in
+from tiers.lab.scenarios import load_all
 from tiers.lab.world import arrangement as arrangements
 from tiers.wire.message.envelope import Channel
 
@@ -58,3 +62,13 @@ def test_a_lock_of_nobody_opens_to_nobody_whom_the_classroom_knows() -> None:
     locks = locks_in("customer", note.sender, note.to)
     haunted = Passed(note.sender, note.to, note.channel, (*locks, ("stranger", "org/S50000001/3100000f/1")))
     assert judge(haunted) == judge(Passed(note.sender, note.to, note.channel, locks))
+
+
+def test_a_reader_who_was_added_in_silence_stands_in_the_matrix_of_his_stop() -> None:
+    acts = [act for scenario in load_all().values() for act in scenario.acts]
+    haunted = [act for act in acts if act.faults.get("gateway") == "any-readers"]
+    assert {Channel.CONSUMER, Channel.ENTERPRISE} == {act.ghost for act in haunted}
+    for act in haunted:
+        lane = list(Channel).index(Channel(act.ghost))
+        honest = matrix_of(replace(act, ghost=""))["reads"]
+        assert [True, False] == [found["auditor"][lane] for found in (matrix_of(act)["reads"], honest)]

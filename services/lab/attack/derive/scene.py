@@ -23,14 +23,24 @@ TASKED = ("alice", "priya")
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """A recipient as facts name it: `relation` (wrapped, encrypted) says how, and `key` whose key it takes."""
+
+    kid: str
+    relation: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """One message: its key in the matrix, both ends by name, its channel, and its minute."""
+    """One message: its key in the matrix, both ends by name, its channel, its minute; `readers` if they are known."""
 
     key: str
     sender: str
     receiver: str
     channel: Channel
     minute: str
+    readers: tuple[Reader, ...] = ()
 
     @classmethod
     def of(cls, key: str, note: Note, minute: str) -> "Case":
@@ -70,17 +80,10 @@ def hybrid_of(name: str) -> str:
     return device_kid(name) if handset(name).org else f"device/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A recipient as facts name it: `relation` (wrapped, encrypted) says how, and `key` whose key it takes."""
-
-    kid: str
-    relation: str
-    key: str
-
-
 def readers(case: Case, arranged: Arrangement) -> tuple[Reader, ...]:
-    """Name a message's recipients, by the patterns that the relay checks."""
+    """Name a message's recipients: as they are, or by the patterns that the relay checks."""
+    if case.readers:
+        return case.readers
     custody = arranged.custody.sealing(case.channel, arranged.home(case.sender))
     patterns = delivered(" ".join(custody.readers[case.channel])).split()
     return tuple(dict.fromkeys(_reader(pattern, case) for pattern in patterns))

@@ -43,7 +43,7 @@ function letterFor(key) {
   return LETTER[key] ?? (/^\d$/.test(key) ? () => (as.value = KEYS[Number(key)]) : null);
 }
 
-export function handleKey(pressed) {
+function handleKey(pressed) {
   const { key, target } = pressed;
   if (pressed.ctrlKey || pressed.metaKey || pressed.altKey) return;
   if (typing(target) || pressing(target, key) || scrolling(target, key)) return;

@@ -76,8 +76,7 @@ let shown = -1; // the step whose time runs, and since when
 let since = 0;
 
 /** How long a step stands: by its words, and by the speed that was chosen. */
-export const paceOf = ([title, sentence]) =>
-  (AT_LEAST + A_WORD * `${title} ${sentence}`.split(" ").length) / speed.value;
+const paceOf = ([title, sentence]) => (AT_LEAST + A_WORD * `${title} ${sentence}`.split(" ").length) / speed.value;
 
 effect(() => {
   clearTimeout(timer);
@@ -91,7 +90,7 @@ function advance() {
   const at = log.event(step.value);
   const key = asking.value ? asksAt(at, log.at(step.value), log.after(log.entries.length)) : null;
   if (key) ask(key);
-  else if (stops.value && ["told", "boots", "ended"].includes(at?.type)) playing.value = false;
+  else if (stops.value && ["told", "boots", "cells", "ended"].includes(at?.type)) playing.value = false;
 }
 
 /** Ask who can read a message: until it is answered, nothing that would answer it is drawn. */
@@ -120,7 +119,7 @@ export function follow(hash) {
   });
 }
 
-export const linkNow = () =>
+const linkNow = () =>
   writeLink({
     at: log.placeOf(step.value),
     as: as.value,

@@ -494,7 +494,7 @@ export const L = {
   speed: "Speed",
   speeds: { 0.5: "slow", 1: "normal", 2: "fast" },
   stops: "stops",
-  stopsLabel: "Playing stops where a chapter begins",
+  stopsLabel: "Playing stops where a chapter begins, and before the verdict",
   asking: "questions",
   askingLabel: "Playing stops and asks who can read",
   fold: "Fold the sentence away",
@@ -579,6 +579,7 @@ export const L = {
   unseen: "not seen",
   meta: { from: "From", to: "To", when: "When", what: "What", size: "Size" },
   bytes: (n) => `${n} bytes`,
+  companyReads: (name) => `${name} reads it, as the company may`,
   whose: "Whose handset",
   subscriber: "carrier subscriber",
   messages: "Messages",
@@ -622,6 +623,7 @@ export const L = {
   asItIs: "as it is now",
   inspect: "Inspect",
   inspectLead: "What it says. Anybody on the path can do this.",
+  changeIt: "Copy it, or change it",
   decode: "Decode",
   verify: "Verify",
   checksLead: "What can be checked without a key.",
@@ -709,6 +711,30 @@ export const L = {
   },
   howForged: "How it would be forged",
   seeBytes: "See the bytes",
+  beside: "Who reads, from stop to stop",
+  besideLead:
+    "What the keys of each arrangement declare, inside a warrant’s window: C a consumer’s message, E an employee’s; " +
+    "+ reads now, − reads no longer. Playing a stop measures it.",
+  neverReads: (names) => `At no stop: ${list(names.map((name) => name.replace(/^The /, "the ")))}.`,
+  laneShort: { consumer: "C", enterprise: "E" },
+  movedHow: { opens: "reads now", shuts: "reads no longer" },
+  movedThere: "Moved",
+  movedText: (act, opens, shuts) => {
+    const named = (all) =>
+      list(
+        [...new Set(all.map(([name]) => name))].map((name) => {
+          const lanes = all.filter(([it]) => it === name).map(([, lane]) => lane);
+          return `${name} (${list(lanes)})`;
+        }),
+      );
+    const said = [opens.length && `Reads now: ${named(opens)}.`, shuts.length && `No longer: ${named(shuts)}.`];
+    const text = said.filter(Boolean).join(" ") || "Nothing: who reads is the same as before.";
+    return act ? `Act ${act}. ${text}` : text;
+  },
+  thereAlone: "At that stop alone",
+  own: { "implanted-handset": "A program in the handset", "seized-key-server": "A seized key server" },
+  actNumber: (n) => `act ${n}`,
+  playedHere: "measured",
   history: "What happened",
   historyLead:
     "History, by its sources. What was never disclosed is said at the end, and not played as if it were known.",
@@ -747,6 +773,7 @@ export const L = {
   csv: "Save as CSV",
   worth: (points, level) => `${points} points, ${level}`,
   begin: "Begin",
+  begun: "begun",
   preparing: "Preparing …",
   answer: "Answer",
   notYet: "Not yet.",

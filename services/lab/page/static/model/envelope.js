@@ -70,7 +70,7 @@ function recipientFields(one, at) {
   ];
 }
 
-export function kidText(kid) {
+function kidText(kid) {
   const key = readKid(String(kid));
   return E.kid[key.kind]({ ...key, epoch: grouped(key.epoch ?? 0) });
 }

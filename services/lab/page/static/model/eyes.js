@@ -33,7 +33,7 @@ export function verdict(id, one) {
 }
 
 /** Which vantage point each box of the drawing is. */
-export const BOX = {
+const BOX = {
   relay: "gateway",
   mailbox: "store",
   carrier: "carrier-keys",

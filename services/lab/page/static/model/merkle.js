@@ -87,7 +87,7 @@ export function readNote(note) {
 }
 
 /** Read a pinned key (C2SP signed-note). */
-export function readVkey(vkey) {
+function readVkey(vkey) {
   const [name, id, ...rest] = vkey.split("+");
   const bytes = unb64(rest.join("+"));
   return { name, id, type: bytes[0], key: bytes.slice(1) };

@@ -6,7 +6,7 @@ import { envelopeOf } from "./reduce.js";
 import { T } from "../text.en.js";
 import { fits } from "./eyes.js";
 
-export const EPOCH_ZERO = 1262304000000; // 2010-01-01T00:00Z
+const EPOCH_ZERO = 1262304000000; // 2010-01-01T00:00Z
 export const MINUTE = 60_000;
 
 export const epochOf = (ms) => Math.floor((ms - EPOCH_ZERO) / MINUTE);
@@ -37,7 +37,7 @@ export function readKid(kid) {
 }
 
 /** Return the lock of a kid as it is drawn: two short lines, one sentence, and whose handset or server opens it. */
-export function lockOf(view, kid) {
+function lockOf(view, kid) {
   const key = readKid(kid);
   const person = whoHas(view.world, key.pin);
   const name = capital(person?.name ?? key.pin ?? "");

@@ -220,7 +220,7 @@ function warrant(view, jti, change) {
 }
 
 /** Return the protected header of an envelope. */
-export function headerOf(envelope) {
+function headerOf(envelope) {
   return JSON.parse(atob(JSON.parse(envelope).protected.replaceAll("-", "+").replaceAll("_", "/")));
 }
 

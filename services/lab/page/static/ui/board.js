@@ -51,6 +51,7 @@ function Exercise({ one, given, solved }) {
       <h3>${one.title}</h3>
       <span class="worth">${L.worth(one.points, one.level)}</span>
       ${solved && html`<span class="tick"><${Icon} name="yes" />${L.done}</span>`}
+      ${begun && !solved && html`<span>${L.begun}</span>`}
     </div>
     <p>${one.task}</p>
     ${given && html`<pre class="given">${given}</pre>`}

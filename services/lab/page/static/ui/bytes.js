@@ -10,7 +10,7 @@ import { envelopeOf, focusOf } from "../model/reduce.js";
 import { nameOf } from "../model/words.js";
 import { L, T } from "../text.en.js";
 import { Decode } from "./decode.js";
-import { Icon } from "./icons.js";
+import { Button, Icon } from "./icons.js";
 import { OpenWith } from "./openwith.js";
 import { Verdict, Written } from "./peek.js";
 
@@ -26,6 +26,10 @@ export function Bytes() {
       ? null
       : (view.messages.find((one) => one.key === picked.value) ?? focusOf(view) ?? view.messages.at(-1));
   const raw = chosen ? (early ? chosen.left : envelopeOf(chosen)) : pasted.trim();
+  const change = () => {
+    setPasted(raw);
+    picked.value = PASTE;
+  };
   return html`<h2 class="hidden">${L.bytesTitle}</h2>
     <div class="bytes">
       <${Which} view=${view} chosen=${chosen} />
@@ -43,17 +47,17 @@ export function Bytes() {
               ></textarea>
             </label>`
       }
-      <${Shown} chosen=${chosen} raw=${raw} early=${early} view=${view} />
+      <${Shown} chosen=${chosen} raw=${raw} early=${early} view=${view} change=${change} />
     </div>`;
 }
 
-function Shown({ chosen, raw, early, view }) {
+function Shown({ chosen, raw, early, view, change }) {
   const seen = chosen && verdict(vantage.value.id, chosen);
   if (chosen && raw === null)
     return html`<p class="panel empty" data-bytes="none">${chosen.hidden ? T.why.hidden : T.why["not-sent"]}</p>`;
   if (seen && seen.shows !== "all")
     return html`<p class="panel empty" data-bytes="unseen">${L.holdsNot(vantage.value.name)} ${T.why[seen.why]}</p>`;
-  return raw && html`<${Panels} key=${raw} raw=${raw} one=${chosen} early=${early} view=${view} />`;
+  return raw && html`<${Panels} key=${raw} raw=${raw} one=${chosen} early=${early} view=${view} change=${change} />`;
 }
 
 function Which({ view, chosen }) {
@@ -83,7 +87,7 @@ function Moment({ one, early, set }) {
   </fieldset>`;
 }
 
-function Panels({ raw, one, early, view }) {
+function Panels({ raw, one, early, view, change }) {
   const told = useMemo(() => explain(raw), [raw]);
   const [field, setField] = useState("protected");
   if (told.error) return html`<p class="panel empty" role="alert" data-bytes="wrong">${told.error}</p>`;
@@ -93,6 +97,7 @@ function Panels({ raw, one, early, view }) {
     <section class="panel inspect" aria-labelledby="inspect">
       <h3 id="inspect">${L.inspect}</h3>
       <p class="lead">${L.inspectLead}</p>
+      ${one && html`<p><${Button} words=${L.changeIt} data-change=${true} onClick=${change} /></p>`}
       <${Fields} fields=${told.fields} selected=${selected} choose=${setField} />
     </section>
     <section class="panel decode" aria-labelledby="decode">

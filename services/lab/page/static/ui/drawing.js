@@ -46,7 +46,7 @@ export function Box({ id, at, title, note, lit, here, acts, quiet, ghost, rogue,
           kind="oneye"
       /></g>`
     }
-    ${guess && html`<${Guess} guess=${guess} x=${x + w - (h < 60 ? 44 : 16)} y=${y + h - (h < 60 ? h - 17 : 16)} />`}
+    ${guess && html`<${Guess} guess=${guess} x=${x + w - 16} y=${y + h - (h < 60 ? 6 : 16)} />`}
   </g>`;
 }
 

@@ -17,7 +17,7 @@ import { Terms } from "./terms.js";
 
 export function Lanes() {
   const view = now.value;
-  return html`<div class="lanes">
+  return html`<div class=${`lanes ${question.value ? "asking" : ""}`}>
     <h2 class="hidden">${L.lanesTitle}</h2>
     <div class="hero">
       ${view.scene?.ended && html`<${Ending} scene=${view.scene} />`}

@@ -1,6 +1,6 @@
 // The whole page: who looks and what at, above; the chosen view; the sentence and the time, below.
 
-import { html } from "../vendor/preact.js";
+import { html, useLayoutEffect } from "../vendor/preact.js";
 import {
   as,
   connected,
@@ -49,6 +49,7 @@ const ONLINE = new Set(["scenarios", "exercises", "arrange"]); // what needs a c
 
 export function Page() {
   const View = VIEWS[view.value];
+  useLayoutEffect(() => document.getElementById("main").scrollTo(0, 0), [view.value]);
   return html`<div class="page" data-view=${view.value} data-scene=${now.value.scene?.name ?? ""}>
     <a class="skip" href="#main" onClick=${skip}>${L.skip}</a>
     <header>

@@ -2,14 +2,15 @@
 // not.
 
 import { html } from "../vendor/preact.js";
-import { vantage } from "../state.js";
+import { now, vantage } from "../state.js";
+import { act, offline } from "../feed.js";
 import { capital, clockOf, grouped, serviceOf } from "../model/names.js";
 import { verdict } from "../model/eyes.js";
 import { envelopeOf } from "../model/reduce.js";
 import { hexOf, unb64u } from "../model/envelope.js";
 import { L, T } from "../text.en.js";
 import { Foreign } from "./foreign.js";
-import { Icon } from "./icons.js";
+import { Button, Icon } from "./icons.js";
 import { AskButton } from "./question.js";
 import { Terms } from "./terms.js";
 
@@ -55,8 +56,21 @@ export function Peek({ one }) {
           : html`<p class="cipher" aria-label=${L.ciphertext}>${shows === "none" ? L.nothing : sealedBytes(one)}</p>`
       }
       <p class="why"><${Terms} text=${T.why[why] ?? why} /></p>
+      <${CompanyReads} one=${one} />
     </div>
   </section>`;
+}
+
+/** With a company’s eyes: have its key server open a message of its own, lawfully. It is asked, and may have no key. */
+function CompanyReads({ one }) {
+  const { world, scene } = now.value;
+  const at = ["customer", "other-customer"].indexOf(vantage.value.id);
+  if (at < 0 || one.mid === null || one.channel !== "enterprise" || scene || offline) return null;
+  const [org, name] = Object.entries(world.customers)[at];
+  const read = () => act("read", { org, mid: one.mid });
+  return html`<p>
+    <${Button} icon="key" words=${L.companyReads(capital(name))} data-company-reads=${org} onClick=${read} />
+  </p>`;
 }
 
 function Metadata({ one, shows }) {

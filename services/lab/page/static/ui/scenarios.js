@@ -1,11 +1,12 @@
 // The scenarios: history on a time line, and attacks. Each plays in worlds of its own, on this page's event log.
 
-import { batch, html, signal } from "../vendor/preact.js";
-import { now, playing, view as chosen } from "../state.js";
+import { html, signal } from "../vendor/preact.js";
+import { now } from "../state.js";
 import { act, offline, quietly } from "../feed.js";
 import { capital, serviceOf } from "../model/names.js";
 import { vantageOf } from "../model/eyes.js";
 import { L } from "../text.en.js";
+import { History, Play } from "./history.js";
 import { Button, Icon } from "./icons.js";
 
 const known = signal(null);
@@ -19,17 +20,14 @@ export function Scenarios() {
       asked = found !== null;
     });
   }
-  const { scene } = now.value;
+  const { scene, world } = now.value;
+  if (!world) return null;
   const all = known.value ?? [];
   const attacks = all.filter((one) => !one.when);
   return html`<h2 class="hidden">${L.view.scenarios}</h2>
     <div class="scenarios">
       ${scene?.ended && html`<${Ending} scene=${scene} />`}
-      <section class="panel">
-        <h3>${L.history}</h3>
-        <p class="lead">${L.historyLead}</p>
-        <${TimeLine} all=${all.filter((one) => one.when)} scene=${scene} />
-      </section>
+      <${History} stops=${all.filter((one) => one.when)} scene=${scene} />
       <section class="panel">
         <h3>${L.attacks}</h3>
         <p class="lead">${L.attacksLead}</p>
@@ -43,54 +41,6 @@ export function Scenarios() {
         </ol>
       </section>
     </div>`;
-}
-
-/** What happened, by its date: what was asked, what arrangement it meant, what came of it; and it plays. */
-const TimeLine = ({ all, scene }) =>
-  html`<ol class="timeline">
-    ${all.map(
-      (one) =>
-        html`<li key=${one.name} data-stop=${one.name} class=${scene?.name === one.name ? "chosen" : ""}>
-          <time>${one.when}</time>
-          <div>
-            <h4>${one.title}</h4>
-            <dl>
-              <div>
-                <dt>${L.asked}</dt>
-                <dd>${one.asked}</dd>
-              </div>
-              <div>
-                <dt>${L.meant}</dt>
-                <dd>${one.arrangements.join("; ")}</dd>
-              </div>
-              <div>
-                <dt>${L.got}</dt>
-                <dd>${one.got}</dd>
-              </div>
-            </dl>
-          </div>
-          <${Play} one=${one} scene=${scene} />
-        </li>`,
-    )}
-  </ol>`;
-
-const Play = ({ one, scene }) =>
-  html`<span class="acts-count">${one.acts > 1 ? L.actsCount(one.acts) : ""}</span
-    ><${Button}
-      icon="play"
-      words=${L.playIt}
-      label=${L.playNamed(one.title)}
-      data-play=${one.name}
-      disabled=${Boolean(scene && !scene.ended)}
-      onClick=${() => begin(one)}
-    />`;
-
-function begin(one) {
-  batch(() => {
-    chosen.value = "lanes";
-    playing.value = true;
-  });
-  act("scenario", { name: one.name });
 }
 
 /** What stands above every view while a scenario is on the page. */

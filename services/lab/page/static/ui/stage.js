@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { event, now, playing, question, step, still, vantage } from "../state.js";
-import { capital, copying, customersOf, custodyOf, grouped, strangersOf } from "../model/names.js";
+import { capital, copying, customersOf, grouped, strangersOf } from "../model/names.js";
 import { fits } from "../model/eyes.js";
 import { focusOf } from "../model/reduce.js";
 import { L, T } from "../text.en.js";
@@ -16,7 +16,7 @@ import { Twin } from "./twin.js";
 const NARROW = "(max-width: 699px)";
 
 /** Which of two layouts the screen asks for. */
-export function useNarrow() {
+function useNarrow() {
   const query = useMemo(() => matchMedia(NARROW), []);
   const [narrow, set] = useState(query.matches);
   useEffect(() => {

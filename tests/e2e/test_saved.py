@@ -1,0 +1,114 @@
+"""What a class takes home, as a newcomer makes it: a file that replays from disk, a PDF, worksheets."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kits.page import CHROMIUM, browser, window
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()"]
+TEXT = "A text for the operator alone"
+CHAPTERS = ("told", "boots", "scene", "ended", "measured", "reset", "world")  # model/reduce.js
+SHEET = {"A4": (842, 595), "Letter": (792, 612)}  # points, landscape
+
+
+@dataclass(frozen=True, slots=True)
+class Classroom:
+    """A running `tiers up`, and the folder that commands are given in."""
+
+    folder: Path
+
+    def tiers(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environ = os.environ | {"TMPDIR": str(self.folder / "tmp"), "COLUMNS": "120"}
+        command = [*TIERS, *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def done(self, *arguments: str) -> str:
+        """Give a command that must succeed; returns what it says."""
+        ran = self.tiers(*arguments)
+        assert (0, "") == (ran.returncode, ran.stderr)
+        return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+    folder = tmp_path_factory.mktemp("saved")
+    (folder / "tmp").mkdir()
+    environ = os.environ | {"TMPDIR": str(folder / "tmp")}
+    with subprocess.Popen([*TIERS, "up"], env=environ, stdout=subprocess.PIPE, text=True) as up:
+        assert up.stdout is not None
+        assert any("Ctrl-C stops it" in line for line in up.stdout)
+        room = Classroom(folder)
+        room.done("send", "alice", "bob", TEXT, "--channel", "consumer")
+        room.done("send", "priya", "quentin", "A text for the company alone", "--channel", "enterprise")
+        try:
+            yield room
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.communicate(timeout=60)
+
+
+def entries(file: Path) -> list[dict[str, Any]]:
+    found = re.search(r'<script type="application/json" id="log"[^>]*>(.*?)</script>', file.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])["entries"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("vantage", "reads"), [("operator", True), ("gateway", False), ("all", True)])
+async def test_a_file_replays_the_lesson_from_disk_as_somebody_saw_it(
+    classroom: Classroom, vantage: str, reads: bool
+) -> None:
+    assert f"{vantage}.html: " in classroom.done("save", f"{vantage}.html", "--as", vantage)
+    file = classroom.folder / f"{vantage}.html"
+    assert reads == (TEXT in file.read_text())
+    async with browser() as chromium, window(chromium, file.as_uri()) as seen:
+        await seen.key("End")
+        assert "opened" == await seen.kind()
+        for view in ("bytes", "warrants", "log", "matrix", "lanes"):
+            await seen.look(view)
+            assert (view, vantage) == (view, await seen.page.get_attribute(".seeas select", "data-as"))
+        assert (vantage != "all") == await seen.page.locator(".seeas select").is_disabled()
+        assert reads == (TEXT in await seen.page.inner_text(".stage + .under, .handsets"))
+        assert [] == seen.complaints
+        assert [] == [one for one in seen.strangers if not one.startswith("file:")]
+
+
+@pytest.mark.parametrize("paper", SHEET)
+def test_a_pdf_has_a_page_for_each_chapter(classroom: Classroom, paper: str) -> None:
+    if CHROMIUM is None:
+        pytest.skip("chromium is missing: apt-get install chromium")
+    classroom.done("save", "chapters.html", "--as", "all")
+    chapters = [one for one in entries(classroom.folder / "chapters.html") if one["event"]["type"] in CHAPTERS]
+    classroom.done("save", f"{paper}.pdf", "--as", "all", "--paper", paper)
+    raw = (classroom.folder / f"{paper}.pdf").read_bytes()
+    assert len(chapters) == len(re.findall(rb"/Type /Page\b", raw))
+    boxes = {tuple(round(float(it)) for it in box.split()[2:]) for box in re.findall(rb"/MediaBox \[([^\]]*)\]", raw)}
+    assert {SHEET[paper]} == boxes
+
+
+def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Classroom) -> None:
+    ran = classroom.tiers("save", "lesson.html", "--as", "nobody")
+    assert 1 == ran.returncode
+    assert "gateway" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (classroom.folder / "lesson.html").exists()
+
+
+def test_worksheets_are_blank_and_the_solution_stands_apart(classroom: Classroom) -> None:
+    classroom.done("worksheets", "sheets", "--paper", "Letter")
+    sheets = {path.name: path.read_text() for path in (classroom.folder / "sheets").iterdir()}
+    assert {"lanes.html", "matrix.html", "matrix-solution.html"} == set(sheets)
+    assert [False, True] == ["<td class='reads'>" in sheets[name] for name in ("matrix.html", "matrix-solution.html")]
