@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -89,15 +88,14 @@ async def write(page: Seen, owner: str, text: str, **choices: str) -> None:
     await handset.locator("[data-send]").click()
 
 
-async def test_the_page_is_drawn_soon_after_the_parties_are_ready(control: Control, chromium: Any) -> None:
-    began = time.monotonic()
+async def test_the_page_is_drawn_within_a_second(control: Control, chromium: Any) -> None:
     async with window(chromium, control.page) as seen:
         await seen.page.locator('[data-box="carrier"]').wait_for()
-        drawn = time.monotonic() - began
+        drawn = await seen.page.evaluate("performance.now()") / 1000  # since the button was pressed
         assert "/" == await seen.page.evaluate("location.pathname")  # the token is gone from the address
         assert [] == seen.complaints
-    print(f"\ndrawn {drawn:.2f} s after the parties were ready")  # noqa: T201 - the figure is the finding
-    assert drawn < 3
+    print(f"\ndrawn within {drawn:.2f} s")  # noqa: T201 - the figure is the finding
+    assert drawn < 1
 
 
 async def test_a_message_on_each_lane_is_written_on_the_page_and_seen_to_pass(page: Seen) -> None:
@@ -204,8 +202,13 @@ async def test_keys_choose_the_vantage_point_and_the_step(page: Seen) -> None:
     await page.page.locator('[data-view="matrix"] table').wait_for()
 
 
-async def test_a_region_that_scrolls_keeps_its_keys_and_letters_can_be_switched_off(page: Seen) -> None:
+async def test_a_region_that_scrolls_keeps_its_keys_and_letters_can_be_switched_off(
+    page: Seen, desk: WatchedDesk
+) -> None:
     await page.page.set_viewport_size({"width": 360, "height": 500})
+    for note in LANES * 2:  # as many columns as do not fit
+        await desk.send(note)
+        await desk.received(note.to)
     await page.until_event("opened")
     await page.key("m")
     step = await page.page.get_attribute(".where", "data-step")
@@ -549,7 +552,6 @@ async def test_a_broken_connection_goes_on_where_it_was(page: Seen, desk: Watche
     await page.page.context.set_offline(True)
     desk.tell("Told meanwhile", "While the page was away.")
     await page.page.context.set_offline(False)
-    await page.page.evaluate("import('/static/feed.js')")
     await page.page.locator(".caption .title", has_text="Told meanwhile").wait_for()
 
 

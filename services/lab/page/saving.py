@@ -128,10 +128,14 @@ def _unexported(source: str) -> tuple[str, str]:
     return body, ", ".join(f"{given}: {own}" for given, own in gives)
 
 
+def program(files: Mapping[str, bytes]) -> str:
+    """Return the page's modules as one script."""
+    return link({name: raw.decode() for name, raw in files.items() if name.endswith(".js")}, "main.js")
+
+
 def page(files: Mapping[str, bytes], entries: Sequence[Entry], vantage: str, pages: str = "") -> str:
     """Return the lesson as one HTML file. `pages`: drawn for paper of this size, a page for each chapter."""
-    sources = {name: raw.decode() for name, raw in files.items() if name.endswith(".js")}
-    script = link(sources, "main.js").replace("</script", "<\\/script")
+    script = program(files).replace("</script", "<\\/script")
     css = [files[f"css/{name}.css"].decode() for name in _STYLES]
     css.append("@media print {" + files["css/print.css"].decode() + "}")
     if pages:

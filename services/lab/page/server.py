@@ -25,6 +25,7 @@ from tiers.lab.page.assets import files
 from tiers.lab.page.board import Board
 from tiers.lab.page.door import COOKIE, ENTERING, HEADERS, Door
 from tiers.lab.page.feed import Feed
+from tiers.lab.page.saving import program
 from tiers.lab.page.watched import WatchedDesk
 from tiers.lab.world.processes import free_ports
 from tiers.wire.errors import Missing, TiersError
@@ -133,15 +134,13 @@ async def _healthz(_request: web.Request) -> web.StreamResponse:
 
 
 async def _index(_request: web.Request) -> web.StreamResponse:
-    return web.Response(text=_page(), content_type="text/html")
+    return _file("index.html")
 
 
 @cache
-def _page() -> str:
-    """Return the page; it names all its modules, so that a browser asks for them at once and not one after another."""
-    modules = sorted(name for name in files() if name.endswith(".js") and name != "vendor/entry.js")
-    links = "".join(f'<link rel="modulepreload" href="static/{name}">\n' for name in modules)
-    return files()["index.html"].decode().replace("<!--preload-->\n", links)
+def _program() -> bytes:
+    """Return all modules of the page in one: a browser asks once for it, and not fifty times."""
+    return program(files()).encode()
 
 
 async def _static(request: web.Request) -> web.StreamResponse:
@@ -149,7 +148,7 @@ async def _static(request: web.Request) -> web.StreamResponse:
 
 
 def _file(path: str) -> web.Response:
-    found = files().get(path)
+    found = _program() if path == "page.js" else files().get(path)
     if found is None:
         raise Missing("lab.file", "Ask for a file of the page.")
     suffix = path[path.rfind(".") :]

@@ -1,7 +1,7 @@
 // Who can read this? One taps who, commits, and the attack answers. The verdicts are measured, every time.
 
 import { effect, html } from "../vendor/preact.js";
-import { ask as begin, deed, go, grown, log, now, question, step } from "../state.js";
+import { ask as begin, deed, go, grown, log, now, playing, question, step } from "../state.js";
 import { ask, offline } from "../feed.js";
 import { compare, measured, NAMED } from "../model/ask.js";
 import { vantageOf } from "../model/eyes.js";
@@ -129,6 +129,7 @@ function Miss({ row }) {
 function goOn() {
   question.value = null;
   go(Math.min(step.value + 1, log.last), true);
+  playing.value = true;
 }
 
 /** A button that asks about a message. */
