@@ -271,6 +271,9 @@ async def test_a_warrant_by_mouse_from_the_application_to_the_minute_after(page:
     await page.click("act=after")
     await page.page.locator("[data-refusal]").wait_for()
     assert str(await page.page.get_attribute("[data-refusal]", "data-refusal")).startswith("grant.")
+    await page.until_event("inspected")
+    await page.look("lanes")
+    assert "1 read, 0 sealed" == await page.page.text_content('[data-box="auditor"] .note'), "one message, asked twice"
 
 
 async def warrant_on(page: Seen, target: str) -> None:

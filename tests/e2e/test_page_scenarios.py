@@ -50,6 +50,16 @@ async def play(page: Seen, name: str) -> None:
     await page.page.locator(f'.page[data-scene="{name}"]').wait_for()
 
 
+async def test_with_stops_ticked_it_waits_before_it_says_who_wins(page: Seen) -> None:
+    await play(page, "london-2011")
+    await page.until_event("ended", 60)
+    await page.page.get_by_label("stops").check()
+    await page.key("ArrowLeft", "ArrowLeft", " ")
+    await page.page.locator('.caption[data-event="cells"]').wait_for()
+    await page.page.get_by_role("button", name="Play (Space)").wait_for()
+    assert "cells" == await page.kind(), "the room says who wins, before the page does"
+
+
 async def back_to(page: Seen, title: str) -> None:
     for _ in range(80):
         if await page.title() == title:

@@ -81,7 +81,7 @@ async def test_a_file_replays_the_lesson_from_disk_as_somebody_saw_it(
             await seen.look(view)
             assert (view, vantage) == (view, await seen.page.get_attribute(".seeas select", "data-as"))
         assert (vantage != "all") == await seen.page.locator(".seeas select").is_disabled()
-        assert reads == (TEXT in await seen.page.inner_text(".stage + .under, .handsets"))
+        assert reads == (TEXT in await seen.page.inner_text(".handsets"))
         assert [] == seen.complaints
         assert [] == [one for one in seen.strangers if not one.startswith("file:")]
 
