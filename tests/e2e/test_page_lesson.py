@@ -189,15 +189,19 @@ async def test_somebody_elses_tool_opens_an_envelope_of_the_page_with_a_key_of_i
     assert [text] == said, "one of the keys wraps the content key"
 
 
-async def test_a_planted_fault_is_found_in_the_matrix_that_is_handed_out(page: Seen) -> None:
+async def test_a_planted_fault_is_found_in_the_matrix_that_is_handed_out(page: Seen, control: Control) -> None:
     await page.look("exercises")
     await page.click("begin=planted")
-    card = page.page.locator('[data-exercise="planted"]')
-    given = await card.locator(".given").inner_text(timeout=120_000)
+    given = await page.page.locator('[data-exercise="planted"] .given').inner_text(timeout=150_000)
     matrix = json.loads(Path(re.findall(r"/\S+\.json", given)[0]).read_text())
     wrong = {(one["vantage"], one["message"]) for one in matrix["agreement"]["disagreements"]}
     steps = [it for one in matrix["cells"] if (one["vantage"], one["message"]) in wrong for it in one["derivation"]]
-    place = next(found for step in steps if (found := re.search(r"found in .*?(\w+), .*offset (0x[0-9a-f]+)", step)))
-    await card.locator("textarea").fill(f"{place[1]} {place[2]}")
-    await card.locator("[data-answer]").click()
+    offsets = dict.fromkeys(offset for step in steps for offset in re.findall(r"offset (0x[0-9a-f]+)", step))
+    assert not (await ask(control, "answer", {"exercise": "planted", "text": f"nobody {next(iter(offsets))}"}))[
+        "solved"
+    ]
+    for party in ("carrier", "acme", "gateway"):  # which of them a reader sees from what was found where
+        text = f"{party} {next(iter(offsets))}"
+        if (await ask(control, "answer", {"exercise": "planted", "text": text}))["solved"]:
+            break
     await page.page.locator('[data-exercise="planted"][data-state="solved"]').wait_for()

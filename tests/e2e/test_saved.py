@@ -101,7 +101,7 @@ def test_a_pdf_has_a_page_for_each_chapter(classroom: Classroom, paper: str) -> 
 
 def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Classroom) -> None:
     ran = classroom.tiers("save", "lesson.html", "--as", "nobody")
-    assert 1 == ran.returncode
+    assert 2 == ran.returncode
     assert "gateway" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not (classroom.folder / "lesson.html").exists()

@@ -27,8 +27,9 @@ const LETTER = {
   "?": () => (help.value = !help.value),
 };
 
-const typing = (element) => element.matches("input:not([type=range]), textarea, select, dialog[open] *");
-const pressing = (element, key) => key === " " && element.closest("button, [role=button], summary, a");
+const typing = (element) =>
+  element.matches("input:not([type=range], [type=checkbox]), textarea, select, dialog[open] *");
+const pressing = (element, key) => key === " " && element.closest("button, [role=button], [type=checkbox], summary, a");
 
 /** Whether a key scrolls what has the focus: a region that is wider or higher than it shows keeps its arrows. */
 const scrolling = (element, key) =>

@@ -123,18 +123,17 @@ const Pace = () =>
     >
       ${[0.5, 1, 2].map((one) => html`<option key=${one} value=${one}>${L.speeds[one]}</option>`)}
     </select>
-    <label title=${L.stopsLabel}
-      ><input
-        type="checkbox"
-        checked=${stops.value}
-        onChange=${(changed) => (stops.value = changed.target.checked)}
-      />${L.stops}</label
-    >
-    <label title=${L.askingLabel}
-      ><input
-        type="checkbox"
-        checked=${asking.value}
-        onChange=${(changed) => (asking.value = changed.target.checked)}
-      />${L.asking}</label
-    >
+    <${Switch} of=${stops} words=${L.stops} label=${L.stopsLabel} />
+    <${Switch} of=${asking} words=${L.asking} label=${L.askingLabel} />
   </div>`;
+
+/** Clicked by mouse it lets the focus go: the next Space plays. */
+const Switch = ({ of, words, label }) =>
+  html`<label title=${label}
+    ><input
+      type="checkbox"
+      checked=${of.value}
+      onChange=${(changed) => (of.value = changed.target.checked)}
+      onClick=${(clicked) => clicked.detail && clicked.target.blur()}
+    />${words}</label
+  >`;
