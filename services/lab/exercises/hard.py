@@ -91,14 +91,16 @@ async def _planted(folder: Path) -> Given:
     from tiers.lab.faults.registry import LEAKS  # noqa: PLC0415
     from tiers.measure.matrix.render import as_json  # noqa: PLC0415
 
-    path = folder / "planted.json"
-    places: list[str] = []
-    while not places:  # what leaks metadata only is found at no offset
-        leak = secrets.choice([name for name, fault in LEAKS.items() if fault.party in {"carrier", "acme", "gateway"}])
+    leaks = [name for name, fault in LEAKS.items() if fault.party in {"carrier", "acme", "gateway"}]
+    while True:  # what leaks metadata only is found at no offset: then another
+        leak = secrets.choice(leaks)
         matrix = await measure_once(folder / "planted", "", leak)
         wrong = {(one.vantage, one.message) for one in matrix.agreement.disagreements}
         steps = [step for cell in matrix.cells if (cell.vantage, cell.message) in wrong for step in cell.derivation]
         places = sorted({f"{LEAKS[leak].party} {found[2]}" for step in steps if (found := _PLACE.search(step))})
+        if places:
+            break
+    path = folder / "planted.json"
     path.write_text(as_json(matrix), encoding="utf-8")
     return Given(f"A party of another world leaks. Its measured matrix: {path}", json.dumps(places))
 
