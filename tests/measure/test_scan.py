@@ -8,11 +8,15 @@ import gzip
 import hashlib
 import html
 import io
+import ipaddress
 import json
 import lzma
 import os
+import pickle
+import struct
 import textwrap
 import tracemalloc
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -35,6 +39,7 @@ from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, needles
 FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
 HAY = st.binary(max_size=64)
+NOISE = sha256(b"noise").digest() * 4
 FEW = settings(max_examples=8)  # of each row, and the rows are many
 TEXT = "Bring the blue folder to platform nine at six o'clock"
 
@@ -110,6 +115,37 @@ KEY_WRITERS: dict[str, Callable[[bytes], bytes | str]] = {
     "xz": lzma.compress,
     "base64 of gzip in JSON": lambda raw: json.dumps({"blob": base64.b64encode(gzip.compress(raw)).decode()}),
     "hex of zlib": lambda raw: zlib.compress(raw).hex(),
+    "gzip as Python shows it": lambda raw: f"body={gzip.compress(raw)!r}",
+    "gzip with percent signs": lambda raw: quote(gzip.compress(raw)),
+    "base64 of gzip, its slashes escaped": lambda raw: (
+        base64.b64encode(gzip.compress(raw)).decode().replace("/", "\\/")
+    ),
+    "base64 of gzip over lines, as in mail": lambda raw: base64.encodebytes(gzip.compress(NOISE + raw, 0)),
+    "base64 of gzip over lines, as in OpenSSL": lambda raw: "\r\n".join(
+        textwrap.wrap(base64.b64encode(gzip.compress(NOISE + raw, 0)).decode(), 64)
+    ),
+    "signed words, as Java and Go do": lambda raw: str(struct.unpack(">4q", raw)),
+    "signed short words": lambda raw: str(struct.unpack("<16h", raw)),
+    "u128": lambda raw: f"{int.from_bytes(raw[:16], 'big')}, {int.from_bytes(raw[16:], 'big')}",
+    "u64 in C": lambda raw: ", ".join(f"0x{one:016X}ULL" for one in struct.unpack(">4Q", raw)),
+    "Uint8Array in JSON": lambda raw: json.dumps({str(at): one for at, one in enumerate(raw)}),
+    "Rust": lambda raw: ", ".join(f"{one}u8" for one in raw),
+    "Java": lambda raw: ", ".join(f"(byte) 0x{one:02X}" for one in raw),
+    "Erlang": lambda raw: ",".join(f"16#{one:02X}" for one in raw),
+    "assembler": lambda raw: "db " + ", ".join(f"0{one:02X}h" for one in raw),
+    "JavaScript": lambda raw: "".join(f"\\u{{{one:x}}}" for one in raw),
+    "hexdump without -C": lambda raw: "\n".join(
+        f"{at:07x} " + " ".join(f"{one:04x}" for one in struct.unpack("<8H", raw[at : at + 16])) for at in (0, 16)
+    ),
+    "od": lambda raw: "\n".join(
+        f"{at:07o} " + " ".join(f"{one:06o}" for one in struct.unpack("<8H", raw[at : at + 16])) for at in (0, 16)
+    ),
+    "quarters on four lines": lambda raw: "\n".join(f"part {at}: {raw[8 * at : 8 * at + 8].hex()}" for at in range(4)),
+    "two UUIDs": lambda raw: f"{uuid.UUID(bytes=raw[:16])} {uuid.UUID(bytes=raw[16:])}",
+    "two addresses": lambda raw: f"{ipaddress.IPv6Address(raw[:16]).exploded} {ipaddress.IPv6Address(raw[16:])}",
+    "a pickled list": lambda raw: pickle.dumps(list(raw)),
+    "a list in MessagePack": lambda raw: msgspec.msgpack.encode(list(raw)),
+    "bits, the lowest first": lambda raw: "".join(f"{one:08b}"[::-1] for one in raw),
 }
 TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
     "plain": lambda text: text,
@@ -132,6 +168,9 @@ TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
     "EBCDIC": lambda text: text.encode("cp500"),
     "spaced out": " ".join,
     "gzip in base64": lambda text: base64.b64encode(gzip.compress(text.encode())),
+    "seven bits a letter, as in an SMS": lambda text: sum(ord(one) << 7 * at for at, one in enumerate(text)).to_bytes(
+        -(-7 * len(text) // 8), "little"
+    ),
 }
 
 

@@ -42,10 +42,12 @@ def environment(name: str, pid: int) -> Iterator[Chunk]:
 
 
 def arguments(name: str, pid: int) -> Iterator[Chunk]:
-    """Yield the arguments of a process, and its name."""
-    for kind in ("cmdline", "comm"):
-        with suppress(OSError):
-            yield Chunk(f"arguments of {name}", 0, Path(f"/proc/{pid}/{kind}").read_bytes())
+    """Yield the arguments of a process, and the names of its threads."""
+    with suppress(OSError):
+        yield Chunk(f"arguments of {name}", 0, Path(f"/proc/{pid}/cmdline").read_bytes())
+    with suppress(OSError):
+        threads = sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda path: int(path.name))
+        yield Chunk(f"names of the threads of {name}", 0, b"".join((path / "comm").read_bytes() for path in threads))
 
 
 def unnamed(name: str, pid: int) -> Iterator[Chunk]:

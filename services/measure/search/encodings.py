@@ -24,7 +24,16 @@ _BASE32S = {
     "base32hex": b"0123456789ABCDEFGHIJKLMNOPQRSTUV",
     "Crockford's base32": b"0123456789ABCDEFGHJKMNPQRSTVWXYZ",
     "z-base-32": b"ybndrfg8ejkmcpqxot1uwisza345h769",
+    "Bech32": b"qpzry9x8gf2tvdw0s3jn54khce6mua7l",
+    "Geohash": b"0123456789bcdefghjkmnpqrstuvwxyz",
 }
+_BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+_BASE64S = {
+    "base64 of crypt": "./" + string.digits + string.ascii_uppercase + string.ascii_lowercase,
+    "base64 of bcrypt": "./" + string.ascii_uppercase + string.ascii_lowercase + string.digits,
+    "xxencode": "+-" + string.digits + string.ascii_uppercase + string.ascii_lowercase,
+}
+_BASE45 = string.digits + string.ascii_uppercase + " $%*+-./:"
 _BASE85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _BASES = {
@@ -91,13 +100,18 @@ def _each(form: str, *, signed: bool = False) -> Encoding:
     return _once(lambda raw: " ".join(form.format(abs((byte ^ 128) - 128) if signed else byte) for byte in raw))
 
 
-def _words(form: str, width: int) -> Encoding:
+def _marked(mark: bytes, from_: int) -> Encoding:
+    """Write each byte with a mark before it if it is so large, as packed numbers are written."""
+    return _once(lambda raw: b"".join(mark + bytes([byte]) if byte >= from_ else bytes([byte]) for byte in raw))
+
+
+def _words(form: str, width: int, *, signed: bool = False) -> Encoding:
     """Write one number for each word of so many bytes, in either order of bytes."""
 
     def written(raw: bytes) -> Iterator[bytes]:
         words = [raw[at : at + width] for at in range(0, len(raw), width)]
         for order in ("big", "little"):
-            yield " ".join(form.format(int.from_bytes(word, order)) for word in words).encode()
+            yield " ".join(form.format(int.from_bytes(word, order, signed=signed)) for word in words).encode()
 
     return written
 
@@ -130,6 +144,23 @@ def _big_integer(raw: bytes) -> Iterator[bytes]:
         yield digits
 
 
+def _base45(raw: bytes) -> str:
+    """RFC 9285."""
+    numbers = (int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw) & ~1, 2))
+    return "".join(_BASE45[n % 45] + _BASE45[n // 45 % 45] + _BASE45[n // 2025] for n in numbers)
+
+
+def _septets(text: str) -> bytes:
+    """Pack seven bits a character, as an SMS does (3GPP TS 23.038; the letters are those of ASCII)."""
+    packed = sum((ord(letter) & 127) << 7 * at for at, letter in enumerate(text))
+    return packed.to_bytes(-(-7 * len(text) // 8), "little")
+
+
+def _base64(alphabet: str) -> Encoding:
+    table = bytes.maketrans(_BASE64.encode(), alphabet.encode())
+    return _shifted(lambda raw: base64.b64encode(raw).translate(table), 6, 3)
+
+
 def _base32(alphabet: bytes) -> Encoding:
     table = bytes.maketrans(_BASE32, alphabet)
     return _once(lambda raw: base64.b32encode(raw).translate(table))
@@ -142,28 +173,51 @@ ENCODINGS: Mapping[str, Encoding] = {
     "base64": _shifted(base64.b64encode, 6, 3),
     "base64url": _shifted(base64.urlsafe_b64encode, 6, 3),
     "base64, quoted": _once(lambda raw: quote_plus(base64.b64encode(raw))),
+    **{how: _base64(alphabet) for how, alphabet in _BASE64S.items()},
     "base32": _shifted(base64.b32encode, 5, 5),
     **{how: _base32(alphabet) for how, alphabet in _BASE32S.items()},
     "base85": _once(base64.b85encode),
     "Z85": _once(lambda raw: base64.b85encode(raw).translate(bytes.maketrans(_BASE85, _Z85))),
+    "base45": _once(_base45),
     "Ascii85": _once(base64.a85encode),
     **{how: _number(alphabet) for how, alphabet in _BASES.items()},
     "list of integers": _each("{}"),
     "list of signed integers": _each("{}", signed=True),
     "list of integers, three digits": _each("{:03}"),
     "list of decimals": _each("{}.0"),
+    "list of integers, u8": _each("{}u8"),
+    "list of integers, by place": _once(lambda raw: " ".join(f"{at}:{byte}" for at, byte in enumerate(raw))),
+    "packed integers of MessagePack": _marked(b"\xcc", 128),
+    "packed integers of CBOR": _marked(b"\x18", 24),
+    "packed integers of pickle": _marked(b"K", 0),
+    "packed integers of protobuf": _once(
+        lambda raw: b"".join(bytes([b | 128, 1]) if b & 128 else bytes([b]) for b in raw)
+    ),
     "hex, 0x": _each("0{:02x}"),
     "hex, without leading zeros": _each("{:x}"),
     "hex, 0x without leading zeros": _each("0{:x}"),
     "hex, \\u": _each("u00{:02x}"),
+    "hex, \\u{}": _each("u{:x}"),
+    "hex, (byte)0x": _each("byte0{:02x}"),
+    "hex, 0x and u8": _each("0{:02x}u8"),
+    "hex, 16#": _each("16{:02x}"),
+    "hex, 0 and h": _each("0{:02x}h"),
     "octal": _each("{:03o}"),
     "octal, without leading zeros": _each("{:o}"),
     "octal, 0o": _each("0o{:o}"),
     "bits": _each("{:08b}"),
     "bits, 0b": _each("0b{:b}"),
+    "bits, lowest first": _once(lambda raw: "".join(f"{byte:08b}"[::-1] for byte in raw)),
     "words of 16 bits": _words("{}", 2),
     "words of 32 bits": _words("{}", 4),
     "words of 64 bits": _words("{}", 8),
+    "words of 16 bits, signed": _words("{}", 2, signed=True),
+    "words of 32 bits, signed": _words("{}", 4, signed=True),
+    "words of 64 bits, signed": _words("{}", 8, signed=True),
+    "words of 128 bits": _words("{}", 16),
+    "words of 16 bits, octal": _words("{:06o}", 2),
+    "words of 16 bits, bare hex": _words("{:04x}", 2),
+    "words of 32 bits, bare hex": _words("{:08x}", 4),
     "words of 32 bits, hex": _words("0{:08x}", 4),
     "words of 64 bits, hex": _words("0{:016x}", 8),
     **{f"bytes in words of {8 * width} bits": _swapped(width) for width in (2, 4, 8)},
@@ -182,6 +236,7 @@ ENCODINGS: Mapping[str, Encoding] = {
     "HTML": _text(html.escape),
     "UTF-16": _text(lambda text: text.encode("utf-16-le")),
     "UTF-32": _text(lambda text: text.encode("utf-32-be")),
+    "SMS": _text(_septets),
     "UTF-7": _text(lambda text: text.encode("utf-7")),
     "EBCDIC": _text(lambda text: text.encode("cp037")),
     "rot13": _text(lambda text: codecs.encode(text, "rot13")),

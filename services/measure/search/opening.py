@@ -61,7 +61,12 @@ _STREAMS: dict[bytes, tuple[str, Open | None]] = {
     rb"PK\x03\x04[\0-\xff]{26}": ("zip", _DEFLATE),
 }  # fmt: skip
 _PACKED = re.compile(b"|".join(b"(%s)" % pattern for pattern in _STREAMS), re.DOTALL)
-_RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}")
+_RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za-z0-9+/_-]+)*")
+"""Base64: with what JSON has escaped, and over lines of sixty characters or more."""
+_BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
+_ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|x\\x9c|x%9c)")
+_ESCAPES = re.compile(rb"(?:\\x|%)([0-9a-fA-F]{2})|\\([nrt\\'\"])")
+_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
 _URL = bytes.maketrans(b"-_", b"+/")
 
@@ -89,10 +94,17 @@ def _once(data: bytes) -> Iterator[tuple[str, int, bytes]]:
         for at in range(2):
             run = match[0][at:]
             yield "hex", match.start() + at, binascii.unhexlify(run[: len(run) & ~1])
+    for match in _ESCAPED.finditer(data):
+        yield "escapes", match.start(), _ESCAPES.sub(_unescaped, data[match.start() : match.start() + _MOST])
     for match in _RUN.finditer(data):
+        whole = _BREAK.sub(b"", match[0]).translate(_URL)
         for at in range(4):
-            run = match[0][at:].translate(_URL)
+            run = whole[at:]
             yield "base64", match.start() + at, base64.b64decode(run[: len(run) & ~3] + _rest(run))
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode()) if match[1] else _LETTERS.get(match[2], match[2])
 
 
 def _rest(run: bytes) -> bytes:

@@ -16,9 +16,12 @@ RARE = 16
 """The same in a rare spelling, or in two: half of a key."""
 WORDS = 20
 """The same of a text in plain words, of which a few occur together by chance."""
+QUARTER = 8
+"""Bytes of a key, in hex, of which two near each other are enough: a word of 64 bits, a quarter of a key on a line."""
 SHORTEST = 8
 """Characters, squeezed, below which anything is found by chance."""
 _COMMON = {"raw", "hex", "base64", "base64url", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
+_IN_HEX = {"hex", "words of 64 bits, hex"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,7 +73,11 @@ def spell(known: Known) -> Iterator[Needle]:
             least = min(len(spelled), max(SHORTEST + 1, _share(len(spelled), part, len(raw))))
             if how == "raw" and not known.words:
                 least = min(least, max(SHORTEST + 1, _thinnest(raw)))
-            piece = min(least, _share(len(spelled), PART, len(raw))) if known.words and how in _COMMON else least
+            piece = least
+            if known.words and how in _COMMON:
+                piece = min(least, _share(len(spelled), PART, len(raw)))
+            elif how in _IN_HEX:
+                piece = min(least, _share(len(spelled), QUARTER, len(raw)))
             yield Needle(known.fact, how, spelled, least, max(piece, SHORTEST))
 
 
