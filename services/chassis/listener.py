@@ -4,6 +4,7 @@
     TLS handshake     HANDSHAKE_SECONDS
     request's head    HEAD_SECONDS; at most MAX_HALF_OPEN connections from one address that have not sent one
     request's body    BODY_SECONDS, at most what its route allows (web.py)
+    answer            READ_SECONDS without an octet of it taken
     nothing           IDLE_SECONDS between requests
 
 A classroom of thirty, or a load generator of some thousands, behind one address stays far below.
@@ -27,6 +28,7 @@ from tiers.chassis.tls import Tls
 HANDSHAKE_SECONDS = 5.0
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
+READ_SECONDS = 30.0
 IDLE_SECONDS = 75.0
 MAX_OPEN = 16_384
 MAX_HALF_OPEN = 256
@@ -180,6 +182,8 @@ class Listener:
         try:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere the system's own patience has to do
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * READ_SECONDS))
             await loop.connect_accepted_socket(
                 lambda: self._speak(self._counts, address),
                 connection,

@@ -40,8 +40,12 @@ async def party(folder: Path) -> AsyncIterator[tuple[int, aiohttp.ClientSession]
     async def take(_caller: Identity, request: web.Request) -> Health:
         return Health(str(len(await raw_body(request))))
 
+    async def much(_caller: Identity, _request: web.Request) -> web.Response:
+        return web.Response(body=bytes(4_000_000))
+
     tls = issue("gateway/1", folder)
-    app = application([Route("POST", "/x", {Role.ANYONE}, take, "")], CollectorRegistry(), _ready)
+    routes = [Route("POST", "/x", {Role.ANYONE}, take, ""), Route("GET", "/much", {Role.ANYONE}, much, "")]
+    app = application(routes, CollectorRegistry(), _ready)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     assert runner.server is not None
@@ -97,6 +101,19 @@ async def test_whoever_does_not_shake_hands_is_shown_out(tmp_path: Path, monkeyp
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert await ended(reader)
         writer.close()
+        assert await healthy(port, http)
+
+
+async def test_whoever_does_not_read_an_answer_is_shown_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "READ_SECONDS", 0.5)
+    async with party(tmp_path) as (port, http):
+        reader, writer = await opened(port, tmp_path)
+        writer.transport.pause_reading()
+        writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(20):
+            while not writer.transport.is_closing():
+                writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+                await asyncio.sleep(0.1)
         assert await healthy(port, http)
 
 
