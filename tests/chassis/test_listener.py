@@ -107,7 +107,7 @@ async def test_whoever_does_not_shake_hands_is_shown_out(tmp_path: Path, monkeyp
 async def test_whoever_does_not_read_an_answer_is_shown_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener_module, "READ_SECONDS", 0.5)
     async with party(tmp_path) as (port, http):
-        reader, writer = await opened(port, tmp_path)
+        _, writer = await opened(port, tmp_path)
         writer.transport.pause_reading()
         writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(20):
