@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,7 +95,25 @@ def test_a_stale_control_file_is_a_classroom_that_is_down(left: bytes) -> None:
             acts.asked("invite", {})
 
 
-async def test_another_program_on_the_port_is_a_classroom_that_is_down() -> None:
+@pytest.mark.parametrize("made", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_is_neither_waited_for_nor_a_traceback(top: Path, made: Callable[[Path], None]) -> None:
+    with folders.held(folders.HOME) as folder:
+        made(folder / CONTROL)
+        with pytest.raises(Yours, match=r"lab\.down"):
+            acts.asked("invite", {})
+    top.mkdir(mode=0o700, exist_ok=True)
+    made(top / f"{folders.HOME}.lock")
+    with pytest.raises(Yours, match=r"lab\.down"):
+        acts.asked("invite", {})
+    with pytest.raises(Yours, match=r"lab\.folder: Remove .*\.lock"), folders.held(folders.HOME):
+        pass
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "<html>"), (404, '{"detail":"Not Found"}'), (500, "[]"), (502, "")])
+async def test_another_program_on_the_port_is_a_classroom_that_is_down(status: int, said: str) -> None:
+    async def _page(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text=said)
+
     app = web.Application()
     app.router.add_post("/api/invite", _page)
     runner = web.AppRunner(app)
@@ -108,10 +127,6 @@ async def test_another_program_on_the_port_is_a_classroom_that_is_down() -> None
         with pytest.raises(Yours, match=r"lab\.down"):
             await acts._ask(Control(f"http://127.0.0.1:{port}", "t", "p"), "invite", {})
     await runner.cleanup()
-
-
-async def _page(_request: web.Request) -> web.Response:
-    return web.Response(text="<html>")
 
 
 def test_a_socket_lies_in_a_short_folder_where_its_own_is_long(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from tiers.chassis.client import bounded, client_session
+from tiers.chassis.web import Problem
 from tiers.lab.classroom.logbook import MONITOR, check_log
 from tiers.lab.cli.kit import run_to_end, write
 from tiers.lab.page.bodies import MAX_MINUTES
@@ -50,7 +51,8 @@ def asked(name: str, ask: dict[str, Any]) -> Any:
     """Ask the running classroom; raises `Yours` if it refuses, or if none is running."""
     root = folders.inhabited(folders.HOME)
     try:
-        where = msgspec.json.decode((root / CONTROL).read_bytes(), type=Control) if root else None
+        there = root is not None and (root / CONTROL).is_file()  # no pipe, which would never be read to its end
+        where = msgspec.json.decode((root / CONTROL).read_bytes(), type=Control) if root and there else None
     except (OSError, msgspec.MsgspecError):
         where = None
     if where is None:
@@ -66,10 +68,11 @@ async def _ask(where: Control, name: str, ask: dict[str, Any]) -> Any:
             http.post(f"{where.url}/api/{name}", json=ask, headers=headers) as response,
         ):
             answer = json.loads(await bounded(response))
-    except (aiohttp.ClientError, OSError, ValueError):
+            refused = None if response.status == OK else msgspec.convert(answer, Problem)
+    except (aiohttp.ClientError, OSError, ValueError):  # nobody, or another program, is there
         raise _down() from None
-    if response.status != OK:
-        raise Yours(answer["code"], _as_commands(answer["detail"]))
+    if refused is not None:
+        raise Yours(refused.code, _as_commands(refused.detail))
     return answer
 
 

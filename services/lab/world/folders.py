@@ -52,7 +52,7 @@ def inhabited(name: str) -> Path | None:
     top = _where()
     if not _is_ours(top) or not _is_ours(top / name):
         return None
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, Yours):
         if (lock := _lock(top / f"{name}.lock")) is None:
             return top / name
         os.close(lock)
@@ -114,7 +114,9 @@ def _sweep(top: Path) -> None:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock a file, made if need be; `None` while somebody else holds it. Raises `FileNotFoundError`."""
+    """Lock a file, made if need be; `None` while somebody else holds it. Raises `FileNotFoundError` or `Yours`."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise Yours("lab.folder", f"Remove {path}: it is no file of a classroom's.")
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
