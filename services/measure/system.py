@@ -197,8 +197,10 @@ class _Study:
         words |= {"texts": [("plaintext", one.key) for one in self.messages]}
         words |= {f"text:{one.key}": [("plaintext", one.key)] for one in self.messages}
         relations = frozenset(("opened", *pair) for pair in self.opened)
-        if missing := [one.id for one in self.vantages if one.id not in declared.vantages]:
-            raise Misused(f"Declare what {missing[0]} holds and reads, or leave it out.")
+        if odd := sorted({one.id for one in self.vantages} ^ set(declared.vantages)):
+            raise Misused(
+                f"Declare what each vantage point holds and reads, and measure it: {odd[0]} is but one of both."
+            )
         if strange := sorted({word for row in declared.vantages.values() for word in row.holds} - set(words)):
             raise Misused(f"Declare holdings out of: {', '.join(words)}; {strange[0]} is none.")
         for name, row in declared.vantages.items():

@@ -154,6 +154,31 @@ def test_a_control_that_is_not_found_breaks_the_agreement(places: dict[str, Path
     assert not matrix.agreement.holds
 
 
+def test_who_is_declared_and_not_measured_is_no_clean_result(places: dict[str, Path]) -> None:
+    with pytest.raises(Misused, match="clerk is but one of both"):
+        measure(MESSAGES[1:], vantages(places)[:1], [KEY], POLICY)
+
+
+def test_a_rule_may_need_several_keys_and_tells_where_each_lay(places: dict[str, Path]) -> None:
+    half = Secret("other half", KEY.raw[22:])
+    halves = Secret("one half", KEY.raw[:22]), half
+    register(opens([one.name for one in halves], lambda one, other, sealed: unfernet(one + other, sealed)))
+    (places["drawer"] / "key.hex").write_bytes(halves[0].raw)
+    (places["drawer"] / "paper").write_bytes(half.raw)
+    people = [vantages(places)[0], Vantage("clerk", vantages(places)[1].captures, control=half)]
+    policy = POLICY.replace('"office key"]', '"one half", "other half"]').replace(
+        '"office key" =', '"one half" = "a"\n"other half" ='
+    )
+    matrix = measure(MESSAGES[1:], people, halves, policy)
+    assert matrix.agreement.holds
+    found = matrix.cell("clerk", "shut").derivation
+    assert "one half: found in drawer, key.hex" in found[0]
+    assert "other half: found in drawer, paper" in found[1]
+    assert found[3] == "4. one half and other half open shut (from 1, 2, 3)"
+    (places["drawer"] / "paper").write_text("eaten by mice")
+    assert measure(MESSAGES[1:], people, halves).cell("clerk", "shut").content is Content.SEALED
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("vantages.clerk", "vantages.cook"), ('"ciphertext", "office key"', '"texts", "moon"')]
 )
