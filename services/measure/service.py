@@ -37,7 +37,7 @@ from tiers.measure.secret import Secret, canary
 MARK = "TIERS_MEASURE"
 """A variable with a random value, in the environment of what is started here: what must be found in its memory."""
 _MARK = ("mark", MARK)
-_SECONDS = 15.0
+_SECONDS = 60.0
 KINDS = ("memory", "environment", "arguments", "log", "store", "wire", "answers", "places")
 _HERE_ONLY = ("memory", "environment", "arguments", "places")
 

@@ -30,7 +30,7 @@ SENT = {"plain": (), "subject": ("alice", "bob"), "smime": ("alice", "bob"), "es
 """For whom each message is enveloped. The text of `subject` stands in its head."""
 _RANDOM = 64
 """Bytes at the end of an envelope that are nothing but ciphertext; its head is like every other's."""
-_SECONDS = 10.0
+_SECONDS = 60.0
 
 
 def measured() -> Matrix:

@@ -24,7 +24,7 @@ from tiers.lab.systems.kit import PASSWORD, Answers
 from tiers.measure import Secret
 
 NS = oldmemo.NAMESPACE
-_SECONDS = 10
+_SECONDS = 60
 _NOWHERE = Path(os.devnull)
 _KEY = oldmemo.PlainKeyMaterialImpl.KEY_LENGTH
 
