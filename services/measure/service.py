@@ -37,7 +37,7 @@ from tiers.measure.secret import Secret, canary
 MARK = "TIERS_MEASURE"
 """A variable with a random value, in the environment of what is started here: what must be found in its memory."""
 _MARK = ("mark", MARK)
-_SECONDS = 60.0
+_SECONDS, _GRACE = 60.0, 15.0
 KINDS = ("memory", "environment", "arguments", "log", "store", "wire", "answers", "places")
 _HERE_ONLY = ("memory", "environment", "arguments", "places")
 
@@ -262,7 +262,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.wait(_SECONDS)
+        process.wait(_GRACE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
