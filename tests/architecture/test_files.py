@@ -22,8 +22,7 @@ IN_PLACE = {
     "services/lab/systems/kit.py": 2,  # what servers are configured by, before they start
     "services/lab/systems/mail_servers.py": 2,  # the same
     "services/lab/systems/matrix.py": 2,  # the same, and a paper
-    "services/lab/systems/xmpp.py": 1,  # the same
-    "services/lab/systems/xmpp_talk.py": 2,  # what a device keeps, as slixmpp-omemo's example keeps it
+    "services/lab/systems/xmpp.py": 3,  # the same, and what a device keeps, as in slixmpp-omemo's example
     "services/measure/service.py": 1,  # what a program of somebody else's says
 }
 LONGEST = 200_000

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tiers.lab.systems import mail
+from tiers.lab import systems
 from tiers.measure import Unmeasured
 from tiers.measure.matrix.matrix import Content, Matrix
 
 
 @pytest.fixture(scope="module")
 def measured() -> Matrix:
-    return mail.measured()  # skipped where a server is to be installed, by its name
+    return systems.measured("mail")  # skipped where a server is to be installed, by its name
 
 
 @pytest.mark.e2e
@@ -35,4 +35,4 @@ def test_the_link_recorded_opens_with_a_key_seized_later(measured: Matrix) -> No
 def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(Unmeasured, match="Install exim4-daemon-light and dovecot-imapd"):
-        mail.measured()
+        systems.measured("mail")

@@ -1,15 +1,17 @@
 """Matrix of today, measured: what Synapse and a client's store leave to whom."""
 
+import sys
+
 import pytest
 
-from tiers.lab.systems import matrix
+from tiers.lab import systems
 from tiers.measure import Unmeasured
 from tiers.measure.matrix.matrix import Content, Matrix
 
 
 @pytest.fixture(scope="module")
 def measured() -> Matrix:
-    return matrix.measured()  # skipped where something is to be installed, by its name
+    return systems.measured("matrix")  # skipped where something is to be installed, by its name
 
 
 @pytest.mark.e2e
@@ -38,6 +40,7 @@ def test_a_backup_at_the_server_opens_with_the_recovery_key_and_not_without(meas
 
 
 def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix, "find_spec", lambda _: None)
-    with pytest.raises(Unmeasured, match=r"Install intercept-tiers\[matrix\]"):
-        matrix.measured()
+    monkeypatch.delitem(sys.modules, "tiers.lab.systems.matrix", raising=False)
+    monkeypatch.setitem(sys.modules, "nio", None)
+    with pytest.raises(Unmeasured, match=r"Install intercept-tiers\[matrix\]: nio is not here"):
+        systems.measured("matrix")

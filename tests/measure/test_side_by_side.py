@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from tiers.lab.cli import measure as command
 from tiers.lab.cli.main import app
-from tiers.lab.systems import matrix
 
 TITLES = ["BlackBerry 2013", "Matrix of today", "XMPP of today", "Mail of today"]
 
@@ -28,7 +27,8 @@ def test_four_systems_stand_on_one_page_and_every_cell_is_as_declared() -> None:
 
 
 def test_a_system_that_is_missing_is_named_and_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix, "find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "tiers.lab.systems.matrix", raising=False)
+    monkeypatch.setitem(sys.modules, "nio", None)
     done = CliRunner().invoke(app, ["measure", "--all", "--format", "html"])
     assert done.exit_code == command.SKIPPED
     assert done.output.startswith("Install intercept-tiers[matrix]")

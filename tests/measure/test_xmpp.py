@@ -1,8 +1,10 @@
 """XMPP of today, measured: what Prosody's archive and OMEMO leave to whom."""
 
+import sys
+
 import pytest
 
-from tiers.lab.systems import xmpp
+from tiers.lab import systems
 from tiers.measure import Unmeasured
 from tiers.measure.matrix.matrix import Content, Matrix
 
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Accessing plugins through the XM
 
 @pytest.fixture(scope="module")
 def measured() -> Matrix:
-    return xmpp.measured()  # skipped where something is to be installed, by its name
+    return systems.measured("xmpp")  # skipped where something is to be installed, by its name
 
 
 @pytest.mark.e2e
@@ -36,7 +38,14 @@ def test_an_administrator_reads_what_is_sent_after_he_has_joined(measured: Matri
     assert "found in answers to administrator" in measured.cell("administrator", "joined").derivation[0]
 
 
-def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    with pytest.raises(Unmeasured, match=r"Install prosody \(Debian\) and intercept-tiers\[xmpp\]"):
-        xmpp.measured()
+@pytest.mark.parametrize(
+    ("missing", "says"), [("prosody", r"prosody \(Debian\)"), ("slixmpp", r"intercept-tiers\[xmpp\]")]
+)
+def test_what_is_to_be_installed_is_named(missing: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if missing == "prosody":
+        monkeypatch.setattr("shutil.which", lambda _: None)
+    else:
+        monkeypatch.delitem(sys.modules, "tiers.lab.systems.xmpp", raising=False)
+        monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(Unmeasured, match=f"Install {says}"):
+        systems.measured("xmpp")
