@@ -27,6 +27,7 @@ def sentences(scenario: Scenario) -> list[str]:
     module = Path(sys.modules[scenario.acts[0].play.__module__].__file__ or "")
     tree = ast.parse(module.read_text(encoding="utf-8"))
     declared = tomllib.loads(module.with_suffix(".toml").read_text(encoding="utf-8"))
+    declared |= declared["told"] if scenario.told else {}
     told = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)] + list(declared.values())
     return [one for one in told if isinstance(one, str) and " " in one and one != ast.get_docstring(tree)]
 
@@ -52,6 +53,13 @@ def test_what_was_said_by_somebody_names_its_source(name: str) -> None:
     assert [text for text in quoting if not LETTER.search(text) and "legal_basis" not in text] == []
     assert LETTER.search(scenario.asked)
     assert LETTER.search(scenario.got)
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_scenario_tells_every_step_of_its_file_and_no_other(name: str) -> None:
+    module = Path(sys.modules[TOLD[name].acts[0].play.__module__].__file__ or "")
+    says = re.findall(r"\bsay\(\s*(\"(?:[^\"\\]|\\.)*\")", module.read_text(encoding="utf-8"))
+    assert {ast.literal_eval(title) for title in says} == set(TOLD[name].told)
 
 
 def test_what_is_not_on_the_page_of_history_is_told_nowhere() -> None:

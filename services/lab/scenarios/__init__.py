@@ -1,4 +1,4 @@
-"""The scenarios: what happens in a module, found by its constant SCENARIO; what is told and claimed of it in the TOML beside.
+"""The scenarios: what happens in a module, found by its constant SCENARIO; what is told and claimed in the TOML beside.
 
 Facts and sources: docs/history.md, docs/scenarios.md.
 """

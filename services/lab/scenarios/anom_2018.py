@@ -30,30 +30,24 @@ def _made_for_the_police(jwk: bytes) -> Custody:
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     jwk = (desk.world.root / "trust" / "auditors" / "cbi.jwk").read_bytes()
     made = Arrangement(_made_for_the_police(jwk), DEVICE)
     for name in ("alice", "bob"):
         desk.devices[name]._arrangement = made  # noqa: SLF001 - so it left the factory
-    tell(
-        "2018",
-        'A messenger is sold to criminals. A master key "surreptitiously attaches to each message" [h1].',
-    )
+    say("2018")
     sent = await stage.send("first", FIRST)
     await stage.send("second", SECOND)
     kids = [one.header.kid for one in sent.envelope.jwe.recipients]
     stage.check("readers of each message", len(kids), 2)
-    tell("Nobody notices", f"Both handsets were made to expect it. The recipients, all the same: {', '.join(kids)}.")
-    tell("June 2021", "More than 20 million messages of about 11,800 devices have been read [h1].")
+    say("Nobody notices", kids=", ".join(kids))
+    say("June 2021")
     honest = desk.devices["bob"]
     honest._arrangement = Arrangement(DEVICE, DEVICE)  # noqa: SLF001 - the program that he installed himself
     stage.messages["third"] = await desk.send(FIRST)
     got = await desk.received("bob")
     stage.check("an honest handset", (got.content, got.unreadable), (None, "device.readers"))
-    tell(
-        "One honest handset",
-        f"Bob installs a program of his own. It compares the readers with those agreed on, finds {GHOST}, and shows no text.",
-    )
+    say("One honest handset", ghost=GHOST)
 
 
 SCENARIO = declared(__name__, _play)

@@ -10,25 +10,19 @@ NOTE = bbm("alice", "bob", "This was written yesterday, as far as you know")
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     clock, alice = desk.world.clock, desk.devices["alice"]
     hoarded = alice.ring.consumer
     clock.turn(12)
     await stage.warrant("alice", minutes=2, after=1)
     clock.turn(1)
-    tell(
-        "The window is open",
-        "Alice sets back the clock of a handset that keeps old keys, to name minutes before the window.",
-    )
+    say("The window is open")
     alice.ring = replace(alice.ring, consumer=hoarded)
     alice._clock = lambda: clock.now() - 10 * EPOCH_MS  # noqa: SLF001 - her own clock, turned back
     await stage.refused("ten minutes back", "envelope.misdated", desk.send(NOTE))
     alice._clock = lambda: clock.now() - 119_000  # noqa: SLF001 - as above
     await stage.refused("two minutes back", "admission.epoch", desk.send(NOTE))
-    tell(
-        "Refused twice",
-        "The relay takes what is dated within two minutes of its own clock, the carrier one minute either way.",
-    )
+    say("Refused twice")
     alice._clock = lambda: clock.now() - EPOCH_MS  # noqa: SLF001 - as above
     await stage.send("one-back", bbm("alice", "bob", "One minute back, at the edge of the window"))
     alice._clock = clock.now  # noqa: SLF001 - as above
@@ -42,10 +36,7 @@ async def _play(stage: Stage) -> None:
         sealed[stage.messages["one-back"].mid],
         "this minute lies outside the granted window",
     )
-    tell(
-        "One minute at the edge",
-        "Dated one minute back, in the window's first minute, it was copied, and no granted key opens it.",
-    )
+    say("One minute at the edge")
 
 
 SCENARIO = declared(__name__, _play)

@@ -17,15 +17,12 @@ MILLION = 1_000_000
 
 
 async def _global(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
-    tell(
-        "2010 to 2012",
-        "In Montreal the police read over one million PIN-to-PIN messages [S]. All handsets share one key [c].",
-    )
+    desk, say = stage.desk, stage.say
+    say("2010 to 2012")
     await stage.send("target", bbm("alice", "bob", "Move the money before the weekend"))
     await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
     before = await stage.log_size()
-    tell("The key leaks", "Here it is taken from one handset. Where the police had theirs from is contested [T] [S3].")
+    say("The key leaks")
     key = desk.devices["mallory"].ring.factory
     assert key is not None  # noqa: S101 - the arrangement puts one into every handset
     for name in ("target", "stranger"):
@@ -33,15 +30,9 @@ async def _global(stage: Stage) -> None:
         text = open_content(jwe, unwrap_from_carrier(jwe.recipients[0], global_wrap(key)))
         stage.show("one leaked key", name, text, stage.messages[name].note.text)
     seconds = _open_many(stage)
-    tell(
-        f"{SAMPLE:,} messages more, one key",
-        f"All open, {SAMPLE / seconds:,.0f} a second on this machine: a million in {MILLION * seconds / SAMPLE:,.0f} s.",
-    )
+    say("2,000 messages more, one key", rate=SAMPLE / seconds, seconds=MILLION * seconds / SAMPLE)
     stage.check("leaves in the public log meanwhile", await stage.log_size() - before, 0)
-    tell(
-        "The log stays silent",
-        "No warrant was served, no grant was asked for, nobody was told: a key needs no permission.",
-    )
+    say("The log stays silent")
 
 
 def _open_many(stage: Stage) -> float:
@@ -65,17 +56,12 @@ def _open_many(stage: Stage) -> float:
 
 
 async def _tree(stage: Stage) -> None:
-    tell = stage.tell
-    tell(
-        "The same leak, against the key tree", "The same two messages; each handset has its own keys, minute by minute."
-    )
+    say = stage.say
+    say("The same leak, against the key tree")
     await stage.send("target", bbm("alice", "bob", "Move the money before the weekend"))
     await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
-    tell("Mallory's handset leaks", "It opens what Mallory herself wrote or gets, and nothing of Alice's.")
-    tell(
-        "And the carrier's master?",
-        "That opens everything again, and the log is as silent: the tree narrows a warrant, not a theft.",
-    )
+    say("Mallory's handset leaks")
+    say("And the carrier's master?")
 
 
 SCENARIO = declared(__name__, _global, _tree)

@@ -22,31 +22,22 @@ def _rogue(cek: Secret, header: Protected, protected: str, holder: Holder, to: S
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
-    tell(
-        "1993",
-        "A chip is announced whose keys two escrow agents hold in halves. Each message carries a field for them [c1].",
-    )
+    desk, say = stage.desk, stage.say
+    say("1993")
     await stage.warrant("alice")
     await stage.send("honest", NOTE)
-    tell("An honest handset", "It names the receiver and the escrow. Carrier and court hold a half each.")
+    say("An honest handset")
     alice = desk.devices["alice"]
     alice._arrangement = Arrangement(replace(SPLIT, seal=_rogue), alice._arrangement.enterprise)  # noqa: SLF001 - a handset that was changed
     await stage.send("rubbish", RUBBISH)
-    tell(
-        "June 1994",
-        "Matt Blaze shows that a field can pass the check and be useless [c1]. This handset does so: relay and receiver accept it.",
-    )
+    say("June 1994")
     desk.world.clock.turn(1)
     found = {one.mid: one for one in (await desk.inspect(stage.warrants["alice"])).findings}
     stage.check("the honest message opens", found[stage.messages["honest"].mid].content, NOTE.text)
     shut = found[stage.messages["rubbish"].mid]
     stage.check("the other one", shut.content, None)
-    tell("The auditor, with both halves", f"Opens the first message. Of the second he is told: {shut.sealed}.")
-    tell(
-        "What a commitment changes",
-        "The header commits to the one key of the message. So the field cannot show him another text; it can still be empty.",
-    )
+    say("The auditor, with both halves", why=shut.sealed)
+    say("What a commitment changes")
 
 
 SCENARIO = declared(__name__, _play)

@@ -10,7 +10,7 @@ POLICY = b'[orders]\nTHIRD_PARTY_DATA_REQUEST = "disclose"\n'
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     note = bes_bbm("priya", "quentin", "The ledger is in the second drawer")
     mid = (await stage.send("bes-bbm", note)).mid
     before = await stage.log_size()
@@ -18,28 +18,19 @@ async def _play(stage: Stage) -> None:
     async def order(reference: str) -> OrderAnswer:
         return await desk.order(ACME, Order(reference, Reason.THIRD_PARTY_DATA_REQUEST, mid=mid))
 
-    tell(
-        "The provider has nothing",
-        "Gateway, carrier and auditor together hold no key to it. So the court orders the company.",
-    )
+    say("The provider has nothing")
     refused = await order("HC/1")
     stage.check("the company's answer", (refused.decision, refused.messages), (Decision.REFUSE, ()))
-    tell(
-        "It refuses",
-        f"Its policy says no to such a request; the answer stands in the public log (leaf {refused.leaf}).",
-    )
+    say("It refuses", leaf=refused.leaf)
     StateDir(desk.world.state("acme")).write("policy.toml", POLICY)
     given = await order("HC/2")
     stage.check("what it hands over", [one.content for one in given.messages], [note.text])
-    tell(
-        "It complies",
-        "It changes its policy, opens this one message itself, and hands over the text. No key leaves the house.",
-    )
+    say("It complies")
     await desk.rotate(ACME, destroy=True)
     late = await order("HC/3")
     stage.check("after the key is gone", [one.code for one in late.unreadable], ["read.key_destroyed"])
     stage.check("answers in the public log", await stage.log_size() - before, 3)
-    tell("It cannot", "After the key is destroyed it would comply and cannot. Three orders, three leaves.")
+    say("It cannot")
 
 
 SCENARIO = declared(__name__, _play)

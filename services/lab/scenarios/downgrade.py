@@ -10,27 +10,21 @@ E = Channel.ENTERPRISE
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     secret = bes_bbm("priya", "quentin", "The offer is forty-one million")
-    tell("The push", "Somebody has enterprise messages suspended, by an order or simply by dropping them.")
+    say("The push")
     await Regulator.appear(desk, "pusher").suspend("PUSH/1", (E,), BOTH)
     await stage.warrant("priya")
     before = len(desk.devices["priya"]._store.messages())  # noqa: SLF001 - the handset's own memory, looked into
     await stage.refused("an enterprise message", "order.suspended", desk.send(secret))
     stage.check("messages that Priya's handset sent instead", len(desk.devices["priya"]._store.messages()) - before, 0)  # noqa: SLF001
-    tell(
-        "Priya's handset",
-        "It reports the refusal and sends nothing. There is no fall-back in it that anybody could trigger.",
-    )
+    say("Priya's handset")
     await stage.refused(
         "the same words to a colleague who is no subscriber", "envelope.receiver",
         desk.devices["priya"].send(Channel.CONSUMER, Service.BBM, handset("quentin").pin, secret.text.encode()),
     )  # fmt: skip
     await stage.send("explicit", bbm("priya", "bob", "Call me, the office line is down"))
-    tell(
-        "What is left",
-        "She writes Bob a consumer message, knowingly. That one the auditor reads, under the warrant on her.",
-    )
+    say("What is left")
     desk.world.clock.turn(1)
     found = await desk.inspect(stage.warrants["priya"])
     stage.check(

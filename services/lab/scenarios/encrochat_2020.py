@@ -7,10 +7,7 @@ from tiers.lab.scenarios.scenario import Stage, declared
 async def _play(stage: Stage) -> None:
     await stage.send("bbm", bbm("alice", "bob", "Your new phone reads this before you do"))
     await stage.send("bes-bbm", bes_bbm("priya", "quentin", "Colleagues keep their phones in the fridge"))
-    stage.tell(
-        "1 April 2020",
-        "What looks like a routine update is an implant of the French gendarmerie [i1] [i2]. It reads on the handset.",
-    )
+    stage.say("1 April 2020")
 
 
 SCENARIO = declared(__name__, _play, _play, _play)

@@ -5,15 +5,9 @@ from tiers.lab.scenarios.scenario import Stage, declared
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
-    tell(
-        "17 November 2015",
-        'Marty Beard of BlackBerry speaks of competitors who are "all about encryption all the way" [a1].',
-    )
-    tell(
-        "Suppose so",
-        "Subscribers show each other their keys when they meet; every message has one recipient, the receiver.",
-    )
+    desk, say = stage.desk, stage.say
+    say("17 November 2015")
+    say("Suppose so")
     await stage.warrant("alice")
     await stage.warrant("priya")
     sent = await stage.send("bbm", bbm("alice", "bob", "Nobody between us reads this"))
@@ -21,23 +15,24 @@ async def _play(stage: Stage) -> None:
     stage.check("the recipients", kids, ["device/2100000b/1"])
     await stage.send("bis-mail", bis_mail("bob", "alice", "Nor this.", "Re: us"))
     await stage.send("bes-mail", bes_mail("quentin", "priya", "Nor does the company.", "Board"))
-    tell(
-        "Three messages",
-        f"Recipients of the first: {', '.join(kids)}. The carrier is not asked; the customer keeps no journal.",
-    )
+    say("Three messages", kids=", ".join(kids))
     desk.world.clock.turn(1)
     found = await desk.inspect(stage.warrants["alice"])
     stage.check("opened", [one.content for one in found.findings], [None, None])
     seen = found.findings[0]
     stage.check("metadata", (seen.sender, seen.to, seen.service), ("2100000a", "2100000b", "bbm"))
-    tell(
+    say(
         "What the auditor is left with",
-        f"{seen.sender} wrote {seen.to} by {seen.service}, {seen.size} bytes; {seen.sealed}.",
+        sender=seen.sender,
+        to=seen.to,
+        service=seen.service,
+        size=seen.size,
+        why=seen.sealed,
     )
     await stage.refused(
         "the customer's own compliance", "journal.unknown", desk.read("S50000001", stage.messages["bes-mail"].mid)
     )
-    tell("And the customer", "It cannot read its own mail either, nor bring it back when a handset is lost.")
+    say("And the customer")
 
 
 SCENARIO = declared(__name__, _play)

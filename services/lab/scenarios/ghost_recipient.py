@@ -42,34 +42,26 @@ def _hide(stage: Stage) -> None:
 
 async def _honest(stage: Stage) -> None:
     await stage.send("honest", NOTE)
-    stage.tell(
-        "A reader more", "The relay cannot add one by itself: it has no content key to wrap. So the handset must do it."
-    )
+    stage.say("A reader more")
     _haunt(stage)
     await stage.refused("the copy for the company", "journal.readers", stage.desk.send(NOTE))
-    stage.tell("The company", "Its key server gets a copy first. It counts the readers and refuses: nothing is sent.")
+    stage.say("The company")
     _hide(stage)
     await stage.refused("the haunted message", "envelope.recipients", stage.desk.send(NOTE))
-    stage.tell(
-        "A handset that hands in nothing, and an honest relay",
-        "It counts the readers and refuses: the receiver's device and the customer's key server, nobody else.",
-    )
+    stage.say("A handset that hands in nothing, and an honest relay")
 
 
 async def _rogue(stage: Stage) -> None:
     usual = await _received(stage, "usual")
     stage.check("Quentin opens the usual one", usual.content, NOTE.text.encode())
-    stage.tell("The relay is in on it", "The same handset, and a relay that was told not to count.")
+    stage.say("The relay is in on it")
     _haunt(stage)
     _hide(stage)
     haunted = await _received(stage, "haunted")
     stage.check("Quentin's handset", (haunted.content, haunted.unreadable), (None, "device.readers"))
     stage.check("who reads more than the last one", set(haunted.readers) - set(usual.readers), {GHOST})
-    stage.tell(
-        "Delivered, and found out",
-        f"Quentin's handset looks at the readers first. It finds {GHOST}, whom nobody agreed on, and shows no text.",
-    )
-    stage.tell("Too late for this one", "The auditor's key opens it: what was sealed to somebody is his.")
+    stage.say("Delivered, and found out", ghost=GHOST)
+    stage.say("Too late for this one")
 
 
 async def _received(stage: Stage, key: str) -> Message:

@@ -10,13 +10,13 @@ POLICY = b'[orders]\nTHIRD_PARTY_DATA_REQUEST = "disclose"\n'
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     note = bes_bbm("priya", "quentin", "The offer goes out on Thursday")
     other = bes_bbm("gita", "priya", "We would sign at that price")
     mid = (await stage.send("acme", note)).mid
     crossed = (await stage.send("crossed", other)).mid
-    tell("February 2012", 'A report: about 5,000 firms "from whom the keys have to be acquired" [n8].')
-    tell("Why the firms", "Relay, carrier, court and auditor hold no key of these messages. Each firm holds its own.")
+    say("February 2012")
+    say("Why the firms")
     before = await stage.log_size()
 
     async def order(org: str, reference: str, mid: str) -> OrderAnswer:
@@ -29,14 +29,11 @@ async def _play(stage: Stage) -> None:
     stage.check("what Acme hands over", [one.content for one in given.messages], [note.text])
     theirs = await order(ACME, "DOT/3", crossed)
     stage.check("of its mail with Globex", [one.content for one in theirs.messages], [other.text])
-    tell(
-        "Firm by firm",
-        "Acme refuses, then changes its policy and hands over texts, also what Globex wrote to it. Keys stay in the house.",
-    )
+    say("Firm by firm")
     kept = await order(GLOBEX, "DOT/4", crossed)
     stage.check("Globex's answer", kept.decision, Decision.REFUSE)
     stage.check("answers in the public log", await stage.log_size() - before, 4)
-    tell("The other end", "Globex refuses, and its words are out all the same. Four orders, four leaves in the log.")
+    say("The other end")
 
 
 SCENARIO = declared(__name__, _play)

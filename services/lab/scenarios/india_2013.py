@@ -13,11 +13,7 @@ async def _play(stage: Stage) -> None:
     sealed = {one.mid: one.sealed for one in priya.findings if one.content is None}
     stage.check("enterprise messages of Priya's that stay shut", len(sealed), 3)
     stage.check("why", set(sealed.values()), {"no recipient of this JWE is held by the carrier"})
-    stage.tell(
-        "What was handed over, and what not",
-        "Handed over: consumer mail and BBM, the envelope of everything. Not: enterprise content. "
-        f"The warrant on Alice shows {len(alice.third_parties)} third party, the one on Priya {len(priya.third_parties)}.",
-    )
+    stage.say("What was handed over, and what not", alice=len(alice.third_parties), priya=len(priya.third_parties))
 
 
 SCENARIO = declared(__name__, _play)

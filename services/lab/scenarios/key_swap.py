@@ -17,34 +17,28 @@ NOTE = bbm("alice", "bob", "Come alone, the usual place at nine")
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     alice, bob = desk.devices["alice"], desk.devices["bob"]
     state = StateDir(desk.world.state("gateway"))
     false = state.key(FALSE_KEY, HpkePrivateKey)
     state.write(TRUE_CARD, msgspec.json.encode(bob.ring.card()))
     swapped: Card = msgspec.structs.replace(bob.ring.card(), hpke=false.public.jwk())
 
-    tell(
-        "Two who have met",
-        "Every two subscribers showed each other their keys. The relay offers Alice another key for Bob.",
-    )
+    say("Two who have met")
     await stage.refused("the false card", "device.other_card", _meet(stage, swapped))
-    tell("Pinned: caught", "Alice's handset knows Bob's key and says that this is another one. Nothing was sent.")
+    say("Pinned: caught")
 
     alice._keep(replace(alice.ring, cards=tuple(c for c in alice.ring.cards if c.pin != handset("bob").pin)))  # noqa: SLF001
-    tell("Two who have not", "Alice never met Bob, asks the network for his key, and believes what she gets.")
+    say("Two who have not")
     alice.meet(swapped)
     stage.messages["swapped"] = await desk.send(NOTE)
     token = (desk.world.state("gateway") / COPIES).read_bytes().split(b"\n")[0].decode()
     read = unb64u(token.split(".")[1], "content.malformed")
     stage.show("relay with a false key", "swapped", read, NOTE.text)
-    tell("Unpinned: it reads", "The relay opens, keeps, and wraps the content key again, for Bob's true key.")
+    say("Unpinned: it reads")
     got = await desk.received(NOTE.to)
     stage.check("Bob's handset", got.unreadable, "content.readers")
-    tell(
-        "Bob finds out",
-        "Alice signed whose keys can read it, and the key under Bob's name is not his. His handset shows no text and says so.",
-    )
+    say("Bob finds out")
 
 
 async def _meet(stage: Stage, card: Card) -> None:

@@ -7,26 +7,20 @@ from tiers.wire.message.sealing import open_content, unwrap_from_carrier
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
-    tell("August 2011", "There are riots in London. People talk by BBM; its messages are under one global key [c].")
+    desk, say = stage.desk, stage.say
+    say("August 2011")
     await stage.send("bbm", bbm("alice", "bob", "Stay at home tonight, the shops are shut"))
-    tell(
-        "The demand",
-        'The MP for Tottenham asks that BBM be suspended overnight [e1]: "it is encrypted and police can\'t access it" [e2].',
-    )
+    say("The demand")
     key = desk.devices["mallory"].ring.factory
     assert key is not None  # noqa: S101 - the arrangement puts one into every handset
     jwe = stage.messages["bbm"].envelope.jwe
     opened = open_content(jwe, unwrap_from_carrier(jwe.recipients[0], global_wrap(key)))
     stage.show("any handset's key", "bbm", opened, stage.messages["bbm"].note.text)
-    tell(
-        "Can nobody?",
-        "Every handset holds the key that opens it, and so does whoever made the handsets. The police had to ask for it.",
-    )
+    say("Can nobody?")
     before = await stage.log_size()
     await stage.send("next-day", bbm("bob", "alice", "Open again. I am going to work."))
     stage.check("orders in the public log", await stage.log_size() - before, 0)
-    tell("The night passes", "No source of ours has an order. RIM promised to help the police [e3]; messages passed.")
+    say("The night passes")
 
 
 SCENARIO = declared(__name__, _play)

@@ -21,61 +21,49 @@ async def _play(stage: Stage) -> None:
 
 
 async def _ordered(stage: Stage, pta: Regulator) -> None:
-    tell = stage.tell
-    tell("An ordinary day", "Priya writes Quentin over the enterprise server. The relay forwards what it cannot open.")
+    say = stage.say
+    say("An ordinary day")
     await stage.send("bes-bbm", MAIL)
 
-    tell(
-        "July 2015",
-        'The regulator directs operators to close BES connections from 30 November, "on security reasons" [N].',
-    )
+    say("July 2015")
     first = await pta.suspend("PTA/2015/07", *BES, minutes=5)
     stage.check("the answer", first.outcome, Answer.SUSPENDED)
     await stage.send("bes-mail", bes_mail("quentin", "priya", "Still working, until the date.", "Lease"))
-    tell("Until the date", f"The order stands in the public log (leaf {first.leaf}); messages pass until its date.")
+    say("Until the date", leaf=first.leaf)
 
     asked = await pta.demand("PTA/2015/access", *BES)
     stage.check("the answer", asked.outcome, Answer.NOT_HELD)
     kids = asked.specimens[0].recipients
     stage.check("a recipient at the provider", [kid for kid in kids if not kid.startswith("org/")], [])
-    tell("The demand", 'By BlackBerry\'s account: "every BES e-mail and BES BBM message" [P].')
-    tell("The answer", f"Nobody here holds a key. The last message's recipients, all of them: {', '.join(kids)}.")
+    say("The demand")
+    say("The answer", kids=", ".join(kids))
 
 
 async def _suspended(stage: Stage, pta: Regulator) -> None:
-    desk, tell = stage.desk, stage.tell
-    tell("30 November", "BlackBerry announces that it will leave the country; the date has moved to 30 December [P].")
+    desk, say = stage.desk, stage.say
+    say("30 November")
     await pta.suspend("PTA/2015/11", *BES, minutes=2, lifts="PTA/2015/07")
     await desk.offline("quentin")
     stage.messages["kept"] = await desk.send(bes_bbm("priya", "quentin", "Sent the evening before; you were out"))
-    tell(
-        "What a suspension does",
-        "In the classroom we let the date pass, to see. Nothing on record says that anything was closed in Pakistan.",
-    )
+    say("What a suspension does")
     desk.world.clock.turn(2)
     await desk.online("quentin")
     refusal = await stage.refused("a message after the date", "order.suspended", desk.send(MAIL))
     stage.check("the order's reference in the refusal", "PTA/2015/11" in refusal.detail, True)
-    tell("451", f"The relay refuses: {refusal.detail}")
+    say("451", why=refusal.detail)
     relay = desk.as_(pta.identity).peer("gateway")
     stage.check("orders in force", len((await relay.ask("GET", "/v1/orders", OrdersInForce)).orders), 1)
 
 
 async def _withdrawn(stage: Stage, pta: Regulator) -> None:
-    desk, tell = stage.desk, stage.tell
-    tell(
-        "31 December",
-        'The order is rescinded, "accepting BlackBerry\'s position", as Marty Beard of BlackBerry writes [Q].',
-    )
+    desk, say = stage.desk, stage.say
+    say("31 December")
     stage.check("messages that reached Quentin meanwhile", desk.devices["quentin"].received.qsize(), 0)
     await pta.withdraw("PTA/2015/12", lifts="PTA/2015/11")
     stage.check("what was kept", (await desk.received("quentin")).mid, stage.messages["kept"].mid)
-    tell("Kept, and delivered", "A message that waited in Quentin's mailbox through the suspension reaches him now.")
+    say("Kept, and delivered")
     await stage.send("after", bes_bbm("priya", "quentin", "We are back; the lease is signed"))
-    tell(
-        "Afterwards",
-        "Messages pass again, sealed to the same keys as before. Nobody has got a key that he did not have.",
-    )
+    say("Afterwards")
 
 
 SCENARIO = declared(__name__, _play)

@@ -9,13 +9,10 @@ from tiers.wire.encoding import b64u
 
 
 async def _play(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     await stage.warrant("alice", minutes=2)
     await stage.send("bbm", bbm("alice", "bob", "I think that I am being watched"))
-    tell(
-        "2024",
-        'Intruders in carriers\' networks copied information that was "subject to U.S. law enforcement requests" [o1].',
-    )
+    say("2024")
     before = await stage.log_size()
     for who in (OPERATOR, party("gateway").identity, party("auditor").identity):
         relay, carrier = desk.as_(who).peer("gateway"), desk.as_(who).peer("carrier")
@@ -24,26 +21,17 @@ async def _play(stage: Stage) -> None:
         )
         await stage.refused(f"{who} lists warrants", "warrant.listing", carrier.ask("GET", "/v1/warrants", msgspec.Raw))
     stage.check("leaves about it", await stage.log_size() - before, 6)
-    tell(
-        "Asking",
-        "Operator, relay and auditor ask for the list. Six refusals, six leaves in the public log: no API has a list.",
-    )
+    say("Asking")
     pin = handset("alice").pin
     logged = b"".join(path.read_bytes() for path in desk.world.state("ledger").rglob("*") if path.is_file())
     stage.check("the target's number in the log's own files", pin.encode() in logged, False)
-    tell(
-        "Reading the log",
-        "It says that somebody is watched, since when and for whom. It names nobody: salted commitments.",
-    )
+    say("Reading the log")
     folder = desk.world.store.folder
     if folder is not None:  # a store of our own, whose files we may read
         stored = b"".join(path.read_bytes() for path in folder.rglob("*.aof"))
         spelled = [b64u(b" " * shift + f'"sub":"{pin}"'.encode())[4:-4].encode() for shift in range(3)]
         stage.check("the target's number in the relay's records", any(one in stored for one in spelled), True)
-        tell(
-            "Stealing the store",
-            "The relay keeps each warrant that it copies for, and in it stands the target. That list can be stolen.",
-        )
+        say("Stealing the store")
 
 
 SCENARIO = declared(__name__, _play)

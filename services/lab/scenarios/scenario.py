@@ -54,6 +54,11 @@ class Stage:
     messages: dict[str, Sent] = field(default_factory=dict)
     warrants: dict[str, str] = field(default_factory=dict)
     shown: list[tuple[str, str, str]] = field(default_factory=list)
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    def say(self, title: str, **facts: object) -> None:
+        """Tell a step in the words that the scenario's file has under its title, with facts in their braces."""
+        self.tell(title, self.told[title].format(**facts))
 
     async def send(self, key: str, note: Note) -> Sent:
         """Send a message, wait until its receiver has it, and remember it under `key`."""
@@ -124,7 +129,7 @@ class Scenario:
     """`verdict` is who wins and why, `caught` what would have caught it, `unknown` what was never disclosed.
 
     What happened has a date, `when` ("2013", "2004 to 2005"), and is `asked` and answered (`got`) in a clause each. `sources`
-    are letters of sources.toml, `see` names pages of ours.
+    are letters of sources.toml, `see` names pages of ours. `told` is the text of each step, by its title.
     """
 
     name: str
@@ -138,6 +143,7 @@ class Scenario:
     got: str = ""
     see: str = ""
     sources: tuple[str, ...] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cited(self) -> tuple[str, ...]:
@@ -206,6 +212,7 @@ async def run(scenario: Scenario, audience: Audience, store_url: str = "") -> Re
         part = Part(scenario, number, arrangements.load(act.arrangement).within(act.jurisdiction))
         audience.begins(part)
         async with _world(act, part.arrangement, store_url) as desk, audience.stage(desk, part) as stage:
+            stage.told = scenario.told
             ended = await perform(act, stage)
             audience.ends(part, stage, ended)
         cells += [(number, *cell) for cell in ended]

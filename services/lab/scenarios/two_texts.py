@@ -27,36 +27,31 @@ def _dishonest(custody: Custody, *, towards_receiver: bool) -> Custody:
 
 
 async def _split(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     alice = desk.devices["alice"]
     await stage.warrant("alice")
-    tell("A changed handset", "Each lock holds a key. Alice's handset puts the message's own key into one lock only.")
+    say("A changed handset")
     alice._arrangement = Arrangement(_dishonest(SPLIT, towards_receiver=True), CUSTOMER)  # noqa: SLF001 - changed
     await stage.send("for-bob", FOR_BOB)
     alice._arrangement = Arrangement(_dishonest(SPLIT, towards_receiver=False), CUSTOMER)  # noqa: SLF001 - the same
     stage.messages["for-the-state"] = await desk.send(FOR_THE_STATE)
     got = await desk.received("bob")
     stage.check("Bob's handset, the second message", got.unreadable, "sealing.commitment")
-    tell(
-        "Bob",
-        "Reads the first. Of the second his handset says that the header commits to another key, and shows nothing.",
-    )
+    say("Bob")
     desk.world.clock.turn(1)
     found = {one.mid: one for one in (await desk.inspect(stage.warrants["alice"])).findings}
     first, second = (found[stage.messages[key].mid] for key in ("for-bob", "for-the-state"))
     stage.check("what the auditor is shown", (first.content, second.content), (None, FOR_THE_STATE.text))
-    tell("The auditor, with both halves", f"Of the first message he is told: {first.sealed}. The second he reads.")
-    tell("No message has two texts", "Each was shown to one of them, and the other knows that it was kept from him.")
+    say("The auditor, with both halves", why=first.sealed)
+    say("No message has two texts")
 
 
 async def _customer(stage: Stage) -> None:
-    desk, tell = stage.desk, stage.tell
+    desk, say = stage.desk, stage.say
     priya = desk.devices["priya"]
     priya._arrangement = replace(INDIA, enterprise=_dishonest(CUSTOMER, towards_receiver=True))  # noqa: SLF001 - changed
     await stage.refused("the copy for the company", "journal.does_not_open", desk.send(OFFER))
-    tell(
-        "The company opens its copy", "Priya's handset hands it in before it sends. It does not open: nothing is sent."
-    )
+    say("The company opens its copy")
 
     async def skip(_envelope: Envelope) -> None:
         """Hand in nothing."""
@@ -65,10 +60,7 @@ async def _customer(stage: Stage) -> None:
     stage.messages["hidden"] = await desk.send(OFFER)
     got = await desk.received("quentin")
     stage.check("Quentin's handset", (got.content, got.unreadable), (None, "journal.does_not_open"))
-    tell(
-        "A handset that hands in nothing",
-        "The relay cannot tell. Quentin's handset hands the copy in, is told that it does not open, and shows no text.",
-    )
+    say("A handset that hands in nothing")
     asked = desk.read(handset("priya").org, stage.messages["hidden"].mid)
     await stage.refused("what the company keeps", "journal.unknown", asked)
 

@@ -10,18 +10,12 @@ INSIDE = bis_mail("bob", "alice", "Scans from the dentist: nothing to worry abou
 async def _before(stage: Stage) -> None:
     await stage.send("outside", OUTSIDE)
     await stage.send("inside", INSIDE)
-    stage.tell(
-        "Until February 2025",
-        "Whoever wants it has his stored data sealed to his own devices. Our messages stand for what is stored.",
-    )
+    stage.say("Until February 2025")
 
 
 async def _after(stage: Stage) -> None:
-    tell = stage.tell
-    tell(
-        "21 February 2025",
-        "Apple withdraws Advanced Data Protection in the United Kingdom [m1]. Bob lives there; Alice and Mallory do not.",
-    )
+    say = stage.say
+    say("21 February 2025")
     await stage.warrant("bob")
     await stage.send("outside", OUTSIDE)
     sent = await stage.send("inside", INSIDE)
@@ -29,10 +23,7 @@ async def _after(stage: Stage) -> None:
     stage.desk.world.clock.turn(1)
     found = await stage.desk.inspect(stage.warrants["bob"])
     stage.check("what a warrant on Bob opens", sum(one.content is not None for one in found.findings), 1)
-    tell(
-        "One relay, two custodies",
-        "What Bob sends names the provider's key; what others send names devices alone. The relay accepts both.",
-    )
+    say("One relay, two custodies")
 
 
 SCENARIO = declared(__name__, _before, _after)
