@@ -65,7 +65,7 @@ class Handlers:
         try:
             await self._context.intake.take(pin, raw, posted)
         except TiersError as error:
-            self._context.metrics.refused(error.code)
+            self._context.metrics.refused.labels(error.code).inc()
             raise
         return AcceptedMessage(await posted.mid)
 

@@ -12,27 +12,12 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._accepted = Counter("tiers_gateway_accepted", "Messages on disk.", registry=registry)
-        self._refused = Counter("tiers_gateway_refused", "Messages refused, by code.", ["code"], registry=registry)
-        self._delivered = Counter("tiers_gateway_delivered", "Messages acknowledged by devices.", registry=registry)
-        self._batch = Histogram("tiers_gateway_batch", "Messages to a commit.", buckets=_BATCHES, registry=registry)
-        self._asks = Histogram("tiers_gateway_asks", "Messages to an admission.", buckets=_BATCHES, registry=registry)
+        self.accepted = Counter("tiers_gateway_accepted", "Messages on disk.", registry=registry)
+        self.refused = Counter("tiers_gateway_refused", "Messages refused, by code.", ["code"], registry=registry)
+        self.delivered = Counter("tiers_gateway_delivered", "Messages acknowledged by devices.", registry=registry)
+        self.batch = Histogram("tiers_gateway_batch", "Messages to a commit.", buckets=_BATCHES, registry=registry)
+        self.asks = Histogram("tiers_gateway_asks", "Messages to an admission.", buckets=_BATCHES, registry=registry)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show a value as it is when it is looked at."""
         Gauge(f"tiers_gateway_{name}", text, registry=self.registry).set_function(value)
-
-    def committed(self, size: int, accepted: int) -> None:
-        """Count a commit of `size` messages of which `accepted` were taken; one without any only acknowledged."""
-        if size:
-            self._batch.observe(size)
-            self._accepted.inc(accepted)
-
-    def asked(self, size: int) -> None:
-        self._asks.observe(size)
-
-    def refused(self, code: str, count: int = 1) -> None:
-        self._refused.labels(code).inc(count)
-
-    def delivered(self, count: int) -> None:
-        self._delivered.inc(count)

@@ -149,7 +149,7 @@ class Delivery:
             self._refuse([item for item, _ask in batch], down)
             return
         self._note("carrier")
-        self._metrics.asked(len(batch))
+        self._metrics.asks.observe(len(batch))
         for (item, _ask), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Refusal):
                 self._refuse([item], _as_error(answer))
@@ -183,7 +183,9 @@ class Delivery:
             self._tasks.committed()
         self._note("store")
         taken = sum(outcome is NoPlace.ALREADY or isinstance(outcome, str) for outcome in outcomes)
-        self._metrics.committed(len(items), taken)
+        if items:  # else the commit only acknowledged
+            self._metrics.batch.observe(len(items))
+            self._metrics.accepted.inc(taken)
         for item, outcome in zip(items, outcomes, strict=True):
             try:
                 self._settle(item, outcome)
@@ -231,7 +233,7 @@ class Delivery:
         self._refuse([item for item in batch if isinstance(item, Submission)], _failed())
 
     def _refuse(self, items: Sequence[Submission], error: TiersError) -> None:
-        self._metrics.refused(error.code, len(items))
+        self._metrics.refused.labels(error.code).inc(len(items))
         for item in items:
             item.submitter.refused(item, error)
 

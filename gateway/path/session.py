@@ -190,7 +190,7 @@ class Session:
         self._decided.clear()
 
     def _turn_away(self, mid: str, error: TiersError, size: int) -> None:
-        self._context.metrics.refused(error.code)
+        self._context.metrics.refused.labels(error.code).inc()
         self._refuse(mid, error, size)
 
     def _refuse(self, mid: str, error: TiersError, size: int) -> None:
@@ -207,7 +207,7 @@ class Session:
     def _ack(self, frame: Ack) -> None:
         places, octets = self._window.acknowledge(frame.ids)
         if places:
-            self._context.metrics.delivered(len(places))
+            self._context.metrics.delivered.inc(len(places))
             self._context.delivery.acknowledge(Removal(self._pin, places, octets))
             if not self._window.level:
                 self._wake.set()  # there is room to read back

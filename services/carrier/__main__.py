@@ -45,7 +45,7 @@ async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> 
         releases=Releases(register, outside, keys, signer),
         refusals=Refusals(outside),
         register=register,
-        mediation=Mediation(store, register, outside.metrics),
+        mediation=Mediation(store, register.liid_of, outside.metrics),
         proofs=Proofs(party, outside.clock()),
         outside=outside,
         ready=store.check,

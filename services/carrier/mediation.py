@@ -10,7 +10,7 @@ The relay knows XIDs, the auditor knows LIIDs, and only the carrier knows which 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
@@ -32,6 +32,8 @@ _log = structlog.get_logger()
 READ_BYTES = 256 * 1024
 IDLE_SECONDS = 90.0  # a relay sends a keepalive three times as often
 MAX_PAGE = 2 * 1024 * 1024
+LiidOf = Callable[[UUID], str | None]
+"""Finds the LIID of a task that this carrier ever set: a cancelled one stays known until its last copies have come."""
 _FEW, _MANY = 8, 64  # PDUs read at a time: a few while their size is unknown
 _LOST = b"lost"
 # Asked again, because the answer was lost, it keeps nothing twice.
@@ -42,13 +44,6 @@ for i = 2, count, 2 do
 end
 redis.call('HSET', KEYS[3], unpack(ARGV, count + 2))
 """
-
-
-class KnownTasks(Protocol):
-    """Which tasks the carrier has set. A cancelled task stays known until its last copies have come in."""
-
-    def liid_of(self, xid: UUID) -> str | None:
-        """Return the LIID of a task, or `None` if this carrier never set it."""
 
 
 class Arrival(NamedTuple):
@@ -162,9 +157,9 @@ class _Line(asyncio.StreamReaderProtocol):
 class Mediation:
     """The listener for X2 and X3. One connection per relay: a newer one ends the older, so that order is kept."""
 
-    def __init__(self, store: Store, known: KnownTasks, metrics: CollectorRegistry) -> None:
+    def __init__(self, store: Store, liid_of: LiidOf, metrics: CollectorRegistry) -> None:
         self._product = ProductStore(store)
-        self._known = known
+        self._liid_of = liid_of
         self._listener: Listener | None = None
         self._open: dict[Identity, tuple[asyncio.Task[None], asyncio.StreamWriter]] = {}
         self._count = Counter("tiers_mediation_pdus", "X2 and X3 PDUs that came in.", ["fate"], registry=metrics)
@@ -232,7 +227,7 @@ class Mediation:
         by_liid: dict[str, list[Arrival]] = {}
         for pdu in pdus:
             if isinstance(pdu, X2 | X3):
-                liid = self._known.liid_of(pdu.head.xid)
+                liid = self._liid_of(pdu.head.xid)
                 if liid is None:
                     self._count.labels("unknown").inc()
                     _log.warning("mediation.unknown_task", xid=str(pdu.head.xid))

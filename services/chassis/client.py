@@ -30,15 +30,8 @@ from tiers.wire.identity import Identity
 T = TypeVar("T")
 MAX_ANSWER = 16 * 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
-_BY_STATUS: dict[int, type[TiersError]] = {
-    401: Unauthenticated,
-    403: Forbidden,
-    404: Missing,
-    409: Conflict,
-    413: TooLarge,
-    429: TooMany,
-    451: Policy,
-}
+_KINDS = (Unauthenticated, Forbidden, Missing, Conflict, TooLarge, TooMany)
+_BY_STATUS: dict[int, type[TiersError]] = {kind.status: kind for kind in _KINDS} | {451: Policy}
 
 
 class _Connector(aiohttp.TCPConnector):

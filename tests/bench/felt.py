@@ -19,6 +19,7 @@ from bench.load import Spec, prepared
 from bench.peers import PEERS
 from bench.peers.kit import Place
 from bench.peers.run import member
+from bench.results import used
 from tiers.lab.classroom.desk import Note, opened
 from tiers.lab.classroom.story import play
 from tiers.lab.matrix.matrix import measure as attack
@@ -86,7 +87,7 @@ async def _world(folder: Path) -> dict[str, float]:
             before = time.monotonic()
             await attack(desk, story)
             watch.laps["attack"] = time.monotonic() - before
-            watch.laps["CPU"] = _own() - spent + sum(map(_cpu, parties))
+            watch.laps["CPU"] = _own() - spent + sum(used(pid).cpu for pid in parties)
         ending = time.monotonic()
     watch.laps["end"] = time.monotonic() - ending
     return watch.laps
@@ -105,7 +106,7 @@ async def _prosody(folder: Path) -> dict[str, float]:
         )
         await prepared(about).run()
         watch.since_start("first message")
-        watch.laps |= {"MiB": _pss([child.pid]), "CPU": _cpu(child.pid)}
+        watch.laps |= {"MiB": _pss([child.pid]), "CPU": used(child.pid).cpu}
     finally:
         ending = time.monotonic()
         await stop(child)
@@ -120,11 +121,6 @@ def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
 def _own() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pss(pids: Iterable[int]) -> float:

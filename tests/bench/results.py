@@ -46,8 +46,8 @@ def latency(seconds: list[float]) -> Latency:
 
 def usage(pids: dict[str, int]) -> dict[str, Usage]:
     """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`, `machine` is everybody's."""
-    used = {name: _usage(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
-    return used | {"machine": _machine()}
+    found = {name: used(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
+    return found | {"machine": _machine()}
 
 
 def _machine() -> Usage:
@@ -58,7 +58,7 @@ def _machine() -> Usage:
     return Usage((int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), 0.0)
 
 
-def _usage(pid: int) -> Usage:
+def used(pid: int) -> Usage:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
     except OSError:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from kits.interception import CARRIER, Known, eventually, valkey
+from kits.interception import CARRIER, eventually, valkey
 from kits.pki import issue, short_lived
 from kits.store import client, connect
 from tiers.carrier import mediation as mediation_module
@@ -91,7 +91,7 @@ async def here(store_url: str, tmp_path: Path) -> AsyncIterator[Here]:
     async with connect(store_url) as past:
         await past.flushall()
     async with client(store_url) as store:
-        mediation = Mediation(store, Known({XID: LIID}), metrics)
+        mediation = Mediation(store, {XID: LIID}.get, metrics)
         port = await mediation.start("127.0.0.1:0", issue("carrier/in", tmp_path))
         yield Here(mediation, metrics, port, tmp_path)
         await mediation.stop()
@@ -108,7 +108,7 @@ async def test_what_was_acknowledged_is_on_disk_in_order(here: Here, store_url: 
     await line.ack(1)
 
     async with client(store_url) as afresh:
-        page = await Mediation(afresh, Known(), CollectorRegistry()).product(LIID, 0)
+        page = await Mediation(afresh, {}.get, CollectorRegistry()).product(LIID, 0)
     line.close()
 
     assert [decode(unb64u(raw, "test.pdu")) for raw in page.pdus] == [pdu(number) for number in range(300)]
@@ -166,7 +166,7 @@ async def test_what_is_missing_between_two_numbers_is_counted_for_good(here: Her
     line.close()
 
     async with client(store_url) as afresh:
-        assert (await Mediation(afresh, Known(), CollectorRegistry()).product(LIID, 0)).lost == 4
+        assert (await Mediation(afresh, {}.get, CollectorRegistry()).product(LIID, 0)).lost == 4
 
 
 async def test_what_is_sent_again_after_a_broken_connection_is_kept_once(here: Here) -> None:
@@ -318,7 +318,7 @@ async def test_after_the_end_there_is_nothing_and_before_the_beginning_is_no_pla
 async def test_a_store_that_is_down_is_ours_to_mend(here: Here) -> None:
     async with client(f"unix://{here.folder / 'nothing.sock'}") as nowhere:
         with pytest.raises(Ours, match=r"store\.unavailable"):
-            await Mediation(nowhere, Known(), CollectorRegistry()).product(LIID, 0)
+            await Mediation(nowhere, {}.get, CollectorRegistry()).product(LIID, 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

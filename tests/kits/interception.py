@@ -185,13 +185,6 @@ async def eventually(true: Callable[[], Awaitable[bool]], seconds: float = 20.0)
             await asyncio.sleep(0.005)
 
 
-class Known(dict[UUID, str]):
-    """XIDs that the carrier set."""
-
-    def liid_of(self, xid: UUID) -> str | None:
-        return self.get(xid)
-
-
 @dataclass
 class World:
     """A relay's interception and, if started, the carrier's mediation."""
@@ -201,7 +194,8 @@ class World:
     gateway_tls: Tls
     carrier_tls: Tls
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    known: Known = field(default_factory=Known)
+    known: dict[UUID, str] = field(default_factory=dict)
+    """XIDs that the carrier set."""
     now: int = NOW
     port: int = 0
     at: int = NOW * 1_000_000
@@ -244,7 +238,7 @@ class World:
         return entry
 
     async def start_mediation(self) -> None:
-        self.mediation = Mediation(self.bus.store, self.known, CollectorRegistry())
+        self.mediation = Mediation(self.bus.store, self.known.get, CollectorRegistry())
         self.port = await self.mediation.start(f"127.0.0.1:{self.port}", self.carrier_tls)
 
     async def stop_mediation(self) -> None:
@@ -266,14 +260,14 @@ class World:
 
     async def pdus(self, liid: str = "IN-2013-0042") -> list[X2 | X3]:
         """The whole product of a LIID."""
-        reader = self.mediation or Mediation(self.bus.store, self.known, CollectorRegistry())
+        reader = self.mediation or Mediation(self.bus.store, self.known.get, CollectorRegistry())
         found: list[X2 | X3] = []
         while len(found) < (page := await reader.product(liid, len(found))).total:
             found += [decode(unb64u(raw, "test.pdu")) for raw in page.pdus]
         return found
 
     async def lost(self, liid: str = "IN-2013-0042") -> int:
-        reader = self.mediation or Mediation(self.bus.store, self.known, CollectorRegistry())
+        reader = self.mediation or Mediation(self.bus.store, self.known.get, CollectorRegistry())
         return (await reader.product(liid, 0)).lost
 
 

@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def asked(name: str, ask: dict[str, Any]) -> Any:
+def asked(name: str, about: dict[str, Any]) -> Any:
     """Ask the running classroom; raises `Yours` if it refuses, or if none is running."""
     root = folders.inhabited(folders.HOME)
     try:
@@ -57,15 +57,16 @@ def asked(name: str, ask: dict[str, Any]) -> Any:
         where = None
     if where is None:
         raise _down()
-    return run_to_end(_ask(where, name, ask))
+    return run_to_end(ask(where, name, about))
 
 
-async def _ask(where: Control, name: str, ask: dict[str, Any]) -> Any:
-    headers = {"Authorization": f"Bearer {where.token}"}
+async def ask(where: Control, name: str, about: dict[str, Any], seconds: float | None = 300) -> Any:
+    """Ask a classroom; raises `Yours` if it refuses, or does not answer."""
+    headers, timeout = {"Authorization": f"Bearer {where.token}"}, aiohttp.ClientTimeout(total=seconds)
     try:
         async with (
             client_session() as http,
-            http.post(f"{where.url}/api/{name}", json=ask, headers=headers) as response,
+            http.post(f"{where.url}/api/{name}", json=about, headers=headers, timeout=timeout) as response,
         ):
             answer = json.loads(await bounded(response))
             refused = None if response.status == OK else msgspec.convert(answer, Problem)
@@ -87,9 +88,9 @@ def _as_commands(detail: str) -> str:
     return detail
 
 
-def _act(name: str, ask: dict[str, Any]) -> Any:
+def _act(name: str, about: dict[str, Any]) -> Any:
     """Ask, and print what is answered, signatures left out: they are on the page."""
-    answer = asked(name, ask)
+    answer = asked(name, about)
     shown = {key: value for key, value in answer.items() if key != "warrant"}
     write(visible(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
     return answer
@@ -163,8 +164,8 @@ def order(
             raise _down()
         now = Clock(root / "clock").now()
         window = {"from": now - minutes * 60_000, "until": now + 1}
-    ask = {"org": org, "reason": reason, "reference": reference, "mid": mid, "handset": handset, "window": window}
-    _act("order", ask)
+    about = {"org": org, "reason": reason, "reference": reference, "mid": mid, "handset": handset, "window": window}
+    _act("order", about)
 
 
 def revoke(org: Company, handset: Handset) -> None:

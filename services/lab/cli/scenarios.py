@@ -1,20 +1,18 @@
 """`tiers scenario`, `tiers compare`: history, attacks and arrangements from the command line."""
 
 import asyncio
-import json
 import logging
 import time
 from typing import Annotated
 
-import aiohttp
 import structlog
 import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from tiers.chassis.client import bounded, client_session
 from tiers.lab.classroom.desk import opened
+from tiers.lab.cli.acts import ask
 from tiers.lab.cli.kit import Terminal, run_to_end, store_url
 from tiers.lab.page import control
 from tiers.lab.page.control import served
@@ -79,14 +77,10 @@ async def _on_the_page(told: Scenario) -> None:
         async with booted(root, store_url()) as world, opened(world) as desk, served(desk) as where:
             typer.echo(f"The page, for one browser: {where.page}\nCtrl-C ends it.")
             await control.show(root, where.page)
-            headers = {"Authorization": f"Bearer {where.token}"}
-            name, no_end = {"name": told.name}, aiohttp.ClientTimeout(total=None)
-            async with (
-                client_session() as http,
-                http.post(f"{where.url}/api/scenario", json=name, headers=headers, timeout=no_end) as response,
-            ):
-                if not response.ok:
-                    typer.echo(visible(json.loads(await bounded(response))["detail"]), err=True)
+            try:
+                await ask(where, "scenario", {"name": told.name}, seconds=None)
+            except Yours as error:
+                typer.echo(visible(error.detail), err=True)
             await asyncio.Event().wait()
 
 

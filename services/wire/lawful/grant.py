@@ -32,12 +32,6 @@ JWS_TYP = "grant+jws"
 MAX_GRANT = 40_000
 
 
-class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    typ: str
-    enc: str
-    cty: str
-
-
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What its giver signs: epochs [start, end) of one subscriber under one warrant.
 
@@ -70,7 +64,7 @@ class Grant:
     since: ProofOfLogging
 
 
-_PROTECTED = b64u(msgspec.json.encode(Protected(JWE_TYP, "A256GCM", "JOSE")))
+_PROTECTED = b64u(f'{{"typ":"{JWE_TYP}","enc":"A256GCM","cty":"JOSE"}}'.encode())
 
 
 def seal_release(order: Release, logged: LoggedLeaf, nodes: Iterable[Node], kid: str, giver: SigningKey) -> bytes:

@@ -34,6 +34,14 @@ class Reader(Connection):
         self._buffer = bytearray(data[used:])
         return found
 
+    def _tell(self, accepted: list[str], delivered: list[bytes]) -> None:
+        """Tell what came, and answer in one write."""
+        if accepted:
+            self._accepted(tuple(accepted))
+        if delivered:
+            self._delivered(delivered)
+        self.flush()
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -94,11 +94,7 @@ class Client(Reader):
                 accepted.append(nth(self.party.pin, int.from_bytes(body)))
             else:
                 self._rarely(kind, body)
-        if accepted:
-            self._accepted(tuple(accepted))
-        if delivered:
-            self._delivered(delivered)
-        self.flush()
+        self._tell(accepted, delivered)
 
     def _rarely(self, kind: int, body: bytes) -> None:
         if kind == CONNACK and body[1] == 0:

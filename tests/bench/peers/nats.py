@@ -100,11 +100,7 @@ class Client(Reader):
                     accepted.append(subject.decode())
                 case _:
                     self._rarely(words, payload)
-        if accepted:
-            self._accepted(tuple(accepted))
-        if delivered:
-            self._delivered(delivered)
-        self.flush()
+        self._tell(accepted, delivered)
 
     def _rarely(self, words: list[bytes], payload: bytes) -> None:
         match words:
