@@ -6,14 +6,13 @@ from contextlib import AsyncExitStack
 import msgspec
 from aiohttp import web
 
-from tiers.carrier import keystore
 from tiers.carrier.administration import Administration
 from tiers.carrier.admission import Admission
 from tiers.carrier.app import Carrier, build
 from tiers.carrier.config import Settings
 from tiers.carrier.keystore import Keystore
 from tiers.carrier.mediation import Mediation
-from tiers.carrier.register import Register, load_register_key
+from tiers.carrier.register import Register, RegisterKey
 from tiers.carrier.release import Releases
 from tiers.carrier.subscribers import Subscribers
 from tiers.chassis import background
@@ -25,6 +24,8 @@ from tiers.store.acl import COMMANDS
 from tiers.store.client import Store
 from tiers.store.fitness import fit, patiently
 from tiers.wire.identity import Role, parse_identity
+from tiers.wire.keys.jose import SigningKey
+from tiers.wire.keys.keytree import Master
 from tiers.wire.message.proof import Proofs
 
 SCRATCH = "carrier:ready:"
@@ -33,11 +34,11 @@ SCRATCH = "carrier:ready:"
 async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> web.Application:
     """Wire the carrier together."""
     state, party = StateDir(settings.state), settings.identity
-    signer, keys = keystore.load_signing_key(state), Keystore(keystore.load_master(state))
+    signer, keys = state.key("signing.key", SigningKey), Keystore(state.key("master.key", Master))
     state.write("carrier.jwk", msgspec.json.encode(signer.public.jwk()))
     store = await opened.enter_async_context(Store(settings.store_url, SCRATCH))
     gateway = outside.peer(settings.gateway_url, parse_identity("gateway/1"))
-    register = Register(store, load_register_key(state))
+    register = Register(store, state.key("register.key", RegisterKey))
     carrier = Carrier(
         subscribers=Subscribers(party, store, gateway, keys),
         admission=Admission(party.name, keys),

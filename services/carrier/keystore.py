@@ -6,22 +6,10 @@ kept. Leaves of minutes that no message may name any more are forgotten at the t
 
 from collections import OrderedDict
 
-from tiers.chassis.state import StateDir
-from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import DEPTH, EPOCHS, Master, Node, Position, descend, subscriber_root, window
 
 MAX_PATHS = 8192  # subscribers whose path is kept: about 7 KB each
 KEEP_EPOCHS = 2  # leaves of this many minutes back are kept: admission looks one back
-
-
-def load_master(state: StateDir) -> Master:
-    """Return the master key, drawn at first start; raises `Yours` if others can read it."""
-    return state.key("master.key", Master)
-
-
-def load_signing_key(state: StateDir) -> SigningKey:
-    """Return the key that signs grants, drawn at first start; raises `Yours` if others can read it."""
-    return state.key("signing.key", SigningKey)
 
 
 class Keystore:

@@ -13,7 +13,6 @@ from uuid import UUID
 import msgspec
 
 from tiers.carrier.lawful import Authorisation, Word
-from tiers.chassis.state import StateDir
 from tiers.store.client import Store
 from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Conflict, Yours
@@ -36,11 +35,6 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typ: str
     enc: str
     jti: str
-
-
-def load_register_key(state: StateDir) -> RegisterKey:
-    """Return the register's key, drawn at first start; raises `Yours` if others can read it."""
-    return state.key("register.key", RegisterKey)
 
 
 class Register:

@@ -18,6 +18,7 @@ has been reached again, so that nobody waits for it twice.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Self
 
 import hiredis
@@ -28,7 +29,6 @@ from tiers.store.connection import (
     Command,
     Connection,
     Heard,
-    at_node,
     is_moved,
     is_no_master,
     unavailable,
@@ -258,7 +258,7 @@ class Store:
     def _node(self, address: Address) -> Node:
         """Return a node; one that is new is connected to and held from now on."""
         if (node := self._nodes.get(address)) is None:
-            at = at_node(self.location, address)
+            at = replace(self.location, address=address)
             commits = Connection(at, self._hello, self._of(address), self._heard, self._connected, self._changed.set)
             node = self._nodes[address] = Node(commits, Shared(Connection(at)), Shared(Connection(at)))
             node.keeping = background.start(self._hold(commits))

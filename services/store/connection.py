@@ -9,14 +9,12 @@ Why not redis-py: packing and parsing by hiredis alone carries two to four times
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import hiredis
 import structlog
 
-from tiers.store.slots import Address
 from tiers.store.url import Location
 from tiers.wire.errors import Ours
 
@@ -248,11 +246,6 @@ class Connection:
 
     def _new(self) -> _Link:
         return _Link(self._heard, self._unheard)
-
-
-def at_node(location: Location, address: Address) -> Location:
-    """Return where another node is: the same user, the same TLS."""
-    return replace(location, address=address)
 
 
 def _login(at: Location) -> list[Command]:

@@ -8,13 +8,13 @@ import pytest
 
 from kits import pki
 from kits.carrier import AUDITOR, MINUTE, NOW, PINNED, TARGET, World, claims, refused, serve, state, warrant
-from tiers.carrier.keystore import Keystore, load_master
+from tiers.carrier.keystore import Keystore
 from tiers.chassis.state import StateDir
 from tiers.wire.api.carrier import Granted, Product
 from tiers.wire.encoding import unb64u
 from tiers.wire.errors import Missing, Ours, Yours
 from tiers.wire.keys.jose import PublicJwk, VerifyKey
-from tiers.wire.keys.keytree import NodeJson, epoch_of, leaf
+from tiers.wire.keys.keytree import Master, NodeJson, epoch_of, leaf
 from tiers.wire.lawful import product as products
 from tiers.wire.lawful.evidence import verify_evidence
 from tiers.wire.lawful.grant import Grant, open_grant
@@ -46,7 +46,7 @@ async def said(world):
 
 
 async def test_a_grant_opens_every_minute_that_was_asked_for_and_none_beside(world, said):
-    keys = Keystore(load_master(StateDir(world.folder / "carrier")))
+    keys = Keystore(StateDir(world.folder / "carrier").key("master.key", Master))
 
     got = await grant(world, ask(said))
 
@@ -59,7 +59,7 @@ async def test_a_grant_opens_every_minute_that_was_asked_for_and_none_beside(wor
 
 
 async def test_a_grant_opens_no_other_subscriber(world, said):
-    keys = Keystore(load_master(StateDir(world.folder / "carrier")))
+    keys = Keystore(StateDir(world.folder / "carrier").key("master.key", Master))
 
     got = await grant(world, ask(said))
 
@@ -209,7 +209,7 @@ async def test_the_product_is_asked_for_from_a_number_on(world, said, after):
 
 async def test_no_answer_and_no_log_line_shows_a_key(world, said, capsys):
     answer = await world.peer("auditor/cbi").ask("POST", "/v1/grants", Granted, ask(said))
-    keys = Keystore(load_master(StateDir(world.folder / "carrier"))).cover(TARGET, EPOCH, EPOCH + 5)
+    keys = Keystore(StateDir(world.folder / "carrier").key("master.key", Master)).cover(TARGET, EPOCH, EPOCH + 5)
 
     seen = bytes(answer.grant) + capsys.readouterr().out.encode()
 

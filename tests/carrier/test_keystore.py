@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.carrier import keystore
-from tiers.carrier.keystore import KEEP_EPOCHS, Keystore, load_master
+from tiers.carrier.keystore import KEEP_EPOCHS, Keystore
 from tiers.chassis.state import StateDir
 from tiers.wire.errors import Yours
 from tiers.wire.keys.keytree import DEPTH, EPOCHS, Master, Position, descend, leaf, subscriber_root
@@ -15,19 +15,19 @@ PINS = st.sampled_from(["2100000a", "2100000b", "2100000c"])
 def test_the_master_key_is_drawn_once_and_kept_for_its_owner_alone(tmp_path) -> None:
     state = StateDir(tmp_path / "carrier")
 
-    first = load_master(state)
+    first = state.key("master.key", Master)
 
-    assert load_master(state) == first
+    assert state.key("master.key", Master) == first
     assert (tmp_path / "carrier" / "master.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_master_key_that_others_can_read_is_refused(tmp_path) -> None:
     state = StateDir(tmp_path / "carrier")
-    load_master(state)
+    state.key("master.key", Master)
     (tmp_path / "carrier" / "master.key").chmod(0o640)
 
     with pytest.raises(Yours) as refused:
-        load_master(state)
+        state.key("master.key", Master)
 
     assert refused.value.code == "state.permissions"
 

@@ -282,7 +282,7 @@ async def opened(world: World) -> AsyncIterator[Desk]:
         if world.arrangement.custody.names("device/"):
             _meet(devices)
         desk.sessions = {name: device.start() for name, device in desk.devices.items()}
-        stack.push_async_callback(_end_all, desk)
+        stack.push_async_callback(lambda: _end(list(desk.sessions.values())))
         await asyncio.gather(*(device.online() for device in devices))
         yield desk
 
@@ -335,10 +335,6 @@ async def _exchange_roots(desk: Desk) -> None:
         partner = AddPartner(theirs.root, desk.world.url(customer_of(other)))
         peer = desk.as_(ADMINISTRATORS[org]).peer(customer_of(org))
         await peer.ask("PUT", f"/v1/partners/{other}", msgspec.Raw, partner)
-
-
-async def _end_all(desk: Desk) -> None:
-    await _end(list(desk.sessions.values()))
 
 
 async def _end(sessions: list[asyncio.Task[None]]) -> None:
