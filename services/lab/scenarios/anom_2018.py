@@ -15,7 +15,7 @@ from tiers.wire.message.envelope import Channel, Protected, Recipient
 C = Channel.CONSUMER
 GHOST = "device/2100000f/1"
 """A handset that nobody owns. A `kid` is a label: the key under it is the auditor's, who plays the police here."""
-FIRST = bbm("alice", "bob", "The container is on the second ship")
+FIRST = bbm("alice", "bob", "Forty crates from Guayaquil lie under the bananas")
 SECOND = bbm("bob", "alice", "Then tell the driver to be at gate four")
 
 
