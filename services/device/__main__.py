@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -156,10 +157,11 @@ def _show(message: Message) -> None:
     typer.echo(f"  readable by: {', '.join(message.readers) or 'not noted'}")
     if message.content is None:
         typer.echo(f"  does not open: {message.unreadable}. {_WHY.get(message.unreadable or '', '')}".rstrip())
-    elif message.service == Service.EMAIL:
-        typer.echo(shown(as_text(read_mail(message.content)), before="  | "))
     else:
-        typer.echo(shown(message.content.decode(errors="replace"), before="  | "))
+        mail = message.service == Service.EMAIL
+        text = as_text(read_mail(message.content)) if mail else message.content.decode(errors="replace")
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        typer.echo(shown(text, before="  | ", columns=columns))
 
 
 def main() -> None:

@@ -6,9 +6,12 @@ what stands behind it: each is shown as its code point, ⟨U+202E⟩, and acts o
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _JOINERS = "\u200c\u200d"
 """Scripts of India and emoji need these two: they join or part letters and hide nothing."""
+_BLANK = "\u115f\u1160\u3164\uffa0"
+"""Letters of Hangul that show nothing."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _ISOLATE, _POP = "\u2068", "\u2069"
 _ENDS = re.compile(r"\r\n?")
@@ -24,18 +27,38 @@ def visible(text: str, *, lines: bool = True) -> str:
     out, marks = [], 0
     for one in _ENDS.sub("\n", text) if lines else text:
         kind = unicodedata.category(one)
-        marks = marks + 1 if kind in {"Mn", "Me"} else 0
-        hidden = (kind in _HIDDEN and one not in _JOINERS and one not in keep) or marks > _MOST_MARKS
+        if one not in _JOINERS:  # marks behind a joiner still stand on the letter before it
+            marks = marks + 1 if kind in {"Mn", "Me"} else 0
+        control = kind in _HIDDEN and one not in _JOINERS and one not in keep
+        hidden = control or one in _BLANK or (marks > _MOST_MARKS and one not in _JOINERS)
         out.append(f"⟨U+{ord(one):04X}⟩" if hidden else one)
     return "".join(out)
 
 
-def shown(text: str, *, before: str = "") -> str:
+def shown(text: str, *, before: str = "", columns: int = 0) -> str:
     """Return foreign text for a terminal: each line by itself, isolated (Unicode UAX 9, 2.4), behind `before`.
 
-    So no line of it can pass for one of ours.
+    A terminal of so many `columns` (0: no terminal) would go on in its first column: longer lines are cut before it
+    does. So no line of it can pass for one of ours.
     """
-    return "\n".join(f"{before}{isolated(line)}" for line in visible(text).split("\n"))
+    room = max(columns - len(before), 1) if columns else 0
+    lines = (
+        piece for line in visible(text).split("\n") for piece in (_cut(line.expandtabs(), room) if room else [line])
+    )
+    return "\n".join(f"{before}{isolated(line)}" for line in lines)
+
+
+def _cut(line: str, room: int) -> Iterator[str]:
+    """Cut a line into pieces that take no more than so many columns; 0: not at all."""
+    begin = taken = 0
+    line = line.expandtabs() if room else line
+    for at, one in enumerate(line if room else ""):
+        wide = 2 if unicodedata.east_asian_width(one) in "WFA" else 1
+        if taken + wide > room and at > begin:
+            yield line[begin:at]
+            begin, taken = at, 0
+        taken += wide
+    yield line[begin:]
 
 
 def isolated(line: str) -> str:

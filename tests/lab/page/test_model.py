@@ -89,7 +89,7 @@ def test_one_program_formats_the_javascript() -> None:
 
 TEXTS_OF_OTHERS = [
     "A\n\nB\r\nC\tD", "pay \u202eLLIB", "\u001b]0;x\u0007", "\u2068a\u2069\u200b\u00ad", "नमस्ते \u200d👋🏽 שלום",
-    "a" + "\u0301" * 7, "\u2028\u2029\ufeff", "\U000e0041tag", "",
+    "a" + "\u0301" * 7, "a" + "\u0301\u200d" * 9, "\u3164x\uffa0", "\u2028\u2029\ufeff", "\U000e0041tag", "",
 ]  # fmt: skip
 
 
