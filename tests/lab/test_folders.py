@@ -79,6 +79,16 @@ def test_somebody_elses_folder_gets_nothing(top: Path, tmp_path: Path, made: str
         acts.asked("invite", {})
 
 
+def test_a_temporary_folder_whose_name_is_no_text_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "\udcff"
+    odd.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
+    with pytest.raises(Yours, match=r"lab\.folder: Set TMPDIR"), folders.fresh():
+        pass
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder that is somebody else's")
 def test_a_folder_of_another_user_gets_nothing(top: Path) -> None:
     top.mkdir(mode=0o700)

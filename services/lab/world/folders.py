@@ -60,9 +60,9 @@ def inhabited(name: str) -> Path | None:
 
 
 def socket_path(folder: Path, name: str) -> Path:
-    """Return where to put a socket: in its folder if the path is short enough, else in a short folder of this run."""
+    """Return where to put a socket: in its folder if that path is short and plain, else in a short one of this run."""
     own = folder / name
-    if len(os.fsencode(own)) <= SOCKET_BYTES:
+    if len(os.fsencode(own)) <= SOCKET_BYTES and str(own).isprintable():
         return own
     return Path(_short().name) / f"{secrets.token_hex(4)}-{name}"
 
@@ -90,6 +90,8 @@ def _where() -> Path:
 def _top() -> Path:
     """Return the folder of all folders, made if need be; raises `Yours` if somebody else made it, or can look in."""
     top = _where()
+    if str(top).encode(errors="replace").decode() != str(top):
+        raise Yours("lab.folder", "Set TMPDIR to a path in UTF-8: the parties are told where their files are in JSON.")
     with suppress(FileExistsError):
         top.mkdir(mode=0o700)
     if not _is_ours(top):

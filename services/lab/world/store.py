@@ -8,6 +8,7 @@ import glob
 import os
 import secrets
 import signal
+import string
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -139,8 +140,9 @@ async def launch(folder: Path, more: str, acl: Path, log: Path, dial: Dial) -> N
 
 
 def _quoted(path: Path) -> str:
-    """Return a path as a word of Valkey's configuration."""
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Return a path, whatever octets are in it, as a word of Valkey's configuration."""
+    plain = set(b"/._-" + string.ascii_letters.encode() + string.digits.encode())
+    return '"' + "".join(chr(one) if one in plain else f"\\x{one:02x}" for one in os.fsencode(path)) + '"'
 
 
 def _literal(path: str) -> str:
