@@ -1,5 +1,6 @@
 """What a class takes home, as a newcomer makes it: a file that replays from disk, a PDF, worksheets."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from kits.page import CHROMIUM, browser, window
+from kits.page import CHROMIUM, ask, browser, window
+from tiers.lab.page.control import CONTROL, Control
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -54,6 +57,8 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
         room = Classroom(folder)
         room.done("send", "alice", "bob", TEXT, "--channel", "consumer")
         room.done("send", "priya", "quentin", "A text for the company alone", "--channel", "enterprise")
+        control = msgspec.json.decode(next((folder / "tmp").rglob(CONTROL)).read_bytes(), type=Control)
+        asyncio.run(ask(control, "story"))
         try:
             yield room
         finally:
@@ -92,6 +97,7 @@ def test_a_pdf_has_a_page_for_each_chapter(classroom: Classroom, paper: str) -> 
         pytest.skip("chromium is missing: apt-get install chromium")
     classroom.done("save", "chapters.html", "--as", "all")
     chapters = [one for one in entries(classroom.folder / "chapters.html") if one["event"]["type"] in CHAPTERS]
+    assert len(chapters) > 1
     classroom.done("save", f"{paper}.pdf", "--as", "all", "--paper", paper)
     raw = (classroom.folder / f"{paper}.pdf").read_bytes()
     assert len(chapters) == len(re.findall(rb"/Type /Page\b", raw))
@@ -107,8 +113,15 @@ def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Clas
     assert not (classroom.folder / "lesson.html").exists()
 
 
-def test_worksheets_are_blank_and_the_solution_stands_apart(classroom: Classroom) -> None:
-    classroom.done("worksheets", "sheets", "--paper", "Letter")
+@pytest.mark.parametrize("paper", SHEET)
+async def test_worksheets_are_a_page_each_and_the_solution_stands_apart(classroom: Classroom, paper: str) -> None:
+    classroom.done("worksheets", "sheets", "--paper", paper)
     sheets = {path.name: path.read_text() for path in (classroom.folder / "sheets").iterdir()}
     assert {"lanes.html", "matrix.html", "matrix-solution.html"} == set(sheets)
     assert [False, True] == ["<td class='reads'>" in sheets[name] for name in ("matrix.html", "matrix-solution.html")]
+    async with browser() as chromium:
+        page = await chromium.new_page()
+        for name in sheets:
+            await page.goto((classroom.folder / "sheets" / name).as_uri())
+            raw = await page.pdf(prefer_css_page_size=True)
+            assert (name, 1) == (name, len(re.findall(rb"/Type /Page\b", raw)))

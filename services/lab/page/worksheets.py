@@ -26,10 +26,11 @@ _LANES = {
 _STYLE = """
 @page { size: %s landscape; margin: 12mm; }
 body { font: 11pt/1.3 sans-serif; margin: 0; } h1 { font-size: 15pt; margin: 0 0 2mm; } p { margin: 0 0 3mm; }
-table { border-collapse: collapse; width: 100%%; } th, td { border: 1px solid #555; padding: 1mm 1.5mm; }
-th, td { text-align: left; }
-th { font-weight: 600; } tbody th { font-weight: 400; } .group th { background: #eee; font-weight: 600; }
-thead th { font-size: 8.5pt; vertical-align: bottom; width: 8.5%%; } td { height: 6mm; text-align: center; }
+table { border-collapse: collapse; width: 100%%; }
+th, td { border: 1px solid #555; padding: 0.6mm 1.5mm; text-align: left; }
+thead td { border: 0; width: 19%%; } thead th { font: 600 7.5pt/1.15 sans-serif; vertical-align: bottom; width: 9%%; }
+tbody th { font-weight: 400; white-space: nowrap; } tbody td { height: 4.8mm; text-align: center; }
+.group th { background: #eee; font-weight: 600; padding-block: 0.2mm; }
 .lanes td { height: 42mm; width: 20%%; vertical-align: top; font-weight: 600; border: 2px solid #222; }
 .lanes td { text-align: left; }
 .lanes { border-spacing: 6mm 3mm; border-collapse: separate; } .reads { background: #f5ae1b; font-weight: 700; }
@@ -76,7 +77,7 @@ def _notes() -> Iterator[tuple[str, str, Note]]:
 def _matrix(*, solved: bool) -> str:
     heads = "".join(f"<th>{_head(when, note)}</th>" for when, _, note in _notes())
     body = "".join(_group(name, title, solved=solved) for name, title in GROUPS.items())
-    return f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table><thead><tr><td></td>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _head(when: str, note: Note) -> str:

@@ -13,7 +13,7 @@ export const KEYS = [
   "other-subscriber",
   "receiver",
 ];
-export const GROUPS = ["way", "provider", "state", "company", "ends"];
+const GROUPS = ["way", "provider", "state", "company", "ends"];
 
 /** Return the vantage points, "everything" first. */
 export const vantagesOf = (view) => [ALL, ...(view.world?.vantages ?? [])];
@@ -53,9 +53,13 @@ export function fits(box, one) {
   return verdict(BOX[box], one).reads;
 }
 
-/** Return the rows of a table of vantage points: those that nobody's variant, each with its variants. */
+/** Return the rows of a table of vantage points: those that are no variant of another here, each with its variants. */
 export function folded(vantages) {
   return vantages
-    .filter((one) => !one.variant_of)
+    .filter((one) => !vantages.some((it) => it.id === one.variant_of))
     .map((one) => ({ ...one, variants: vantages.filter((it) => it.variant_of === one.id) }));
 }
+
+/** Return the groups that have rows, in order: [group, its rows]. */
+export const inGroups = (rows) =>
+  GROUPS.map((group) => [group, rows.filter((row) => row.group === group)]).filter(([, own]) => own.length > 0);

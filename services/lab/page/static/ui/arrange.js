@@ -3,7 +3,7 @@
 import { html, signal, useEffect, useState } from "../vendor/preact.js";
 import { now } from "../state.js";
 import { ask, quietly } from "../feed.js";
-import { folded, GROUPS } from "../model/eyes.js";
+import { folded, inGroups } from "../model/eyes.js";
 import { L, T } from "../text.en.js";
 import { Button } from "./icons.js";
 import { Verdict } from "./peek.js";
@@ -147,15 +147,13 @@ function Table({ view, moment }) {
         ${columns.map(head)}
       </tr>
     </thead>
-    ${GROUPS.map(
-      (group) =>
+    ${inGroups(rows).map(
+      ([group, own]) =>
         html`<tbody key=${group}>
           <tr class="group">
             <th scope="rowgroup" colspan="5">${T.group[group]}</th>
           </tr>
-          ${rows
-            .filter((row) => row.group === group)
-            .map((row) => html`<${Row} key=${row.id} row=${row} columns=${columns} moment=${moment} />`)}
+          ${own.map((row) => html`<${Row} key=${row.id} row=${row} columns=${columns} moment=${moment} />`)}
         </tbody>`,
     )}
   </table>`;

@@ -4,7 +4,7 @@
 import { batch, html } from "../vendor/preact.js";
 import { grown, log, now, playing, view as chosen } from "../state.js";
 import { act } from "../feed.js";
-import { folded, GROUPS } from "../model/eyes.js";
+import { folded, inGroups } from "../model/eyes.js";
 import { columnsOf, LANES, movesOf, playedIn } from "../model/history.js";
 import { L, T } from "../text.en.js";
 import { Button, Icon } from "./icons.js";
@@ -79,7 +79,7 @@ function movedText(column, rows) {
 }
 
 function Table({ columns, rows, played }) {
-  const own = [...new Set(columns.flatMap(({ matrix }) => Object.keys(matrix.own)))];
+  const alone = [...new Set(columns.flatMap(({ matrix }) => Object.keys(matrix.own)))];
   return html`<table>
     <thead>
       <tr>
@@ -98,24 +98,22 @@ function Table({ columns, rows, played }) {
         )}
       </tr>
     </thead>
-    ${GROUPS.map(
-      (group) =>
+    ${inGroups(rows).map(
+      ([group, own]) =>
         html`<tbody key=${group}>
           <tr class="group">
             <th scope="rowgroup" colspan=${columns.length * 2 + 1}><span>${T.group[group]}</span></th>
           </tr>
-          ${rows
-            .filter((row) => row.group === group)
-            .map(
-              (row) => html`<${Row} key=${row.id} id=${row.id} name=${row.name} says=${row.says} columns=${columns} />`,
-            )}
+          ${own.map(
+            (row) => html`<${Row} key=${row.id} id=${row.id} name=${row.name} says=${row.says} columns=${columns} />`,
+          )}
         </tbody>`,
     )}
     <tbody>
       <tr class="group">
         <th scope="rowgroup" colspan=${columns.length * 2 + 1}><span>${L.thereAlone}</span></th>
       </tr>
-      ${own.map((id) => html`<${Own} key=${id} id=${id} columns=${columns} />`)}
+      ${alone.map((id) => html`<${Own} key=${id} id=${id} columns=${columns} />`)}
     </tbody>
   </table>`;
 }

@@ -5,7 +5,7 @@ import { html, useState } from "../vendor/preact.js";
 import { as, cell, now, vantage } from "../state.js";
 import { act, offline } from "../feed.js";
 import { capital, serviceOf, windowOf } from "../model/names.js";
-import { folded, GROUPS, verdict } from "../model/eyes.js";
+import { folded, inGroups, verdict } from "../model/eyes.js";
 import { L, T } from "../text.en.js";
 import { Button, Icon } from "./icons.js";
 import { Derivation } from "./derivation.js";
@@ -97,25 +97,23 @@ function Table({ view, columns }) {
         ${columns.map((one) => html`<${Band} key=${one.key} where=${windowOf(view, one)} />`)}
       </tr>
     </thead>
-    ${GROUPS.map(
-      (group) =>
+    ${inGroups(rows).map(
+      ([group, own]) =>
         html`<tbody key=${group}>
           <tr class="group">
             <th scope="rowgroup" colspan=${columns.length + 1}>${T.group[group]}</th>
           </tr>
-          ${rows
-            .filter((row) => row.group === group)
-            .map(
-              (row) =>
-                html`<${Rows}
-                  key=${row.id}
-                  row=${row}
-                  columns=${columns}
-                  view=${view}
-                  open=${open.has(row.id)}
-                  toggle=${toggle}
-                />`,
-            )}
+          ${own.map(
+            (row) =>
+              html`<${Rows}
+                key=${row.id}
+                row=${row}
+                columns=${columns}
+                view=${view}
+                open=${open.has(row.id)}
+                toggle=${toggle}
+              />`,
+          )}
         </tbody>`,
     )}
   </table>`;
