@@ -1,4 +1,4 @@
-// The lesson on paper: one page for each chapter: the sentence, the picture, what is seen. Drawn once, and then printed.
+// The lesson on paper: one page for each chapter, with the sentence, the picture and what is seen. Drawn once.
 
 import { go, log } from "../state.js";
 
@@ -12,7 +12,8 @@ export async function drawPages(page) {
     await frame();
     const sheet = document.createElement("section");
     sheet.className = "sheet";
-    for (const part of [".caption", ".stage svg", ".under"]) sheet.append(page.querySelector(part)?.cloneNode(true) ?? "");
+    for (const part of [".caption", ".stage svg", ".under"])
+      sheet.append(page.querySelector(part)?.cloneNode(true) ?? "");
     sheets.append(sheet);
   }
   document.documentElement.setAttribute("data-theme", "light");
