@@ -76,4 +76,10 @@ def test_what_is_forgotten_holds_no_more() -> None:
 def test_a_party_that_has_started_again_takes_nothing_from_before() -> None:
     proof = sign_request(KEY, PIN, COURT, ASKED, NOW)
 
-    assert "request.stale" == code_of(lambda: verify(fresh(since=NOW + 1), proof))
+    assert "request.stale" == code_of(lambda: verify(fresh(since=NOW + 1), proof, now=NOW + 1))
+
+
+def test_a_party_whose_clock_was_ahead_when_it_started_serves_as_soon_as_the_clock_has_come_back() -> None:
+    proof = sign_request(KEY, PIN, COURT, ASKED, NOW)
+
+    assert PIN == verify(fresh(since=NOW + 3_600_000), proof)

@@ -93,6 +93,7 @@ class Proofs:
         said = parse_json(Claims, verify_compact(token, TYP, find, "request.proof").payload, "request.proof")  # 1
         if said != _claims(self.party, request, said.ts, said.nonce):  # 2
             raise Yours("request.proof", f"Sign the method, path and body that you send, and {self.party} as aud.")
+        self.since = min(self.since, now)  # a clock that was ahead at the start has come back
         if abs(now - said.ts) > GOOD_FOR_MS or said.ts < self.since:  # 3
             raise Yours("request.stale", f"Set the clock and sign again: a proof holds for {GOOD_FOR_MS // 1000} s.")
         self._take(f"{pin} {said.nonce}", said.ts, now)  # 4
