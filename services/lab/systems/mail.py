@@ -6,7 +6,11 @@ Who can read what is declared in mail.toml. A client is a folder: its key, and i
 files as well, as mail programs do, and therefore envelopes it for its sender too.
 """
 
+import grp
 import imaplib
+import os
+import pwd
+import shutil
 import smtplib
 import ssl
 import tempfile
@@ -21,9 +25,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from tiers.lab.systems.kit import PASSWORD, Answers, Identity, identity, judged, seized, takes, told
-from tiers.lab.systems.mail_servers import programs, servers
-from tiers.measure import Secret, Service, Vantage, canary, opens, register
+from tiers.lab.systems.kit import HERE, PASSWORD, Answers, Identity, identity, judged, seized, takes, told
+from tiers.measure import Secret, Service, Unmeasured, Vantage, canary, opens, register, run
 from tiers.measure.matrix.matrix import Matrix
 
 SENT = {"plain": (), "subject": ("alice", "bob"), "smime": ("alice", "bob"), "escrow": ("alice", "bob", "company")}
@@ -35,11 +38,48 @@ _SECONDS = 60.0
 
 def measured() -> Matrix:
     """Start both servers, talk, and attack from everywhere; raises `Unmeasured` where something is to be installed."""
-    exim, dovecot = programs()
+    exim, dovecot = _programs()
     with tempfile.TemporaryDirectory(prefix="measure-") as kept, ExitStack() as open_:
         root = Path(kept)
         people = {name: identity(root / name) for name in ("server", "alice", "bob", "company")}
-        return _Post(root, people, *servers(root, open_, exim, dovecot)).attacked(open_)
+        return _Post(root, people, *_servers(root, open_, exim, dovecot)).attacked(open_)
+
+
+def _programs() -> list[str]:
+    """Return where Exim and Dovecot lie; raises `Unmeasured` where they are to be installed."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    found = [shutil.which(name, path=path) for name in ("exim4", "dovecot")]
+    if not all(found):
+        raise Unmeasured("Install exim4-daemon-light and dovecot-imapd (Debian): mail is measured with them.")
+    return [str(one) for one in found]
+
+
+def _servers(root: Path, open_: ExitStack, exim: str, dovecot: str) -> tuple[Service, Service]:
+    """Start both as the user who measures; where that is root, as `nobody`, for neither delivers mail as root."""
+    user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    group = grp.getgrgid(user.pw_gid).gr_name
+    for name in ("log", "run", "state/spool"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(exim, root / "exim")  # the copy is not setuid: its memory may be looked at
+    (root / "masters").write_text(f"admin:{{PLAIN}}{PASSWORD}\n")
+    for name in ("exim.conf", "dovecot.conf"):
+        text = (HERE / name).read_text(encoding="utf-8")
+        for word, value in {"ROOT": root, "USER": user.pw_name, "GROUP": group, "PASSWORD": PASSWORD}.items():
+            text = text.replace(f"@{word}@", str(value))
+        (root / name).write_text(text)
+    become: list[str] = []
+    if os.getuid() == 0:
+        become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        for one in (root, *root.rglob("*")):
+            os.chown(one, user.pw_uid, user.pw_gid)
+    listen = [*become, str(root / "exim"), "-C", str(root / "exim.conf"), "-bdf", "-oX", "127.0.0.1.{port}"]
+    start = 'sed "s/@PORT@/$1/" dovecot.conf > imap.conf && exec "$2" -F -c "$PWD/imap.conf"'
+    serve = [*become, "sh", "-c", start, "sh", "{port}", dovecot]
+    started = [
+        open_.enter_context(run(name, command, cwd=root, logs=[root / "log"], state=[root / "state"], tap=True))
+        for name, command in (("exim", listen), ("dovecot", serve))
+    ]
+    return started[0], started[1]
 
 
 class _Post:
