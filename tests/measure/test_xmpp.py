@@ -24,6 +24,7 @@ def test_every_cell_is_as_declared(measured: Matrix) -> None:
 
 @pytest.mark.e2e
 def test_a_device_that_has_opened_a_message_opens_it_no_more_and_one_that_has_not_does(measured: Matrix) -> None:
+    assert measured.cell("receiver-operator", "omemo").content is Content.SEALED  # its three keys would open it
     assert measured.cell("receiver-operator", "second").content is Content.SEALED
     assert measured.cell("tablet-operator", "omemo").content is Content.SEALED
     found = measured.cell("tablet-operator", "second").derivation

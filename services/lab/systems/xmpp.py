@@ -13,7 +13,8 @@ import os
 import shutil
 import tempfile
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,28 +60,30 @@ async def _attacked(root: Path, server: Service) -> Matrix:
     """Talk, and measure while everybody is connected."""
     texts = {key: canary(key) for key in ("plain", *SHUT)}
     own = canary("mallory's own message")
-    devices, said, got = await _talked(root, server.port, texts, own)
+    devices, kept, said, got = await _talked(root, server.port, texts, own)
     shut = {key: got[key].shut for key in SHUT}
     sealed = {key: _payload(one) for key, one in shut.items()}
     of = {sealed[key]: one for key, one in shut.items()}
-    kept = devices["tablet"].store.kept
-    keys = [Secret(f"tablet's {name}", key) for name, key in _keys_of(kept, shut["second"]).items()]
-    register(opens([one.name for one in keys], lambda *found: _open_as(kept, found[:-1], of[found[-1]])))
+    keys = []
+    for (name, store), key in zip(kept.items(), SHUT, strict=False):
+        three = [Secret(f"{name}'s {what}", value) for what, value in _keys_of(store, shut[key]).items()]
+        register(opens([one.name for one in three], partial(_open_as, store, of)))
+        keys += three
     for key in SHUT:
         keys.append(Secret(f"content key of {key}", got[key].key))
         register(opens(keys[-1].name, lambda found, message: _open_content(found, of[message])))
     lasting = {name: Secret(f"{name}'s identity key", one.identity_key) for name, one in devices.items()}
-    log, store = takes("log", server), takes("store", server)
+    log, archive = takes("log", server), takes("store", server)
     vantages = [
         Vantage("link", takes("wire", server)),
-        Vantage("operator", takes("memory", server) | log | store, control=own),
+        Vantage("operator", takes("memory", server) | log | archive, control=own),
         Vantage("logs", log),
         Vantage("administrator", told("administrator", said["administrator"])),
         Vantage("other", told("mallory", said["mallory"]), control=own),
         Vantage("sender", seized(root, "alice"), control=lasting["alice"]),
         Vantage("receiver", seized(root, "phone"), control=lasting["phone"]),
-        Vantage("receiver-operator", seized(root, "phone") | store, control=lasting["phone"]),
-        Vantage("tablet-operator", seized(root, "tablet") | store, control=keys[0]),
+        Vantage("receiver-operator", seized(root, "phone") | archive, control=lasting["phone"]),
+        Vantage("tablet-operator", seized(root, "tablet") | archive, control=lasting["tablet"]),
     ]
     matrix = await asyncio.to_thread(judged, "xmpp.toml", texts, sealed, vantages, keys)
     await asyncio.gather(*(one.disconnect() for one in devices.values()))
@@ -202,8 +205,9 @@ class _Device(slixmpp.ClientXMPP):  # type: ignore[misc]
         return said
 
 
-_Talked = tuple[dict[str, _Device], dict[str, Answers], dict[str, _Got]]
-"""The devices, what the curious were answered, and the messages as they came."""
+_Kept = Mapping[str, Any]
+_Talked = tuple[dict[str, _Device], dict[str, _Kept], dict[str, Answers], dict[str, _Got]]
+"""The devices, what two of them kept before their first message, what the curious were answered, what came."""
 
 
 async def _talked(root: Path, port: int, texts: Mapping[str, Secret], own: Secret) -> _Talked:
@@ -217,11 +221,13 @@ async def _talked(root: Path, port: int, texts: Mapping[str, Secret], own: Secre
     alice, phone, mallory, boss = devices.values()
     await alice.say("mallory@localhost", own.text, shut=False)
     await mallory.inbox.get()
-    got = {}
+    got: dict[str, _Got] = {}
+    kept: dict[str, _Kept] = {"phone": dict(phone.store.kept)}
     for key in ("plain", "omemo", "second"):
         if key == "second":
             devices["tablet"] = await join("bob", "tablet")
             await devices["tablet"].disconnect()
+            kept["tablet"] = dict(devices["tablet"].store.kept)
         await alice.say("bob@localhost", texts[key].text, shut=key != "plain")
         got[key] = await phone.inbox.get()
         if key == "omemo":
@@ -233,19 +239,19 @@ async def _talked(root: Path, port: int, texts: Mapping[str, Secret], own: Secre
     await alice.say("bob@localhost", texts["joined"].text, shut=True)
     got["joined"] = await ghost.inbox.get()
     said["administrator"].append(("his device's screen", got["joined"].text or b""))
-    return devices, said, got
+    return devices, kept, said, got
 
 
-def _sent_to(kept: Mapping[str, Any], shut: Any) -> tuple[Any, bytes] | None:
-    """Return what a message has for one device: the key exchange, and the key of its content, encrypted."""
+def _sent_to(kept: _Kept, shut: Any) -> tuple[Any, bytes] | None:
+    """Return what a message that begins a session has for a device: the exchange, and its content's key, encrypted."""
     for one in shut.iter(f"{{{NS}}}key"):
-        if one.get("rid") == str(kept["/own_device_id"]):
+        if one.get("rid") == str(kept["/own_device_id"]) and one.get("prekey"):
             exchange, sent = oldmemo.KeyExchangeImpl.parse(b64decode(one.text), set_sign_bit=False)
             return exchange, sent
     return None
 
 
-def _keys_of(kept: Mapping[str, Any], shut: Any) -> dict[str, bytes]:
+def _keys_of(kept: _Kept, shut: Any) -> dict[str, bytes]:
     """Return the private keys with which a device opens the first message of a session: its own three (X3DH)."""
     state, sent = kept[f"/{NS}/x3dh"], _sent_to(kept, shut)
     numbers = {b64decode(public): number for public, number in kept[f"/{NS}/pre_key_ids"].items()}
@@ -274,15 +280,16 @@ def _open_content(key: bytes, shut: Any) -> bytes | None:
         return None
 
 
-def _open_as(kept: Mapping[str, Any], keys: Sequence[bytes], shut: Any) -> bytes | None:
+def _open_as(kept: _Kept, of: Mapping[bytes, Any], *found: bytes) -> bytes | None:
     """Open a message as the device would that has these three keys; of its store, `kept`, the rest is public."""
-    if (sent := _sent_to(kept, shut)) is None:
+    *keys, sealed = found
+    if (sent := _sent_to(kept, of[sealed])) is None:
         return None
     identity, signed, once = ("".join(map(chr, key)) for key in keys)
     state = kept[f"/{NS}/x3dh"]
     own = state | {"identity_key": state["identity_key"] | {"secret": identity}, "pre_keys": [once]}
     own["signed_pre_key"] = state["signed_pre_key"] | {"priv": signed}
     backend = oldmemo.Oldmemo(_Store(_NOWHERE, {**kept, f"/{NS}/x3dh": own}))
-    material = oldmemo.EncryptedKeyMaterialImpl.parse(sent[1], "bob@localhost", kept["/own_device_id"])
-    _, found = asyncio.run(backend.build_session_passive("alice@localhost", 1, sent[0], material))
-    return _open_content(found.key + found.auth_tag, shut)
+    encrypted = oldmemo.EncryptedKeyMaterialImpl.parse(sent[1], "bob@localhost", kept["/own_device_id"])
+    _, material = asyncio.run(backend.build_session_passive("alice@localhost", 1, sent[0], encrypted))
+    return _open_content(material.key + material.auth_tag, of[sealed])
