@@ -1,6 +1,6 @@
 // The line to the lab: events come in, acts go out. In a saved lesson there is none, and the log stands in the page.
 
-import { batch } from "./vendor/preact.js";
+import { batch, signal } from "./vendor/preact.js";
 import { connected, follow, go, grown, keepAddress, log, notice, playing, step } from "./state.js";
 import { readLink } from "./model/link.js";
 import { L } from "./text.en.js";
@@ -72,6 +72,22 @@ export async function ask(name, body = {}, busy = "") {
 
 /** The same without a word: returns null where it fails. */
 export const quietly = async (name, body = {}) => (await post(name, body)).said ?? null;
+
+/** A list that the lab is asked for once, when it is first drawn; again where it did not answer. Empty until then. */
+export function listed(name) {
+  const known = signal(null);
+  let asked = false;
+  return () => {
+    if (!asked) {
+      asked = true;
+      quietly(name).then((found) => {
+        known.value = found;
+        asked = found !== null;
+      });
+    }
+    return known.value ?? [];
+  };
+}
 
 async function post(name, body) {
   try {

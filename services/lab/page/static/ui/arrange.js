@@ -3,8 +3,9 @@
 import { html, signal, useEffect, useState } from "../vendor/preact.js";
 import { now } from "../state.js";
 import { ask, quietly } from "../feed.js";
-import { folded, inGroups } from "../model/eyes.js";
+import { folded } from "../model/eyes.js";
 import { L, T } from "../text.en.js";
+import { Groups } from "./groups.js";
 import { Button } from "./icons.js";
 import { Verdict } from "./peek.js";
 import { save } from "./save.js";
@@ -147,15 +148,11 @@ function Table({ view, moment }) {
         ${columns.map(head)}
       </tr>
     </thead>
-    ${inGroups(rows).map(
-      ([group, own]) =>
-        html`<tbody key=${group}>
-          <tr class="group">
-            <th scope="rowgroup" colspan="5">${T.group[group]}</th>
-          </tr>
-          ${own.map((row) => html`<${Row} key=${row.id} row=${row} columns=${columns} moment=${moment} />`)}
-        </tbody>`,
-    )}
+    <${Groups}
+      rows=${rows}
+      span=${5}
+      row=${(row) => html`<${Row} key=${row.id} row=${row} columns=${columns} moment=${moment} />`}
+    />
   </table>`;
 }
 

@@ -1,26 +1,18 @@
 // The exercises: begin one, and it is ticked by itself when the log says that it is done.
 
-import { html, signal, useState } from "../vendor/preact.js";
+import { html, useState } from "../vendor/preact.js";
 import { grown, log } from "../state.js";
-import { ask, quietly } from "../feed.js";
+import { ask, listed } from "../feed.js";
 import { boardOf, csvOf } from "../model/board.js";
 import { L } from "../text.en.js";
 import { Button, Icon } from "./icons.js";
 import { save } from "./save.js";
 
-const known = signal(null);
-let asked = false;
+const exercises = listed("exercises");
 
 export function Board() {
-  if (!asked) {
-    asked = true;
-    quietly("exercises").then((found) => {
-      known.value = found;
-      asked = found !== null;
-    });
-  }
   grown.value;
-  const all = known.value ?? [];
+  const all = exercises();
   const board = boardOf(log.entries);
   const points = Object.values(board.solved).reduce((sum, one) => sum + one, 0);
   const whole = all.reduce((sum, one) => sum + one.points, 0);

@@ -4,9 +4,10 @@
 import { batch, html } from "../vendor/preact.js";
 import { grown, log, now, playing, view as chosen } from "../state.js";
 import { act } from "../feed.js";
-import { folded, inGroups } from "../model/eyes.js";
+import { folded } from "../model/eyes.js";
 import { columnsOf, LANES, movesOf, playedIn } from "../model/history.js";
-import { L, T } from "../text.en.js";
+import { L } from "../text.en.js";
+import { Groups } from "./groups.js";
 import { Button, Icon } from "./icons.js";
 
 /** A title's name, before its colon. */
@@ -98,17 +99,11 @@ function Table({ columns, rows, played }) {
         )}
       </tr>
     </thead>
-    ${inGroups(rows).map(
-      ([group, own]) =>
-        html`<tbody key=${group}>
-          <tr class="group">
-            <th scope="rowgroup" colspan=${columns.length * 2 + 1}><span>${T.group[group]}</span></th>
-          </tr>
-          ${own.map(
-            (row) => html`<${Row} key=${row.id} id=${row.id} name=${row.name} says=${row.says} columns=${columns} />`,
-          )}
-        </tbody>`,
-    )}
+    <${Groups}
+      rows=${rows}
+      span=${columns.length * 2 + 1}
+      row=${({ id, name, says }) => html`<${Row} key=${id} id=${id} name=${name} says=${says} columns=${columns} />`}
+    />
     <tbody>
       <tr class="group">
         <th scope="rowgroup" colspan=${columns.length * 2 + 1}><span>${L.thereAlone}</span></th>

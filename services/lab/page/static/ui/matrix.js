@@ -5,8 +5,9 @@ import { html, useState } from "../vendor/preact.js";
 import { as, cell, now, vantage } from "../state.js";
 import { act, offline } from "../feed.js";
 import { capital, serviceOf, windowOf } from "../model/names.js";
-import { folded, inGroups, verdict } from "../model/eyes.js";
-import { L, T } from "../text.en.js";
+import { folded, verdict } from "../model/eyes.js";
+import { L } from "../text.en.js";
+import { Groups } from "./groups.js";
 import { Button, Icon } from "./icons.js";
 import { Derivation } from "./derivation.js";
 import { Foreign } from "./foreign.js";
@@ -97,25 +98,19 @@ function Table({ view, columns }) {
         ${columns.map((one) => html`<${Band} key=${one.key} where=${windowOf(view, one)} />`)}
       </tr>
     </thead>
-    ${inGroups(rows).map(
-      ([group, own]) =>
-        html`<tbody key=${group}>
-          <tr class="group">
-            <th scope="rowgroup" colspan=${columns.length + 1}>${T.group[group]}</th>
-          </tr>
-          ${own.map(
-            (row) =>
-              html`<${Rows}
-                key=${row.id}
-                row=${row}
-                columns=${columns}
-                view=${view}
-                open=${open.has(row.id)}
-                toggle=${toggle}
-              />`,
-          )}
-        </tbody>`,
-    )}
+    <${Groups}
+      rows=${rows}
+      span=${columns.length + 1}
+      row=${(row) =>
+        html`<${Rows}
+          key=${row.id}
+          row=${row}
+          columns=${columns}
+          view=${view}
+          open=${open.has(row.id)}
+          toggle=${toggle}
+        />`}
+    />
   </table>`;
 }
 

@@ -1,28 +1,20 @@
 // The scenarios: history on a time line, and attacks. Each plays in worlds of its own, on this page's event log.
 
-import { html, signal } from "../vendor/preact.js";
+import { html } from "../vendor/preact.js";
 import { now } from "../state.js";
-import { act, offline, quietly } from "../feed.js";
+import { act, listed, offline } from "../feed.js";
 import { capital, serviceOf } from "../model/names.js";
 import { vantageOf } from "../model/eyes.js";
 import { L } from "../text.en.js";
 import { History, Play } from "./history.js";
 import { Button, Icon } from "./icons.js";
 
-const known = signal(null);
-let asked = false;
+const scenarios = listed("scenarios");
 
 export function Scenarios() {
-  if (!asked) {
-    asked = true;
-    quietly("scenarios").then((found) => {
-      known.value = found;
-      asked = found !== null;
-    });
-  }
   const { scene, world } = now.value;
   if (!world) return null;
-  const all = known.value ?? [];
+  const all = scenarios();
   const attacks = all.filter((one) => !one.when);
   return html`<h2 class="hidden">${L.view.scenarios}</h2>
     <div class="scenarios">
