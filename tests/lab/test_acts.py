@@ -1,6 +1,7 @@
 """The commands of a running classroom, as people type them: names, limits, sentences, exit statuses."""
 
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -119,3 +120,7 @@ def test_a_refusal_that_quotes_others_does_nothing_to_the_terminal(capsys: pytes
 
 def test_the_courts_words_become_the_commands() -> None:
     assert "allows approve, reject, not suspend." == acts._as_commands("allows approval, rejection, not suspension.")
+
+
+def test_a_newcomer_has_minutes_to_read_between_applying_and_serving() -> None:
+    assert signature(acts.warrant_apply).parameters["minutes"].default >= 10

@@ -112,7 +112,7 @@ def send(
 @warrant.command("apply")
 def warrant_apply(
     target: Handset,
-    minutes: Minutes = 1,
+    minutes: Minutes = 10,
     services: Annotated[list[Service] | None, typer.Option("--service", help="only this; may be repeated")] = None,
 ) -> None:
     """Apply for a warrant on a handset."""
