@@ -1,7 +1,7 @@
 """The bench's tables, for people. Pure: results in, text out."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -34,9 +34,7 @@ def show(console: Console, measured: Measured) -> None:
 
 
 def show_felt(console: Console, felt: Felt) -> None:
-    table = _table(f"Medians of {felt.repeats}: seconds, seconds of CPU, MiB of memory (PSS)")
-    for name in ("", "a world", PEER):
-        table.add_column(name, justify="left" if not name else "right")
+    table = _table(f"Medians of {felt.repeats}: seconds, seconds of CPU, MiB of memory (PSS)", ("", "a world", PEER))
     for name, value in felt.ours.items():
         table.add_row(name, f"{value:.2f}", f"{felt.peer[name]:.2f}" if name in felt.peer else "")
     console.print(table)
@@ -45,9 +43,10 @@ def show_felt(console: Console, felt: Felt) -> None:
 
 def show_growth(console: Console, grown: Grown) -> None:
     """Print what grew, with a bar for the CPU time of a message in relay, store and carrier together, kind by kind."""
-    table = _table("Growth: µs of CPU to a message; accept latency in ms")
-    for name in ("what", "size", "relay", "store", "carrier", "", "relay\nMiB", "msgs/s", "p99"):
-        table.add_column(name, justify="left" if name in {"what", ""} else "right", no_wrap=True)
+    table = _table(
+        "Growth: µs of CPU to a message; accept latency in ms",
+        ("what", "size", "relay", "store", "carrier", "", "relay\nMiB", "msgs/s", "p99"),
+    )
     most = {step.what: max(_work(one) for one in grown.steps if one.what == step.what) for step in grown.steps}
     for step in grown.steps:
         cells = [f"{step.cpu.get(one, 0.0):.0f}" for one in _OURS]
@@ -64,9 +63,7 @@ def _work(step: Step) -> float:
 
 def show_hour(console: Console, rounds: Sequence[Round]) -> None:
     names = list(rounds[0].memory)
-    table = _table("Ten minutes at full speed")
-    for name in ("seconds", "messages", "msgs/s", *(f"{name} MiB" for name in names)):
-        table.add_column(name, justify="right")
+    table = _table("Ten minutes at full speed", ("seconds", "messages", "msgs/s", *(f"{name} MiB" for name in names)))
     for one in [*rounds[:-1:8], rounds[-1]]:
         memory = [f"{one.memory[name]:.0f}" for name in names]
         table.add_row(f"{one.at:.0f}", _number(one.messages), _number(one.rate), *memory)
@@ -86,9 +83,7 @@ def show_compared(console: Console, compared: Compared) -> None:
 
 
 def _answers(compared: Compared) -> Table:
-    table = _table("Closed loop; latencies p50, p99 in ms")
-    for name in ("lane", "msgs/s", "accept", "delivery", "lost", "twice"):
-        table.add_column(name, justify="left" if name == "lane" else "right")
+    table = _table("Closed loop; latencies p50, p99 in ms", ("lane", "msgs/s", "accept", "delivery", "lost", "twice"))
     for lane, results in compared.closed.items():
         failed = (sum(one.lost for one in results), sum(one.twice for one in results))
         times = (_times([one.accept for one in results]), _times([one.delivery for one in results]))
@@ -102,9 +97,7 @@ def _times(found: Sequence[Latency]) -> str:
 
 
 def _costs(title: str, closed: dict[str, list[Result]], processes: Sequence[str]) -> Table:
-    table = _table(f"{title}; µs of CPU to a message")
-    for name in ("lane", "msgs/s", "range", *processes, "relay\nMiB"):
-        table.add_column(name, justify="left" if name == "lane" else "right")
+    table = _table(f"{title}; µs of CPU to a message", ("lane", "msgs/s", "range", *processes, "relay\nMiB"))
     for lane, results in closed.items():
         rates = [result.rate for result in results]
         known = {name.partition(" ")[0] for name in results[0].usage}
@@ -115,10 +108,11 @@ def _costs(title: str, closed: dict[str, list[Result]], processes: Sequence[str]
 
 
 def _open(measured: Measured) -> Table:
-    table = _table("Open loop: at twice the closed loop's rate, and at half of what that came to; latencies in ms")
     twice = ("accepted\n/s", "delivered\n/s", "least")
-    for name in ("lane", *twice, "half\n/s", "accept\np50", "\np99", "delivery\np99"):
-        table.add_column(name, justify="left" if name == "lane" else "right")
+    table = _table(
+        "Open loop: at twice the closed loop's rate, and at half of what that came to; latencies in ms",
+        ("lane", *twice, "half\n/s", "accept\np50", "\np99", "delivery\np99"),
+    )
     for lane, over in measured.overload.items():
         half = measured.half[lane]
         times = (half.accept.p50, half.accept.p99, half.delivery.p99)
@@ -129,14 +123,17 @@ def _open(measured: Measured) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+def _table(title: str, names: Iterable[str], left: Collection[str] = ("", "lane", "what")) -> Table:
+    """Make a table that fits 80 columns."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    for name in names:
+        table.add_column(name, justify="left" if name in left else "right", no_wrap=True)
+    return table
 
 
 def _ratios(measured: Measured) -> Table:
-    table = _table("Ratios")
-    for name in ("ratio", "measured", "wanted"):
-        table.add_column(name)
+    names = ("ratio", "measured", "wanted")
+    table = _table("Ratios", names, names)
     for name in measured.ratios.__struct_fields__:
         wanted = TARGETS.get(name)
         found = getattr(measured.ratios, name)

@@ -38,7 +38,7 @@ from tiers.lab.world.store import Store
 from tiers.measure.capture.places import Before, around
 from tiers.wire.custody import GlobalKey
 from tiers.wire.errors import Yours
-from tiers.wire.identity import Identity, Role
+from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log.policy import FILE, write_policy
 
@@ -93,41 +93,26 @@ class World:
 
     def settings(self, one: Party) -> dict[str, str]:
         """Return a party's settings, as `TIERS_…` variables."""
-        own = {
+        mediation = f"127.0.0.1:{self.ports['mediation']}"
+        said = {
             "listen": f"127.0.0.1:{self.ports[one.name]}",
             "state": str(self.state(one.name)),
             "tls": str(self.tls(one.identity)),
             "trust": str(self.root / "trust"),
             "name": one.identity.name,
             "jurisdiction": self.arrangement.declared.jurisdiction,
+            **{f"{name}_url": self.url(name) for name in ("gateway", "carrier", "ledger")},
         }
-        mediation = f"127.0.0.1:{self.ports['mediation']}"
-        other_half = {"court_url": self.url("court")} if self.arrangement.escrow else {}
-        carrier_and_log = {"carrier_url": self.url("carrier"), "ledger_url": self.url("ledger")}
-        more: dict[str, dict[str, str]] = {
-            "gateway": {
-                **self.store.settings(Role.GATEWAY),
-                **carrier_and_log,
-                "mediation": mediation,
-                "workers": str(self.workers),
-                **self.arrangement.settings(),
-            },
-            "carrier": {
-                **self.store.settings(Role.CARRIER),
-                "gateway_url": self.url("gateway"),
-                "ledger_url": self.url("ledger"),
-                "mediation_listen": mediation,
-            },
-            "acme": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
-            "globex": {"gateway_url": self.url("gateway"), "ledger_url": self.url("ledger")},
-            "court": {
-                **carrier_and_log,
-                "word_minutes": str(WORD_MINUTES),
-                **({"escrow": "true"} if self.arrangement.escrow else {}),
-            },
-            "auditor": carrier_and_log | other_half,
+        more = {
+            "gateway": {"mediation": mediation, "workers": str(self.workers), **self.arrangement.settings()},
+            "carrier": {"mediation_listen": mediation},
+            "court": {"word_minutes": str(WORD_MINUTES), "escrow": str(self.arrangement.escrow)},
+            "auditor": {"court_url": self.url("court") if self.arrangement.escrow else ""},
         }
-        return {f"TIERS_{key.upper()}": value for key, value in (own | more.get(one.name, {})).items()}
+        said |= more.get(one.name, {})
+        if one.identity.role in self.store.urls:
+            said |= self.store.settings(one.identity.role)
+        return {f"TIERS_{key.upper()}": value for key, value in said.items()}
 
     async def launch(self, name: str) -> None:
         """Start one party (again) and wait until it listens."""
