@@ -10,7 +10,6 @@ import structlog
 
 from tiers.carrier import lawful
 from tiers.carrier.keystore import Keystore
-from tiers.carrier.lawful import Served
 from tiers.carrier.register import Register
 from tiers.chassis.outside import Outside
 from tiers.wire.api.carrier import Granted
@@ -46,10 +45,6 @@ class Releases:
         nodes = self._keys.cover(order.claims.sub, order.start, order.end)
         _log.info("grant.released", jti=ask.jti, nodes=len(nodes), leaf=logged.index)
         return Granted(msgspec.Raw(seal_release(order, logged, nodes, str(self._author.party), self._signer)))
-
-    def product_of(self, jti: str, agency: str) -> Served:
-        """Return the warrant whose product its agency may fetch; raises what refuses it."""
-        return lawful.check_product(self._register.get(jti), agency, self._clock())
 
     def _check(self, ask: AskGrant, agency: str) -> Release:
         return lawful.check_grant(self._register.get(ask.jti), ask, agency, self._trust().auditors, self._clock())
