@@ -35,6 +35,3 @@ class Inbox:
 
     def qsize(self) -> int:
         return len(self._new)
-
-    def empty(self) -> bool:
-        return not self._new

@@ -21,7 +21,7 @@ async def test_a_message_is_taken_by_its_mid_whatever_came_before() -> None:
 
     assert "second" == (await waiting).mid
     assert ["first", "interrupted"] == [(await inbox.get(mid)).mid for mid in ("first", "")]
-    assert inbox.empty()
+    assert inbox.qsize() == 0
 
 
 async def test_whoever_waits_is_told_why_nothing_comes() -> None:

@@ -86,4 +86,4 @@ async def test_every_accepted_message_arrives_once_though_relay_and_store_are_ki
         assert SENDS == len(progress.accepted) == len(set(progress.accepted))
         assert set(progress.accepted) == {message.mid for message in got}
         assert all(message.content is not None for message in got)
-        assert desk.devices["bob"].received.empty()
+        assert desk.devices["bob"].received.qsize() == 0
