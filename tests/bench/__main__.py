@@ -74,28 +74,20 @@ def bench(  # many parameters: a command has as many as its users need
         described = msgspec.json.schema(Relay | Peer | Growth | Hour | Felt)
         write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
         return
-    document: Relay | Peer | Growth | Hour | Felt
-    show: Callable[[Console, Any], None]
     with Progress(console=Console(stderr=True)) as progress:
-        if peer:
-            document, show = (
-                Peer(run_to_end(peers.compare(progress, peer.value, repeats, messages))),
-                report.show_compared,
-            )
-        elif felt:
-            document, show = Felt(run_to_end(feeling.measure(progress, 10))), report.show_felt
-        elif growth:
-            document, show = Growth(run_to_end(grow.measure(progress))), report.show_growth
-        elif hour:
-            document, show = Hour(run_to_end(long.measure(progress))), report.show_hour
-        else:
-            document = Relay(run_to_end(run.measure(progress, repeats, messages, cluster=cluster)))
-            show = report.show
+        asked: tuple[tuple[bool, type[Any], Callable[[], Any], Callable[[Console, Any], None]], ...] = (
+            (bool(peer), Peer, lambda: peers.compare(progress, str(peer), repeats, messages), report.show_compared),
+            (felt, Felt, lambda: feeling.measure(progress, 10), report.show_felt),
+            (growth, Growth, lambda: grow.measure(progress), report.show_growth),
+            (hour, Hour, lambda: long.measure(progress), report.show_hour),
+            (True, Relay, lambda: run.measure(progress, repeats, messages, cluster=cluster), report.show),
+        )
+        kind, work, show = next((kind, work, show) for wanted, kind, work, show in asked if wanted)
+        document = kind(run_to_end(work()))
     if as_json:
         write(msgspec.json.encode(document).decode() + "\n")
     else:
-        measured: Any = document.measured
-        show(Terminal(), measured)
+        show(Terminal(), document.measured)
 
 
 if __name__ == "__main__":
