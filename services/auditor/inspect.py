@@ -28,14 +28,7 @@ from tiers.wire.lawful.x2x3 import X2, X3, decode
 from tiers.wire.lawful.xiri import Metadata
 from tiers.wire.log.checkpoint import PinnedLog
 from tiers.wire.message.content import read_content
-from tiers.wire.message.envelope import (
-    CarrierKid,
-    Envelope,
-    EscrowKid,
-    message_epoch,
-    parse_envelope,
-    parse_kid,
-)
+from tiers.wire.message.envelope import CarrierKid, Envelope, EscrowKid, message_epoch, parse_envelope, parse_kid
 from tiers.wire.message.sealing import HpkePrivateKey, open_message, unwrap_from_carrier
 
 MAX_PROOF_AGE_MS: Final = 600_000

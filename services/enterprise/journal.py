@@ -12,15 +12,7 @@ from tiers.wire.custody import CUSTOMER
 from tiers.wire.errors import Forbidden, Missing, TooMany, Yours
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.content import read_content, verify_content
-from tiers.wire.message.envelope import (
-    BesKid,
-    Channel,
-    DeviceKid,
-    Envelope,
-    find_recipient,
-    format_kid,
-    parse_kid,
-)
+from tiers.wire.message.envelope import BesKid, Channel, DeviceKid, Envelope, find_recipient, format_kid, parse_kid
 from tiers.wire.message.readers import fits
 from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_message
 

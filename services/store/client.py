@@ -25,14 +25,7 @@ import hiredis
 import structlog
 
 from tiers.chassis import background
-from tiers.store.connection import (
-    Command,
-    Connection,
-    Heard,
-    is_moved,
-    is_no_master,
-    unavailable,
-)
+from tiers.store.connection import Command, Connection, Heard, is_moved, is_no_master, unavailable
 from tiers.store.node import Node, Shared
 from tiers.store.slots import COUNT, Address, Slots, parse_moved, parse_slots, slot_of
 from tiers.store.url import parse_location

@@ -25,15 +25,7 @@ from tiers.lab.world.arrangement import Arrangement
 from tiers.lab.world.cast import ACME, GLOBEX, PARTIES, PEOPLE, WITNESS_QUORUM, WITNESSES, Party, party
 from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import (
-    LAUNCHER,
-    Child,
-    base_environ,
-    get_ready,
-    held_ports,
-    start_party,
-    stop,
-)
+from tiers.lab.world.processes import LAUNCHER, Child, base_environ, get_ready, held_ports, start_party, stop
 from tiers.lab.world.store import Store
 from tiers.measure.capture.places import Before, around
 from tiers.wire.custody import GlobalKey
