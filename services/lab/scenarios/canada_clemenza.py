@@ -1,4 +1,4 @@
-"""Canada, Project Clemenza: one leaked key opens a million messages. Then the same leak against the key tree."""
+"""Canada, Project Clemenza: one key opens a million messages. Then the same handset's keys, under the key tree."""
 
 import time
 
@@ -22,13 +22,13 @@ async def _global(stage: Stage) -> None:
     await stage.send("target", bbm("alice", "bob", "Move the money before the weekend"))
     await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
     before = await stage.log_size()
-    say("The key leaks")
+    say("The key")
     key = desk.devices["mallory"].ring.factory
     assert key is not None  # noqa: S101 - the arrangement puts one into every handset
     for name in ("target", "stranger"):
         jwe = stage.messages[name].envelope.jwe
         text = open_content(jwe, unwrap_from_carrier(jwe.recipients[0], global_wrap(key)))
-        stage.show("one leaked key", name, text, stage.messages[name].note.text)
+        stage.show("one handset's key", name, text, stage.messages[name].note.text)
     seconds = _open_many(stage)
     say("2,000 messages more, one key", rate=SAMPLE / seconds, seconds=MILLION * seconds / SAMPLE)
     stage.check("leaves in the public log meanwhile", await stage.log_size() - before, 0)
@@ -57,10 +57,10 @@ def _open_many(stage: Stage) -> float:
 
 async def _tree(stage: Stage) -> None:
     say = stage.say
-    say("The same leak, against the key tree")
+    say("The same, under the key tree")
     await stage.send("target", bbm("alice", "bob", "Move the money before the weekend"))
     await stage.send("stranger", bbm("mallory", "bob", "Happy birthday from the whole family"))
-    say("Mallory's handset leaks")
+    say("Mallory's handset, taken")
     say("And the carrier's master?")
 
 

@@ -1,4 +1,4 @@
-"""India, 2012: the state asks not the maker, who has no enterprise keys, but the customers, who do."""
+"""India, 2012: not the maker, who has no enterprise keys, is to be asked, but the customers, who do."""
 
 from tiers.chassis.state import StateDir
 from tiers.lab.classroom.desk import bes_bbm
@@ -29,7 +29,7 @@ async def _play(stage: Stage) -> None:
     stage.check("what Acme hands over", [one.content for one in given.messages], [note.text])
     theirs = await order(ACME, "DOT/3", crossed)
     stage.check("of its mail with Globex", [one.content for one in theirs.messages], [other.text])
-    say("Firm by firm")
+    say("Suppose it is done, firm by firm")
     kept = await order(GLOBEX, "DOT/4", crossed)
     stage.check("Globex's answer", kept.decision, Decision.REFUSE)
     stage.check("answers in the public log", await stage.log_size() - before, 4)

@@ -1,4 +1,4 @@
-"""Salt Typhoon, 2024: intruders in carriers' interception systems. What a stolen list of targets would be here."""
+"""Salt Typhoon, 2024: intruders in carriers' networks. What a stolen list of targets would be here."""
 
 import msgspec
 
