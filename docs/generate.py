@@ -1,13 +1,14 @@
 """Makes what the pages say of the program from the program: `python docs/generate.py`. A test says when to run it.
 
-settings.md, commands.md, limits.md, api.md and sources.md are made whole; requests.md, scenarios.md, history.md
-and glossary.md in part. What each says is decided where it is known, and only written down here.
+settings.md, commands.md, limits.md, api.md and sources.md are made whole; README.md, requests.md, refusals.md, page.md,
+scenarios.md, history.md, glossary.md and formal/README.md in part. What each says is decided where it is known.
 """
 
 import ast
 import asyncio
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from enum import Enum
@@ -22,6 +23,11 @@ from tiers.device.__main__ import app as handset
 from tiers.lab.cli.main import app as classroom
 from tiers.lab.scenarios import pages
 from tiers.lab.world import requests
+
+sys.path.append(str(Path(__file__).parent))  # also where a test runs this file
+from refusals import tables
+
+from kits.proverif.expected import MODELS, stated
 
 DOCS = Path(__file__).parent
 PARTIES = {
@@ -208,16 +214,39 @@ def _told(name: str, found: Any, level: str) -> str:
 
 
 def hovers() -> str:
-    """Write the first table of docs/glossary.md: the words that the page explains where a pointer rests on them."""
+    """Write the table of docs/glossary.md: the words that the page explains, where they stand or under `?`."""
     text = (DOCS.parent / "services" / "lab" / "page" / "static" / "text.en.js").read_text(encoding="utf-8")
-    told = dict(
-        re.findall(
-            r'^  "?([\w ]+?)"?: "(.+)",$', text.partition("const glossary = {")[2].partition("};")[0], re.MULTILINE
-        )
-    )
+    tables = re.findall(r"^const (?:glossary|fieldWords) = \{\n(.+?)^\};", text, re.MULTILINE | re.DOTALL)
+    told = dict(re.findall(r'^  "?([\w ,]+?)"?: "(.+)",$', "".join(tables), re.MULTILINE))
     words = {word: says for word, says in told.items() if word.removesuffix("s") not in told or not word.endswith("s")}
     rows = (f"| {word} | {words[word]} |\n" for word in sorted(words, key=str.lower))
     return "| word | means |\n|---|---|\n" + "".join(rows)
+
+
+def claims() -> str:
+    """Write the table of docs/formal/README.md: the models' queries, what ProVerif should say, and the sentence."""
+    rows = []
+    for one in (one for model in MODELS for one in stated(model)):
+        answer = "false" if (one.claim or "").startswith("Control: ") else "true"
+        answer = "not true" if "inj-event" in one.query else answer
+        rows.append(f"| {one.model} | `{one.query}` | {answer} | {one.claim} |\n")
+    return "| model | query | result | claim |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def decisions() -> str:
+    """Write the index of docs/adr for docs/README.md."""
+    pages = sorted(DOCS.glob("adr/*.md"))
+    titles = [page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").split(". ", 1) for page in pages]
+    rows = (f"| [{at}](adr/{page.name}) | {title} |\n" for page, (at, title) in zip(pages, titles, strict=True))
+    return "| | decision |\n|---|---|\n" + "".join(rows)
+
+
+def modules() -> str:
+    """Write which file of the page is what, for docs/page.md: the first sentence of each."""
+    files = sorted((DOCS.parent / "services" / "lab" / "page").glob("[!_]*.py"))
+    heads = {file.name: ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "" for file in files}
+    rows = (f"| `{name}` | {_flowing(head).partition(chr(10))[0]} |\n" for name, head in heads.items())
+    return "| file in `services/lab/page/` | |\n|---|---|\n" + "".join(rows)
 
 
 def generated() -> dict[str, str]:
@@ -230,9 +259,13 @@ def generated() -> dict[str, str]:
         "sources.md": pages.sources(),
     }
     for name, mark, text in (
+        ("README.md", "decisions", decisions()),
+        ("page.md", "files", modules()),
         ("glossary.md", "hovers", hovers()),
         ("history.md", "claims", pages.claims()),
         ("scenarios.md", "verdicts", pages.verdicts()),
+        ("spec/refusals.md", "refusals", tables()),
+        ("formal/README.md", "models", claims()),
     ):
         page = (DOCS / name).read_text(encoding="utf-8")
         begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"

@@ -83,4 +83,5 @@ class Clerk:
             return self.policy()
         except Yours as error:  # the customer's mistake and not the court's
             _log.error("order.policy", code=error.code, detail=error.detail)
-            raise Ours("order.policy", "Try again later: the customer has to mend its policy first.") from None
+            said = "Try again later: the customer must mend policy.toml (chmod 600 if others can read it)."
+            raise Ours("order.policy", said) from None

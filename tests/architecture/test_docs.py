@@ -19,7 +19,9 @@ from tiers.auditor.config import Settings as AuditorSettings
 from tiers.gateway.path.session import MAX_UNDECIDED
 from tiers.lab.attack.vantages import BY_ID, VANTAGES
 from tiers.lab.scenarios import load_all
+from tiers.lab.world.arrangement import parse_arrangement
 from tiers.wire.api.court import Apply
+from tiers.wire.custody import CUSTODIES
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, cover, leaf, subscriber_root, wrap_key
 from tiers.wire.lawful.warrant import MAX_WARRANT, verify_application
@@ -195,6 +197,30 @@ def test_the_application_of_deploys_page_is_taken() -> None:
     assert verify_application(sent.application, {"applicant/cbi": key.public}).claims.sub == "2100000a"
 
 
+def example(page: str, kind: str, at: int = 0) -> str:
+    return re.findall(rf"^```{kind}\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)[at]
+
+
+def test_the_custody_of_the_page_is_the_one_that_it_says_it_is() -> None:
+    made: dict[str, Any] = {}
+    exec(example("custody.md", "python"), made)
+    shown, meant = made["DEVICE"], CUSTODIES["device"]
+    assert (shown.name, shown.holds, shown.readers, shown.signed) == (
+        meant.name,
+        meant.holds,
+        meant.readers,
+        meant.signed,
+    )
+    for one, other in ((shown.seal, meant.seal), (shown.unseal, meant.unseal)):
+        assert (one.__code__.co_code, one.__code__.co_names) == (other.__code__.co_code, other.__code__.co_names)
+
+
+def test_the_arrangement_of_the_page_is_taken_and_may_have_a_custody_for_a_jurisdiction() -> None:
+    mine = example("custody.md", "toml")
+    assert parse_arrangement("mine", mine).side(Channel.CONSUMER).custody == "split"
+    assert parse_arrangement("mine", mine + example("custody.md", "toml", 1)).declared.within["GB"].custody == "carrier"
+
+
 def test_every_code_that_a_page_names_is_a_code_and_every_row_and_scenario_is_there() -> None:
     codes = set(re.findall(r"`([a-z0-9]+\.[a-z_0-9]+)`", (DOCS / "spec" / "refusals.md").read_text()))
     areas = {code.partition(".")[0] for code in codes}
@@ -224,3 +250,15 @@ def test_numbers_that_pages_quote_are_the_programs() -> None:
     day, month = ([len(cover(at, at + minutes)) for at in range(0, 65_536, 7)] for minutes in (1_440, 43_200))
     told = f"Over one day it has {min(day)} to {max(day)}, over thirty days {min(month)} to {max(month)}."
     assert says("spec/keytree.md", told)
+
+
+def test_what_is_written_by_hand_has_fewer_than_30_000_words() -> None:
+    """Not counted: what is made from the program, examples (other tests run them), the lines of a table."""
+    whole = {DOCS / name for name, text in GENERATED.items() if "<!-- /" not in text}
+    made = re.compile(r"<!-- (\w+) -->.*?<!-- /\1 -->|^```.*?^```$", re.MULTILINE | re.DOTALL)
+    counted = {
+        str(page.relative_to(ROOT)): sum(1 for word in made.sub("", page.read_text()).split() if re.search(r"\w", word))
+        for page in PAGES
+        if page not in whole
+    }
+    assert sum(counted.values()) < 30_000, f"Shorten: {sorted(counted.items(), key=lambda one: -one[1])[:10]}"

@@ -111,6 +111,19 @@ async def test_a_scenario_that_is_told_wrongly_fails(act: Act, why: str) -> None
     assert why in caught.value.detail
 
 
+async def test_the_scenario_of_the_page_about_them_plays_as_it_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    python, toml = (page.split(f"```{kind}\n")[1].partition("```")[0] for kind in ("python", "toml"))
+    (tmp_path / "mine.toml").write_text(toml, encoding="utf-8")
+    monkeypatch.setattr("tiers.lab.scenarios.scenario.files", lambda _package: tmp_path)
+    made: dict[str, Any] = {"__name__": "somebodys.mine"}
+    exec(python, made)
+    found = await run(made["SCENARIO"], Audience(lambda _title, _text: None))
+    assert found.cells == ((1, "gateway", "key", "sealed"),)
+
+
 # ---- custodies side by side ----
 
 

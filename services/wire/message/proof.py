@@ -94,7 +94,9 @@ class Proofs:
         if said != _claims(self.party, request, said.ts, said.nonce):  # 2
             raise Yours("request.proof", f"Sign the method, path and body that you send, and {self.party} as aud.")
         self.since = min(self.since, now)  # a clock that was ahead at the start has come back
-        if abs(now - said.ts) > GOOD_FOR_MS or said.ts < self.since:  # 3
+        if said.ts < self.since:  # 3
+            raise Yours("request.stale", "Sign again, or set the clock: by its own, this party started after that.")
+        if abs(now - said.ts) > GOOD_FOR_MS:
             raise Yours("request.stale", f"Set the clock and sign again: a proof holds for {GOOD_FOR_MS // 1000} s.")
         self._take(f"{pin} {said.nonce}", said.ts, now)  # 4
         return pin

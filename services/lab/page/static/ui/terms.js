@@ -19,13 +19,15 @@ export function Terms({ text }) {
   })}`;
 }
 
+const told = Object.entries({ ...T.fieldWords, ...T.glossary }).toSorted(([one], [other]) => one.localeCompare(other));
+
 export const Glossary = () =>
   html`<dl class="glossary">
-    ${names.toSorted().map(
-      (name) =>
+    ${told.map(
+      ([name, says]) =>
         html`<div key=${name}>
           <dt>${name}</dt>
-          <dd>${T.glossary[name]}</dd>
+          <dd>${says}</dd>
         </div>`,
     )}
   </dl>`;
