@@ -24,6 +24,7 @@ from aiohttp.web_protocol import RequestHandler
 from tiers.chassis import background
 from tiers.chassis.logs import seldom
 from tiers.chassis.tls import Tls
+from tiers.wire.errors import Yours
 
 HANDSHAKE_SECONDS = 5.0
 HEAD_SECONDS = 10.0
@@ -142,14 +143,19 @@ class Listener:
         self._greeting: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int, *, shared: bool = False) -> int:
-        """Listen, and return the port. A `shared` one is listened on by several processes."""
+        """Listen, and return the port. A `shared` one is listened on by several processes. Raises `Yours`."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in {(family, where) for family, _, _, _, where in found}:
-            one = socket.create_server(address[:2], family=family, backlog=_BACKLOG, reuse_port=shared)
-            one.setblocking(False)
-            self._sockets.append(one)
-            self._accepting.append(background.start(self._accept(one)))
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, address in {(family, where) for family, _, _, _, where in found}:
+                one = socket.create_server(address[:2], family=family, backlog=_BACKLOG, reuse_port=shared)
+                one.setblocking(False)
+                self._sockets.append(one)
+        except (OSError, UnicodeError) as error:  # taken, not this machine's, or no address at all
+            await self.stop()
+            why = error.strerror if isinstance(error, OSError) else "no such host"
+            raise Yours("settings.listen", f"Set TIERS_LISTEN to a free address of this machine: {why}.") from None
+        self._accepting += [background.start(self._accept(one)) for one in self._sockets]
         return int(self._sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

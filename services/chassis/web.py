@@ -218,9 +218,9 @@ def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> 
 def parse_listen(listen: str) -> tuple[str, int]:
     """Read `host:port`; raises `Yours`."""
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not (port.isascii() and port.isdecimal() and int(port) < 1 << 16):
         raise Yours("settings.listen", "Set TIERS_LISTEN to host:port, such as 127.0.0.1:8443.")
-    return host, int(port)
+    return host.strip("[]"), int(port)
 
 
 async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *, shared: bool = False) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -23,7 +24,8 @@ from tiers.chassis import web as chassis
 from tiers.chassis.listener import Counts, Listener
 from tiers.chassis.listener import http as http_of
 from tiers.chassis.tls import device_context
-from tiers.chassis.web import Health, Route, application, raw_body
+from tiers.chassis.web import Health, Route, application, parse_listen, raw_body
+from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role
 
 HOST = "1.gateway.tiers.example"
@@ -102,6 +104,23 @@ async def test_whoever_does_not_shake_hands_is_shown_out(tmp_path: Path, monkeyp
         assert await ended(reader)
         writer.close()
         assert await healthy(port, http)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "203.0.113.1", "no.invalid", "x..y", "a" * 300])
+async def test_an_address_that_cannot_be_had_is_one_sentence(tmp_path: Path, host: str) -> None:
+    tls = issue("gateway/1", tmp_path)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(Yours, match=r"settings\.listen: Set TIERS_LIST"),
+    ):
+        await Listener(lambda *_: asyncio.Protocol(), tls).start(host, taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1:65536", "127.0.0.1:-1", ":1", "127.0.0.1:\u0663"])
+def test_what_is_no_address_is_one_sentence(listen: str) -> None:
+    with pytest.raises(Yours, match=r"settings\.listen"):
+        parse_listen(listen)
+    assert ("::1", 8443) == parse_listen("[::1]:8443")
 
 
 async def test_whoever_does_not_read_an_answer_is_shown_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
