@@ -146,12 +146,10 @@ class Service:
             raise Misused("Say what to look for, and in which captures: in_=['log'].")
         needles = [needle for secret in wanted for needle in spell(secret.known())]
         scanner = Scanner([*needles, trace(_MARK, "its value", self.mark)] if self.mark else needles)
-        return {kind: self._scanned(scanner, kind) for kind in kinds}
-
-    def _scanned(self, scanner: Scanner, kind: str) -> Found:
-        found = scanner.scan(self.capture(kind))
-        if self.mark and kind in {"memory", "environment"} and _MARK not in found.facts:
-            raise NotWhole(f"the {kind} of {self.name} lacks what was put there to be found")
+        found = {kind: scanner.scan(self.capture(kind)) for kind in kinds}
+        marked = [kind for kind in ("memory", "environment") if self.mark and kind in found]
+        if lost := [kind for kind in marked if not found[kind].places(_MARK)]:
+            raise NotWhole(f"the {lost[0]} of {self.name} lacks what was put there to be found")
         return found
 
     def assert_holds(self, *wanted: Secret, in_: Iterable[str]) -> dict[str, int]:

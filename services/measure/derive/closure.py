@@ -39,11 +39,6 @@ def close(facts: Iterable[Fact], relations: frozenset[Fact], rules: Sequence[Rul
         known |= new
 
 
-def reads(known: frozenset[Fact], key: str) -> bool:
-    """Whether the text of a message is known."""
-    return ("plaintext", key) in known
-
-
 def forges(known: Mapping[Fact, object] | frozenset[Fact], key: str) -> Forge:
     """Say whether a message like `key` can be forged, by what is known (measured or symbolic).
 

@@ -101,15 +101,10 @@ def derivation(knowledge: Mapping[Fact, Sequence[Step]], goal: Fact, words: Mapp
 
 def _line(step: Step, earlier: Sequence[int], words: Mapping[str, str]) -> str:
     if step.rule is None:
-        said = describe(step.fact, words)
+        said = words.get(step.fact[0], " ".join(step.fact)).format(*step.fact[1:])
         return f"{said}: found in {step.evidence}" if step.evidence else said
     bound: Mapping[str, str] = {}
     facts = [one.fact for one in step.premises]
     for pattern, fact in [*zip(step.rule.needs, facts, strict=True), (step.rule.gives, step.fact)]:
         bound = match(pattern, fact, bound) or bound
     return f"{step.rule.says.format(**bound)} (from {', '.join(map(str, earlier))})"
-
-
-def describe(fact: Fact, words: Mapping[str, str]) -> str:
-    """Put a fact into words."""
-    return words.get(fact[0], " ".join(fact)).format(*fact[1:])
