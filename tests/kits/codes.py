@@ -174,7 +174,8 @@ def _part(place: str, part: ast.expr) -> str:
         whole: Any = ast.Expression(ast.JoinedStr([part]))
         with suppress(NameError, ImportError, AttributeError):
             here = vars(import_module(f"tiers.{module}"))
-            return str(eval(compile(ast.fix_missing_locations(whole), place, "eval"), dict(here)))
+            said = str(eval(compile(ast.fix_missing_locations(whole), place, "eval"), dict(here)))
+            return _FILLED if said.startswith("/") else said  # a path is this machine's own
     return _FILLED
 
 
