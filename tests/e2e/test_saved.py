@@ -105,6 +105,13 @@ def test_a_pdf_has_a_page_for_each_chapter(classroom: Classroom, paper: str) -> 
     assert {SHEET[paper]} == boxes
 
 
+def test_a_folder_that_is_not_there_is_made_and_an_answer_that_is_not_there_is_one_line(classroom: Classroom) -> None:
+    classroom.done("save", "new/folder/lesson.html", "--as", "auditor")
+    assert (classroom.folder / "new" / "folder" / "lesson.html").stat().st_size > 0
+    ran = classroom.tiers("exercise", "check", "jose", "@nowhere.txt")
+    assert (2, True, False) == (ran.returncode, "nowhere.txt" in ran.stderr, "Traceback" in ran.stderr)
+
+
 def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Classroom) -> None:
     ran = classroom.tiers("save", "lesson.html", "--as", "nobody")
     assert 2 == ran.returncode

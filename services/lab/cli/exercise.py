@@ -55,7 +55,12 @@ def _row(name: str) -> dict[str, Any]:
 def _read(answer: str) -> str:
     if answer == "-":
         return sys.stdin.read()
-    return Path(answer[1:]).read_text(encoding="utf-8") if answer.startswith("@") else answer
+    if not answer.startswith("@"):
+        return answer
+    try:
+        return Path(answer[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise typer.BadParameter(f"{answer[1:]} is no text file that can be read") from None
 
 
 def _show(rows: list[dict[str, Any]], *, as_csv: bool) -> None:

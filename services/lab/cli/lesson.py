@@ -28,12 +28,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def save(
-    file: Annotated[Path, typer.Argument(help="lesson.html to replay, lesson.pdf for a page a chapter")],
+    file: Annotated[
+        Path, typer.Argument(dir_okay=False, help="lesson.html to replay, lesson.pdf for a page a chapter")
+    ],
     vantage: Annotated[str, typer.Option("--as", help="as whom: gateway, auditor …; all is with all texts")],
     paper: Annotated[Paper, typer.Option(help="of a PDF")] = Paper.A4,
 ) -> None:
     """Save the lesson as one vantage point saw it: no keys, and no texts that it does not read."""
     pdf = file.suffix == ".pdf"
+    file.parent.mkdir(parents=True, exist_ok=True)
     told = asked("save", {"vantage": vantage, "pages": paper.value if pdf else ""})["html"]
     if pdf:
         _print(told, file)
