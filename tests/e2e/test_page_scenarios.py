@@ -133,12 +133,13 @@ async def test_an_earlier_act_is_seen_in_its_own_arrangement(page: Seen) -> None
     await play(page, "canada-clemenza")
     await page.until_event("ended", 60)
 
-    await back_to(page, "And the carrier's master?")
+    titles = list(load("canada-clemenza").told)
+    await back_to(page, titles[-1])
     assert ["carrier", "for Mallory", "carrier", "for Bob"] == await locks(page)
     await page.see_as("other-employee")
     assert "sealed" == await page.page.locator(".peek [data-verdict]").get_attribute("data-verdict")
 
-    await back_to(page, "The key leaks")
+    await back_to(page, titles[1])
     assert ["one key", "for everybody"] == await locks(page)
     assert "1" == await page.page.locator("[data-act]").first.get_attribute("data-act")
     assert "reads" == await page.page.locator(".peek [data-verdict]").get_attribute("data-verdict")
