@@ -39,7 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Iterable[pytest.
     for item in items:
         if config.getoption("--cluster") and (alone := item.get_closest_marker("alone")):
             item.add_marker(pytest.mark.skip(reason=f"not on a cluster: {alone.args[0]}"))
-        if not _DISK & set(getattr(item, "fixturenames", ())) and not _OTHER & set(item.path.parts):
+        disk = _DISK & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("e2e")
+        if not disk and not _OTHER & set(item.path.parts):
             item.add_marker("unit")
 
 

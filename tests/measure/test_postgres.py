@@ -11,6 +11,7 @@ from kits.postgres import postgres
 from tiers.measure import Misused, Secret, attach, canary
 
 psycopg = pytest.importorskip("psycopg", reason="install psycopg")
+pytestmark = pytest.mark.e2e
 KEY, NOTE = Secret("app key", os.urandom(32)), canary("note")
 
 
