@@ -1,5 +1,6 @@
 """One session with the relay, as a device holds it: the other end of tiers.wire.message.frames. Thin I/O."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -27,6 +28,8 @@ from tiers.wire.message.frames import (
 F = TypeVar("F")
 _MAX_DELIVER = 32 * MAX_FRAME
 _HEARTBEAT = 20.0
+WELCOME_SECONDS = 30.0
+"""How long a relay may take from the connection to its welcome."""
 TOLERATED_MS = 60_000
 _log = structlog.get_logger()
 
@@ -74,10 +77,14 @@ async def open_session(
         raise Ours("gateway.unavailable", "Try again in a second: the relay is not answering.") from None
     try:
         session = Session(socket)
-        challenge = _expect(await session.receive(), Challenge)
-        signature = ring.sign.sign(session_message(gateway.identity, challenge.nonce, ring.pin))
-        await session.send(Hello(ring.pin, b64u(signature)))
-        welcome = _expect(await session.receive(), Welcome)
+        try:
+            async with asyncio.timeout(WELCOME_SECONDS):
+                challenge = _expect(await session.receive(), Challenge)
+                signature = ring.sign.sign(session_message(gateway.identity, challenge.nonce, ring.pin))
+                await session.send(Hello(ring.pin, b64u(signature)))
+                welcome = _expect(await session.receive(), Welcome)
+        except TimeoutError:
+            raise _over() from None
         if abs(ahead := clock() - welcome.ts) > TOLERATED_MS:
             who = "handset" if ahead > 0 else "relay"
             _log.warning("clock.differs", ahead=who, seconds=abs(ahead) // 1000)
