@@ -3,7 +3,8 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +21,9 @@ class StateDir:
     """The directory of one party. Every write is atomic: after a crash a file is the old one or the new one."""
 
     def __init__(self, path: Path) -> None:
-        """Make the directory if it is missing; raises `Yours` if others may read it."""
-        path.mkdir(mode=_DIR, parents=True, exist_ok=True)
+        """Make the directory if it is missing; raises `Yours` if that cannot be, or others may read it."""
+        with _usable(path):
+            path.mkdir(mode=_DIR, parents=True, exist_ok=True)
         self.path = path
         _refuse_wider(path)
 
@@ -55,12 +57,25 @@ class StateDir:
 
 
 def database(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a party's sqlite3 file, or make it, 0600. A transaction that is over is on disk (`synchronous = FULL`)."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE))  # sqlite gives its journal the permissions of this file
-    db = sqlite3.connect(path, isolation_level=None)
-    db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-    db.executescript(schema)
+    """Open a party's sqlite3 file, or make it, 0600. A transaction that is over is on disk (`synchronous = FULL`).
+
+    Raises `Yours` for a file that is no such database.
+    """
+    with _usable(path):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE))  # sqlite gives its journal the permissions of this file
+        db = sqlite3.connect(path, isolation_level=None)
+        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+        db.executescript(schema)
     return db
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Yours("state.unusable", f"Restore {path} from its backup, or name another folder: {why}.") from None
 
 
 def _refuse_wider(path: Path) -> None:

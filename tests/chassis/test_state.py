@@ -1,0 +1,30 @@
+"""What a party keeps on disk: what is no state directory, or no database, is one sentence at the start."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tiers.chassis.state import StateDir, database
+from tiers.wire.errors import Yours
+
+
+def other(path: Path) -> None:
+    sqlite3.connect(path).executescript("CREATE TABLE warrants (x)")
+
+
+@pytest.mark.parametrize("made", [Path.touch, lambda path: path.symlink_to("/nonexistent/x")])
+def test_what_is_no_folder_holds_no_state(tmp_path: Path, made: Callable[[Path], None]) -> None:
+    made(tmp_path / "state")
+    for path in (tmp_path / "state", tmp_path / "state/below"):
+        with pytest.raises(Yours, match=r"state\.unusable: Restore .*state"):
+            StateDir(path)
+
+
+@pytest.mark.parametrize("made", [lambda path: path.write_bytes(os.urandom(4096)), Path.mkdir, other])
+def test_what_is_no_database_of_this_party_is_one_sentence(tmp_path: Path, made: Callable[[Path], None]) -> None:
+    made(tmp_path / "court.sqlite3")
+    with pytest.raises(Yours, match=r"state\.unusable: Restore .*court\.sqlite3"):
+        database(tmp_path / "court.sqlite3", "CREATE INDEX IF NOT EXISTS unfinished ON warrants (exp);")
