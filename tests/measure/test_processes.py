@@ -100,9 +100,10 @@ def test_what_two_processes_have_in_common_is_looked_through_once_and_not_lost()
     pages[3] = raw[16:] + pages[3][16:]
     whole = Source("one", (Chunk("one", 1 << 20, b"".join(pages)),))
     other = Source("shared", (Chunk("shared", 1 << 20, b"".join([*pages[:3], os.urandom(4096), *pages[4:]])),))
-    assert found(unlike(whole, other), raw).facts
-    assert found(unlike(whole, whole), raw).facts
-    small = sum(len(chunk.data) for chunk in unlike(whole, other).chunks if chunk.place == "one")
+    for shared in (other, whole):
+        own = Source("one", tuple(unlike(whole.chunks, shared)), beside=shared)
+        assert found(own, raw).facts
+    small = sum(len(chunk.data) for chunk in unlike(whole.chunks, other))
     assert small < 2 * 4096
 
 

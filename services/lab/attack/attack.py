@@ -6,7 +6,9 @@ There is one `Outcome` for each vantage point and message.
 """
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
@@ -61,11 +63,14 @@ async def _attack(
     desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], vantages: Sequence[Vantage]
 ) -> Attacked:
     run = await _prepare(desk, messages, warrants, vantages)
-    bench = await run.capture()
-    outcomes = await run.judge(bench, after_expiry=False)
-    if AFTER_EXPIRY in run.wanted:
-        await run.expire()
-        outcomes |= await run.judge(bench, after_expiry=True)
+    try:
+        bench = await run.capture()
+        outcomes = await run.judge(bench, after_expiry=False)
+        if AFTER_EXPIRY in run.wanted:
+            await run.expire()
+            outcomes |= await run.judge(bench, after_expiry=True)
+    finally:
+        run.threads.shutdown(wait=False, cancel_futures=True)
     sizes = {name: found.size for name, found in run.found.items()}
     return Attacked(outcomes, tuple(run.check()), sizes)
 
@@ -81,8 +86,10 @@ async def _prepare(
     served = tuple(Served(one.jti, one.sub, one.window) for one in claims)
     wanted = {source for one in vantages for case in cases.values() for source in one.of(case.sender, case.receiver)}
     expiry = max((one.exp * 1000 for one in claims), default=0)
-    interview, scanner = Interview(desk, messages, served), Scanner(book.needles, [JWE])
-    return _Run(interview, cases, tuple(vantages), book, scanner, frozenset(wanted), expiry)
+    threads = ThreadPoolExecutor(os.cpu_count())
+    scanner = threads.submit(Scanner, book.needles, [JWE])
+    interview = Interview(desk, messages, served)
+    return _Run(interview, cases, tuple(vantages), book, scanner, frozenset(wanted), expiry, threads)
 
 
 async def _claims(desk: Desk, jti: str) -> Claims:
@@ -92,15 +99,16 @@ async def _claims(desk: Desk, jti: str) -> Claims:
 
 @dataclass(slots=True)
 class _Run:
-    """One attack under way. `found` grows by the captures."""
+    """One attack under way. `found` grows by the captures, which are scanned in threads: most of it needs no lock."""
 
     interview: Interview
     cases: Mapping[str, Case]
     vantages: tuple[Vantage, ...]
     book: Catalogue
-    scanner: Scanner
+    scanner: Future[Scanner]
     wanted: frozenset[str]
     expiry: int
+    threads: ThreadPoolExecutor
     found: dict[str, Found] = field(default_factory=dict)
     known: dict[tuple[tuple[str, ...], bool], tuple[Knowledge, Knowledge]] = field(default_factory=dict)
     doubles: tuple[Double, ...] = ()
@@ -112,18 +120,17 @@ class _Run:
         desk, messages = self.interview.desk, self.interview.messages
         kinds = {name.partition(":")[0] for name in self.wanted}
         here = [name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}]
-        sources = await asyncio.to_thread(lambda: list(at_once(desk, messages.values(), here)))
-        scans = [self._scan(source) for source in sources]
+        scans = await self._scan_all(at_once(desk, messages.values(), here))
         if "answers" in kinds:
-            scans += [self._scan(source) for source in await ask_all(self.interview) if source.name in self.wanted]
+            scans += map(self._scan, [one for one in await ask_all(self.interview) if one.name in self.wanted])
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}
         await drained(desk, subscribers, max(int(case.minute) for case in self.cases.values()))
         people = [name.partition(":")[2] for name in self.wanted if name.startswith("seized:")]
-        scans += [self._scan(seized(desk, name)) for name in people]
-        self._keep(await asyncio.gather(*scans))
+        scans += await self._scan_all(seized(desk, name) for name in people)
         bench = self._bench()
         self.doubles = await bench.doubles()
         self.doubled = scene_of(self.doubles, self.book.scene)
+        await self._keep(scans)
         return bench
 
     async def expire(self) -> None:
@@ -132,13 +139,17 @@ class _Run:
         minutes = -(-(self.expiry - clock.now()) // EPOCH_MS)
         if minutes > 0:
             clock.turn(minutes)
-        self._keep([await self._scan(await ask_again(self.interview))])
+        await self._keep([self._scan(await ask_again(self.interview))])
 
-    def _scan(self, source: Source) -> "asyncio.Future[Found]":
-        return asyncio.get_running_loop().run_in_executor(None, self.scanner.scan, source)
+    async def _scan_all(self, sources: Iterable[Source]) -> "list[Future[Found]]":
+        """Take captures as they come, and have each scanned while the next is taken."""
+        return await asyncio.to_thread(lambda: [self._scan(source) for source in sources])
 
-    def _keep(self, scanned: Iterable[Found]) -> None:
-        self.found |= {one.name: one for one in scanned}
+    def _scan(self, source: Source) -> "Future[Found]":
+        return self.threads.submit(lambda: self.scanner.result().scan(source))
+
+    async def _keep(self, scans: "Iterable[Future[Found]]") -> None:
+        self.found |= {one.name: one for one in await asyncio.gather(*map(asyncio.wrap_future, scans))}
 
     def _bench(self) -> Bench:
         desk = self.interview.desk
@@ -184,7 +195,7 @@ class _Run:
             self._metadata(sources, case.key),
             _tell(goal, roots, knowledge),
             _tell(best, roots, knowledge) if best else (),
-            case.key not in self.twice[sources, vantage.relay] if reads else None,
+            case.key not in self._twice(sources, knowledge, relay=vantage.relay) if reads else None,
         )
 
     async def _knowledge(self, sources: tuple[str, ...], bench: Bench, *, relay: bool) -> tuple[Knowledge, Knowledge]:
@@ -198,8 +209,12 @@ class _Run:
             for knowledge in both:
                 await bench.add_to(close(knowledge, self.book.scene))
             self.known[sources, relay] = both
-            self.twice[sources, relay] = shown_twice(both[0], self.doubles, self.doubled)
         return self.known[sources, relay]
+
+    def _twice(self, sources: tuple[str, ...], knowledge: Knowledge, *, relay: bool) -> frozenset[str]:
+        if (sources, relay) not in self.twice:
+            self.twice[sources, relay] = shown_twice(knowledge, self.doubles, self.doubled)
+        return self.twice[sources, relay]
 
     def _metadata(self, sources: tuple[str, ...], key: str) -> tuple[str, ...]:
         """Say what shows of a message without opening it. The ciphertext that is laid beside does not count."""

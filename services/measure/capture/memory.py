@@ -19,8 +19,8 @@ MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3
 _SMALLEST = 1 << 16
 """Bytes of memory below which a capture of a process cannot be whole."""
-_PAGE, _REACH = 4096, 1024
-"""Bytes of a page; and by how many a part of memory reaches into its neighbours: no spelling is longer."""
+_PAGE, _BLOCK, _REACH = 4096, 256, 256
+"""Bytes of a page, and of a part of it; and by how many what was written reaches into its neighbours."""
 _INT = 32
 """Bytes of one of CPython's small integers; they lie in one array."""
 _SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 33)), re.DOTALL)
@@ -65,23 +65,27 @@ class _Region:
         return None if kernels or text else cls(start, end, Path(name).name)
 
 
-def memories(name: str, children: Iterable[Running]) -> Source:
+def memories(name: str, children: Iterable[Running], shared: Source | None = None) -> Source:
     """Read several processes, as `memory` does: a store may have three of them."""
-    return Source(name, tuple(chunk for child in children for chunk in memory(name, child).chunks), packed=False)
+    chunks = tuple(chunk for child in children for chunk in memory(name, child, shared).chunks)
+    return Source(name, chunks, packed=False, beside=shared)
 
 
-def memory(name: str, child: Running) -> Source:
-    """Read all that a running process and its descendants hold; raises `NotWhole` if any of it cannot be read."""
+def memory(name: str, child: Running, shared: Source | None = None) -> Source:
+    """Read all that a running process and its descendants hold; raises `NotWhole` if any of it cannot be read.
+
+    What they have in common with `shared`, the memory of the process that they were forked from, is not taken twice.
+    """
     chunks: list[Chunk] = []
     for pid in tree(child.pid):
         who = child.name if pid == child.pid else f"{child.name}, child {pid}"
         try:
-            chunks += _memory(who, pid)
+            chunks += _memory(who, pid, shared)
         except NotWhole:
             if pid == child.pid or Path(f"/proc/{pid}").exists():
                 raise
         chunks += chain(environment(who, pid), arguments(who, pid), unnamed(who, pid))
-    return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False)
+    return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False, beside=shared)
 
 
 def alone(name: str, child: Running) -> Source:
@@ -89,14 +93,14 @@ def alone(name: str, child: Running) -> Source:
     return Source(name, tuple(_memory(child.name, child.pid)), packed=False)
 
 
-def unlike(source: Source, shared: Source) -> Source:
-    """Return a capture with what it has in common with `shared`, page by page, looked through once for all processes.
+def unlike(chunks: Iterable[Chunk], shared: Source) -> list[Chunk]:
+    """Return what of some memory is not the same in `shared`, and a little on either side.
 
-    Processes that were forked from one have most pages in common. Nothing is left out: what is the same is in `shared`.
+    Processes that were forked from one have most of their bytes in common. Nothing is lost: what is the same is in
+    `shared`, and what was written since lies close together, for it is no secret's bytes that lay there before.
     """
     pages = dict(page for chunk in shared.chunks for page in _pages(chunk))
-    own = [piece for chunk in source.chunks for piece in _pieces(chunk, pages)]
-    return Source(source.name, (*own, *shared.chunks), source.packed)
+    return [piece for chunk in chunks for piece in _pieces(chunk, pages)]
 
 
 def _pages(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
@@ -105,21 +109,24 @@ def _pages(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
 
 
 def _pieces(chunk: Chunk, pages: Mapping[int, bytes]) -> Iterator[Chunk]:
-    """Yield the parts of a chunk that differ, and a little on either side: what begins in one may end in the next."""
-    begin: int | None = None
+    begin = end = 0
+    for at in chain(_differing(chunk, pages), [len(chunk.data) + _PAGE]):
+        if at - _REACH > end:
+            if end:
+                yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:end])
+            begin = at - _REACH
+        end = at + _BLOCK + _REACH
+
+
+def _differing(chunk: Chunk, pages: Mapping[int, bytes]) -> Iterator[int]:
+    """Yield where parts begin that are not the same in `pages`."""
     for where, page in _pages(chunk):
-        at = where - chunk.start
-        same = pages.get(where) == page
-        if not same and begin is None:
-            begin = max(0, at - _REACH)
-        elif same and begin is not None:
-            yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin : at + _REACH])
-            begin = None
-    if begin is not None:
-        yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:])
+        if (known := pages.get(where, b"")) != page:
+            parts = range(0, len(page), _BLOCK)
+            yield from (where - chunk.start + at for at in parts if page[at : at + _BLOCK] != known[at : at + _BLOCK])
 
 
-def _memory(who: str, pid: int) -> list[Chunk]:
+def _memory(who: str, pid: int, shared: Source | None = None) -> list[Chunk]:
     missing: set[_Region] = set()
     for _ in range(_TRIES):
         regions = _regions(who, pid)
@@ -129,7 +136,8 @@ def _memory(who: str, pid: int) -> list[Chunk]:
         if not missing:
             if (size := sum(len(chunk.data) for chunk in chunks)) < _SMALLEST:
                 raise NotWhole(f"the memory of {who} is only {size} bytes")
-            return [*chunks, *_lists(chunks)]
+            own = chunks if shared is None else unlike(chunks, shared)
+            return [*own, *_lists(chunks, own)]
     raise NotWhole(f"{len(missing)} regions of the memory of {who} cannot be read")
 
 
@@ -179,12 +187,12 @@ def _present(pid: int, region: _Region) -> Iterator[tuple[int, int]]:
             begin = None
 
 
-def _lists(chunks: list[Chunk]) -> Iterator[Chunk]:
-    """Yield the bytes that lie in memory as lists of Python's small integers, one pointer for each."""
+def _lists(chunks: list[Chunk], own: list[Chunk]) -> Iterator[Chunk]:
+    """Yield the bytes that lie in `own` as lists of Python's small integers, one pointer for each, into `chunks`."""
     for chunk in chunks:
         if "python" in chunk.place.rpartition(",")[2] and (found := _SMALL_INTS.search(chunk.data)):
             zero = chunk.start + found.start() - 24 - _INT
-            yield from (run for where in chunks for run in _runs(where, zero))
+            yield from (run for where in own for run in _runs(where, zero))
 
 
 def _runs(chunk: Chunk, zero: int) -> Iterator[Chunk]:

@@ -51,20 +51,21 @@ class Engine:
     def close(self, knowledge: Knowledge) -> Knowledge:
         """Add everything that follows, until nothing new does. Whoever knows more never ends with less."""
         tried = set[tuple[str, tuple[Step, ...]]]()
-        growing = True
-        while growing:
-            growing = False
-            facts = by_kind(list(knowledge))
+        facts = by_kind(list(knowledge))
+        new = set(facts)  # kinds of which there is something that was not there a round ago
+        while new:
+            last, new = new, set[str]()
             for rule in self.rules:
-                if rule.name not in self.operations:
+                if rule.name not in self.operations or last.isdisjoint(need[0] for need in rule.needs):
                     continue
                 for premises, _ in matches(rule.needs, facts):
                     for steps in list(product(*(knowledge[fact] for fact in premises))):
                         if (rule.name, steps) not in tried:
                             tried.add((rule.name, steps))
-                            made = self._apply(rule, steps)
-                            news = [learn(knowledge, Step(fact, value, None, rule, steps)) for fact, value in made]
-                            growing = growing or any(news)
+                            for fact, value in self._apply(rule, steps):
+                                if learn(knowledge, Step(fact, value, None, rule, steps)):
+                                    new.add(fact[0])
+            facts = by_kind(list(knowledge))
         return knowledge
 
     def _apply(self, rule: Rule, steps: tuple[Step, ...]) -> tuple[Made, ...]:

@@ -25,21 +25,21 @@ class Rule:
 
 def is_variable(term: str) -> bool:
     """Whether a term of a pattern is a variable."""
-    return len(term) == 1 and term.isupper()
+    return len(term) == 1 and "A" <= term <= "Z"
 
 
 def match(pattern: Fact, fact: Fact, bound: Binding) -> Binding | None:
     """Fit a fact to a pattern; returns the larger binding, or `None`."""
     if len(pattern) != len(fact) or pattern[0] != fact[0]:
         return None
-    found = dict(bound)
+    new: dict[str, str] = {}
     for term, value in zip(pattern[1:], fact[1:], strict=True):
-        if not is_variable(term):
-            if term != value:
+        if is_variable(term):
+            if bound.get(term, new.setdefault(term, value)) != value:
                 return None
-        elif found.setdefault(term, value) != value:
+        elif term != value:
             return None
-    return found
+    return {**bound, **new}
 
 
 def matches(

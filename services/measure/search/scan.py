@@ -5,10 +5,10 @@ compared as far as it goes. Things of a known shape are cut out as well, such as
 """
 
 import re
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 import ahocorasick_rs
 
@@ -21,8 +21,10 @@ from tiers.measure.search.spelling import SHORTEST, Needle
 ANCHOR = SHORTEST
 KEEP = 4
 """Places that are kept of one fact in one source."""
-BLOCK, OVERLAP = 1 << 14, 1 << 11
+BLOCK, OVERLAP = 1 << 17, 1 << 11
 """Bytes that are squeezed at once, and how far one block reaches into the next: no needle is longer."""
+NEAR = 1 << 12
+"""Bytes within which pieces of a text belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Source:
     chunks: tuple[Chunk, ...]
     packed: bool = True
     """Whether what is packed in it is opened: memory is too large for that."""
+    beside: "Source | None" = None
+    """What it has in common with other captures: a part of each of them, looked through once."""
 
     @classmethod
     def whole(cls, name: str, chunks: Iterable[Chunk]) -> "Source":
@@ -100,8 +104,6 @@ class Found:
         return self.facts.get(fact, ())
 
 
-Hits = tuple[tuple[int, int, int], ...]
-"""Which anchor, from where, to where."""
 Fit = tuple[Needle, int, int, int]
 """A needle, where it begins in what was looked through, from which of its characters on, and how many of them."""
 
@@ -116,83 +118,98 @@ class Scanner:
                 anchors.setdefault(needle.spelled[at : at + ANCHOR], []).append((needle, at))
         self._needles = list(anchors.values())
         self._shapes = tuple(shapes)
-        self._before: dict[tuple[int, int], Hits] = {}
+        self._beside: dict[int, tuple[Source, Found]] = {}
+        self._lock = Lock()
         kind = ahocorasick_rs.Implementation.ContiguousNFA
         self._automaton = ahocorasick_rs.BytesAhoCorasick(list(anchors), implementation=kind)
 
     def scan(self, source: Source) -> Found:
         """Look through one source."""
-        found = Found(source.name)
-        for chunk in source.chunks:
-            found.size += len(chunk.data)
-            self._inside(chunk, found)
-            for how, at, data in opened(chunk.data) if source.packed else ():
-                self._inside(Chunk(f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened", 0, data), found)
+        found = self._through(source)
+        if source.beside is not None:
+            found = merge([found, self._once(source.beside)], source.name)
         return found
 
-    def _inside(self, chunk: Chunk, found: Found) -> None:
-        self._look(chunk, found)
+    def _once(self, source: Source) -> Found:
+        """Look through what several sources have in common; it is kept, so that its `id` is nobody else's."""
+        with self._lock:
+            if id(source) not in self._beside:
+                self._beside[id(source)] = source, self._through(source)
+            return self._beside[id(source)][1]
+
+    def _through(self, source: Source) -> Found:
+        found, pieces = Found(source.name), defaultdict[tuple[str, int], _Pieces](_Pieces)
+        for chunk in source.chunks:
+            found.size += len(chunk.data)
+            self._inside(chunk, found, pieces)
+            for how, at, data in opened(chunk.data) if source.packed else ():
+                place = f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened"
+                self._inside(Chunk(place, 0, data), found, pieces)
+        return found
+
+    def _inside(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> None:
+        self._look(chunk, found, pieces)
         for shape in self._shapes:
             for begin in _all(chunk.data, shape.begins):
                 _cut(shape, chunk, begin, found)
 
-    def _look(self, chunk: Chunk, found: Found) -> None:
+    def _look(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> None:
         for begin in range(0, max(1, len(chunk.data) - OVERLAP), BLOCK):
             data = chunk.data[begin : begin + BLOCK + OVERLAP]
-            if not (hits := self._hits(data)):
-                continue
-            pieces = dict[int, _Pieces]()
-            for needle, first, at, size in self._fitting(hits, squeeze(data)):
-                if size < needle.least and not pieces.setdefault(id(needle), _Pieces(2 * needle.piece)).add(
-                    first, at, size
-                ):
+            squeezed = squeeze(data)
+            hits = self._automaton.find_matches_as_indexes(squeezed, overlapping=True)
+            for needle, first, at, size in self._fitting(hits, squeezed) if hits else ():
+                places = found.facts.get(needle.fact, [])
+                if len(places) == KEEP:
                     continue
-                places = found.facts.setdefault(needle.fact, [])
-                if len(places) < KEEP:
-                    how = needle.how if size >= needle.least else f"{needle.how}, in pieces"
-                    place = Evidence(chunk.place, chunk.start + begin + _before(data, first), how)
-                    if place not in places:
-                        places.append(place)
+                how, where = needle.how, chunk.start + begin + _before(data, first)
+                if size < needle.least:
+                    how = f"{needle.how}, in pieces"
+                    if not pieces[chunk.place, id(needle)].add(where, at, size, 2 * needle.piece):
+                        continue
+                if (place := Evidence(chunk.place, where, how)) not in places:
+                    found.facts[needle.fact] = [*places, place]
 
-    def _hits(self, data: bytes) -> Hits:
-        """Return where anchors lie; the same bytes in another process are not looked through again."""
-        key = (hash(data), len(data))
-        if key not in self._before:
-            self._before[key] = tuple(self._automaton.find_matches_as_indexes(squeeze(data), overlapping=True))
-        return self._before[key]
-
-    def _fitting(self, hits: Hits, squeezed: bytes) -> list[Fit]:
+    def _fitting(self, hits: Iterable[tuple[int, int, int]], squeezed: bytes) -> list[Fit]:
         """Return the needles that fit, in the order in which they lie.
 
         Two texts may have words in common: the one that goes on is the one that is there.
         """
-        fits = dict[tuple[int, int], Fit]()
+        fits = list[Fit]()
+        ends = dict[tuple[int, int], int]()  # how far a needle, laid at a place, is known to fit
         for which, start, _end in hits:
             for needle, at in self._needles[which]:
-                left, right = _extent(needle.spelled, at, squeezed, start)
-                if left + right >= needle.piece:
-                    fits[id(needle), start - left] = (needle, start - left, at - left, left + right)
-        return [fit for fit in fits.values() if not any(_goes_on(other, fit) for other in fits.values())]
+                if start >= ends.get((id(needle), start - at), 0):
+                    left, right = _extent(needle.spelled, at, squeezed, start)
+                    ends[id(needle), start - at] = start + right
+                    if left + right >= needle.piece:
+                        fits.append((needle, start - left, at - left, left + right))
+        return _best(fits)
 
 
-def _goes_on(other: Fit, fit: Fit) -> bool:
-    """Whether what fits there is but a part of what fits better, of another secret."""
-    needle, first, _, size = other
-    return needle.fact != fit[0].fact and size > fit[3] and first <= fit[1] and fit[1] + fit[3] <= first + size
+def _best(fits: list[Fit]) -> list[Fit]:
+    """Leave out what is but a part of what fits better, of another secret."""
+    around, parts = list[Fit](), set[int]()
+    for fit in sorted(fits, key=lambda fit: (fit[1], -fit[3])):
+        needle, first, _, size = fit
+        around = [one for one in around if one[1] + one[3] > first]
+        if any(one[0].fact != needle.fact and one[3] > size and one[1] + one[3] >= first + size for one in around):
+            parts.add(id(fit))
+        around.append(fit)
+    return [fit for fit in fits if id(fit) not in parts]
 
 
 class _Pieces:
-    """Pieces of one text in one block: several of them near each other are no chance."""
+    """Pieces of one text in one place: several of them near each other are no chance."""
 
-    def __init__(self, enough: int) -> None:
-        self._enough = enough
+    def __init__(self) -> None:
         self._seen: list[tuple[int, frozenset[int]]] = []
 
-    def add(self, start: int, at: int, size: int) -> bool:
+    def add(self, start: int, at: int, size: int, enough: int) -> bool:
         """Add a piece (where it lies, which letters of the text it is), and say whether there are enough by now."""
         self._seen.append((start, frozenset(range(at, at + size))))
-        near = {piece for where, piece in self._seen if start - where <= OVERLAP}
-        return len(frozenset().union(*near)) >= self._enough and len(near) > 1
+        near = {piece for where, piece in self._seen if abs(start - where) <= NEAR}
+        return len(frozenset().union(*near)) >= enough and len(near) > 1
 
 
 def _anchors(needle: Needle) -> Iterator[int]:
@@ -217,7 +234,15 @@ def _extent(spelled: bytes, at: int, data: bytes, start: int) -> tuple[int, int]
 
 def _before(data: bytes, squeezed: int) -> int:
     """Return where in `data` the byte lies that comes after so many in squeezed form."""
-    return bisect_right(range(len(data)), squeezed, key=lambda end: len(squeeze(data[:end]))) - 1
+    at, size = 0, len(data)
+    while size > 1:
+        half = size // 2
+        kept = len(squeeze(data[at : at + half]))
+        if kept <= squeezed:
+            at, size, squeezed = at + half, size - half, squeezed - kept
+        else:
+            size = half
+    return at
 
 
 def _all(data: bytes, begins: bytes) -> Iterator[int]:
@@ -232,9 +257,9 @@ def _cut(shape: Shape, chunk: Chunk, start: int, found: Found) -> None:
         found.shut.setdefault(thing, Evidence(chunk.place, chunk.start + start, shape.name))
 
 
-def merge(parts: Sequence[Found]) -> Found:
+def merge(parts: Sequence[Found], name: str = "") -> Found:
     """Unite what several sources hold: a coalition, or a party with all that is its own."""
-    out = Found(" + ".join(part.name for part in parts))
+    out = Found(name or " + ".join(part.name for part in parts))
     facts = defaultdict[Fact, list[Evidence]](list)
     for part in parts:
         out.size += part.size

@@ -9,6 +9,7 @@ nothing in this file is a cipher.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -73,8 +74,7 @@ def two_texts(protected: str, recipients: Iterable[Recipient]) -> Jwe:
         return y ^ part.mask
 
     one, two = _PARTS
-    squares = _times(one.h, one.h) ^ _times(two.h, two.h)  # the third block is multiplied by H twice
-    third = _times(tag(one, 0) ^ tag(two, 0), _inverse(squares))
+    third = _times(tag(one, 0) ^ tag(two, 0), _squares())
     ciphertext = b"".join(block.to_bytes(_BLOCK, "big") for block in (*head, third))
     return Jwe(protected, tuple(recipients), b64u(_NONCE), b64u(ciphertext), b64u(tag(one, third).to_bytes(16, "big")))
 
@@ -141,8 +141,11 @@ def _times(x: int, y: int) -> int:
     return z
 
 
-def _inverse(x: int) -> int:
-    out, power = 1 << 127, x
+@cache
+def _squares() -> int:
+    """Return the inverse of both H squared, added up: the third block is multiplied by H twice."""
+    one, two = (_times(part.h, part.h) for part in _PARTS)
+    out, power = 1 << 127, one ^ two
     for _ in range(127):
         power = _times(power, power)
         out = _times(out, power)
