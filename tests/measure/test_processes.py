@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memory, unlike
+from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memory, pages_of, unlike
 from tiers.measure.capture.places import around, left
 from tiers.measure.capture.processes import listening, said_by, tree
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source
@@ -101,9 +101,9 @@ def test_what_two_processes_have_in_common_is_looked_through_once_and_not_lost()
     whole = Source("one", (Chunk("one", 1 << 20, b"".join(pages)),))
     other = Source("shared", (Chunk("shared", 1 << 20, b"".join([*pages[:3], os.urandom(4096), *pages[4:]])),))
     for shared in (other, whole):
-        own = Source("one", tuple(unlike(whole.chunks, shared)), beside=shared)
+        own = Source("one", tuple(unlike(whole.chunks, pages_of(shared))), beside=shared)
         assert found(own, raw).facts
-    small = sum(len(chunk.data) for chunk in unlike(whole.chunks, other))
+    small = sum(len(chunk.data) for chunk in unlike(whole.chunks, pages_of(other)))
     assert small < 2 * 4096
 
 

@@ -5,7 +5,7 @@ A capture that is partial raises `NotWhole`. Thin I/O.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ _INT = 32
 """Bytes of one of CPython's small integers; they lie in one array."""
 _SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 33)), re.DOTALL)
 _SHORTEST_LIST = 12
+Pages = Mapping[int, bytes]
 
 
 class Running(Protocol):
@@ -65,52 +66,60 @@ class _Region:
         return None if kernels or text else cls(start, end, Path(name).name)
 
 
-def memories(name: str, children: Iterable[Running], shared: Source | None = None) -> Source:
-    """Read several processes, as `memory` does: a store may have three of them."""
-    chunks = tuple(chunk for child in children for chunk in memory(name, child, shared).chunks)
-    return Source(name, chunks, packed=False, beside=shared)
+def each(families: Mapping[str, Sequence[Running]], parent: Running | None) -> Iterator[Source]:
+    """Read processes, as `memory` does; a store may have three of them.
+
+    What they have in common with the `parent` that they were forked from is looked through once.
+    """
+    shared = alone(parent.name, parent) if parent else Source("nothing", ())
+    pages = pages_of(shared)
+    for name, children in families.items():
+        chunks = tuple(chunk for child in children for chunk in memory(name, child, pages).chunks)
+        yield Source(name, chunks, packed=False, beside=shared)
 
 
-def memory(name: str, child: Running, shared: Source | None = None) -> Source:
+def memory(name: str, child: Running, known: Pages | None = None) -> Source:
     """Read all that a running process and its descendants hold; raises `NotWhole` if any of it cannot be read.
 
-    What they have in common with `shared`, the memory of the process that they were forked from, is not taken twice.
+    What is the same in the `known` pages is left out: whoever has them looks through them.
     """
     chunks: list[Chunk] = []
     for pid in tree(child.pid):
         who = child.name if pid == child.pid else f"{child.name}, child {pid}"
         try:
-            chunks += _memory(who, pid, shared)
+            chunks += _memory(who, pid, known or {})
         except NotWhole:
             if pid == child.pid or Path(f"/proc/{pid}").exists():
                 raise
         chunks += chain(environment(who, pid), arguments(who, pid), unnamed(who, pid))
-    return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False, beside=shared)
+    return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False)
 
 
 def alone(name: str, child: Running) -> Source:
     """Read the memory of one process without its descendants; raises `NotWhole` if any of it cannot be read."""
-    return Source(name, tuple(_memory(child.name, child.pid)), packed=False)
+    return Source(name, tuple(_memory(child.name, child.pid, {})), packed=False)
 
 
-def unlike(chunks: Iterable[Chunk], shared: Source) -> list[Chunk]:
-    """Return what of some memory is not the same in `shared`, and a little on either side.
+def pages_of(source: Source) -> Pages:
+    """Return memory by address."""
+    return {
+        chunk.start + at: chunk.data[at : at + _PAGE]
+        for chunk in source.chunks
+        for at in range(0, len(chunk.data), _PAGE)
+    }
 
-    Processes that were forked from one have most of their bytes in common. Nothing is lost: what is the same is in
-    `shared`, and what was written since lies close together, for it is no secret's bytes that lay there before.
+
+def unlike(chunks: Iterable[Chunk], known: Pages) -> list[Chunk]:
+    """Return what of some memory is not the same in the known pages, and a little on either side.
+
+    Nothing is lost: what was written since lies close together, for it is no secret's bytes that lay there before.
     """
-    pages = dict(page for chunk in shared.chunks for page in _pages(chunk))
-    return [piece for chunk in chunks for piece in _pieces(chunk, pages)]
+    return [piece for chunk in chunks for piece in _pieces(chunk, known)]
 
 
-def _pages(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
-    for at in range(0, len(chunk.data), _PAGE):
-        yield chunk.start + at, chunk.data[at : at + _PAGE]
-
-
-def _pieces(chunk: Chunk, pages: Mapping[int, bytes]) -> Iterator[Chunk]:
+def _pieces(chunk: Chunk, known: Pages) -> Iterator[Chunk]:
     begin = end = 0
-    for at in chain(_differing(chunk, pages), [len(chunk.data) + _PAGE]):
+    for at in chain(_differing(chunk, known), [len(chunk.data) + _PAGE]):
         if at - _REACH > end:
             if end:
                 yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:end])
@@ -118,15 +127,17 @@ def _pieces(chunk: Chunk, pages: Mapping[int, bytes]) -> Iterator[Chunk]:
         end = at + _BLOCK + _REACH
 
 
-def _differing(chunk: Chunk, pages: Mapping[int, bytes]) -> Iterator[int]:
-    """Yield where parts begin that are not the same in `pages`."""
-    for where, page in _pages(chunk):
-        if (known := pages.get(where, b"")) != page:
-            parts = range(0, len(page), _BLOCK)
-            yield from (where - chunk.start + at for at in parts if page[at : at + _BLOCK] != known[at : at + _BLOCK])
+def _differing(chunk: Chunk, known: Pages) -> Iterator[int]:
+    """Yield where parts begin that are not the same in the known pages."""
+    for at in range(0, len(chunk.data), _PAGE):
+        page, before = chunk.data[at : at + _PAGE], known.get(chunk.start + at, b"")
+        if page != before:
+            for part in range(0, len(page), _BLOCK):
+                if page[part : part + _BLOCK] != before[part : part + _BLOCK]:
+                    yield at + part
 
 
-def _memory(who: str, pid: int, shared: Source | None = None) -> list[Chunk]:
+def _memory(who: str, pid: int, known: Pages) -> list[Chunk]:
     missing: set[_Region] = set()
     for _ in range(_TRIES):
         regions = _regions(who, pid)
@@ -136,7 +147,7 @@ def _memory(who: str, pid: int, shared: Source | None = None) -> list[Chunk]:
         if not missing:
             if (size := sum(len(chunk.data) for chunk in chunks)) < _SMALLEST:
                 raise NotWhole(f"the memory of {who} is only {size} bytes")
-            own = chunks if shared is None else unlike(chunks, shared)
+            own = unlike(chunks, known) if known else chunks
             return [*own, *_lists(chunks, own)]
     raise NotWhole(f"{len(missing)} regions of the memory of {who} cannot be read")
 
@@ -192,13 +203,14 @@ def _lists(chunks: list[Chunk], own: list[Chunk]) -> Iterator[Chunk]:
     for chunk in chunks:
         if "python" in chunk.place.rpartition(",")[2] and (found := _SMALL_INTS.search(chunk.data)):
             zero = chunk.start + found.start() - 24 - _INT
-            yield from (run for where in own for run in _runs(where, zero))
+            common = re.escape((zero >> 24).to_bytes(5, "little"))
+            several = re.compile(common + b"(?:..." + common + b"){%d,}" % (_SHORTEST_LIST - 1), re.DOTALL)
+            yield from (run for where in own for run in _runs(where, zero, several))
 
 
-def _runs(chunk: Chunk, zero: int) -> Iterator[Chunk]:
-    """Yield runs of pointers to small integers; `zero` is where 0 lies."""
-    common = re.escape((zero >> 24).to_bytes(5, "little"))
-    for match in re.finditer(common + b"(?:..." + common + b"){%d,}" % (_SHORTEST_LIST - 1), chunk.data, re.DOTALL):
+def _runs(chunk: Chunk, zero: int, several: re.Pattern[bytes]) -> Iterator[Chunk]:
+    """Yield runs of pointers to small integers; `zero` is where 0 lies, and `several` what they have in common."""
+    for match in several.finditer(chunk.data):
         begin = match.start() - 3
         if begin >= 0 and begin % 8 == 0:
             pointers = memoryview(chunk.data[begin : match.end()]).cast("Q")

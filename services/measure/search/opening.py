@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -73,14 +74,33 @@ _URL = bytes.maketrans(b"-_", b"+/")
 
 def opened(data: bytes, depth: int = 0) -> Iterator[tuple[str, int, bytes]]:
     """Yield (how, offset in `data`, what was inside) for everything that is packed."""
-    if depth == _DEEPEST:
-        return
-    for how, at, inside in _once(data):
-        yield how, at, inside
+    for how, at, inside in _compressed(data):
+        yield from _and_within(how, at, inside, depth)
+    for pattern, decoded in ((_HEX, _from_hex), (_RUN, _from_base64)):
+        for match in pattern.finditer(data):
+            yield from ((how, match.start() + at, inside) for how, at, inside in decoded(match[0], depth))
+
+
+def _and_within(how: str, at: int, inside: bytes, depth: int) -> Iterator[tuple[str, int, bytes]]:
+    yield how, at, inside
+    if depth + 1 < _DEEPEST:
         yield from ((f"{deeper} in {how}", at, more) for deeper, _, more in opened(inside, depth + 1))
 
 
-def _once(data: bytes) -> Iterator[tuple[str, int, bytes]]:
+@lru_cache(maxsize=1 << 12)  # one envelope lies in many places
+def _from_hex(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
+    each = ((at, binascii.unhexlify(run[at : len(run) - (len(run) - at) % 2])) for at in range(2))
+    return tuple(one for at, inside in each for one in _and_within("hex", at, inside, depth))
+
+
+@lru_cache(maxsize=1 << 12)
+def _from_base64(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
+    whole = _BREAK.sub(b"", run).translate(_URL)
+    each = ((at, base64.b64decode(whole[at:][: (len(whole) - at) & ~3] + _rest(whole[at:]))) for at in range(4))
+    return tuple(one for at, inside in each for one in _and_within("base64", at, inside, depth))
+
+
+def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
     for match in _PACKED.finditer(data):
         name, unpack = list(_STREAMS.values())[(match.lastindex or 1) - 1]
         begin = match.start()
@@ -90,17 +110,8 @@ def _once(data: bytes) -> Iterator[tuple[str, int, bytes]]:
         yield from _inflated(name, unpack, data, begin)
     yield from _inflated("deflate", _DEFLATE, data, 0)
     yield from _inflated("brotli", _BROTLI, data, 0)
-    for match in _HEX.finditer(data):
-        for at in range(2):
-            run = match[0][at:]
-            yield "hex", match.start() + at, binascii.unhexlify(run[: len(run) & ~1])
     for match in _ESCAPED.finditer(data):
         yield "escapes", match.start(), _ESCAPES.sub(_unescaped, data[match.start() : match.start() + _MOST])
-    for match in _RUN.finditer(data):
-        whole = _BREAK.sub(b"", match[0]).translate(_URL)
-        for at in range(4):
-            run = whole[at:]
-            yield "base64", match.start() + at, base64.b64decode(run[: len(run) & ~3] + _rest(run))
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:

@@ -120,6 +120,7 @@ class Scanner:
         self._shapes = tuple(shapes)
         self._beside: dict[int, tuple[Source, Found]] = {}
         self._lock = Lock()
+        self._nothing = set[bytes]()  # what was packed and has nothing in it, wherever it lies
         kind = ahocorasick_rs.Implementation.ContiguousNFA
         self._automaton = ahocorasick_rs.BytesAhoCorasick(list(anchors), implementation=kind)
 
@@ -143,21 +144,26 @@ class Scanner:
             found.size += len(chunk.data)
             self._inside(chunk, found, pieces)
             for how, at, data in opened(chunk.data) if source.packed else ():
-                place = f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened"
-                self._inside(Chunk(place, 0, data), found, pieces)
+                if data not in self._nothing:
+                    place = f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened"
+                    if not self._inside(Chunk(place, 0, data), found, pieces):
+                        self._nothing.add(data)
         return found
 
-    def _inside(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> None:
-        self._look(chunk, found, pieces)
-        for shape in self._shapes:
-            for begin in _all(chunk.data, shape.begins):
-                _cut(shape, chunk, begin, found)
+    def _inside(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> bool:
+        """Look into a chunk; returns whether there was anything that could be something."""
+        shaped = [(shape, begin) for shape in self._shapes for begin in _all(chunk.data, shape.begins)]
+        for shape, begin in shaped:
+            _cut(shape, chunk, begin, found)
+        return self._look(chunk, found, pieces) or bool(shaped)
 
-    def _look(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> None:
+    def _look(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> bool:
+        any_hits = False
         for begin in range(0, max(1, len(chunk.data) - OVERLAP), BLOCK):
             data = chunk.data[begin : begin + BLOCK + OVERLAP]
             squeezed = squeeze(data)
             hits = self._automaton.find_matches_as_indexes(squeezed, overlapping=True)
+            any_hits = any_hits or bool(hits)
             for needle, first, at, size in self._fitting(hits, squeezed) if hits else ():
                 places = found.facts.get(needle.fact, [])
                 if len(places) == KEEP:
@@ -169,6 +175,7 @@ class Scanner:
                         continue
                 if (place := Evidence(chunk.place, where, how)) not in places:
                     found.facts[needle.fact] = [*places, place]
+        return any_hits
 
     def _fitting(self, hits: Iterable[tuple[int, int, int]], squeezed: bytes) -> list[Fit]:
         """Return the needles that fit, in the order in which they lie.

@@ -24,7 +24,7 @@ from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.processes import FORKS, Child, nursery
 from tiers.lab.world.world import World
 from tiers.measure.capture.files import files, folder
-from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memories
+from tiers.measure.capture.memory import MEASURES_MEMORY, Process, each
 from tiers.measure.capture.places import around, left
 from tiers.measure.capture.processes import listening, said_by, tree
 from tiers.measure.errors import NotWhole
@@ -42,12 +42,10 @@ _KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.k
 def at_once(desk: Desk, sent: Iterable[Sent], wanted: Iterable[str]) -> Iterator[Source]:
     """Capture everything that is there without asking (1). What this machine cannot measure is left out."""
     names = sorted(set(wanted))
-    memory = [name for name in names if name.startswith("memory:")]
+    memory = {name: _children(desk.world, name.partition(":")[2]) for name in names if name.startswith("memory:")}
     if MEASURES_MEMORY and memory:
-        shared = alone("nursery", Process("nursery", nursery().process.pid)) if FORKS else None
-        for name in memory:
-            if children := _children(desk.world, name.partition(":")[2]):
-                yield memories(name, children, shared)
+        families = {name: children for name, children in memory.items() if children}
+        yield from each(families, Process("nursery", nursery().process.pid) if FORKS else None)
     for name in names:
         if name not in memory and (source := _take(desk.world, sent, name)) is not None:
             yield source
