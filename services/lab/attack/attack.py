@@ -121,6 +121,7 @@ class _Run:
         kinds = {name.partition(":")[0] for name in self.wanted}
         here = [name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}]
         scans = await self._scan_all(at_once(desk, messages.values(), here))
+        await asyncio.wrap_future(self.scanner)  # whoever makes it lets nobody else run: no time for handshakes
         if "answers" in kinds:
             scans += map(self._scan, [one for one in await ask_all(self.interview) if one.name in self.wanted])
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}
