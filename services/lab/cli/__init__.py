@@ -1,11 +1,13 @@
 """`tiers` from the command line. Nothing slow is imported before `main`: Ctrl-C is answered from the start."""
 
+import gc
 import sys
 
 _BOOTS = {"compare", "demo", "matrix", "scenario", "up"}
 
 
 def main() -> None:
+    gc.disable()  # imports make much and drop little
     try:
         if _BOOTS & set(sys.argv[1:2]):
             from tiers.lab.world.processes import get_ready  # noqa: PLC0415 - the nursery imports while we do
@@ -15,4 +17,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(130)
+    gc.freeze()
+    gc.enable()
     run()

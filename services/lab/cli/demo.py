@@ -17,9 +17,6 @@ from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix import lesson
 from tiers.lab.matrix.matrix import measure
 from tiers.lab.matrix.policy import load_policy
-from tiers.lab.page import control
-from tiers.lab.page.control import served
-from tiers.lab.page.watched import watched
 from tiers.lab.world.arrangement import DEFAULT, load
 from tiers.lab.world.world import booted
 from tiers.measure.matrix import render
@@ -110,12 +107,15 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = Fals
 
 async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False) -> None:
     """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
+    from tiers.lab.page import control  # noqa: PLC0415 - the terminal needs no page
+    from tiers.lab.page.watched import watched  # noqa: PLC0415
+
     console = Terminal()
     async with (
         booted(root, store_url, cluster=cluster) as world,
         opened(world) as desk,
         watched(desk) as seen,
-        served(seen) as where,
+        control.served(seen) as where,
     ):
         console.print(f"The page, for one browser: {where.page}\nCtrl-C ends it.", highlight=False, soft_wrap=True)
         await control.show(root, where.page)

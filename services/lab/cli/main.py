@@ -1,7 +1,9 @@
 """`tiers`: the classroom from the command line."""
 
 import asyncio
+import sys
 from enum import StrEnum
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -10,18 +12,17 @@ import msgspec
 import typer
 
 from tiers.lab.classroom.desk import opened
-from tiers.lab.cli import acts, bench, exercise, lesson, measure, scenarios
 from tiers.lab.cli.demo import Document, demo_on_the_page, measure_once, run_demo
 from tiers.lab.cli.kit import Cluster, Format, Terminal, ended, run_to_end, show_matrix, store_url, write
-from tiers.lab.page.control import leave_control, served
-from tiers.lab.world import folders, requests
+from tiers.lab.world import folders
 from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.world import booted
 from tiers.measure.matrix.matrix import Matrix
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-for _part in (acts, bench, exercise, lesson, measure, scenarios):
-    _part.add_to(app)
+if not {"demo", "matrix"} & set(sys.argv[1:2]):  # who waits for these waits for nothing else
+    for _part in ("acts", "bench", "exercise", "lesson", "measure", "scenarios"):
+        import_module(f"tiers.lab.cli.{_part}").add_to(app)
 
 
 _WELCOME = """\
@@ -98,6 +99,8 @@ def up(
 
 
 async def _up(root: Path, workers: int, *, cluster: bool) -> None:
+    from tiers.lab.page.control import leave_control, served  # noqa: PLC0415 - only here is there a page
+
     console = Terminal()
     async with (
         booted(root, store_url(), workers=workers, cluster=cluster) as world,
@@ -116,7 +119,7 @@ async def _up(root: Path, workers: int, *, cluster: bool) -> None:
 def schema(of: Annotated[Json, typer.Argument(help="whose JSON")]) -> None:
     """Print the JSON Schema of what a command writes with `--format json` (the bench: `--json`)."""
     if of is Json.BENCH:
-        bench.hand_over("--schema")
+        import_module("tiers.lab.cli.bench").hand_over("--schema")
     described = msgspec.json.schema({Json.MATRIX: Matrix, Json.DEMO: Document}[of])
     write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
 
@@ -126,6 +129,8 @@ def requests_(
     into: Annotated[Path | None, typer.Option(help="put it between the markers of this page")] = None,
 ) -> None:
     """Print what each party may be asked and by whom, as its own program builds the table."""
+    from tiers.lab.world import requests  # noqa: PLC0415 - it is a table of its own
+
     text = requests.render(asyncio.run(requests.tables()))
     if into is None:
         write(f"{text}\n")

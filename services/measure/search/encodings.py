@@ -97,7 +97,8 @@ def _text(encode: Callable[[str], str | bytes]) -> Encoding:
 
 def _each(form: str, *, signed: bool = False) -> Encoding:
     """Write one number for each byte."""
-    return _once(lambda raw: " ".join(form.format(abs((byte ^ 128) - 128) if signed else byte) for byte in raw))
+    table = [form.format(abs((byte ^ 128) - 128) if signed else byte).encode() for byte in range(256)]
+    return _once(lambda raw: b" ".join(map(table.__getitem__, raw)))
 
 
 def _marked(mark: bytes, from_: int) -> Encoding:
@@ -125,11 +126,11 @@ def _number(alphabet: str) -> Encoding:
         if len(raw) > _LONGEST_NUMBER:
             return
         for order in ("big", "little"):
-            rest, digits = int.from_bytes(raw, order), ""
+            rest, digits = int.from_bytes(raw, order), list[str]()
             while rest:
                 rest, digit = divmod(rest, len(alphabet))
-                digits = alphabet[digit] + digits
-            yield digits.encode()
+                digits.append(alphabet[digit])
+            yield "".join(reversed(digits)).encode()
 
     return written
 

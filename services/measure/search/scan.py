@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from threading import Lock
 
 import ahocorasick_rs
@@ -114,8 +115,8 @@ class Scanner:
     def __init__(self, needles: Iterable[Needle], shapes: Sequence[Shape] = ()) -> None:
         anchors: dict[bytes, list[tuple[Needle, int]]] = {}
         for needle in needles:
-            for at in _anchors(needle):
-                anchors.setdefault(needle.spelled[at : at + ANCHOR], []).append((needle, at))
+            for at, anchor in _anchors(needle):
+                anchors.setdefault(anchor, []).append((needle, at))
         self._needles = list(anchors.values())
         self._shapes = tuple(shapes)
         self._beside: dict[int, tuple[Source, Found]] = {}
@@ -219,12 +220,14 @@ class _Pieces:
         return len(frozenset().union(*near)) >= enough and len(near) > 1
 
 
-def _anchors(needle: Needle) -> Iterator[int]:
-    """Yield places of a needle, so that every part of it that is enough holds one of them whole."""
-    last = len(needle.spelled) - ANCHOR
-    for at in {*range(0, last, max(1, needle.piece - ANCHOR + 1)), last}:
-        if len(set(needle.spelled[at : at + ANCHOR])) > 1:  # one byte over and over stands everywhere
-            yield at
+def _anchors(needle: Needle) -> Iterator[tuple[int, bytes]]:
+    """Yield places of a needle and what stands there: every part of it that is enough holds one of them whole."""
+    spelled = needle.spelled
+    last = len(spelled) - ANCHOR
+    for at in chain(range(0, last, max(1, needle.piece - ANCHOR + 1)), (last,)):
+        anchor = spelled[at : at + ANCHOR]
+        if anchor.strip(anchor[:1]):  # one byte over and over stands everywhere
+            yield at, anchor
 
 
 def _extent(spelled: bytes, at: int, data: bytes, start: int) -> tuple[int, int]:
