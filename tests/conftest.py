@@ -6,7 +6,10 @@
 The last lines say how many worlds were booted; those of commands that tests run are not counted.
 """
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,10 +31,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Count worlds. Have every one start a cluster, if that is asked for, where it would start its own store."""
     config.pluginmanager.register(Distributed())
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        _have_a_temporary_folder(config, worker)
     if config.getoption("--cluster"):
         from tiers.lab.world import cluster, store
 
         store.embedded = cluster.started
+
+
+def _have_a_temporary_folder(config: pytest.Config, worker: str) -> None:
+    """Keep what the tests beside ours leave, such as a browser's profile, from what a measured world has left."""
+    folder = tempfile.mkdtemp(prefix=f"pytest-of-{worker}-")
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
