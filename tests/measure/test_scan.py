@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from tiers.measure.errors import Misused
 from tiers.measure.search import opening
 from tiers.measure.search.encodings import ENCODINGS, encodings, squeeze
-from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source, merge, split
+from tiers.measure.search.scan import ANCHOR, Chunk, Evidence, Found, Scanner, Source, _anchors, merge, split
 from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, needles, spell, trace
 
 FACT = ("cek", "bbm")
@@ -219,6 +219,16 @@ def test_a_part_of_a_secret_is_a_secret(raw: bytes, start: int, how: str) -> Non
     data = {"raw": part, "hex": part.hex().encode(), "base64": base64.b64encode(part)}[how]
     short = len(squeeze(part)) <= SHORTEST  # a few bytes of a key may be such as stand between words
     assert len(part) < PART + 4 or (how == "raw" and short) or finds(b"\xff\xee" + data + b"\xff\xee", raw)
+
+
+@given(st.text("ab", min_size=SHORTEST, max_size=60), st.integers(SHORTEST, 60), st.integers(0, 52))
+def test_every_part_that_is_enough_is_looked_for_unless_it_is_one_byte_over_and_over(
+    written: str, enough: int, start: int
+) -> None:
+    spelled, part = written.encode(), written[start : start + enough]
+    assume(len(part) == enough and len(set(part)) > 1)
+    anchors = _anchors(Needle(FACT, "raw", spelled, enough, enough))
+    assert any(start <= at <= start + enough - ANCHOR and spelled[at : at + ANCHOR] == anchor for at, anchor in anchors)
 
 
 @given(KEYS, st.integers(0, 24))

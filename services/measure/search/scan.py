@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from threading import Lock
 
 import ahocorasick_rs
@@ -222,12 +221,19 @@ class _Pieces:
 
 def _anchors(needle: Needle) -> Iterator[tuple[int, bytes]]:
     """Yield places of a needle and what stands there: every part of it that is enough holds one of them whole."""
-    spelled = needle.spelled
-    last = len(spelled) - ANCHOR
-    for at in chain(range(0, last, max(1, needle.piece - ANCHOR + 1)), (last,)):
-        anchor = spelled[at : at + ANCHOR]
-        if anchor.strip(anchor[:1]):  # one byte over and over stands everywhere
-            yield at, anchor
+    spelled, step = needle.spelled, needle.piece - ANCHOR + 1
+    for at in range(step - 1, len(spelled) - ANCHOR + 1, step):
+        yield from ((where, spelled[where : where + ANCHOR]) for where in _telling(spelled, at))
+
+
+def _telling(spelled: bytes, at: int) -> tuple[int, ...]:
+    """Return where an anchor tells as much as at `at`: one byte over and over stands everywhere, so where it ends."""
+    byte = spelled[at : at + 1]
+    if spelled[at : at + ANCHOR].strip(byte):
+        return (at,)
+    before = len(spelled[:at].rstrip(byte)) - 1
+    after = len(spelled) - len(spelled[at:].lstrip(byte)) - ANCHOR + 1
+    return tuple(where for where in (before, after) if 0 <= where <= len(spelled) - ANCHOR)
 
 
 def _extent(spelled: bytes, at: int, data: bytes, start: int) -> tuple[int, int]:
