@@ -87,13 +87,13 @@ def _and_within(how: str, at: int, inside: bytes, depth: int) -> Iterator[tuple[
         yield from ((f"{deeper} in {how}", at, more) for deeper, _, more in opened(inside, depth + 1))
 
 
-@lru_cache(maxsize=1 << 12)  # one envelope lies in many places
+@lru_cache(maxsize=1 << 9)  # one envelope lies in many places
 def _from_hex(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
     each = ((at, binascii.unhexlify(run[at : len(run) - (len(run) - at) % 2])) for at in range(2))
     return tuple(one for at, inside in each for one in _and_within("hex", at, inside, depth))
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 9)
 def _from_base64(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
     whole = _BREAK.sub(b"", run).translate(_URL)
     each = ((at, base64.b64decode(whole[at:][: (len(whole) - at) & ~3] + _rest(whole[at:]))) for at in range(4))
