@@ -61,7 +61,7 @@ def bench(  # many parameters: a command has as many as its users need
     messages: Annotated[int, typer.Option(help="in each closed loop")] = 20_000,
     growth: Annotated[bool, typer.Option("--growth", help="what one message costs where there is more")] = False,
     hour: Annotated[bool, typer.Option("--hour", help="ten minutes at full speed: does anything fill up?")] = False,
-    felt: Annotated[bool, typer.Option("--felt", help="what a user waits for, beside a Prosody")] = False,
+    felt: Annotated[bool, typer.Option("--felt", help="what a user waits for, beside a Prosody and a Synapse")] = False,
     peer: Annotated[PeerName | None, typer.Option(help="Debian's server under the same load, instead of ours")] = None,
     cluster: Cluster = False,
     as_json: Annotated[bool, typer.Option("--json", help="write JSON; `tiers schema bench` describes it")] = False,

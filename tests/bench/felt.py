@@ -1,15 +1,20 @@
-"""What a user waits for: a world's boot, first message, story, attack and end, its CPU and memory. A Prosody beside.
+"""What a user waits for: a world's boot, first message, story, attack and end, its CPU and memory.
 
-Everything runs in this process one after the other, so that both are measured on the same machine in the same minutes.
+Beside it a Prosody, and a Synapse where matrix-synapse is installed, each with two accounts. One after the other in
+this process, so that all are measured on the same machine in the same minutes.
 """
 
+import json
 import os
 import resource
 import statistics
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.progress import Progress
@@ -23,9 +28,11 @@ from bench.results import used
 from tiers.lab.classroom.desk import Note, opened
 from tiers.lab.classroom.story import play
 from tiers.lab.matrix.matrix import measure as attack
+from tiers.lab.systems.synapse import synapse
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import free_ports, nursery, stop
 from tiers.lab.world.world import booted
+from tiers.measure.capture.processes import tree
 from tiers.wire.message.envelope import Channel, Service
 
 PEER = "prosody"
@@ -33,14 +40,14 @@ _PINS = ("2100000a", "2100000b")
 
 
 class Felt(msgspec.Struct, frozen=True):
-    """Medians: seconds by phase, seconds of CPU, and MiB of memory (PSS), of `ours` and of the peer."""
+    """Medians: seconds by phase, seconds of CPU, and MiB of memory (PSS), of `ours` and of each peer."""
 
     repeats: int
     cores: int
     load_before: float
     load_after: float
     ours: dict[str, float]
-    peer: dict[str, float]
+    peers: dict[str, dict[str, float]]
 
 
 class Watch:
@@ -58,17 +65,19 @@ class Watch:
 
 
 async def measure(progress: Progress, repeats: int) -> Felt:
-    """Measure; raises `Yours` where the peer is not installed."""
+    """Measure; raises `Yours` where Prosody is not installed."""
     PEERS[PEER].binary()
-    before, steps = os.getloadavg()[0], progress.add_task("A world, and a Prosody", total=2 * repeats)
-    ours, peer = list[dict[str, float]](), list[dict[str, float]]()
+    runs = {"ours": _world, PEER: _prosody, **({"synapse": _synapse} if find_spec("synapse") else {})}
+    before, steps = os.getloadavg()[0], progress.add_task("A world and others", total=len(runs) * repeats)
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for _ in range(repeats):
-        for runs, run in ((ours, _world), (peer, _prosody)):
+        for name, run in runs.items():
             with tempfile.TemporaryDirectory(prefix="tiers-bench-") as folder:
-                runs.append(await run(Path(folder)))
+                measured[name].append(await run(Path(folder)))
             progress.advance(steps)
     after = os.getloadavg()[0]
-    return Felt(repeats, os.cpu_count() or 1, round(before, 2), round(after, 2), _medians(ours), _medians(peer))
+    medians = {name: _medians(each) for name, each in measured.items()}
+    return Felt(repeats, os.cpu_count() or 1, round(before, 2), round(after, 2), medians.pop("ours"), medians)
 
 
 async def _world(folder: Path) -> dict[str, float]:
@@ -112,6 +121,42 @@ async def _prosody(folder: Path) -> dict[str, float]:
         await stop(child)
     watch.laps["end"] = time.monotonic() - ending
     return watch.laps
+
+
+async def _synapse(folder: Path) -> dict[str, float]:
+    watch = Watch()
+    with synapse(folder / "synapse") as server:
+        watch.lap("boot")
+        _one_message(server.url + "/_matrix/client/v3")
+        watch.since_start("first message")
+        pids = tree(server.pid)
+        watch.laps |= {"MiB": _pss(pids), "CPU": sum(map(_cpu, pids))}
+        ending = time.monotonic()
+    watch.laps["end"] = time.monotonic() - ending
+    return watch.laps
+
+
+def _one_message(url: str) -> None:
+    """Register two people, and wait until what one says in a room is what the other hears (Matrix, client API)."""
+
+    def ask(method: str, path: str, token: str = "", body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(url + path, data, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read())
+
+    auth = {"type": "m.login.dummy"}
+    alice, bob = (
+        ask("POST", "/register", body={"username": name, "password": "a long word", "auth": auth})
+        for name in ("alice", "bob")
+    )
+    room = ask("POST", "/createRoom", alice["access_token"], {"invite": [bob["user_id"]]})["room_id"]
+    ask("POST", f"/join/{room}", bob["access_token"], {})
+    said = {"msgtype": "m.text", "body": "The first message of all"}
+    ask("PUT", f"/rooms/{room}/send/m.room.message/1", alice["access_token"], said)
+    heard = ask("GET", "/sync?timeout=10000", bob["access_token"])["rooms"]["join"][room]["timeline"]["events"]
+    assert said["body"] in [event["content"].get("body") for event in heard]
 
 
 def _medians(runs: list[dict[str, float]]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.felt import PEER, Felt
+from bench.felt import Felt
 from bench.growth import Grown, Step
 from bench.hour import Round
 from bench.peers.run import Compared
@@ -34,9 +34,11 @@ def show(console: Console, measured: Measured) -> None:
 
 
 def show_felt(console: Console, felt: Felt) -> None:
-    table = _table(f"Medians of {felt.repeats}: seconds, seconds of CPU, MiB of memory (PSS)", ("", "a world", PEER))
-    for name, value in felt.ours.items():
-        table.add_row(name, f"{value:.2f}", f"{felt.peer[name]:.2f}" if name in felt.peer else "")
+    about = f"Medians of {felt.repeats}: seconds, seconds of CPU, MiB of memory (PSS)"
+    table = _table(about, ("", "a world", *felt.peers))
+    for name in felt.ours:
+        each = (felt.ours, *felt.peers.values())
+        table.add_row(name, *(f"{one[name]:.2f}" if name in one else "" for one in each))
     console.print(table)
     console.print(f"{felt.cores} cores; load average {felt.load_before} before, {felt.load_after} after.")
 

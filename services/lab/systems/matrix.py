@@ -12,7 +12,6 @@ import json
 import logging
 import sqlite3
 import string
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -28,8 +27,9 @@ import nio
 import vodozemac
 from nio.crypto.sessions import InboundGroupSession
 
-from tiers.lab.systems.kit import HERE, Answers, in_time, judged, seized, takes, told
-from tiers.measure import Secret, Service, Unmeasured, Vantage, canary, opens, register, run
+from tiers.lab.systems.kit import Answers, in_time, judged, seized, takes, told
+from tiers.lab.systems.synapse import synapse
+from tiers.measure import Secret, Service, Unmeasured, Vantage, canary, opens, register
 from tiers.measure.matrix.matrix import Matrix
 
 SHUT = {"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
@@ -40,14 +40,6 @@ _PICKLE = "DEFAULT_KEY"
 """What matrix-nio encrypts its store with, unless its user sets another."""
 _API = "/_matrix/client/v3"
 _BASE58 = "".join(sorted(set(string.digits + string.ascii_letters) - set("0OIl")))
-_START = """
-import sys, pathlib
-config = pathlib.Path(sys.argv[1])
-config.write_text(config.read_text().replace("@PORT@", sys.argv[2]))
-sys.argv = ["homeserver", "-c", sys.argv[1]]
-from synapse.app.homeserver import main
-main()
-"""
 logging.getLogger("nio").addHandler(logging.NullHandler())  # else its warnings stand on the terminal
 
 
@@ -55,15 +47,8 @@ def measured() -> Matrix:
     """Start a Synapse, talk, attack from everywhere; raises `Unmeasured` where it is to be installed."""
     if not find_spec("synapse"):
         raise Unmeasured("Install intercept-tiers[matrix]: synapse is not here.")
-    with tempfile.TemporaryDirectory(prefix="measure-") as kept:
-        root = Path(kept)
-        (server := root / "server").mkdir()
-        for name in ("homeserver.yaml", "synapse-log.yaml"):
-            (server / name).write_text((HERE / name).read_text(encoding="utf-8").replace("@ROOT@", str(server)))
-        command = [sys.executable, "-c", _START, str(server / "homeserver.yaml"), "{port}"]
-        logs = [server / "homeserver.log"]
-        with run("synapse", command, ready="/health", cwd=server, logs=logs, state=[server], tap=True) as synapse:
-            return in_time(_Talk(root, synapse).attacked())
+    with tempfile.TemporaryDirectory(prefix="measure-") as kept, synapse(Path(kept) / "server", tap=True) as server:
+        return in_time(_Talk(Path(kept), server).attacked())
 
 
 class _Talk:
