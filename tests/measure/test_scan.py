@@ -33,8 +33,8 @@ from hypothesis import strategies as st
 from tiers.measure.errors import Misused
 from tiers.measure.search import opening
 from tiers.measure.search.encodings import ENCODINGS, encodings, squeeze
-from tiers.measure.search.scan import ANCHOR, Chunk, Evidence, Found, Scanner, Source, _anchors, merge, split
-from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, needles, spell, trace
+from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source, merge, split
+from tiers.measure.search.spelling import ANCHOR, PART, SHORTEST, Known, Needle, anchors_of, needles, spell, trace
 
 FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
@@ -227,7 +227,7 @@ def test_every_part_that_is_enough_is_looked_for_unless_it_is_one_byte_over_and_
 ) -> None:
     spelled, part = written.encode(), written[start : start + enough]
     assume(len(part) == enough and len(set(part)) > 1)
-    anchors = _anchors(Needle(FACT, "raw", spelled, enough, enough))
+    anchors = anchors_of(Needle(FACT, "raw", spelled, enough, enough))
     assert any(start <= at <= start + enough - ANCHOR and spelled[at : at + ANCHOR] == anchor for at, anchor in anchors)
 
 

@@ -16,9 +16,8 @@ from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
 from tiers.measure.search.encodings import squeeze
 from tiers.measure.search.opening import opened
-from tiers.measure.search.spelling import SHORTEST, Needle
+from tiers.measure.search.spelling import ANCHOR, Needle, anchors_of
 
-ANCHOR = SHORTEST
 KEEP = 4
 """Places that are kept of one fact in one source."""
 BLOCK, OVERLAP = 1 << 17, 1 << 11
@@ -114,7 +113,7 @@ class Scanner:
     def __init__(self, needles: Iterable[Needle], shapes: Sequence[Shape] = ()) -> None:
         anchors: dict[bytes, list[tuple[Needle, int]]] = {}
         for needle in needles:
-            for at, anchor in _anchors(needle):
+            for at, anchor in anchors_of(needle):
                 anchors.setdefault(anchor, []).append((needle, at))
         self._needles = list(anchors.values())
         self._shapes = tuple(shapes)
@@ -217,23 +216,6 @@ class _Pieces:
         self._seen.append((start, frozenset(range(at, at + size))))
         near = {piece for where, piece in self._seen if abs(start - where) <= NEAR}
         return len(frozenset().union(*near)) >= enough and len(near) > 1
-
-
-def _anchors(needle: Needle) -> Iterator[tuple[int, bytes]]:
-    """Yield places of a needle and what stands there: every part of it that is enough holds one of them whole."""
-    spelled, step = needle.spelled, needle.piece - ANCHOR + 1
-    for at in range(step - 1, len(spelled) - ANCHOR + 1, step):
-        yield from ((where, spelled[where : where + ANCHOR]) for where in _telling(spelled, at))
-
-
-def _telling(spelled: bytes, at: int) -> tuple[int, ...]:
-    """Return where an anchor tells as much as at `at`: one byte over and over stands everywhere, so where it ends."""
-    byte = spelled[at : at + 1]
-    if spelled[at : at + ANCHOR].strip(byte):
-        return (at,)
-    before = len(spelled[:at].rstrip(byte)) - 1
-    after = len(spelled) - len(spelled[at:].lstrip(byte)) - ANCHOR + 1
-    return tuple(where for where in (before, after) if 0 <= where <= len(spelled) - ANCHOR)
 
 
 def _extent(spelled: bytes, at: int, data: bytes, start: int) -> tuple[int, int]:

@@ -20,6 +20,8 @@ QUARTER = 8
 """Bytes of a key, in hex, of which two near each other are enough: a word of 64 bits, a quarter of a key on a line."""
 SHORTEST = 8
 """Characters, squeezed, below which anything is found by chance."""
+ANCHOR = SHORTEST
+"""Characters of a needle that are looked for at once."""
 _COMMON = {"raw", "hex", "base64", "base64url", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
 _IN_HEX = {"hex", "words of 64 bits, hex"}
 
@@ -89,6 +91,23 @@ def _share(size: int, part: int, whole: int) -> int:
 def _thinnest(raw: bytes) -> int:
     """Return how many characters are left, squeezed, of that part of a key of which the fewest are."""
     return min(len(squeeze(raw[at : at + PART])) for at in range(max(1, len(raw) - PART + 1)))
+
+
+def anchors_of(needle: Needle) -> Iterator[tuple[int, bytes]]:
+    """Yield places of a needle and what stands there: every part of it that is enough holds one of them whole."""
+    spelled, step = needle.spelled, needle.piece - ANCHOR + 1
+    for at in range(step - 1, len(spelled) - ANCHOR + 1, step):
+        yield from ((where, spelled[where : where + ANCHOR]) for where in _telling(spelled, at))
+
+
+def _telling(spelled: bytes, at: int) -> tuple[int, ...]:
+    """Return where an anchor tells as much as at `at`: one byte over and over stands everywhere, so where it ends."""
+    byte = spelled[at : at + 1]
+    if spelled[at : at + ANCHOR].strip(byte):
+        return (at,)
+    before = len(spelled[:at].rstrip(byte)) - 1
+    after = len(spelled) - len(spelled[at:].lstrip(byte)) - ANCHOR + 1
+    return tuple(where for where in (before, after) if 0 <= where <= len(spelled) - ANCHOR)
 
 
 def trace(fact: Fact, how: str, written: str | bytes) -> Needle:
