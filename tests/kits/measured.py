@@ -32,6 +32,8 @@ def measured(**wrong: Outcome) -> Matrix:
 
 
 GOOD = measured()
-READ = Outcome(True, Forge.WITH_RELAY, (), ("1. a & b: found in memory of gateway, offset 0x10, raw",), ("1. forged",))
+READ = Outcome(
+    True, Forge.WITH_RELAY, (), ("1. a & b: found in memory of gateway, [heap], offset 0x10, raw",), ("1. forged",)
+)
 BAD = measured(**{"gateway/bes-bbm": READ})
 PARTIAL = measured(**{"gateway/bes-bbm": replace(READ, reads=None, forge=Forge.NO, derivation=(), forged=())})

@@ -39,7 +39,7 @@ def test_the_terminal_says_everything_without_colour() -> None:
 def test_the_terminal_says_where_a_leak_lay() -> None:
     text = printed(BAD)
     assert "! gateway / bes-bbm: content: declared sealed, derived sealed, measured reads" in text
-    assert "found in memory of gateway, offset 0x10, raw" in text
+    assert "found in memory of gateway, [heap], offset 0x10, raw" in text
     assert "198 cells, NOT as declared" in text
 
 

@@ -80,7 +80,7 @@ def show(matrix: Matrix, console: Console, *, full: bool) -> None:
         render.show(matrix, console)
     elif not said.holds:
         for line in ("", *render.verdict(matrix)):
-            console.print(line, highlight=False)
+            console.print(line, highlight=False, markup=False)
     else:
         unmeasured = f" ({said.unmeasured} cannot be measured here)" if said.unmeasured else ""
         console.print(

@@ -55,10 +55,10 @@ def show(matrix: Matrix, console: Console) -> None:
             table.add_row(vantage.id, *shown, _SAME[matrix.one_text(vantage.id)])
         console.print(table, "")
     for number, message in numbered:
-        console.print(f"{number}  {message.title}", highlight=False)
+        console.print(f"{number}  {message.title}", highlight=False, markup=False)
     console.print(f"\n{KEY}\n", highlight=False)
     for line in verdict(matrix):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)  # [heap] is a place
 
 
 def verdict(matrix: Matrix) -> tuple[str, ...]:
