@@ -18,6 +18,7 @@ import yaml
 from tiers.auditor.config import Settings as AuditorSettings
 from tiers.gateway.path.session import MAX_UNDECIDED
 from tiers.lab.attack.vantages import BY_ID, VANTAGES
+from tiers.lab.exercises import ALL as EXERCISES
 from tiers.lab.scenarios import load_all
 from tiers.lab.world.arrangement import parse_arrangement
 from tiers.wire.api.court import Apply
@@ -247,6 +248,9 @@ def test_numbers_that_pages_quote_are_the_programs() -> None:
     assert says("spec/session.md", f"| {MAX_UNDECIDED}, or 1 MiB |", f"| frame from a device | {MAX_FRAME:,} bytes |")
     assert says("spec/warrant.md", f"{MAX_WARRANT:,} bytes")
     assert says("spec/matrix.md", f'"cells": {len(VANTAGES) * len(POLICY["messages"])},')
+    assert (len(EXERCISES), len(CUSTODIES)) == (21, 5)
+    assert says("page.md", "twenty-one")
+    assert says("README.md", "five ways to hold the keys")
     day, month = ([len(cover(at, at + minutes)) for at in range(0, 65_536, 7)] for minutes in (1_440, 43_200))
     told = f"Over one day it has {min(day)} to {max(day)}, over thirty days {min(month)} to {max(month)}."
     assert says("spec/keytree.md", told)
