@@ -58,7 +58,7 @@ def test_a_relay_that_leaks_stands_alone_and_in_the_sentence() -> None:
     assert any(re.fullmatch(r" +relay +sealed +sealed +READS +sealed", line) for line in lines)
     assert "Enterprise: of 3 messages, relay reads 1." in lines
     assert any("NOT as declared" in line for line in lines)
-    assert any("found in memory of gateway, offset 0x10, raw" in line for line in lines)
+    assert any("found in memory of gateway, [heap], offset 0x10, raw" in line for line in lines)
 
 
 def test_what_cannot_be_measured_here_is_not_called_sealed() -> None:
