@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tiers.ledger.verify import Leaf, asked, plain
+from tiers.ledger.verify import Leaf, asked
 
 MINUTE_MS = 60_000
 GRACE_MS = 300_000
@@ -200,7 +200,7 @@ def main() -> None:
     for one in found:
         leaf = report.leaves[one.index]
         who = "/".join(leaf["party"].split("/")[3:])
-        sys.stdout.write(plain(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}") + "\n")
+        sys.stdout.write(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}\n")
     sys.exit(1 if found else 0)
 
 

@@ -265,6 +265,8 @@ def _path(directory: Path, level: str, n: int) -> Path:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise LogInvalid("log.file", f"cannot read {path}: it is no file")
     try:
         with path.open("rb") as file:
             return file.read(MAX_FILE)
@@ -293,11 +295,12 @@ def _leaf(index: int, entry: bytes) -> Leaf:
 
 
 def _has_shape(value: Any, required: AbstractSet[str], optional: AbstractSet[str]) -> bool:
-    """Look at names and types only; what the members say is compared where it counts."""
+    """Look at names and types only; what the members say is compared where it counts, and can be shown anywhere."""
     return (
         isinstance(value, dict)
         and required <= value.keys() <= required | optional
         and all(type(member) is (int if name in NUMBERS else str) for name, member in value.items() if name != "opens")
+        and all(text.isascii() and text.isprintable() for text in value.values() if isinstance(text, str))
         and all(0 <= value[name] < MAX_NUMBER for name in NUMBERS & value.keys())
     )
 
@@ -365,7 +368,7 @@ def asked(doc: str) -> tuple[Report, int]:
 
 
 def plain(text: str) -> str:
-    """Return text as one line in which nothing acts on a terminal: a log says what it likes."""
+    """Return text as one line in which nothing acts on a terminal: folders have any name."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
@@ -384,7 +387,7 @@ def render(report: Report) -> str:
     ]
     if report.beyond:
         lines.append(f"appended and not witnessed yet: {report.beyond}")
-    return "\n".join(map(plain, lines)) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

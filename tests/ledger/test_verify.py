@@ -1,6 +1,7 @@
 import ast
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -251,8 +252,10 @@ def test_what_a_log_says_does_nothing_to_the_terminal(world, entry):
     policy = world.folder / "log.policy"
     policy.write_text(write_policy(world.signer.key.vkey(), {"w1": world.witness_signer.key.vkey()}, 1))
     done = run(str(world.log_folder), "--policy", str(policy))
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 4)
-    assert r"leaf 0: spiffe://x\x1b[2J\n\u202eall is well should have opened it" in done.stdout
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "log.leaf: leaf 0 has other members than the specification\n"
+    odd = run(str(world.folder / "\x1b[2J\n"), "--policy", str(policy))
+    assert (odd.returncode, odd.stderr.count("\n"), "\x1b" in odd.stderr) == (3, 1, False)
 
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/checkpoints.json").read_text())
@@ -271,6 +274,16 @@ def test_parties_and_verifier_read_a_checkpoint_alike(note, good):
     ):
         with contextlib.nullcontext() if good else pytest.raises(refusal):
             read()
+
+
+@pytest.mark.parametrize("path", ["checkpoint", "tile/entries/000.p/1"])
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_waited_for(world, check, entry, path, made):
+    world.log(entry(0))
+    (world.log_folder / path).unlink()
+    made(world.log_folder / path)
+    with pytest.raises(LogInvalid, match=r"log\.file"):
+        check()
 
 
 def test_a_fresh_log_cannot_be_checked_yet(world, check):
@@ -296,11 +309,19 @@ def test_parties_and_verifier_read_a_policy_alike(world, tmp_path, line, good):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"party": "x"}, {"ts": -1}, {"ts": 1 << 53}, {"type": "grant.released"}, {"type": "warrant.refused"}],
+    [
+        {"party": "x"},
+        {"type": "\x1b[2J"},
+        {"agency": "\u202e"},
+        {"ts": -1},
+        {"ts": 1 << 53},
+        {"type": "grant.released"},
+        {"type": "warrant.refused"},
+    ],
 )
 def test_a_leaf_that_no_monitor_could_follow_is_none(world, check, leaf, changed):
     said = json.loads(encode_leaf(leaf())) | changed
-    world.store.append([json.dumps(said, sort_keys=True, separators=(",", ":")).encode()])
+    world.store.append([json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()])
     world.publish()
     with pytest.raises(LogInvalid, match=r"log\.leaf"):
         check()
