@@ -33,6 +33,16 @@ child.stdin.write(key.hex().encode() + b"\\n")
 child.stdin.flush()
 child.stdout.readline()
 """
+THREADS = """
+ready = threading.Semaphore(0)
+def named(part):
+    ctypes.CDLL(None).prctl(15, part.encode(), 0, 0, 0)  # PR_SET_NAME
+    ready.release()
+    threading.Event().wait()
+for at in range(0, 60, 15):
+    threading.Thread(target=named, args=(key.hex()[at:at + 15],), daemon=True).start()
+    ready.acquire()
+"""
 PLACES = {
     "a list of integers": ("held = list(key)", "a list of integers"),
     "a tuple of integers": ("held = tuple(key)", "a list of integers"),
@@ -49,6 +59,7 @@ PLACES = {
         "held open by",
     ),
     "a memfd": ("held = os.memfd_create('x'); os.write(held, key)", "/memfd:x"),
+    "names of threads": (THREADS, "names of the threads of"),
     "a pipe": ("held = os.pipe(); os.write(held[1], key)", "a pipe of"),
 }
 
