@@ -21,6 +21,9 @@ MINUTE_MS = 60_000
 GRACE_MS = 300_000
 """How late the log may learn that a task has ended: a relay tells it when the minute is over. So far a leaf's date may
 lie from the ledger's clock as well."""
+LATE_MS = 24 * 3_600_000
+"""How long after the day on which a warrant expires its seal may be opened and its task be told of: a court may be down
+that night, and a classroom turns its clock by hours."""
 RATE = 64
 """Refusals of one kind a minute: a party logs half of them one by one and counts the others."""
 _COURT = {"court"}
@@ -143,10 +146,10 @@ def _untimely(warrant: Warrant, kind: str, leaf: Leaf) -> Iterator[str]:
         yield "the carrier promises to open the seal on another day than the court"
     if kind == "warrant.expired" and warrant.open_after is not None and leaf["ts"] < warrant.open_after:
         yield "a warrant expires before its day"
-    if kind == "seal.opened" and not warrant.opened and leaf["ts"] > (warrant.open_after or 0) + GRACE_MS:
+    if kind == "seal.opened" and not warrant.opened and leaf["ts"] > (warrant.open_after or 0) + LATE_MS:
         yield "a seal is opened long after its day"
     ends = warrant.active and kind in {"task.deactivated", "warrant.resumed", "warrant.cancelled"}
-    if ends and state in OVER | {"suspended"} and leaf["ts"] > warrant.since + GRACE_MS:
+    if ends and _is_late(warrant, leaf["ts"]):
         yield f"a task stood for long after the warrant was {state}"
 
 
@@ -179,9 +182,15 @@ def _follow(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> None:
         warrant.opened = True
 
 
+def _is_late(warrant: Warrant, at: int) -> bool:
+    """Whether a task that stands at `at` should have ended long before."""
+    grace = LATE_MS if warrant.state == "expired" else GRACE_MS
+    return warrant.state in OVER | {"suspended"} and at > warrant.since + grace
+
+
 def _owed(warrant: Warrant, now: int) -> Iterator[str]:
     """Say what the log should have been told by `now`."""
-    if warrant.active and warrant.state in OVER | {"suspended"} and now > warrant.since + GRACE_MS:
+    if warrant.active and _is_late(warrant, now):
         yield f"a task is still active, and its warrant has been {warrant.state} since {_date(warrant.since)}"
     if warrant.open_after is not None and not warrant.opened and now > warrant.open_after + GRACE_MS:
         yield f"a seal should have been opened on {_date(warrant.open_after)}"

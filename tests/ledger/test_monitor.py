@@ -8,6 +8,7 @@ from tiers.wire.log import leaf as treaty
 MINUTE = 60_000
 NOW = 1_764_000_000_000
 EXP = NOW + 60 * MINUTE
+DAY = 24 * 60  # minutes
 COURT, CARRIER, GATEWAY, CUSTOMER = (
     f"spiffe://tiers.example/{who}" for who in ("court/in", "carrier/in", "gateway/1", "customer/A")
 )
@@ -45,6 +46,12 @@ def wrong(leaves: list[dict[str, object]], now: int = EXP) -> list[str]:
 def test_a_warrant_from_its_beginning_to_its_end_is_in_order() -> None:
     assert [] == wrong(ORDERLY, EXP + 10**9)
     assert [] == wrong([said("warrant.applied"), said("warrant.rejected")], EXP + 10**9)
+
+
+def test_a_clock_that_is_turned_by_hours_puts_nothing_out_of_order() -> None:
+    at = 60 + 23 * 60
+    late = [said("task.deactivated", at), said("warrant.expired", at), said("seal.opened", at), said("seal.opened", at)]
+    assert [] == wrong([*BEGUN, *late], NOW + at * MINUTE)
 
 
 def test_a_warrant_that_is_suspended_and_resumed_within_a_minute_is_in_order() -> None:
@@ -94,7 +101,7 @@ def test_a_task_that_the_relay_set_before_a_cancellation_of_the_same_minute_is_t
         ([*BEGUN, said("grant.released", 60)], "grant.released after the warrant was expired"),
         ([*BEGUN[:3], said("task.activated", 62)], "task.activated after the warrant was expired"),
         ([*BEGUN, said("seal.opened", 59)], "seal.opened out of order"),
-        ([*BEGUN, *ENDED[:-1], said("seal.opened", 66)], "a seal is opened long after its day"),
+        ([*BEGUN, *ENDED[:-1], said("seal.opened", 61 + DAY)], "a seal is opened long after its day"),
         ([*BEGUN, said("loss.recorded", 59, count=3)], "loss.recorded out of order"),
         ([*BEGUN, said("warrant.suspended", 2), said("warrant.resumed", 9)], "stood for long after the war"),
         ([*BEGUN[:3], said("task.activated", 12), said("grant.released", 1)], "dated long before a leaf that stands"),
@@ -110,7 +117,7 @@ def test_what_the_log_should_have_been_told_is_named() -> None:
     cancelled = [*BEGUN, said("warrant.cancelled", 2)]
     assert [] == wrong(cancelled, NOW + 7 * MINUTE)
     assert any("still active" in found for found in wrong(cancelled, NOW + 7 * MINUTE + 1))
-    unfinished = wrong(BEGUN, EXP + 6 * MINUTE)
+    unfinished = wrong(BEGUN, EXP + (DAY + 1) * MINUTE)
     assert any("should have been opened" in found for found in unfinished)
     assert any("still active, and its warrant has been expired" in found for found in unfinished)
 
