@@ -405,3 +405,14 @@ test("a scenario counts as measured once it has ended as told", () => {
     ["a"],
   );
 });
+
+test("a capture that lacks what must be in it is said, and no cell is called as declared", () => {
+  const cell = { mid: ONE, vantage: "store", declared: "sealed", content: "sealed" };
+  const event = { type: "measured", cells: [cell], mids: {}, keys: {}, minutes: 0 };
+  const whole = { ...event, controls: [["store", "the header of a message", "dump.rdb"]] };
+  const empty = { ...event, controls: [["store", "the header of a message", null]] };
+  const view = logOf(EVENTS).at(0);
+  assert.match(wordsFor(whole, view)[1], /all as declared/);
+  assert.match(wordsFor(empty, view)[1], /store lacks the header of a message/);
+  assert.doesNotMatch(wordsFor(empty, view).join(" "), /as declared/);
+});

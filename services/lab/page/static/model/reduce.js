@@ -233,3 +233,6 @@ export const focusOf = (view) =>
 
 /** Return the envelope as it is known at this moment, as it waits in the mailbox or left the handset; null before. */
 export const envelopeOf = (one) => one.stored ?? one.left;
+
+/** Return the captures of a measurement that lack what must be found in them: [[capture, what]]. */
+export const notWhole = ({ controls }) => controls.filter(([, , found]) => found === null);

@@ -14,7 +14,7 @@ import {
   serviceOf,
   strangersOf,
 } from "./names.js";
-import { envelopeOf, focusOf, messageOf } from "./reduce.js";
+import { envelopeOf, focusOf, messageOf, notWhole } from "./reduce.js";
 
 const USUAL = { consumer: "carrier", enterprise: "customer" };
 const { say } = T;
@@ -97,7 +97,11 @@ const by = {
   commanded: (event, view) => commanded(view, event),
   refused: (event) => say.refused(event.act, event.detail, event.code),
   turned: (event) => say.turned(minuteOf(event.now)),
-  measured: (event) => say.measured(event.cells.filter(differs).length, event.cells.length, event.minutes),
+  measured: (event) => {
+    const empty = notWhole(event);
+    if (empty.length) return say.notWhole(empty);
+    return say.measured(event.cells.filter(differs).length, event.cells.length, event.minutes);
+  },
   reset: () => say.reset,
   asked: (_event, view) => say.asked(nameOf(focusOf(view))),
 };

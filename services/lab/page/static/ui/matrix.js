@@ -6,7 +6,8 @@ import { as, cell, now, vantage } from "../state.js";
 import { act, offline } from "../feed.js";
 import { capital, serviceOf, windowOf } from "../model/names.js";
 import { folded, verdict } from "../model/eyes.js";
-import { L } from "../text.en.js";
+import { notWhole } from "../model/reduce.js";
+import { L, T } from "../text.en.js";
 import { Groups } from "./groups.js";
 import { Button, Icon } from "./icons.js";
 import { Derivation } from "./derivation.js";
@@ -59,6 +60,11 @@ const Empty = ({ view }) =>
 function State({ view }) {
   const cells = Object.values(view.matrix?.cells ?? {});
   if (cells.length === 0) return html`<${Terms} text=${view.scene ? L.declaredScene : L.declaredLead} />`;
+  const empty = notWhole(view.matrix);
+  if (empty.length)
+    return html`<span class="agreement bad" data-agrees="false"
+      ><${Icon} name="no" />${T.say.notWhole(empty)[1]}</span
+    >`;
   const wrong = cells.filter((one) => one.content !== "unmeasured" && one.content !== one.declared).length;
   return html`${L.measuredLead}
     <span class=${`agreement ${wrong ? "bad" : "ok"}`} data-agrees=${String(wrong === 0)}
