@@ -297,7 +297,7 @@ const say = {
   turned: (now) => [`It is ${now}`, "The lab turned the classroom clock: every party sees the same time."],
   notWhole: (empty) => [
     "The attack has not seen everything",
-    `A capture is not whole, so nothing is shown by it: ${list(empty.map(([where, what]) => `${where} lacks ${what}`))}.`,
+    `A capture is not whole, so it shows nothing: ${list(empty.map(([where, what]) => `${where} lacks ${what}`))}.`,
   ],
   measured: (wrong, n, minutes) => {
     const same = `${n} cells, each on the bytes that the party really holds: all as declared.`;
