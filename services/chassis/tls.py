@@ -63,7 +63,7 @@ class Tls:
 
 def seconds_left(certificate: Mapping[str, Any]) -> float:
     """Return how long a verified certificate (`SSLSocket.getpeercert()`) is good; negative once it has expired."""
-    return ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()
+    return ssl.cert_time_to_seconds(certificate["notAfter"]) - time.clock_gettime(time.CLOCK_REALTIME)
 
 
 _watched: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
