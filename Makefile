@@ -32,7 +32,7 @@ up: $(RUN)
 install: $(DEV)
 
 test: install tools lint
-	$(BIN)/pytest --quiet -m unit
+	$(BIN)/pytest --quiet -n auto -m unit
 	@$(MAKE) --no-print-directory unit-3.13
 	$(BIN)/pytest -m 'not unit'
 
@@ -65,7 +65,7 @@ unit-3.13: install
 	[ -e $(OTHER)/.dev ] || { $$python -m venv --without-pip $(OTHER) && \
 	  $(INSTALL) $(OTHER)/bin/python --require-hashes -r requirements.lock && \
 	  $(INSTALL) $(OTHER)/bin/python --no-deps --no-build-isolation --editable . && touch $(OTHER)/.dev; } && \
-	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -m unit -p no:cacheprovider
+	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -n auto -m unit -p no:cacheprovider
 
 # The independent tools that some tests check us with. Without root, the tests say which are missing.
 # A server that comes with them is not left running: tests start their own.
