@@ -34,7 +34,7 @@ install: $(DEV)
 test: install tools lint
 	$(BIN)/pytest --quiet -n auto -m unit
 	@$(MAKE) --no-print-directory unit-3.13
-	$(BIN)/pytest -m 'not unit'
+	$(BIN)/pytest -n auto --dist loadfile -m 'not unit'
 
 lint: install
 	$(BIN)/ruff check .
