@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _have_a_temporary_folder(config: pytest.Config, worker: str) -> None:
     """Keep what the tests beside ours leave, such as a browser's profile, from what a measured world has left."""
     folder = tempfile.mkdtemp(prefix=f"pytest-of-{worker}-")
+    Path(folder).chmod(0o711)  # servers that are measured run as users of their own
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 

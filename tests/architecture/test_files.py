@@ -20,7 +20,8 @@ IN_PLACE = {
     "services/lab/cli/main.py": 1,  # the page of the requests, a person's own file
     "services/lab/systems/kit.py": 2,  # what servers are configured by, before they start
     "services/lab/systems/mail.py": 4,  # the same, and the folders of mail programs that live for seconds
-    "services/lab/systems/matrix.py": 2,  # the same, and a paper
+    "services/lab/systems/matrix.py": 1,  # a paper
+    "services/lab/systems/synapse.py": 1,  # the same as kit.py
     "services/lab/systems/xmpp.py": 3,  # the same, and what a device keeps, as in slixmpp-omemo's example
     "services/measure/service.py": 1,  # what a program of somebody else's says
 }

@@ -411,7 +411,7 @@ async def test_the_story_the_attack_and_a_cell_with_its_derivation_any_number_of
     await page.until_event("measured")
     await page.look("matrix")
     agreed = page.page.locator("[data-agrees]")
-    assert ("true", "as declared") == (await agreed.get_attribute("data-agrees"), (await agreed.inner_text())[-13:-1])
+    assert ("true", "as declared") == (await agreed.get_attribute("data-agrees"), (await agreed.inner_text())[-12:-1])
     assert 10 == await page.page.locator("[data-column]").count()
 
 

@@ -135,7 +135,7 @@ async def test_another_program_on_the_port_is_a_classroom_that_is_down(status: i
         leave_control(folder, Control(f"http://127.0.0.1:{port}", "t", "p"))
         assert 0o600 == (folder / CONTROL).stat().st_mode & 0o777
         with pytest.raises(Yours, match=r"lab\.down"):
-            await acts._ask(Control(f"http://127.0.0.1:{port}", "t", "p"), "invite", {})
+            await acts.ask(Control(f"http://127.0.0.1:{port}", "t", "p"), "invite", {})
     await runner.cleanup()
 
 
