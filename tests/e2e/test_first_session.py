@@ -52,6 +52,6 @@ def steps(block: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def plain(line: str) -> str:
-    """A line without what is another each time: ids, numbers, times, hashes, which two or three witnesses were first."""
+    """A line without what is another each time: ids, numbers, times, hashes, which of the witnesses were first."""
     line = re.sub(r"(tiers\.example/witness/w\d(, )?)+", "witnesses", line)
     return re.sub(r"[0-9a-f]{8}(?:-[0-9a-f-]{27})?|root \S+|\d+", "#", line).strip()
