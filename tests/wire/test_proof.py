@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiers.wire.errors import Yours
+from tiers.wire.errors import TiersError
 from tiers.wire.identity import Identity, Role, parse_identity
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.message.proof import GOOD_FOR_MS, Proofs, Request, sign_request
@@ -24,7 +24,7 @@ def verify(proofs: Proofs, authorization: str, request: Request = ASKED, now: in
 def code_of(attempt: Callable[[], object]) -> str | None:
     try:
         attempt()
-    except Yours as error:
+    except TiersError as error:
         return error.code
     return None
 
@@ -76,7 +76,7 @@ def test_what_is_forgotten_holds_no_more() -> None:
 def test_a_party_that_has_started_again_takes_nothing_from_before() -> None:
     proof = sign_request(KEY, PIN, COURT, ASKED, NOW)
 
-    assert "request.stale" == code_of(lambda: verify(fresh(since=NOW + 1), proof, now=NOW + 1))
+    assert "request.restarted" == code_of(lambda: verify(fresh(since=NOW + 1), proof, now=NOW + 1))
 
 
 def test_a_party_whose_clock_was_ahead_when_it_started_serves_as_soon_as_the_clock_has_come_back() -> None:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from tiers.wire.encoding import b64u, parse_json
-from tiers.wire.errors import Unauthenticated, Yours
+from tiers.wire.errors import Ours, Unauthenticated, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import SigningKey, VerifyKey, peek_header, verify_compact
 from tiers.wire.message.envelope import Pin
@@ -78,7 +78,7 @@ class Proofs:
     _seen: dict[str, int] = field(default_factory=dict)
 
     def verify(self, authorization: str, pin: str, key: VerifyKey, request: Request, now: int) -> str:
-        """Check a device's request at `now` (ms) and return its PIN; raises `Yours`.
+        """Check a device's request at `now` (ms) and return its PIN; raises `Yours`, or `Ours` if it has just started.
 
         1. Signed by the key of `pin`. 2. For this party, method, path and body. 3. Within the last two minutes, and
         since this party started. 4. Not seen before.
@@ -94,10 +94,10 @@ class Proofs:
         if said != _claims(self.party, request, said.ts, said.nonce):  # 2
             raise Yours("request.proof", f"Sign the method, path and body that you send, and {self.party} as aud.")
         self.since = min(self.since, now)  # a clock that was ahead at the start has come back
-        if said.ts < self.since:  # 3
-            raise Yours("request.stale", "Sign again, or set the clock: by its own, this party started after that.")
-        if abs(now - said.ts) > GOOD_FOR_MS:
+        if abs(now - said.ts) > GOOD_FOR_MS:  # 3
             raise Yours("request.stale", f"Set the clock and sign again: a proof holds for {GOOD_FOR_MS // 1000} s.")
+        if said.ts < self.since:
+            raise Ours("request.restarted", "Sign again in a moment: by its own clock, this party started after that.")
         self._take(f"{pin} {said.nonce}", said.ts, now)  # 4
         return pin
 
