@@ -54,7 +54,9 @@ def test_what_is_said_in_tls_is_found_with_the_clients_key_log(version: str, tmp
         found = service.look(*texts, in_=["wire"])["wire"]
         for number, text in enumerate(texts):
             places = {evidence.place for evidence in found.facts[text.known().fact]}
-            assert places == {f"wire, {way} server, connection {number}, TLS opened" for way in ("to", "from")}
+            # By chance what was sent reads as brotli, too: then it is found a second time.
+            assert places >= {f"wire, {way} server, connection {number}, TLS opened" for way in ("to", "from")}
+            assert all(f"connection {number}, TLS opened" in place for place in places)
 
 
 def test_a_connection_whose_key_is_not_in_the_log_is_no_clean_result(tmp_path: Path) -> None:
