@@ -615,6 +615,7 @@ async def test_the_door_is_shut_to_everybody_else(control: Control) -> None:
         ]
         rebound = await http.get(f"{control.url}/", headers={"Host": "evil.example"})
         guessed = await http.post(f"{control.url}/api/story", headers={"Authorization": "Bearer x"})
+        await asyncio.gather(*(one.read() for one in (used, *naked, rebound, guessed)))
     assert [401, 401, 401, 401, 401] == [used.status, *(one.status for one in naked)]
     assert (403, 401) == (rebound.status, guessed.status)
     for one in (used, *naked, rebound, guessed):
@@ -630,6 +631,7 @@ async def test_files_are_the_packages_and_no_others(control: Control) -> None:
             await http.get(f"{control.url}/static/{path}")
             for path in ("../server.py", "%2e%2e/server.py", "vendor", "nothing.js")
         ]
+        await asyncio.gather(*(one.read() for one in (page, module, *outside)))
     assert ("text/html", "text/javascript") == (page.content_type, module.content_type)
     assert [404] * 4 == [one.status for one in outside]
 

@@ -62,6 +62,7 @@ async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> Non
             for name in re.findall(r'(?:src|href)="(static/[^"]+)"', page):
                 got = await http.get(f"http://127.0.0.1:{found['port']}/{name}", headers={"Host": found["own"]})
                 assert (name, 200) == (name, got.status)
+                await got.read()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as another:
             assert 401 == (await enter(another, found))[0]
             invited = await asyncio.create_subprocess_exec(
