@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))  # whoever reads the sources is a kit of the tests
 
-from kits.codes import Code, Sources  # noqa: E402
+from kits.codes import Code, Sources  # noqa: E402 - the path to it stands above
 
 FOLDERS = ["gateway", "services", "tests/bench"]
 SECTIONS = {

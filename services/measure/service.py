@@ -124,7 +124,7 @@ class Service:
     def _answer(self, ask: Ask) -> bytes:
         request = urllib.request.Request(self.url + ask.path, ask.body, dict(ask.headers), method=ask.method)  # noqa: S310 - our own address
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
                 return f"{answer.status} {answer.headers}".encode() + bytes(answer.read())
         except urllib.error.HTTPError as refused:
             return f"{refused.code} {refused.headers}".encode() + refused.read()

@@ -108,7 +108,7 @@ async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = Fals
 async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False) -> None:
     """Tell the same story on the page, in a browser, and leave the page open until it is cancelled."""
     from tiers.lab.page import control  # noqa: PLC0415 - the terminal needs no page
-    from tiers.lab.page.watched import watched  # noqa: PLC0415
+    from tiers.lab.page.watched import watched  # noqa: PLC0415 - as above
 
     console = Terminal()
     async with (

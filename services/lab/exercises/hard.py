@@ -88,8 +88,8 @@ def _names_the_liar(work: Work) -> bool:
 async def _planted(folder: Path) -> Given:
     """Measure a world of its own with a fault in one party, and leave the matrix in a file."""
     from tiers.lab.cli.demo import measure_once  # noqa: PLC0415 - an attack is loaded when it is asked for
-    from tiers.lab.faults.registry import LEAKS  # noqa: PLC0415
-    from tiers.measure.matrix.render import as_json  # noqa: PLC0415
+    from tiers.lab.faults.registry import LEAKS  # noqa: PLC0415 - as above
+    from tiers.measure.matrix.render import as_json  # noqa: PLC0415 - as above
 
     leaks = [name for name, fault in LEAKS.items() if fault.party in {"carrier", "acme", "gateway"}]
     while True:  # what leaks metadata only is found at no offset: then another

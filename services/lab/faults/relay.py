@@ -40,8 +40,8 @@ def swap_keys(old: Callable[..., Any], root: Path) -> Callable[..., Any]:
     The header stays as it was, and so does what the sender signed: the false key among the readers.
     """
     from tiers.wire.custody import Card  # noqa: PLC0415 - a relay has no way to open; this one brought it along
-    from tiers.wire.message.envelope import format_jwe, format_kid, parse_envelope  # noqa: PLC0415
-    from tiers.wire.message.sealing import (  # noqa: PLC0415
+    from tiers.wire.message.envelope import format_jwe, format_kid, parse_envelope  # noqa: PLC0415 - as above
+    from tiers.wire.message.sealing import (  # noqa: PLC0415 - as above
         HpkePrivateKey,
         HpkePublicKey,
         decrypt_with,

@@ -71,7 +71,7 @@ def arranged(consumer: str, enterprise: str) -> Arrangement:
 async def attack(consumer: str, enterprise: str) -> dict[str, dict[str, bool | None]]:
     """Boot that world, play the story in it and attack it: who reads the reference message of each channel."""
     from tiers.lab.matrix.matrix import REFERENCE  # noqa: PLC0415 - a classroom starts without the attack
-    from tiers.lab.scenarios.compare import measure  # noqa: PLC0415
+    from tiers.lab.scenarios.compare import measure  # noqa: PLC0415 - as above
 
     measured = await measure(arranged(consumer, enterprise))
     found = measured.attacked

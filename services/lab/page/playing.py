@@ -36,7 +36,7 @@ class SeenStage(Stage):
     def show(self, who: str, key: str, opened: bytes | None, text: str | None) -> None:
         """See `Stage`."""
         super().show(who, key, opened, text)
-        self._feed.append(scenes.Checked(f"{who} opens {key}", words(opened), self.messages[key].mid))
+        self._feed.append(scenes.Checked(f"{who} opens {key}", words(opened)))
 
 
 class OnThePage(Audience):

@@ -54,11 +54,10 @@ class Boots(Event, frozen=True):
 
 
 class Checked(Event, frozen=True):
-    """The scenario compared what happened with what it tells, and found the same. `mid` if it is about one message."""
+    """The scenario compared what happened with what it tells, and found the same."""
 
     what: str
     found: str
-    mid: str = ""
 
 
 class Cells(Event, frozen=True):

@@ -17,7 +17,7 @@ async def _play(stage: Stage) -> None:
     await stage.warrant("priya")
     before = len(desk.devices["priya"]._store.messages())  # noqa: SLF001 - the handset's own memory, looked into
     await stage.refused("an enterprise message", "order.suspended", desk.send(secret))
-    stage.check("messages that Priya's handset sent instead", len(desk.devices["priya"]._store.messages()) - before, 0)  # noqa: SLF001
+    stage.check("messages that Priya's handset sent instead", len(desk.devices["priya"]._store.messages()) - before, 0)  # noqa: SLF001 - as above
     say("Priya's handset")
     await stage.refused(
         "the same words to a colleague who is no subscriber", "envelope.receiver",

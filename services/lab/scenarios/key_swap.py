@@ -28,7 +28,7 @@ async def _play(stage: Stage) -> None:
     await stage.refused("the false card", "device.other_card", _meet(stage, swapped))
     say("Pinned: caught")
 
-    alice._keep(replace(alice.ring, cards=tuple(c for c in alice.ring.cards if c.pin != handset("bob").pin)))  # noqa: SLF001
+    alice._keep(replace(alice.ring, cards=tuple(c for c in alice.ring.cards if c.pin != handset("bob").pin)))  # noqa: SLF001 - a handset that never met Bob
     say("Two who have not")
     alice.meet(swapped)
     stage.messages["swapped"] = await desk.send(NOTE)

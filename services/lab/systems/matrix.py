@@ -157,7 +157,7 @@ class _Talk:
         data, head = None if body is None else json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}
         request = urllib.request.Request(self.synapse.url + path, data, head, method=method)  # noqa: S310 - our own address
         try:
-            with urllib.request.urlopen(request) as answer:  # noqa: S310
+            with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
                 return bytes(answer.read())
         except urllib.error.HTTPError as refused:
             return refused.read()

@@ -112,7 +112,7 @@ class _Store(Storage):  # type: ignore[misc]  # to mypy, all of these libraries 
         self.path.write_text(json.dumps(self.kept))
 
 
-class _Omemo(XEP_0384):  # type: ignore[misc]
+class _Omemo(XEP_0384):  # type: ignore[misc] # slixmpp has no types
     """OMEMO that trusts new devices until somebody verifies one, as most clients do."""
 
     default_config = {**XEP_0384.default_config, "store": None}  # noqa: RUF012 - the library wants it so
@@ -136,7 +136,7 @@ class _Got(NamedTuple):
     key: bytes
 
 
-class _Device(slixmpp.ClientXMPP):  # type: ignore[misc]
+class _Device(slixmpp.ClientXMPP):  # type: ignore[misc] # slixmpp has no types
     """Somebody's device. Its folder has what OMEMO keeps; `inbox` the messages that arrived."""
 
     def __init__(self, who: str, home: Path, password: str = PASSWORD) -> None:

@@ -62,7 +62,7 @@ class _Region:
         start, end = (int(part, 16) for part in parts[0].split("-"))
         name = parts[5].strip() if len(parts) > 5 else "anonymous"  # noqa: PLR2004 - the sixth column is the name
         kernels = name in {"[vvar]", "[vvar_vclock]", "[vsyscall]", "[vdso]"}
-        text = name.startswith("/") and "w" not in parts[1] and not name.startswith(("/memfd:", "/dev/shm/"))  # noqa: S108
+        text = name.startswith("/") and "w" not in parts[1] and not name.startswith(("/memfd:", "/dev/shm/"))  # noqa: S108 - where a mapping comes from; nothing is written
         return None if kernels or text else cls(start, end, Path(name).name)
 
 

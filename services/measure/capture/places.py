@@ -15,7 +15,7 @@ Before = dict[Path, Stamp]
 
 def around(folder: Path) -> Before:
     """Return what lies at the top of places where programs leave things, and when each was last written."""
-    homes = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home(), folder}  # noqa: S108
+    homes = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home(), folder}  # noqa: S108 - looked into, not written to
     return {path: _stamp(path) for home in homes for path in _inside(home)}
 
 

@@ -121,17 +121,3 @@ async function verify(key, signature, text) {
   const holds = await crypto.subtle.verify("Ed25519", key, signature, utf8.encode(text));
   return holds && y < P && !SMALL_ORDER.includes(y);
 }
-
-/**
- * Say whether a checkpoint is one that a policy believes: the log's signature, and cosignatures of enough
- * witnesses.
- */
-export async function believed(note, { log, witnesses, quorum }) {
-  try {
-    const cosigned = await Promise.all(witnesses.map((one) => signedBy(note, one)));
-    const enough = cosigned.filter((one) => one === "good").length >= quorum;
-    return (await signedBy(note, log)) === "good" && enough && !cosigned.includes("bad");
-  } catch {
-    return false;
-  }
-}
