@@ -8,6 +8,8 @@ import json
 import os
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -99,7 +101,14 @@ async def _world(folder: Path) -> dict[str, float]:
             watch.laps["CPU"] = _own() - spent + sum(used(pid).cpu for pid in parties)
         ending = time.monotonic()
     watch.laps["end"] = time.monotonic() - ending
+    watch.laps["pytest with our plugin unused"] = _pytest(folder) - _pytest(folder, "-p", "no:tiers")
     return watch.laps
+
+
+def _pytest(folder: Path, *more: str) -> float:
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "pytest", "--version", *more], cwd=folder, capture_output=True, check=True)
+    return time.monotonic() - began
 
 
 async def _prosody(folder: Path) -> dict[str, float]:

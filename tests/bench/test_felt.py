@@ -20,9 +20,11 @@ async def test_every_phase_is_measured_once_for_each_run() -> None:
         found = await felt.measure(progress, 1)
 
     phases = {"boot", "first message", "handsets", "story", "attack", "end", "CPU", "MiB"}
-    assert phases == found.ours.keys()
+    plugin = "pytest with our plugin unused"
+    assert {*phases, plugin} == found.ours.keys()
     assert {"prosody", *(["synapse"] if find_spec("synapse") else [])} == found.peers.keys()
     for peer in found.peers.values():
         assert {"boot", "first message", "end", "CPU", "MiB"} == peer.keys()
-    assert all(value > 0 for measured in (found.ours, *found.peers.values()) for value in measured.values())
+    positive = [value for each in (found.ours, *found.peers.values()) for name, value in each.items() if name != plugin]
+    assert min(positive) > 0
     assert found.ours["boot"] + found.ours["handsets"] == pytest.approx(found.ours["first message"], abs=0.05)

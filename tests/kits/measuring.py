@@ -1,7 +1,6 @@
 """Boots a world, tells its story and measures it, healthy or with leaks planted."""
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,22 +21,19 @@ NOWHERE = ("gateway", "carrier-keys", "sender")
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured, how long all of it took in seconds, and the same where memory cannot be read."""
+    """What was measured, and the same where memory cannot be read."""
 
     matrix: Matrix
-    seconds: float
     without_memory: Mapping[tuple[str, str], Outcome]
 
 
 async def measure_healthy(root: Path) -> Measured:
-    began = time.monotonic()
     async with booted(root) as world, opened(world) as desk:
         story = await play(desk, lambda _title, _sentence: None)
         matrix = await measure(desk, story)
-        seconds = time.monotonic() - began
         with mock.patch.object(capture, "MEASURES_MEMORY", new=False):
             elsewhere = await attack(desk, story.messages, story.warrants.values(), [BY_ID[name] for name in NOWHERE])
-    return Measured(matrix, seconds, elsewhere.outcomes)
+    return Measured(matrix, elsewhere.outcomes)
 
 
 async def _leaking(root: Path, names: tuple[str, ...]) -> Matrix:
