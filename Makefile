@@ -4,7 +4,8 @@ RUN := .venv/.run
 DEV := .venv/.dev
 OTHER := .venv/3.13
 NODE := tests/interop/node_modules/.package-lock.json
-DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server postgresql prosody strace
+DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server postgresql prosody strace \
+  exim4-daemon-light dovecot-imapd
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --quiet
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
@@ -74,7 +75,7 @@ tools: $(NODE)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  missing=$$(for p in $(DEBIAN_TEST); do dpkg -s $$p >/dev/null 2>&1 || command -v $$p >/dev/null || echo $$p; done); \
 	  [ -z "$$missing" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing && \
-	    for p in $$missing; do systemctl disable --now $$p || service $$p stop || true; done >/dev/null 2>&1; }; fi
+	    for p in $$missing; do for s in $$p $${p%%-*}; do systemctl disable --now $$s || service $$s stop || true; done; done >/dev/null 2>&1; }; fi
 
 $(NODE): tests/interop/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/interop && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; fi

@@ -16,7 +16,7 @@ from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.knowledge import Engine, Made, Step, derivation
 from tiers.measure.derive.rules import Fact, Rule
-from tiers.measure.errors import Misused
+from tiers.measure.errors import Misused, NotWhole
 from tiers.measure.matrix.matrix import (
     Attacked,
     Content,
@@ -116,71 +116,76 @@ def measure(
     Raises `Misused` where an attack would prove nothing: no captures, a message that nobody met, a rule that opens
     nothing; `NotWhole` for an empty capture.
     """
-    return _Study(messages, vantages, secrets).matrix(policy)
+    text = policy.read_text(encoding="utf-8") if isinstance(policy, Path) else policy
+    declared = None if text is None else parse_policy(text)
+    return _Study(messages, vantages, secrets).matrix(declared)
 
 
 class _Study:
     """One measurement."""
 
     def __init__(self, messages: Sequence[Message], vantages: Sequence[Vantage], secrets: Sequence[Secret]) -> None:
-        controls = [one.control for one in vantages if one.control is not None]
-        known = [one.known() for one in [*secrets, *controls]]
+        every = list(dict.fromkeys([*secrets, *(one.control for one in vantages if one.control is not None)]))
+        for names in ([one.key for one in messages], [one.id for one in vantages], [one.name for one in every]):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise Misused(f"Give each a name of its own: two are called {twice[0]}.")
+        known = [one.known() for one in every]
         known += [Known(("plaintext", one.key), one.text.raw, one.text.words) for one in messages]
         known += [Known(("sealed", one.key), one.sealed) for one in messages if one.sealed]
         self.messages, self.vantages = messages, vantages
         self.known = {one.fact: one for one in known}
-        self.deeds = [deed for deed in DEEDS.values() if all(("secret", key) in self.known for key in deed.keys)]
-        self.engine = Engine([deed.rule for deed in self.deeds], {deed.rule.name: deed.operate for deed in self.deeds})
-        self.opened = [
-            (deed.rule.name, one.key)  # every rule apart: two may open the same
-            for deed in self.deeds
+        deeds = [deed for deed in DEEDS.values() if all(("secret", key) in self.known for key in deed.keys)]
+        self.engine = Engine([deed.rule for deed in deeds], {deed.rule.name: deed.operate for deed in deeds})
+        self.opened = frozenset(
+            ("opened", deed.rule.name, one.key)  # every rule apart: two may open the same
+            for deed in deeds
             for one in messages
             if one.sealed and deed.do(*(self.known["secret", key].raw for key in deed.keys), one.sealed) is not None
-        ]
-        self._check()
+        )
+        self._check({name for _, name, _ in self.opened}, {key for _, _, key in self.opened})
 
-    def _check(self) -> None:
+    def _check(self, open_: set[str], opened: set[str]) -> None:
         if empty := [one.id for one in self.vantages if not one.captures]:
             raise Misused(f"Say of which captures {empty[0]} is made: who holds nothing proves nothing.")
-        if shut := [one.key for one in self.messages if one.sealed and one.key not in {key for _, key in self.opened}]:
+        if shut := [one.key for one in self.messages if one.sealed and one.key not in opened]:
             raise Misused(f"Register the rule that opens {shut[0]}: not even all secrets together open it.")
-        if idle := sorted({deed.rule.name for deed in self.deeds} - {name for name, _ in self.opened}):
+        if idle := sorted({rule.name for rule in self.engine.rules} - open_):
             raise Misused(f"Mend the rule of {idle[0]}: it opens no message here, so it would prove nothing.")
 
-    def matrix(self, policy: str | Path | None) -> Matrix:
+    def matrix(self, declared: Policy | None) -> Matrix:
         """Take and scan every capture once, close what each vantage point holds, and compare."""
         scanner = Scanner(needles(self.known.values()))
-        takes = {name: take for vantage in self.vantages for name, take in vantage.captures.items()}
-        found = {name: scanner.scan(take()) for name, take in takes.items()}
-        met = {fact[1] for one in found.values() for fact in one.facts if fact[0] in {"sealed", "plaintext"}}
+        takes = dict.fromkeys(take for one in self.vantages for take in one.captures.values())
+        found = {take: scanner.scan(take()) for take in takes}
+        if empty := [one.name for one in found.values() if not one.size]:
+            raise NotWhole(f"{empty[0]} is empty")
+        held = {one.id: merge([found[take] for take in one.captures.values()]) for one in self.vantages}
+        met = {fact[1] for one in held.values() for fact in one.facts if fact[0] in {"sealed", "plaintext"}}
         if unmet := [one.key for one in self.messages if one.key not in met]:
             raise Misused(f"Send {unmet[0]} first: no capture has it, open or shut.")
-        outcomes = {where: outcome for one in self.vantages for where, outcome in self._outcomes(one, found)}
-        attacked = Attacked(outcomes, tuple(self._controls(found)), {name: one.size for name, one in found.items()})
-        if policy is None:
+        outcomes = {where: outcome for name, one in held.items() for where, outcome in self._outcomes(name, one)}
+        controls = tuple(
+            ControlRow(one.id, one.control.name, next(map(str, held[one.id].places(one.control.fact)), None))
+            for one in self.vantages
+            if one.control is not None
+        )
+        derived: Derived
+        if declared is None:
             declared = self._as_measured(outcomes)
-            derived: Derived = {where: (content_of(reads=one.reads), one.forge) for where, one in outcomes.items()}
+            derived = {where: (content_of(reads=one.reads), one.forge) for where, one in outcomes.items()}
         else:
-            declared = parse_policy(policy.read_text(encoding="utf-8") if isinstance(policy, Path) else policy)
             derived = dict(self._derive(declared))
         rows = [MessageRow(one.key, declared.messages.get(one.key, one.title), "", "", "", "") for one in self.messages]
-        return assemble(attacked, declared, rows, derived)
+        return assemble(
+            Attacked(outcomes, controls, {one.name: one.size for one in found.values()}), declared, rows, derived
+        )
 
-    def _outcomes(self, vantage: Vantage, found: Mapping[str, Found]) -> Iterator[tuple[tuple[str, str], Outcome]]:
-        held = merge([found[name] for name in vantage.captures])
+    def _outcomes(self, vantage: str, held: Found) -> Iterator[tuple[tuple[str, str], Outcome]]:
         steps = {fact: [Step(fact, self.known[fact].raw, places[0])] for fact, places in held.facts.items()}
         knowledge = self.engine.close(steps)
         for message in self.messages:
             told = derivation(knowledge, ("plaintext", message.key), WORDS)
-            yield (vantage.id, message.key), Outcome(bool(told), Forge.NO, (), told, ())
-
-    def _controls(self, found: Mapping[str, Found]) -> Iterator[ControlRow]:
-        for name, one in found.items():
-            yield ControlRow(name, "something", f"{one.size} bytes")
-        for vantage in self.vantages:
-            if (control := vantage.control) is not None:
-                places = [place for name in vantage.captures for place in found[name].places(control.fact)]
-                yield ControlRow(vantage.id, control.name, str(places[0]) if places else None)
+            yield (vantage, message.key), Outcome(bool(told), Forge.NO, (), told, ())
 
     def _as_measured(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Policy:
         titles = {one.key: one.title for one in self.messages}
@@ -193,18 +198,12 @@ class _Study:
     def _derive(self, declared: Policy) -> Iterator[tuple[tuple[str, str], tuple[Content, Forge]]]:
         """Close what each vantage point is declared to hold: secrets by name, `ciphertext`, `texts`."""
         words: dict[str, list[Fact]] = {fact[1]: [fact] for fact in self.known if fact[0] == "secret"}
+        words |= {f"text:{one.key}": [("plaintext", one.key)] for one in self.messages}
         words |= {"ciphertext": [("sealed", one.key) for one in self.messages]}
         words |= {"texts": [("plaintext", one.key) for one in self.messages]}
-        words |= {f"text:{one.key}": [("plaintext", one.key)] for one in self.messages}
-        relations = frozenset(("opened", *pair) for pair in self.opened)
-        if odd := sorted({one.id for one in self.vantages} ^ set(declared.vantages)):
-            raise Misused(
-                f"Declare what each vantage point holds and reads, and measure it: {odd[0]} is but one of both."
-            )
         if strange := sorted({word for row in declared.vantages.values() for word in row.holds} - set(words)):
             raise Misused(f"Declare holdings out of: {', '.join(words)}; {strange[0]} is none.")
         for name, row in declared.vantages.items():
-            facts = [fact for word in row.holds for fact in words[word]]
-            held = closure.close(facts, relations, [deed.rule for deed in self.deeds])
+            held = closure.close((fact for word in row.holds for fact in words[word]), self.opened, self.engine.rules)
             for one in self.messages:
                 yield (name, one.key), (content_of(reads=("plaintext", one.key) in held), Forge.NO)

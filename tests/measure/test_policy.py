@@ -38,6 +38,7 @@ def test_a_small_policy_is_read() -> None:
         ("[messages]", "[messages", "Write the policy"),
         ('title = "The relay"', "", "Write the policy"),
         ('title = "The relay"', 'titel = "The relay"', "Write the policy"),
+        ('all = ["one"]', 'all = ["one", "two"]', "the group all names two"),
         ('reads = ["all"]', 'reads = ["two"]', "Name messages"),
         ('forges.briefly = ["one"]', 'forges.briefly = ["two"]', "Name messages"),
         ('because.all = "Because."', 'because.al = "Because."', "Name messages"),

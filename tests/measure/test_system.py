@@ -19,7 +19,6 @@ SEALED = Fernet(KEY.raw).encrypt(SHUT.raw)
 MESSAGES = [Message("open", "A note on a postcard", PLAIN), Message("shut", "A note in an envelope", SHUT, SEALED)]
 POLICY = """
 [messages]
-open = "A note on a postcard"
 shut = "A note in an envelope"
 [groups]
 [holdings]
@@ -37,6 +36,9 @@ says = "He has the key, and the envelopes."
 holds = ["ciphertext", "office key"]
 reads = ["shut"]
 """
+
+
+BOTH = POLICY.replace("[messages]", '[messages]\nopen = "A note on a postcard"')
 
 
 def unfernet(key: bytes, sealed: bytes) -> bytes | None:
@@ -107,7 +109,7 @@ def test_two_keys_may_open_the_same_and_each_follows_by_itself(places: dict[str,
 
 def test_who_holds_one_text_is_declared_by_its_name(places: dict[str, Path]) -> None:
     (places["bag"] / "postcard").write_text(PLAIN.text)
-    policy = POLICY.replace("texts =", "text =")
+    policy = BOTH.replace("texts =", "text =")
     policy = policy.replace('holds = ["ciphertext"', 'holds = ["text:open", "ciphertext"')
     policy = policy.replace("reads = []", 'reads = ["open"]').replace('reads = ["shut"]', 'reads = ["open", "shut"]')
     assert measure(MESSAGES, vantages(places), [KEY], policy).agreement.holds
@@ -154,9 +156,32 @@ def test_a_control_that_is_not_found_breaks_the_agreement(places: dict[str, Path
     assert not matrix.agreement.holds
 
 
-def test_who_is_declared_and_not_measured_is_no_clean_result(places: dict[str, Path]) -> None:
-    with pytest.raises(Misused, match="clerk is but one of both"):
-        measure(MESSAGES[1:], vantages(places)[:1], [KEY], POLICY)
+def test_what_is_declared_is_measured_and_what_is_measured_is_declared(places: dict[str, Path]) -> None:
+    (places["bag"] / "postcard").write_text(PLAIN.text)
+    people = vantages(places)
+    with pytest.raises(Misused, match="Measure the message open"):
+        measure(MESSAGES[1:], people, [KEY], BOTH)
+    with pytest.raises(Misused, match="Declare the message open"):
+        measure(MESSAGES, people, [KEY], POLICY)
+    with pytest.raises(Misused, match="Measure the vantage point clerk"):
+        measure(MESSAGES, people[:1], [KEY], BOTH)
+    with pytest.raises(Misused, match="Declare the vantage point clerk"):
+        measure(MESSAGES, people, [KEY], BOTH.partition("[vantages.clerk]")[0])
+
+
+def test_two_of_one_name_are_not_taken_for_one(places: dict[str, Path]) -> None:
+    people, other = vantages(places), Secret("office key", OTHER.raw)
+    for messages, stand, secrets in (
+        ([MESSAGES[1], MESSAGES[1]], people, [KEY]),
+        (MESSAGES[1:], [people[0], people[0]], [KEY]),
+        (MESSAGES[1:], people, [KEY, other]),
+    ):
+        with pytest.raises(Misused, match="Give each a name of its own"):
+            measure(messages, stand, secrets)
+    bag, drawer = (
+        Vantage(name, {"folder": lambda name=name: folder(name, places[name])}) for name in ("bag", "drawer")
+    )
+    assert KEY.name not in str(measure(MESSAGES[1:], [bag, drawer], [KEY]).cell("bag", "shut"))
 
 
 def test_a_rule_may_need_several_keys_and_tells_where_each_lay(places: dict[str, Path]) -> None:

@@ -1,7 +1,7 @@
 """The matrix of this system: its story attacked, its policy closed under its rules. See docs/spec/matrix.md."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -26,17 +26,16 @@ _ALSO = "auditor-outside-window"
 """Who reads what the auditor reads: no file names him."""
 
 
-async def measure(desk: Desk, story: Story, only_messages: Collection[str] | None = None) -> Matrix:
+async def measure(desk: Desk, story: Story) -> Matrix:
     """Attack a world after its story; raises `Ours` for a capture that is not whole.
 
     It turns the classroom clock by about an hour, until the warrants have expired: measure last.
     """
-    messages = {key: sent for key, sent in story.messages.items() if only_messages is None or key in only_messages}
     began = time.monotonic()
-    attacked = await attack(desk, messages, story.warrants.values(), VANTAGES)
+    attacked = await attack(desk, story.messages, story.warrants.values(), VANTAGES)
     arranged = desk.world.arrangement
     policy = declared(arranged)
-    notes = {key: sent.note for key, sent in messages.items()}
+    notes = {key: sent.note for key, sent in story.messages.items()}
     matrix = assemble(attacked, policy, rows(policy, notes), derive(policy, arranged=arranged))
     return msgspec.structs.replace(matrix, seconds=round(time.monotonic() - began, 3))
 

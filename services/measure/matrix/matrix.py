@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from tiers.measure.derive.closure import Forge
+from tiers.measure.errors import Misused
 from tiers.measure.matrix.policy import Policy
 
 
@@ -166,7 +167,15 @@ Derived = Mapping[tuple[str, str], tuple[Content, Forge]]
 
 
 def assemble(attacked: Attacked, policy: Policy, rows: Sequence[MessageRow], derived: Derived) -> Matrix:
-    """Lay what was measured beside what is declared and what follows from it. Pure."""
+    """Lay what was measured beside what is declared and what follows from it; raises `Misused` for what is but one."""
+    for what, measured, declared in (
+        ("message", {row.key for row in rows}, set(policy.messages)),
+        ("vantage point", {vantage for vantage, _ in attacked.outcomes}, set(policy.vantages)),
+    ):
+        if unmeasured := sorted(declared - measured):
+            raise Misused(f"Measure the {what} {unmeasured[0]}, or leave it out of the policy: it was not measured.")
+        if undeclared := sorted(measured - declared):
+            raise Misused(f"Declare the {what} {undeclared[0]}: it was measured, and the policy does not name it.")
     people = tuple(VantageRow(name, row.title, row.says, row.holds) for name, row in policy.vantages.items())
     cells = tuple(
         _cell(name, row.key, attacked.outcomes[name, row.key], policy, derived[name, row.key])

@@ -76,6 +76,9 @@ def parse_policy(text: str) -> Policy:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise Misused(f"Write the policy as docs/spec/matrix.md says: {error}.") from None
     known = {*policy.messages, *policy.groups}
+    for group, members in policy.groups.items():
+        if unknown := sorted(set(members) - set(policy.messages)):
+            raise Misused(f"Name messages of the policy: the group {group} names {unknown[0]}.")
     for name, row in policy.vantages.items():
         named = {*row.reads, *row.metadata, *row.sizes, *row.because, *row.forges.alone, *row.forges.with_relay}
         if unknown := sorted((named | set(row.forges.briefly)) - known):
