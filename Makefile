@@ -8,6 +8,8 @@ DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-serve
   exim4-daemon-light dovecot-imapd
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --quiet
+# Bytecode is kept, whatever the shell says: else each of some hundred processes compiles our program again.
+unexport PYTHONDONTWRITEBYTECODE
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
 INSTALL = $$(command -v uv || echo $(BIN)/uv) pip install --quiet --compile-bytecode --python
 

@@ -249,38 +249,42 @@ def modules() -> str:
     return "| file in `services/lab/page/` | |\n|---|---|\n" + "".join(rows)
 
 
-def generated() -> dict[str, str]:
-    """Return every page that is made without starting a process, by its name, as it should be."""
-    made = {
-        "api.md": api(),
-        "settings.md": settings(),
-        "commands.md": commands(),
-        "limits.md": limits(),
-        "sources.md": pages.sources(),
-    }
-    for name, mark, text in (
-        ("README.md", "decisions", decisions()),
-        ("page.md", "files", modules()),
-        ("glossary.md", "hovers", hovers()),
-        ("history.md", "claims", pages.claims()),
-        ("scenarios.md", "verdicts", pages.verdicts()),
-        ("spec/refusals.md", "refusals", tables()),
-        ("formal/README.md", "models", claims()),
-    ):
-        page = (DOCS / name).read_text(encoding="utf-8")
-        begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
-        before, _, rest = page.partition(begin)
-        made[name] = before + begin + text + end + rest.partition(end)[2]
-    return made
+WHOLE = {
+    "api.md": api,
+    "settings.md": settings,
+    "commands.md": commands,
+    "limits.md": limits,
+    "sources.md": pages.sources,
+}
+IN_PART = {
+    "README.md": ("decisions", decisions),
+    "page.md": ("files", modules),
+    "glossary.md": ("hovers", hovers),
+    "history.md": ("claims", pages.claims),
+    "scenarios.md": ("verdicts", pages.verdicts),
+    "spec/refusals.md": ("refusals", tables),
+    "formal/README.md": ("models", claims),
+}
+
+
+def made(name: str) -> str:
+    """Return a page that is made without starting a process, by its name, as it should be."""
+    if name in WHOLE:
+        return WHOLE[name]()
+    mark, write = IN_PART[name]
+    page = (DOCS / name).read_text(encoding="utf-8")
+    begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, _, rest = page.partition(begin)
+    return before + begin + write() + end + rest.partition(end)[2]
 
 
 def main() -> None:
     """Write every page."""
-    made = generated()
+    text = {name: made(name) for name in (*WHOLE, *IN_PART)}
     page = (DOCS / "requests.md").read_text(encoding="utf-8")
-    made["requests.md"] = requests.put_into(page, requests.render(asyncio.run(requests.tables())))
-    for name, text in made.items():
-        (DOCS / name).write_text(text, encoding="utf-8")
+    text["requests.md"] = requests.put_into(page, requests.render(asyncio.run(requests.tables())))
+    for name, said in text.items():
+        (DOCS / name).write_text(said, encoding="utf-8")
 
 
 if __name__ == "__main__":

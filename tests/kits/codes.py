@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,13 @@ class Sources:
     def __init__(self, root: Path, folders: list[str]) -> None:
         files = sorted(file for folder in folders for file in (root / folder).rglob("*.py"))
         self.trees = {str(file.relative_to(root)): ast.parse(file.read_text()) for file in files}
+        self.nodes = {place: list(ast.walk(tree)) for place, tree in self.trees.items()}
         self.faults = self._error_classes()
         self.takers = dict(self._takers())
         self.functions: dict[str, list[tuple[str, ast.AST]]] = defaultdict(list)
         self.set_to: dict[tuple[str, str], list[str]] = defaultdict(list)  # sentences by file and name; "" is any file
         for place, tree in self.trees.items():
-            for node in ast.walk(tree):
+            for node in self.nodes[place]:
                 if isinstance(node, _FUNCTION):
                     self.functions[node.name].append((place, node))
                 elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -65,8 +67,7 @@ class Sources:
         return {code for place, tree in self.trees.items() for code in self._in(place, tree)}
 
     def _nodes(self) -> Iterator[ast.AST]:
-        for tree in self.trees.values():
-            yield from ast.walk(tree)
+        return chain.from_iterable(self.nodes.values())
 
     def _error_classes(self) -> dict[str, str]:
         """Return error class -> fault, from the roots down."""
@@ -94,14 +95,15 @@ class Sources:
                 yield node.name, names.index("code")
 
     def _in(self, place: str, tree: ast.Module) -> Iterator[Code]:
+        nodes = self.nodes[place]
         inside = {
             id(node): one.name
-            for one in ast.walk(tree)
+            for one in nodes
             if isinstance(one, ast.ClassDef) and one.name in self.faults
             for node in ast.walk(one)
         }
-        within = {id(node): one for one in ast.walk(tree) if isinstance(one, _FUNCTION) for node in ast.walk(one)}
-        for node in ast.walk(tree):
+        within = {id(node): one for one in nodes if isinstance(one, _FUNCTION) for node in ast.walk(one)}
+        for node in nodes:
             if isinstance(node, ast.Call):
                 name = _name(node.func)
                 if name == "__init__" and id(node) in inside:

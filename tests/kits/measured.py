@@ -11,6 +11,7 @@ from tiers.measure.matrix.matrix import Attacked, Content, Matrix, Outcome, asse
 
 POLICY = load_policy()
 NOTES = {**BEFORE, **INSIDE, **AFTER}
+DERIVED = derive(POLICY, told())
 
 
 def measured(**wrong: Outcome) -> Matrix:
@@ -23,12 +24,12 @@ def measured(**wrong: Outcome) -> Matrix:
             derivation=("1. the <master>: found in keys:carrier, offset 0x0, raw",) if content is Content.READS else (),
             forged=(),
         )
-        for key, (content, forge) in derive(POLICY, told()).items()
+        for key, (content, forge) in DERIVED.items()
     }
     for name, outcome in wrong.items():
         vantage, _, message = name.partition("/")
         outcomes[vantage, message] = outcome
-    return assemble(Attacked(outcomes, (), {}), POLICY, rows(POLICY, NOTES), derive(POLICY))
+    return assemble(Attacked(outcomes, (), {}), POLICY, rows(POLICY, NOTES), DERIVED)
 
 
 GOOD = measured()
