@@ -2,18 +2,14 @@
 
 import io
 import re
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from kits.measured import BAD, GOOD, PARTIAL, POLICY
-from kits.measuring import Measured
 from tiers.lab.cli.demo import show
 from tiers.lab.matrix import lesson
 from tiers.measure.matrix.matrix import Content, Matrix
 
-README = Path(__file__).parents[2] / "README.md"
 UNKNOWN = re.compile(r"\b(BBM|BIS|BES|leaf|leaves|grants?|jti|vantage|closure)\b")
 
 
@@ -65,10 +61,3 @@ def test_what_cannot_be_measured_here_is_not_called_sealed() -> None:
     lines = printed(PARTIAL)
     assert any(re.fullmatch(r" +relay +sealed +sealed +- +sealed", line) for line in lines)
     assert "Every cell was attacked: 197 of 198 are as declared (1 cannot be measured here)." in lines
-
-
-@pytest.mark.e2e
-def test_the_readme_shows_what_is_measured_today(measured: Measured) -> None:
-    said = re.search(r"<!-- table -->\n(.*?)\n<!-- /table -->", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert said is not None
-    assert lesson.markdown(measured.matrix, POLICY) == said[1]

@@ -1,12 +1,16 @@
 """The measured matrix of a healthy world: policy, closure and bytes say the same, and every control was found."""
 
+import asyncio
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from kits.measuring import Measured
+from kits.measuring import Measured, measure_healthy
 from tiers.lab.attack.vantages import VANTAGES
+from tiers.lab.matrix import lesson
+from tiers.lab.matrix.policy import load_policy
 from tiers.measure.capture.memory import MEASURES_MEMORY
 from tiers.measure.derive.closure import Forge
 from tiers.measure.matrix.matrix import Content, ControlRow, Matrix, agree
@@ -15,6 +19,14 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not MEASURES_MEMORY, reason="memory is measured on Linux only: the matrix is partial here"),
 ]
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    """Measure a healthy world, once."""
+    return asyncio.run(measure_healthy(tmp_path_factory.mktemp("measured") / "world"))
 
 
 def test_policy_closure_and_bytes_agree_in_every_cell(measured: Measured) -> None:
@@ -113,3 +125,9 @@ def test_a_missing_control_breaks_the_agreement(measured: Measured) -> None:
 
 def test_an_empty_matrix_agrees_with_nothing() -> None:
     assert not agree([], []).holds
+
+
+def test_the_readme_shows_what_is_measured_today(measured: Measured) -> None:
+    said = re.search(r"<!-- table -->\n(.*?)\n<!-- /table -->", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert said is not None
+    assert lesson.markdown(measured.matrix, load_policy()) == said[1]

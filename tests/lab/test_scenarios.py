@@ -4,23 +4,18 @@ import asyncio
 import json
 import shutil
 from asyncio.subprocess import PIPE
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from tiers.lab.attack.vantages import BY_ID
 from tiers.lab.classroom.desk import Note
 from tiers.lab.page.feed import Feed
 from tiers.lab.page.playing import play_on
-from tiers.lab.scenarios import compare, load, load_all
-from tiers.lab.scenarios.compare import Measured
+from tiers.lab.scenarios import load, load_all
 from tiers.lab.scenarios.scenario import Act, Audience, Cells, Scenario, Stage, run
-from tiers.lab.world import arrangement
-from tiers.wire.custody import CUSTODIES
-from tiers.wire.errors import Missing, Ours, Yours
+from tiers.wire.errors import Missing, Ours
 from tiers.wire.message.envelope import Channel, Service
 
 pytestmark = pytest.mark.e2e
@@ -122,60 +117,3 @@ async def test_the_scenario_of_the_page_about_them_plays_as_it_tells(
     exec(python, made)
     found = await run(made["SCENARIO"], Audience(lambda _title, _text: None))
     assert found.cells == ((1, "gateway", "key", "sealed"),)
-
-
-# ---- custodies side by side ----
-
-
-@pytest.fixture(scope="module")
-def measured() -> dict[str, Measured]:
-    """Measure every arrangement once."""
-    return {name: asyncio.run(compare.measure(arrangement.load(name))) for name in arrangement.names()}
-
-
-def test_every_arrangement_is_as_its_file_declares(measured: dict[str, Measured]) -> None:
-    assert {name: one.surprises() for name, one in measured.items()} == {name: [] for name in measured}
-
-
-def test_a_reader_too_many_or_too_few_in_a_file_is_found(measured: dict[str, Measured]) -> None:
-    one = measured["two-keys"]
-    consumer = one.arrangement.declared.consumer
-    for who_reads in ((*consumer.who_reads, "court"), consumer.who_reads[1:]):
-        told = replace_consumer(one, who_reads)
-        assert len(told.surprises()) == 1
-
-
-def replace_consumer(one: Measured, who_reads: tuple[str, ...]) -> Measured:
-    declared = one.arrangement.declared
-    side = msgspec.structs.replace(declared.consumer, who_reads=who_reads)
-    told = msgspec.structs.replace(one.arrangement, declared=msgspec.structs.replace(declared, consumer=side))
-    return replace(one, arrangement=told)
-
-
-def test_what_one_stolen_key_opens_is_what_custody_is_about(measured: dict[str, Measured]) -> None:
-    def opens(name: str, vantage: str, channel: Channel = Channel.CONSUMER) -> tuple[int, int]:
-        return measured[name].opens(vantage, channel)
-
-    assert ((0, 6), (6, 6)) == (opens("india-2013", "handset-bob"), opens("india-2013", "carrier-keys"))
-    assert ((6, 6), (6, 6)) == (opens("canada-2010", "handset-bob"), opens("canada-2010", "carrier-keys"))
-    assert ((0, 6), (6, 6)) == (opens("two-keys", "carrier-keys"), opens("two-keys", "both-halves"))
-    assert ((0, 6), (0, 6)) == (opens("all-the-way", "carrier-keys"), opens("all-the-way", "state"))
-    enterprise = Channel.ENTERPRISE
-    assert ((3, 3), (0, 3)) == (
-        opens("india-2013", "customer", enterprise),
-        opens("all-the-way", "customer", enterprise),
-    )
-
-
-def test_the_default_comes_first_and_every_custody_has_an_arrangement() -> None:
-    where = {name: arrangement.first_with(name)[0].name for name in CUSTODIES}
-    assert {
-        "carrier": "india-2013", "global": "canada-2010", "split": "two-keys",
-        "customer": "india-2013", "device": "all-the-way",
-    } == where  # fmt: skip
-
-
-@pytest.mark.parametrize("text", ["", "title = 1", 'title = "x"\nsays = "y"\njurisdiction = "IN"'])
-def test_an_arrangement_that_does_not_read_is_refused(text: str) -> None:
-    with pytest.raises(Yours, match="arrangement.malformed"):
-        arrangement.parse_arrangement("mine", text)

@@ -9,14 +9,14 @@ from tiers.lab.attack.attack import attack
 from tiers.lab.attack.derive.closure import close, expand
 from tiers.lab.attack.derive.scene import Case, relations, told
 from tiers.lab.attack.vantages import VANTAGES
-from tiers.lab.classroom.desk import Desk, Note
+from tiers.lab.classroom.desk import Desk, Note, Sent
 from tiers.lab.classroom.story import Story
 from tiers.lab.matrix.policy import load_policy
 from tiers.lab.world.arrangement import DEFAULT, Arrangement
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.rules import Fact
-from tiers.measure.matrix.matrix import Content, Derived, Matrix, MessageRow, assemble, content_of
+from tiers.measure.matrix.matrix import Attacked, Content, Derived, Matrix, MessageRow, assemble, content_of
 from tiers.measure.matrix.policy import Forgeries, Policy, Row
 from tiers.wire.message.envelope import Channel
 
@@ -33,11 +33,15 @@ async def measure(desk: Desk, story: Story) -> Matrix:
     """
     began = time.monotonic()
     attacked = await attack(desk, story.messages, story.warrants.values(), VANTAGES)
-    arranged = desk.world.arrangement
-    policy = declared(arranged)
-    notes = {key: sent.note for key, sent in story.messages.items()}
-    matrix = assemble(attacked, policy, rows(policy, notes), derive(policy, arranged=arranged))
+    matrix = beside(desk.world.arrangement, attacked, story.messages)
     return msgspec.structs.replace(matrix, seconds=round(time.monotonic() - began, 3))
+
+
+def beside(arranged: Arrangement, attacked: Attacked, messages: Mapping[str, Sent]) -> Matrix:
+    """Lay what was measured beside what the arrangement declares and what follows from it."""
+    policy = declared(arranged)
+    notes = {key: sent.note for key, sent in messages.items()}
+    return assemble(attacked, policy, rows(policy, notes), derive(policy, arranged=arranged))
 
 
 def rows(policy: Policy, notes: Mapping[str, Note]) -> tuple[MessageRow, ...]:
