@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from tiers.chassis.listener import Counts, Listener
+from tiers.chassis.logs import seldom
 from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.store.client import Store
@@ -201,9 +202,9 @@ class Mediation:
             await self._receive(reader, writer)
             _log.info("mediation.disconnected", relay=str(caller))
         except TiersError as error:
-            _log.warning("mediation.refused", code=error.code)
+            seldom("mediation.refused", code=error.code)
         except (OSError, TimeoutError) as error:
-            _log.warning("mediation.failed", error=type(error).__name__)
+            seldom("mediation.failed", code=type(error).__name__)
         finally:
             self._open = {caller: entry for caller, entry in self._open.items() if entry[1] is not writer}
             writer.transport.abort()
@@ -230,7 +231,7 @@ class Mediation:
                 liid = self._liid_of(pdu.head.xid)
                 if liid is None:
                     self._count.labels("unknown").inc()
-                    _log.warning("mediation.unknown_task", xid=str(pdu.head.xid))
+                    seldom("mediation.unknown_task", xid=str(pdu.head.xid))
                 else:
                     by_liid.setdefault(liid, []).append(arrival_of(pdu))
         for liid, arrivals in by_liid.items():

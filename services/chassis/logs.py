@@ -68,7 +68,7 @@ class _Http(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):
-            structlog.get_logger().info("request.unreadable", error=type(error).__name__)
+            seldom("request.unreadable", code=type(error).__name__)
         else:
             structlog.get_logger().error("request.crashed", exc_info=record.exc_info)
 

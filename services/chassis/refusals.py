@@ -18,6 +18,7 @@ from aiohttp import web
 from prometheus_client import Counter, Gauge
 
 from tiers.chassis import background
+from tiers.chassis.logs import seldom
 from tiers.chassis.outside import Outside
 from tiers.chassis.web import Knocked
 from tiers.wire.encoding import b64u
@@ -31,6 +32,8 @@ MINUTE_MS = 60_000
 KNOCKS, REFUSALS = 1, 30
 """Leaves a minute: for who asks in a wrong role, and for requests of the right one."""
 LOOK_SECONDS = 1.0
+_NOBODYS = "refused"
+"""The `jti` in the seal of a request that is about no known warrant."""
 _AGENCY = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -79,7 +82,7 @@ class Refusals:
         """Return what logs that somebody asked in a wrong role: of the request only its path has been read."""
 
         async def knocked(caller: Identity, request: web.Request, error: TiersError) -> None:
-            _log.warning("party.knocked", caller=str(caller), path=request.path)
+            seldom("party.knocked", caller=str(caller), path=request.path)
             resource = request.match_info.route.resource
             door = f"{request.method} {resource.canonical if resource else ''}"
             await self.note(kind, caller.name, sealed_request(request.raw_path.encode()), error.code, door)
@@ -117,11 +120,11 @@ class Refusals:
         except TiersError as error:
             _log.warning("refusal.unlogged", type=key.kind, detail=key.code, code=error.code)
             return False
+        if seal.jti == _NOBODYS:
+            _log.info("refusal.sealed", commitment=leaf.commitment, salt=b64u(seal.salt), digest=b64u(seal.digest))
         return True
 
 
 def sealed_request(raw: bytes) -> Seal:
-    """Seal a request that nobody vouches for: whoever has it and this party's log can show which it was."""
-    seal = Seal(os.urandom(SALT_BYTES), "refused", sha256(raw).digest())
-    _log.info("refusal.sealed", salt=b64u(seal.salt), digest=b64u(seal.digest))
-    return seal
+    """Seal a request that nobody vouches for: whoever has it and this party's log can show which leaf is about it."""
+    return Seal(os.urandom(SALT_BYTES), _NOBODYS, sha256(raw).digest())

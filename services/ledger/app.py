@@ -7,6 +7,7 @@
 Who may write which type of leaf is the table `WRITERS` of the treaty; anybody may read.
 """
 
+from collections import Counter as Tally
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -19,12 +20,14 @@ from tiers.chassis.web import Route, raw_body
 from tiers.ledger.sequencer import Sequencer
 from tiers.ledger.store import Store
 from tiers.ledger.tree import parse_tile_path
-from tiers.wire.errors import Forbidden, Missing, Yours
+from tiers.wire.errors import Forbidden, Missing, TooMany, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.log.checkpoint import ProofOfLogging, b64
 from tiers.wire.log.leaf import WRITERS, Leaf, parse_leaf, verify_opening
 
 MAX_SKEW_MS = 300_000  # how far a leaf's time may be from the ledger's clock
+MINUTE_MS, MAX_A_MINUTE = 60_000, 600
+"""New leaves of one type that one party may log in a minute: ten a second, far above what a true one has to say."""
 _WRITERS = frozenset[Role]().union(*WRITERS.values())
 _READERS = frozenset({Role.ANYONE})
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -67,6 +70,7 @@ class Ledger:
         self._store = store
         self._sequencer = sequencer
         self._now = now
+        self._minute, self._new = 0, Tally[tuple[Identity, str]]()
         self._logged = Counter("tiers_ledger_leaves", "Leaves answered for", ["type"], registry=metrics)
         Gauge("tiers_ledger_size", "Leaves on disk", registry=metrics).set_function(lambda: store.size)
 
@@ -88,6 +92,7 @@ class Ledger:
             raise Forbidden("leaf.role", f"Leave {leaf.type} to those who do it: a {caller.role} logs no such leaf.")
         if self._store.index_of(entry) is None:  # what is logged already is only proven again, however late
             self._check_new(leaf)
+            self._check_rate(caller, leaf.type)
         proof = await self._sequencer.add(entry)
         self._logged.labels(leaf.type).inc()
         return proof
@@ -100,6 +105,14 @@ class Ledger:
             if sealed is None:
                 raise Yours("leaf.not_sealed", "Open the index of a leaf that carries open_after.")
             verify_opening(leaf, parse_leaf(sealed))
+
+    def _check_rate(self, caller: Identity, kind: str) -> None:
+        minute = self._now() // MINUTE_MS
+        if minute != self._minute:
+            self._minute, self._new = minute, Tally()
+        if self._new[caller, kind] >= MAX_A_MINUTE:
+            raise TooMany("leaf.quota", f"Wait a minute: a party logs at most {MAX_A_MINUTE} leaves of a type in one.")
+        self._new[caller, kind] += 1
 
     async def _append(self, caller: Identity, request: web.Request) -> ProofOfLogging:
         return await self.log(caller, await raw_body(request))

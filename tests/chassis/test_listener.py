@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import resource
 import socket
 import subprocess
@@ -231,3 +232,17 @@ def test_a_process_may_open_as_many_files_as_the_system_allows() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
     assert min(2048, hard) == int(said)
+
+
+async def test_what_is_no_request_is_a_line_a_second_however_often_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logs, "SELDOM_SECONDS", 3600.0)
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "handlers", [logs._Http()])
+    async with party(tmp_path) as (port, _http):
+        for _ in range(5):
+            reader, writer = await opened(port, tmp_path)
+            writer.write(b"GET / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n")
+            assert await ended(reader)
+            writer.transport.abort()
+    assert 1 == capsys.readouterr().out.count("request.unreadable")

@@ -255,7 +255,9 @@ async def test_a_refusal_stays_one_while_the_ledger_is_down_and_is_logged_later(
     assert [(leaf.detail, leaf.count) for leaf in gate.lab.ledger.leaves] == [("warrant.judge", 1)]
 
 
-async def test_however_often_somebody_knocks_the_log_gets_a_leaf_a_minute_with_a_count(gate: Gate) -> None:
+async def test_however_often_somebody_knocks_the_log_gets_a_leaf_a_minute_with_a_count(
+    gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
     counts = []
     for _ in range(3):
         for _ in range(60):
@@ -268,6 +270,8 @@ async def test_however_often_somebody_knocks_the_log_gets_a_leaf_a_minute_with_a
     assert {(leaf.type, leaf.agency, leaf.detail) for leaf in gate.lab.ledger.leaves} == {
         ("task.refused", "in", "request.role")
     }
+    said = capsys.readouterr().out
+    assert [4, 4] == [said.count("refusal.sealed"), sum(leaf.commitment in said for leaf in gate.lab.ledger.leaves)]
 
 
 async def test_the_same_warrant_under_a_new_xid_sets_no_task_once_it_has_ended(gate: Gate) -> None:

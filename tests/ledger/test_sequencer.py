@@ -9,13 +9,15 @@ from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 
 from ledger.conftest import DirectWitness
+from tiers.ledger import app as app_module
 from tiers.ledger import store as store_module
 from tiers.ledger.app import Ledger
 from tiers.ledger.tree import parse_tile_path
-from tiers.wire.errors import Ours, Yours
+from tiers.wire.errors import Ours, TooMany, Yours
 from tiers.wire.identity import parse_identity
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log.checkpoint import PinnedLog, WitnessSigner, verify_logged
+from tiers.wire.log.leaf import encode_leaf
 
 
 def test_an_entry_is_answered_with_its_proof_in_a_witnessed_checkpoint(world, entry):
@@ -110,6 +112,25 @@ def test_a_retry_is_answered_however_late_and_a_new_leaf_is_not_dated_back(world
     assert asyncio.run(ledger.log(carrier, entry(0))) == first
     with pytest.raises(Yours, match=r"^leaf\.clock"):
         asyncio.run(ledger.log(carrier, entry(1)))
+
+
+def test_a_party_that_logs_without_end_is_told_to_wait_and_nobody_else_is(world, entry, leaf, monkeypatch):
+    monkeypatch.setattr(app_module, "MAX_A_MINUTE", 3)
+    clock = [1_764_000_000_000]
+    ledger = Ledger(world.store, world.sequencer, lambda: clock[0], CollectorRegistry())
+
+    def logs(who, entry):
+        return asyncio.run(ledger.log(parse_identity(who), entry))
+
+    for n in range(3):
+        logs("carrier/in", entry(n))
+    with pytest.raises(TooMany, match=r"^leaf\.quota"):
+        logs("carrier/in", entry(3))
+    assert 0 == logs("carrier/in", entry(0)).index, "what stands in the log is proven again"
+    uk = encode_leaf(leaf(party="spiffe://tiers.example/carrier/uk"))
+    assert [3, 4] == [logs("carrier/uk", uk).index, logs("carrier/in", encode_leaf(leaf())).index]
+    clock[0] += 60_000
+    assert 5 == logs("carrier/in", entry(3)).index
 
 
 def test_what_the_witness_answers_is_checked_before_it_is_published(world, entry, monkeypatch):
