@@ -32,7 +32,15 @@ def test_the_link_recorded_opens_with_a_key_seized_later(measured: Matrix) -> No
     assert "smime, shut: found in wire" in measured.cell("recorded", "smime").derivation[1]
 
 
+@pytest.mark.e2e
+def test_starttls_shuts_the_link_and_the_clients_key_log_opens_it(measured: Matrix) -> None:
+    assert measured.cell("link-tls", "plain").content is Content.SEALED
+    assert measured.cell("link-keys", "smime").content is Content.SEALED
+    for text in ("plain", "subject"):
+        assert "TLS opened" in measured.cell("link-keys", text).derivation[0]
+
+
 def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(Unmeasured, match="Install exim4-daemon-light and dovecot-imapd"):
+    with pytest.raises(Unmeasured, match="Install exim4-daemon-light, dovecot-imapd and tshark"):
         systems.measured("mail")

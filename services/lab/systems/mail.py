@@ -1,6 +1,7 @@
 """Mail, measured: Exim and Dovecot on loopback, two people with S/MIME, a company that keeps a key. Nothing is mocked.
 
-    alice -> SMTP, no TLS: as between servers that do not insist on it -> Exim -> Maildir -> Dovecot -> IMAP, TLS -> bob
+    alice -> SMTP, no TLS: as between servers that do not insist on it -> Exim -> Maildir
+    Maildir -> Dovecot -> IMAP, STARTTLS -> bob
 
 Who can read what is declared in mail.toml. A client is a folder: its key, and its mail as it came. What it sends it
 files as well, as mail programs do, and therefore envelopes it for its sender too.
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -31,6 +33,8 @@ from tiers.measure.matrix.matrix import Matrix
 
 SENT = {"plain": (), "subject": ("alice", "bob"), "smime": ("alice", "bob"), "escrow": ("alice", "bob", "company")}
 """For whom each message is enveloped. The text of `subject` stands in its head."""
+KEYLOG = "tls keys"
+"""What the clients write under `SSLKEYLOGFILE`, outside everybody's folder."""
 _RANDOM = 64
 """Bytes at the end of an envelope that are nothing but ciphertext; its head is like every other's."""
 _SECONDS = 60.0
@@ -48,10 +52,10 @@ def measured() -> Matrix:
 def _programs() -> list[str]:
     """Return where Exim and Dovecot lie; raises `Unmeasured` where they are to be installed."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-    found = [shutil.which(name, path=path) for name in ("exim4", "dovecot")]
+    found = [shutil.which(name, path=path) for name in ("exim4", "dovecot", "tshark")]
     if not all(found):
-        raise Unmeasured("Install exim4-daemon-light and dovecot-imapd (Debian): mail is measured with them.")
-    return [str(one) for one in found]
+        raise Unmeasured("Install exim4-daemon-light, dovecot-imapd and tshark (Debian): mail is measured with them.")
+    return [str(one) for one in found[:2]]
 
 
 def _servers(root: Path, open_: ExitStack, exim: str, dovecot: str) -> tuple[Service, Service]:
@@ -108,6 +112,7 @@ class _Post:
         vantages = [
             Vantage("link", wire),
             Vantage("link-tls", takes("wire", self.dovecot)),
+            Vantage("link-keys", takes("wire", replace(self.dovecot, keylog=self.root / KEYLOG))),
             Vantage("operator", takes("memory", *both) | log | store, control=self.own),
             Vantage("logs", log),
             Vantage("administrator", told("administrator", administrator)),
@@ -157,7 +162,9 @@ class _Post:
     def _asked(self, open_: ExitStack, user: str, box: str) -> Answers:
         """Log in and fetch all of a folder; returns what was answered to what. The client stays connected."""
         trusted = ssl.create_default_context(cafile=str(self.root / "server/key/certificate.pem"))
-        imap = open_.enter_context(imaplib.IMAP4_SSL("localhost", self.dovecot.port, ssl_context=trusted))
+        trusted.keylog_filename = str(self.root / KEYLOG)
+        imap = open_.enter_context(imaplib.IMAP4("localhost", self.dovecot.port))
+        imap.starttls(trusted)
         imap.login(user, PASSWORD)
         said = [("LIST", repr(imap.list("*", "*")).encode()), (f"SELECT {box}", repr(imap.select(box)).encode())]
         if imap.state == "SELECTED":
