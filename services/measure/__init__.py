@@ -8,8 +8,9 @@ MeasureError, NotWhole, Misused, Unmeasured     what can go wrong; a test that c
 """
 
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
+from tiers.measure.program import Ask
 from tiers.measure.secret import Secret, canary
-from tiers.measure.service import Ask, Service, attach, run
+from tiers.measure.service import Service, attach, run
 from tiers.measure.system import Message, Vantage, measure, opens, register
 from tiers.measure.twice import repeats
 

