@@ -19,6 +19,7 @@ from tiers.lab.world.forking import Forked, Nursery
 from tiers.lab.world.processes import LAUNCHER, Child, base_environ, children_of, nursery, start, stop
 from tiers.lab.world.world import World, booted
 from tiers.measure.capture.memory import alone, memory
+from tiers.measure.capture.processes import tree
 from tiers.measure.search.scan import Scanner
 from tiers.measure.search.spelling import Known, spell
 from tiers.wire.message.envelope import Channel, Service
@@ -163,6 +164,35 @@ async def test_exit_codes_and_signals_arrive_in_any_event_loop(elsewhere: Nurser
         child = await elsewhere.fork("ends", [str(tmp_path / "clock"), "ends"], elsewhere.environ, log.fileno())
     codes = await asyncio.gather(child.wait(), child.wait(), asyncio.to_thread(lambda: asyncio.run(child.wait())))
     assert [7, 7, 7] == codes
+
+
+DAEMON = """
+import os, time
+reader, writer = os.pipe()
+if not os.fork():
+    os.setsid()
+    if left := os.fork():
+        os.write(writer, str(left).encode())
+        os._exit(0)
+    time.sleep(1000)
+os.wait()
+with open(os.environ["FIFO"], "wb") as fifo:
+    fifo.write(os.read(reader, 100))
+time.sleep(1000)
+"""
+
+
+async def test_what_a_party_leaves_behind_in_a_session_of_its_own_is_captured_with_it(
+    elsewhere: Nursery, tmp_path: Path
+) -> None:
+    (tmp_path / "daemon.py").write_text(DAEMON)
+    os.mkfifo(tmp_path / "fifo")
+    environ = {**elsewhere.environ, "FIFO": str(tmp_path / "fifo")}
+    with (tmp_path / "log").open("ab") as log:
+        child = await elsewhere.fork("daemon", [str(tmp_path / "clock"), "daemon"], environ, log.fileno())
+    left = int(await asyncio.to_thread((tmp_path / "fifo").read_text))
+    assert left in tree(child.pid)
+    os.kill(left, signal.SIGKILL)
 
 
 WITH_A_WORLD = """

@@ -32,9 +32,10 @@ from hypothesis import strategies as st
 
 from tiers.measure.errors import Misused
 from tiers.measure.search import opening
+from tiers.measure.search.anchors import ANCHOR, Anchors
 from tiers.measure.search.encodings import ENCODINGS, encodings, squeeze
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source, merge, split
-from tiers.measure.search.spelling import ANCHOR, PART, SHORTEST, Known, Needle, anchors_of, needles, spell, trace
+from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, anchors_of, needles, spell, trace
 
 FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
@@ -172,6 +173,16 @@ TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
         -(-7 * len(text) // 8), "little"
     ),
 }
+
+
+@given(st.lists(st.binary(min_size=ANCHOR, max_size=ANCHOR), unique=True, max_size=6), HAY, st.data())
+def test_an_anchor_is_found_wherever_it_stands(anchors: list[bytes], hay: bytes, draw: st.DataObject) -> None:
+    for anchor in anchors:
+        at = draw.draw(st.integers(0, len(hay)))
+        hay = hay[:at] + anchor[: draw.draw(st.integers(ANCHOR - 1, ANCHOR))] + hay[at:]
+    places = range(len(hay) - ANCHOR + 1)
+    stands = [(at, anchors.index(hay[at : at + ANCHOR])) for at in places if hay[at : at + ANCHOR] in anchors]
+    assert stands == Anchors(anchors).find(hay)
 
 
 @pytest.mark.parametrize("how", KEY_WRITERS)

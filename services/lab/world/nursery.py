@@ -42,7 +42,7 @@ SHARED = (
 )
 """All that the nursery imports. tests/architecture/test_processes.py holds it against what each party may load."""
 STATUS = struct.Struct("i")
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -118,6 +118,7 @@ def _born(nursery: int, order: int, output: int, pipe: int) -> tuple[str, ...]:
     os.setsid()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # a child that would be nobody's is captured with it
     if os.getppid() != nursery:
         sys.exit(1)  # it ended before we had asked for the signal
     os.close(pipe)

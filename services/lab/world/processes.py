@@ -25,7 +25,7 @@ PYTHON = (sys.executable, "-P")
 LAUNCHER = (*PYTHON, "-m", "tiers.lab.world.launcher")
 FORKS = sys.platform == "linux"
 _OWN = ("TIERS_", "NOTIFY_SOCKET", "SSLKEYLOGFILE")
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 START_SECONDS = 30.0
 PORTS = range(20_000, 32_000)
 STOP_SECONDS = 8.0
@@ -39,6 +39,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 
     def before_exec() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # a child that would be nobody's is captured with it
 
     return before_exec
 

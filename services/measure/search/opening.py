@@ -61,7 +61,7 @@ _STREAMS: dict[bytes, tuple[str, Open | None]] = {
     rb"\x28\xb5\x2f\xfd": ("zstd", _ZSTD),
     rb"PK\x03\x04[\0-\xff]{26}": ("zip", _DEFLATE),
 }  # fmt: skip
-_PACKED = re.compile(b"|".join(b"(%s)" % pattern for pattern in _STREAMS), re.DOTALL)
+_BEGINS = {re.compile(pattern, re.DOTALL): stream for pattern, stream in _STREAMS.items()}
 _RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za-z0-9+/_-]+)*")
 """Base64: with what JSON has escaped, and over lines of sixty characters or more."""
 _BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
@@ -101,13 +101,13 @@ def _from_base64(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
 
 
 def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
-    for match in _PACKED.finditer(data):
-        name, unpack = list(_STREAMS.values())[(match.lastindex or 1) - 1]
-        begin = match.start()
-        if name == "zip":
-            begin += 30 + int.from_bytes(data[begin + 26 : begin + 28], "little")
-            begin += int.from_bytes(data[match.start() + 28 : match.start() + 30], "little")
-        yield from _inflated(name, unpack, data, begin)
+    for pattern, (name, unpack) in _BEGINS.items():
+        for match in pattern.finditer(data):
+            begin = match.start()
+            if name == "zip":
+                begin += 30 + int.from_bytes(data[begin + 26 : begin + 28], "little")
+                begin += int.from_bytes(data[match.start() + 28 : match.start() + 30], "little")
+            yield from _inflated(name, unpack, data, begin)
     yield from _inflated("deflate", _DEFLATE, data, 0)
     yield from _inflated("brotli", _BROTLI, data, 0)
     for match in _ESCAPED.finditer(data):

@@ -1,29 +1,29 @@
-"""Finds needles in holdings: one pass of Aho and Corasick over every byte, each hit with its place and offset. Pure.
+"""Finds needles in holdings: one pass over every byte, each hit with its place and offset. Pure.
 
-Both are squeezed (`encodings.py`). The automaton knows eight characters of each part of a needle; a hit is then
-compared as far as it goes. Things of a known shape are cut out as well, such as every JWE that lies in the bytes.
+Both are squeezed (`encodings.py`). Eight characters of each part of a needle are looked for (`anchors.py`); a hit is
+then compared as far as it goes. Things of a known shape are cut out as well, such as every JWE that lies in the bytes.
 """
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-import ahocorasick_rs
-
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
+from tiers.measure.search.anchors import Anchors
 from tiers.measure.search.encodings import squeeze
+from tiers.measure.search.fit import Fit, Pieces, best, extent
 from tiers.measure.search.opening import opened
-from tiers.measure.search.spelling import ANCHOR, Needle, anchors_of
+from tiers.measure.search.spelling import Needle, anchors_of
 
 KEEP = 4
 """Places that are kept of one fact in one source."""
 BLOCK, OVERLAP = 1 << 17, 1 << 11
 """Bytes that are squeezed at once, and how far one block reaches into the next: no needle is longer."""
-NEAR = 1 << 12
-"""Bytes within which pieces of a text belong together."""
+_BETWEEN = b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,26 @@ class Found:
         return self.facts.get(fact, ())
 
 
-Fit = tuple[Needle, int, int, int]
-"""A needle, where it begins in what was looked through, from which of its characters on, and how many of them."""
+@dataclass(slots=True)
+class _Block:
+    """Chunks side by side, squeezed, with a byte between them that no needle has: many small ones cost as one large."""
+
+    squeezed: bytearray = field(default_factory=bytearray)
+    chunks: list[Chunk] = field(default_factory=list)
+    begins: list[int] = field(default_factory=list)
+
+    def add(self, chunk: Chunk) -> None:
+        """Lay a chunk beside those that are there."""
+        self.chunks.append(chunk)
+        self.begins.append(len(self.squeezed))
+        self.squeezed += squeeze(chunk.data)
+        self.squeezed += _BETWEEN
+
+    def chunk_at(self, where: int) -> tuple[Chunk, int]:
+        """Return whose a squeezed byte is, and its offset there, in bytes that are not squeezed."""
+        which = bisect_right(self.begins, where) - 1
+        chunk = self.chunks[which]
+        return chunk, _before(chunk.data, where - self.begins[which])
 
 
 class Scanner:
@@ -116,12 +134,10 @@ class Scanner:
             for at, anchor in anchors_of(needle):
                 anchors.setdefault(anchor, []).append((needle, at))
         self._needles = list(anchors.values())
+        self._anchors = Anchors(anchors)
         self._shapes = tuple(shapes)
         self._beside: dict[int, tuple[Source, Found]] = {}
         self._lock = Lock()
-        self._nothing = set[bytes]()  # what was packed and has nothing in it, wherever it lies
-        kind = ahocorasick_rs.Implementation.ContiguousNFA
-        self._automaton = ahocorasick_rs.BytesAhoCorasick(list(anchors), implementation=kind)
 
     def scan(self, source: Source) -> Found:
         """Look through one source."""
@@ -138,96 +154,70 @@ class Scanner:
             return self._beside[id(source)][1]
 
     def _through(self, source: Source) -> Found:
-        found, pieces = Found(source.name), defaultdict[tuple[str, int], _Pieces](_Pieces)
-        for chunk in source.chunks:
-            found.size += len(chunk.data)
-            self._inside(chunk, found, pieces)
-            for how, at, data in opened(chunk.data) if source.packed else ():
-                if data not in self._nothing:
-                    place = f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened"
-                    if not self._inside(Chunk(place, 0, data), found, pieces):
-                        self._nothing.add(data)
+        found, pieces = Found(source.name, source.size), defaultdict[tuple[str, int], Pieces](Pieces)
+        for block in _blocks(self._shaped(_contents(source), found)):
+            self._look(block, found, pieces)
         return found
 
-    def _inside(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> bool:
-        """Look into a chunk; returns whether there was anything that could be something."""
-        shaped = [(shape, begin) for shape in self._shapes for begin in _all(chunk.data, shape.begins)]
-        for shape, begin in shaped:
-            _cut(shape, chunk, begin, found)
-        return self._look(chunk, found, pieces) or bool(shaped)
+    def _shaped(self, chunks: Iterable[Chunk], found: Found) -> Iterator[Chunk]:
+        """Pass chunks on, and cut out of them what has a shape."""
+        for chunk in chunks:
+            for shape in self._shapes:
+                for begin in _all(chunk.data, shape.begins):
+                    _cut(shape, chunk, begin, found)
+            yield chunk
 
-    def _look(self, chunk: Chunk, found: Found, pieces: "dict[tuple[str, int], _Pieces]") -> bool:
-        any_hits = False
-        for begin in range(0, max(1, len(chunk.data) - OVERLAP), BLOCK):
-            data = chunk.data[begin : begin + BLOCK + OVERLAP]
-            squeezed = squeeze(data)
-            hits = self._automaton.find_matches_as_indexes(squeezed, overlapping=True)
-            any_hits = any_hits or bool(hits)
-            for needle, first, at, size in self._fitting(hits, squeezed) if hits else ():
-                places = found.facts.get(needle.fact, [])
-                if len(places) == KEEP:
+    def _look(self, block: _Block, found: Found, pieces: "dict[tuple[str, int], Pieces]") -> None:
+        squeezed = bytes(block.squeezed)
+        hits = self._anchors.find(squeezed)
+        for needle, first, at, size in self._fitting(hits, squeezed) if hits else ():
+            places = found.facts.get(needle.fact, [])
+            if len(places) == KEEP:
+                continue
+            chunk, offset = block.chunk_at(first)
+            how, where = needle.how, chunk.start + offset
+            if size < needle.least:
+                how = f"{needle.how}, in pieces"
+                if not pieces[chunk.place, id(needle)].add(where, at, size, 2 * needle.piece):
                     continue
-                how, where = needle.how, chunk.start + begin + _before(data, first)
-                if size < needle.least:
-                    how = f"{needle.how}, in pieces"
-                    if not pieces[chunk.place, id(needle)].add(where, at, size, 2 * needle.piece):
-                        continue
-                if (place := Evidence(chunk.place, where, how)) not in places:
-                    found.facts[needle.fact] = [*places, place]
-        return any_hits
+            if (place := Evidence(chunk.place, where, how)) not in places:
+                found.facts[needle.fact] = [*places, place]
 
-    def _fitting(self, hits: Iterable[tuple[int, int, int]], squeezed: bytes) -> list[Fit]:
+    def _fitting(self, hits: Iterable[tuple[int, int]], squeezed: bytes) -> list[Fit]:
         """Return the needles that fit, in the order in which they lie.
 
         Two texts may have words in common: the one that goes on is the one that is there.
         """
         fits = list[Fit]()
         ends = dict[tuple[int, int], int]()  # how far a needle, laid at a place, is known to fit
-        for which, start, _end in hits:
+        for start, which in hits:
             for needle, at in self._needles[which]:
                 if start >= ends.get((id(needle), start - at), 0):
-                    left, right = _extent(needle.spelled, at, squeezed, start)
+                    left, right = extent(needle.spelled, at, squeezed, start)
                     ends[id(needle), start - at] = start + right
                     if left + right >= needle.piece:
                         fits.append((needle, start - left, at - left, left + right))
-        return _best(fits)
+        return best(fits)
 
 
-def _best(fits: list[Fit]) -> list[Fit]:
-    """Leave out what is but a part of what fits better, of another secret."""
-    around, parts = list[Fit](), set[int]()
-    for fit in sorted(fits, key=lambda fit: (fit[1], -fit[3])):
-        needle, first, _, size = fit
-        around = [one for one in around if one[1] + one[3] > first]
-        if any(one[0].fact != needle.fact and one[3] > size and one[1] + one[3] >= first + size for one in around):
-            parts.add(id(fit))
-        around.append(fit)
-    return [fit for fit in fits if id(fit) not in parts]
+def _contents(source: Source) -> Iterator[Chunk]:
+    """Yield what was captured, and what was packed in it."""
+    for chunk in source.chunks:
+        yield chunk
+        for how, at, data in opened(chunk.data) if source.packed else ():
+            yield Chunk(f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened", 0, data)
 
 
-class _Pieces:
-    """Pieces of one text in one place: several of them near each other are no chance."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[int, frozenset[int]]] = []
-
-    def add(self, start: int, at: int, size: int, enough: int) -> bool:
-        """Add a piece (where it lies, which letters of the text it is), and say whether there are enough by now."""
-        self._seen.append((start, frozenset(range(at, at + size))))
-        near = {piece for where, piece in self._seen if abs(start - where) <= NEAR}
-        return len(frozenset().union(*near)) >= enough and len(near) > 1
-
-
-def _extent(spelled: bytes, at: int, data: bytes, start: int) -> tuple[int, int]:
-    """Return how many bytes before `start`, and from there on, are those of the needle around `at`."""
-    left = 0
-    while left < at and left < start and spelled[at - left - 1] == data[start - left - 1]:
-        left += 1
-    right = ANCHOR
-    most = min(len(spelled) - at, len(data) - start)
-    while right < most and spelled[at + right] == data[start + right]:
-        right += 1
-    return left, right
+def _blocks(chunks: Iterable[Chunk]) -> Iterator[_Block]:
+    """Put small chunks together and cut long ones: a block is about so large that its numbers stay in a cache."""
+    block = _Block()
+    for chunk in chunks:
+        for begin in range(0, max(1, len(chunk.data) - OVERLAP), BLOCK):
+            block.add(Chunk(chunk.place, chunk.start + begin, chunk.data[begin : begin + BLOCK + OVERLAP]))
+            if len(block.squeezed) >= BLOCK:
+                yield block
+                block = _Block()
+    yield block
 
 
 def _before(data: bytes, squeezed: int) -> int:

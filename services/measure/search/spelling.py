@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import Misused
+from tiers.measure.search.anchors import ANCHOR
 from tiers.measure.search.encodings import encodings, squeeze
 
 PART = 12
@@ -20,8 +21,6 @@ QUARTER = 8
 """Bytes of a key, in hex, of which two near each other are enough: a word of 64 bits, a quarter of a key on a line."""
 SHORTEST = 8
 """Characters, squeezed, below which anything is found by chance."""
-ANCHOR = SHORTEST
-"""Characters of a needle that are looked for at once."""
 _COMMON = {"raw", "hex", "base64", "base64url", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
 _IN_HEX = {"hex", "words of 64 bits, hex"}
 
