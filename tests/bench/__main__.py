@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any
 
 import msgspec
@@ -20,33 +22,18 @@ from tiers.wire.errors import Yours
 app = typer.Typer(add_completion=False)
 
 
-class _Document(msgspec.Struct, frozen=True, tag_field="bench"):
-    """What `--json` writes: which bench it was, and what was measured."""
-
-
-class Relay(_Document, frozen=True, tag="relay"):
-    measured: run.Measured
-    version: int = 1
-
-
-class Peer(_Document, frozen=True, tag="peer"):
-    measured: peers.Compared
-    version: int = 1
-
-
-class Growth(_Document, frozen=True, tag="growth"):
-    measured: grow.Grown
-    version: int = 1
-
-
-class Hour(_Document, frozen=True, tag="hour"):
-    measured: list[long.Round]
-    version: int = 1
-
-
-class Felt(_Document, frozen=True, tag="felt"):
-    measured: feeling.Felt
-    version: int = 1
+_MEASURED: dict[str, Any] = {
+    "relay": run.Relay,
+    "peer": peers.Compared,
+    "growth": grow.Grown,
+    "hour": list[long.Round],
+    "felt": feeling.Felt,
+}
+DOCUMENTS: dict[str, Any] = {
+    name: msgspec.defstruct(name.title(), [("measured", kind), ("version", int, 1)], tag_field="bench", tag=name)
+    for name, kind in _MEASURED.items()
+}
+"""What `--json` writes: which bench it was, and what was measured."""
 
 
 class PeerName(StrEnum):
@@ -71,23 +58,23 @@ def bench(  # many parameters: a command has as many as its users need
     if (peer is not None) + felt + growth + hour + cluster > 1:
         raise Yours("bench.one", "Ask for one of --felt, --growth, --hour, --peer, --cluster: each is one of its own.")
     if schema:
-        described = msgspec.json.schema(Relay | Peer | Growth | Hour | Felt)
+        described = msgspec.json.schema(reduce(or_, DOCUMENTS.values()))
         write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
         return
     with Progress(console=Console(stderr=True)) as progress:
-        asked: tuple[tuple[bool, type[Any], Callable[[], Any], Callable[[Console, Any], None]], ...] = (
-            (bool(peer), Peer, lambda: peers.compare(progress, str(peer), repeats, messages), report.show_compared),
-            (felt, Felt, lambda: feeling.measure(progress, 10), report.show_felt),
-            (growth, Growth, lambda: grow.measure(progress), report.show_growth),
-            (hour, Hour, lambda: long.measure(progress), report.show_hour),
-            (True, Relay, lambda: run.measure(progress, repeats, messages, cluster=cluster), report.show),
+        asked: tuple[tuple[bool, str, Callable[[], Any], Callable[[Console, Any], None]], ...] = (
+            (bool(peer), "peer", lambda: peers.compare(progress, str(peer), repeats, messages), report.show_compared),
+            (felt, "felt", lambda: feeling.measure(progress, 10), report.show_felt),
+            (growth, "growth", lambda: grow.measure(progress), report.show_growth),
+            (hour, "hour", lambda: long.measure(progress), report.show_hour),
+            (True, "relay", lambda: run.measure(progress, repeats, messages, cluster=cluster), report.show),
         )
-        kind, work, show = next((kind, work, show) for wanted, kind, work, show in asked if wanted)
-        document = kind(run_to_end(work()))
+        name, work, show = next((name, work, show) for wanted, name, work, show in asked if wanted)
+        measured = run_to_end(work())
     if as_json:
-        write(msgspec.json.encode(document).decode() + "\n")
+        write(msgspec.json.encode(DOCUMENTS[name](measured)).decode() + "\n")
     else:
-        show(Terminal(), document.measured)
+        show(Terminal(), measured)
 
 
 if __name__ == "__main__":

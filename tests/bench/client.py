@@ -7,11 +7,13 @@ import asyncio
 import re
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
 from bench.frames import KEY, Party, masked
+from tiers.chassis.tls import device_context
 from tiers.wire.encoding import b64u
 from tiers.wire.identity import Identity, Role
 from tiers.wire.message.frames import (
@@ -61,11 +63,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
 
-    async def open(self, port: int, context: ssl.SSLContext | None) -> None:
+    async def open(self, port: int, context: ssl.SSLContext) -> None:
         """Connect on the loopback address; returns once the server takes messages of this session."""
-        name = SERVER.host if context else None
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, "127.0.0.1", port, ssl=context, server_hostname=name)
+        await loop.create_connection(lambda: self, "127.0.0.1", port, ssl=context, server_hostname=SERVER.host)
         await self.ready
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -93,6 +94,13 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+async def open_all(clients: Sequence[Connection], port: int, ca: Path) -> None:
+    """Open sessions, fifty at a time, at a server whose certificate `ca` signed."""
+    context = device_context(ca)
+    for first in range(0, len(clients), 50):
+        await asyncio.gather(*(one.open(port, context) for one in clients[first : first + 50]))
 
 
 class Client(Connection):

@@ -6,7 +6,6 @@ this process, so that all are measured on the same machine in the same minutes.
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.progress import Progress
 
 from bench.client import SERVER
@@ -26,7 +24,7 @@ from bench.load import Spec, prepared
 from bench.peers import PEERS
 from bench.peers.kit import Place
 from bench.peers.run import member
-from bench.results import used
+from bench.results import Measured, machine, used
 from tiers.lab.classroom.desk import Note, opened
 from tiers.lab.classroom.story import play
 from tiers.lab.matrix.matrix import measure as attack
@@ -41,13 +39,10 @@ PEER = "prosody"
 _PINS = ("2100000a", "2100000b")
 
 
-class Felt(msgspec.Struct, frozen=True):
+class Felt(Measured, frozen=True):
     """Medians: seconds by phase, seconds of CPU, and MiB of memory (PSS), of `ours` and of each peer."""
 
     repeats: int
-    cores: int
-    load_before: float
-    load_after: float
     ours: dict[str, float]
     peers: dict[str, dict[str, float]]
 
@@ -77,13 +72,13 @@ async def measure(progress: Progress, repeats: int) -> Felt:
             with tempfile.TemporaryDirectory(prefix="tiers-bench-") as folder:
                 measured[name].append(await run(Path(folder)))
             progress.advance(steps)
-    after = os.getloadavg()[0]
+    at = machine(before)
     medians = {name: _medians(each) for name, each in measured.items()}
-    return Felt(repeats, os.cpu_count() or 1, round(before, 2), round(after, 2), medians.pop("ours"), medians)
+    return Felt(*at, repeats, medians.pop("ours"), medians)
 
 
 async def _world(folder: Path) -> dict[str, float]:
-    watch, spent = Watch(), _own()
+    watch, spent = Watch(), used(os.getpid()).cpu
     async with booted(folder / "world") as world:
         watch.lap("boot")
         async with opened(world) as desk:
@@ -98,7 +93,7 @@ async def _world(folder: Path) -> dict[str, float]:
             before = time.monotonic()
             await attack(desk, story)
             watch.laps["attack"] = time.monotonic() - before
-            watch.laps["CPU"] = _own() - spent + sum(used(pid).cpu for pid in parties)
+            watch.laps["CPU"] = sum(used(pid).cpu for pid in (os.getpid(), *parties)) - spent
         ending = time.monotonic()
     watch.laps["end"] = time.monotonic() - ending
     watch.laps["pytest with our plugin unused"] = _pytest(folder) - _pytest(folder, "-p", "no:tiers")
@@ -170,11 +165,6 @@ def _one_message(url: str) -> None:
 
 def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(statistics.median(run[name] for run in runs), 2) for name in runs[0]}
-
-
-def _own() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def _pss(pids: Iterable[int]) -> float:

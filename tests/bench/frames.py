@@ -14,26 +14,13 @@ from dataclasses import dataclass
 import msgspec
 import uuid_utils
 
-from tiers.device.keyring import ConsumerKeys, Draft, Keyring, seal_consumer
+from tiers.device.keyring import ConsumerKeys, Contact, Draft, EnterpriseKeys, Keyring, seal_consumer, seal_enterprise
+from tiers.wire.enterprise.directory import BesKey, Entry
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.keys.keytree import DEPTH, Node, Position, descend, epoch_of
-from tiers.wire.message.content import readers_of, sign_content
-from tiers.wire.message.envelope import (
-    CTY,
-    MAX_CIPHERTEXT,
-    TYP,
-    BesKid,
-    Channel,
-    DeviceKid,
-    Jwe,
-    Protected,
-    Service,
-    format_envelope,
-    format_jwe,
-    format_kid,
-    format_protected,
-)
-from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, encrypt_for, seal_content
+from tiers.wire.keys.keytree import Node, epoch_of, leaf
+from tiers.wire.keys.secret import KEY_BYTES
+from tiers.wire.message.envelope import TYP, Envelope, Protected, Service, format_envelope, format_jwe, format_protected
+from tiers.wire.message.sealing import HpkePrivateKey
 
 CONTENT = b"Two hundred and fifty-six bytes of something that one person would tell another. " * 4
 SIZE = 256
@@ -86,10 +73,7 @@ def consumer(
     party: Party, to: Iterable[str], now: int, dress: Callable[[bytes], bytes] = in_session
 ) -> Iterator[Ready]:
     """Seal a message to each of `to` for the carrier's key of this sender and minute; `now` is ms since 1970."""
-    minute = descend(
-        next(node for node in party.nodes if node.at.covers(epoch_of(now))), Position(DEPTH, epoch_of(now))
-    )
-    keys = ConsumerKeys(CARRIER, (minute,))
+    keys = ConsumerKeys(CARRIER, (leaf(party.nodes, epoch_of(now)),))
     ring = Keyring(party.pin, party.sign, HpkePrivateKey.generate(), consumer=keys)
     for pin in to:
         draft = Draft(pin, Service.BBM, CONTENT[:SIZE], str(uuid_utils.uuid7()), now)
@@ -101,15 +85,26 @@ def enterprise(
     party: Party, to: Iterable[str], now: int, dress: Callable[[bytes], bytes] = in_session
 ) -> Iterator[Ready]:
     """Make a message of true size to each of `to` from one that is sealed to each."""
-    sealed: dict[str, Jwe] = {}
+    keys = EnterpriseKeys(ORG, party.sign.public, 1)
+    ring = Keyring(party.pin, party.sign, HpkePrivateKey.generate(), enterprise=keys)
+    sealed: dict[str, Envelope] = {}
     for pin in to:
-        cek = ContentKey.draw()
-        header = _header(party.pin, pin, now, cek)
-        protected = format_protected(header)
+        mid = str(uuid_utils.uuid7())
         if pin not in sealed:
-            sealed[pin] = _sealed(party, pin, protected, cek)
-        jwe = msgspec.structs.replace(sealed[pin], protected=protected)
-        yield _ready(header, protected, dress(format_jwe(jwe)))
+            one, draft = _contact(pin), Draft(pin, Service.BBM, CONTENT[:SIZE], mid, now)
+            sealed[pin] = seal_enterprise(ring, draft, one.bes, one)
+        header = msgspec.structs.replace(sealed[pin].header, mid=mid)
+        protected = format_protected(header)
+        yield _ready(
+            header, protected, dress(format_jwe(msgspec.structs.replace(sealed[pin].jwe, protected=protected)))
+        )
+
+
+def _contact(pin: str) -> Contact:
+    """Make up an employee's device and its key server: nobody on the path asks who has their keys."""
+    device, server = (HpkePrivateKey.generate().public.jwk() for _ in range(2))
+    sign = SigningKey(os.urandom(KEY_BYTES)).public.jwk()
+    return Contact(Entry(ORG, pin, 1, device, sign, 0), BesKey(ORG, 1, server, 0))
 
 
 def interleaved(streams: Sequence[Iterator[Ready]]) -> list[list[Ready]]:
@@ -124,28 +119,3 @@ def interleaved(streams: Sequence[Iterator[Ready]]) -> list[list[Ready]]:
 
 def _ready(header: Protected, protected: str, frame: bytes) -> Ready:
     return Ready(header.mid, header.to, protected[KEY].encode(), frame)
-
-
-def _header(sender: str, to: str, now: int, cek: ContentKey) -> Protected:
-    return Protected(
-        typ=TYP,
-        enc="A256GCM",
-        mid=str(uuid_utils.uuid7()),
-        channel=Channel.ENTERPRISE,
-        service=Service.BBM,
-        sender=sender,
-        to=to,
-        ts=now,
-        cty=CTY[Channel.ENTERPRISE, Service.BBM],
-        cmt=cek.commitment,
-        org=ORG,
-    )
-
-
-def _sealed(party: Party, to: str, protected: str, cek: ContentKey) -> Jwe:
-    own = format_kid(DeviceKid(ORG, party.pin, 1))
-    keys = {format_kid(kid): HpkePrivateKey.generate().public for kid in (DeviceKid(ORG, to, 1), BesKid(ORG, 1))}
-    recipients = [encrypt_for(kid, cek, key) for kid, key in keys.items()]
-    readers = readers_of(recipients, {kid: key.jwk().thumbprint() for kid, key in keys.items()})
-    plaintext = sign_content(party.sign, own, protected, Service.BBM, readers, CONTENT[:SIZE])
-    return seal_content(cek, protected, recipients, plaintext, MAX_CIPHERTEXT)

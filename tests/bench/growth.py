@@ -2,15 +2,12 @@
 
 subscribers, tasks, leaves   the same consumer load each time: microseconds of CPU to a message, by process
 workers                      processes of the relay: the same load on both channels
-sessions                     idle ones, then accept latency of others beside them
-mailboxes                    full ones drain while others send: does anybody wait?
+sessions                     idle ones, held open from here, then accept latency of others beside them
 """
 
 import asyncio
 import os
-import resource
 import struct
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
@@ -19,9 +16,11 @@ import msgspec
 from redis.asyncio import Redis
 from rich.progress import Progress
 
-from bench.load import Member
+from bench.client import Client, open_all
+from bench.load import Member, parties_of
 from bench.results import Latency, Result
 from bench.stage import Stage, staged
+from tiers.chassis.listener import raise_descriptors
 from tiers.lab.world.cast import ACME, party
 from tiers.lab.world.processes import stop
 from tiers.wire.encoding import b64u
@@ -37,7 +36,6 @@ TASKS = (0, 1000)
 LEAVES = (1000, 10_000, 100_000, 1_000_000)
 IDLE = (0, 1000, 10_000)
 WORKERS = (1, 2)
-FULL_MAILBOXES, IN_EACH = 10, 10_000
 RATE = 1000
 _CHUNK = 5000
 
@@ -54,18 +52,12 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Grown(msgspec.Struct, frozen=True):
-    """All of it. `drained` is messages a second out of full mailboxes."""
-
     steps: list[Step]
-    drained: float
 
 
 async def measure(progress: Progress) -> Grown:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    bar = progress.add_task(
-        "Growth", total=len(SUBSCRIBERS) + len(TASKS) + len(LEAVES) + len(IDLE) + 2 * len(WORKERS) + 2
-    )
+    raise_descriptors()
+    bar = progress.add_task("Growth", total=len((*SUBSCRIBERS, *TASKS, *LEAVES, *IDLE, *WORKERS, *WORKERS)))
     steps: list[Step] = []
 
     def done(step: Step) -> None:
@@ -74,13 +66,11 @@ async def measure(progress: Progress) -> Grown:
 
     async with staged() as stage:
         members = await stage.subscribers(0x52000000, SESSIONS)
-        await _idle_sessions(stage, members, done)
-        drained = await _full_mailboxes(stage, members, done)
-        for grow in (_subscribers, _tasks, _leaves):
+        for grow in (_idle_sessions, _subscribers, _tasks, _leaves):
             await grow(stage, members, done)
     for workers in WORKERS:
         await _workers(workers, done)
-    return Grown(steps, drained)
+    return Grown(steps)
 
 
 async def _workers(workers: int, done: Callable[[Step], None]) -> None:
@@ -99,20 +89,26 @@ async def _subscribers(stage: Stage, members: tuple[Member, ...], done: Callable
     async with Redis.from_url(stage.world.store.urls[Role.CARRIER]) as carrier:
         for size in SUBSCRIBERS:
             pins = [f"{0x60000000 + number:08x}" for number in range(have, size)]
-            for some in await _recorded(stage, pins, key):
+            await _recorded(stage, pins, key)
+            for some in _portions(pins):
                 await carrier.hset("carrier:subscribers", mapping=dict.fromkeys(some, bytes(32)))
             have = size
             done(await _closed(stage, members, "subscribers", size))
 
 
-async def _recorded(stage: Stage, pins: list[str], key: SigningKey, org: str | None = None) -> list[list[str]]:
-    """Write the records of devices with one key for all, as the relay does; returns the PINs in handy portions."""
-    portions = [pins[first : first + _CHUNK] for first in range(0, len(pins), _CHUNK)]
+def _portions(pins: list[str]) -> list[list[str]]:
+    return [pins[first : first + _CHUNK] for first in range(0, len(pins), _CHUNK)]
+
+
+async def _recorded(stage: Stage, pins: list[str], key: SigningKey, org: str | None = None) -> None:
+    """Write the records of devices with one key for all, as the relay does."""
     async with Redis.from_url(stage.world.store.urls[Role.GATEWAY]) as store:
-        for some in portions:
-            records = {pin: {"pin": pin, "sign": key.public.jwk(), "carrier": "in", "org": org} for pin in some}
-            await store.mset({f"gateway:device:{pin}": msgspec.json.encode(one) for pin, one in records.items()})
-    return portions
+        for some in _portions(pins):
+            said = store.pipeline(transaction=False)
+            for pin in some:
+                record = {"pin": pin, "sign": key.public.jwk(), "carrier": "in", "org": org}
+                said.set(f"gateway:device:{pin}", msgspec.json.encode(record))
+            await said.execute()
 
 
 async def _tasks(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
@@ -148,47 +144,30 @@ def _leaf(stage: Stage) -> bytes:
 
 
 async def _idle_sessions(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
-    sleepers = await _sleepers(stage, max(IDLE))
-    for size in IDLE:
-        async with _beside(stage, sleepers[:size], 0):
-            done(await _open(stage, members, "sessions", size))
-
-
-async def _sleepers(stage: Stage, count: int) -> tuple[Member, ...]:
     key = SigningKey(os.urandom(32))
-    pins = [f"{0x70000000 + number:08x}" for number in range(count)]
+    pins = [f"{0x70000000 + number:08x}" for number in range(max(IDLE))]
     await _recorded(stage, pins, key, ACME)
-    return tuple(Member(pin, b64u(key.reveal())) for pin in pins)
-
-
-async def _full_mailboxes(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> float:
-    """Fill mailboxes to their bound, then drain them all while others send; returns messages a second drained."""
-    receivers = await stage.employees(0x71000000, FULL_MAILBOXES)
-    senders = await stage.employees(0x72000000, SESSIONS)
-    each, absent = FULL_MAILBOXES * IN_EACH // SESSIONS, tuple(one.pin for one in receivers)
-    filling = stage.spec(senders, Channel.ENTERPRISE, each=each, in_flight=IN_FLIGHT, absent=absent)
-    done(_step("filling", FULL_MAILBOXES * IN_EACH, await stage.load(filling)))
-    async with _beside(stage, receivers, IN_EACH) as said:
-        step = await _open(stage, members, "draining", FULL_MAILBOXES * IN_EACH)
-        drained = msgspec.json.decode(await said.readline())
-    done(step)
-    return float(drained["messages"]) / float(drained["seconds"])
+    sleepers = tuple(Member(pin, b64u(key.reveal())) for pin in pins)
+    for size in IDLE:
+        async with _asleep(stage, sleepers[:size]):
+            spec = stage.spec(members, Channel.CONSUMER, each=5 * RATE // SESSIONS, rate=RATE)
+            done(_step("sessions", size, await stage.load(spec)))
 
 
 @asynccontextmanager
-async def _beside(stage: Stage, members: tuple[Member, ...], each: int) -> AsyncIterator[asyncio.StreamReader]:
-    async with stage.running("bench.idle", stage.spec(members, Channel.ENTERPRISE, each=each)) as said:
-        await said.readline()  # all are connected
-        yield said
-    await _gone(stage)
-
-
-async def _gone(stage: Stage) -> None:
-    while True:
-        with suppress(Ours):
-            if await stage.counted("gateway", "tiers_gateway_sessions") == 0:
-                return
-        await asyncio.sleep(0.2)
+async def _asleep(stage: Stage, members: tuple[Member, ...]) -> AsyncIterator[None]:
+    """Hold sessions open that nobody writes to; at the end the relay has none left."""
+    spec = stage.spec(members, Channel.ENTERPRISE)
+    clients = [Client(one, lambda _m: None, lambda _k: None, lambda _m, _c: None) for one in parties_of(spec)]
+    await open_all(clients, spec.port, stage.world.ca)
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.close()
+    with suppress(Ours):  # too busy with their end to tell of it
+        while await stage.counted("gateway", "tiers_gateway_sessions"):
+            await asyncio.sleep(0.2)
 
 
 async def _closed(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
@@ -196,18 +175,7 @@ async def _closed(stage: Stage, members: tuple[Member, ...], what: str, size: in
     return _step(what, size, await stage.load(spec))
 
 
-async def _open(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
-    spec = stage.spec(members, Channel.CONSUMER, each=5 * RATE // SESSIONS, rate=RATE)
-    return _step(what, size, await stage.load(spec))
-
-
 def _step(what: str, size: int, result: Result) -> Step:
-    done = result.rate * result.seconds
-    cpu, memory = Counter[str](), 0.0
-    for name, used in result.usage.items():
-        cpu[name.partition(" ")[0]] += used.cpu / done * 1e6  # type: ignore[assignment]  # a sum of floats
-        memory += used.rss if name.startswith("relay") else 0
-    cpu.pop("machine")
-    return Step(
-        what, size, {name: round(one, 1) for name, one in cpu.items()}, memory, result.accept, round(result.rate)
-    )
+    memory = sum(used.rss for name, used in result.usage.items() if name.startswith("relay"))
+    cpu = {name: round(one, 1) for name, one in result.work().items()}
+    return Step(what, size, cpu, memory, result.accept, round(result.rate))

@@ -9,7 +9,6 @@ It measures the middle of a run, then waits until the relay has nothing left, an
 
 import asyncio
 import gc
-import ssl
 import sys
 import time
 from array import array
@@ -22,11 +21,10 @@ from pathlib import Path
 import msgspec
 
 from bench import frames
-from bench.client import Client, Connection
+from bench.client import Client, Connection, open_all
 from bench.frames import Party, Ready, in_session
 from bench.peers import PEERS, messages
 from bench.results import Result, Usage, latency, usage
-from tiers.chassis.tls import device_context
 from tiers.wire.encoding import unb64u
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import NodeJson
@@ -50,7 +48,6 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to do. `rate` 0 is the closed loop; `pids` are the processes whose work is measured, by name.
 
-    With `absent`, messages go to these PINs, of whom no one is there; the loop then goes on when one is accepted.
     `peer` names somebody else's server (peers/), whose protocol is spoken then.
     """
 
@@ -62,7 +59,6 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     in_flight: int = 0
     rate: int = 0
     pids: dict[str, int]
-    absent: tuple[str, ...] = ()
     peer: str = ""
 
 
@@ -91,7 +87,7 @@ class Load:
         zeros = bytes(8 * self.total)
         self._due, self._accepted_at, self._delivered_at = array("d", zeros), array("d", zeros), array("d", zeros)
         self._copies = bytearray(self.total)
-        self.accepted = self.delivered = self.sent = self.backlog = 0
+        self.accepted = self.delivered = self.sent = 0
         self._undecided = [0] * len(parties)
         self._held: list[deque[int]] = [deque() for _ in parties]
         self.refused: Counter[str] = Counter()
@@ -100,9 +96,7 @@ class Load:
         self._targets: list[int] = []
 
     async def run(self) -> Result:
-        context: ssl.SSLContext | None = device_context(Path(self.spec.ca)) if self.spec.ca else None
-        for start in range(0, len(self._clients), 50):
-            await asyncio.gather(*(one.open(self.spec.port, context) for one in self._clients[start : start + 50]))
+        await open_all(self._clients, self.spec.port, Path(self.spec.ca))
         gc.collect()
         gc.freeze()
         started = time.perf_counter()
@@ -146,9 +140,7 @@ class Load:
 
     async def _drain(self) -> None:
         while (
-            (self.delivered < self.accepted and not self.spec.absent)
-            or any(self._held)
-            or self.accepted + sum(self.refused.values()) < self.sent
+            self.delivered < self.accepted or any(self._held) or self.accepted + sum(self.refused.values()) < self.sent
         ):
             await asyncio.sleep(0.05)
             if time.perf_counter() - self._moved > 10 * _QUIET:
@@ -181,10 +173,6 @@ class Load:
             self._accepted_at[index] = now
         self.accepted += len(mids)
         self._decided(self._senders[index] for index in indexes)
-        if self.spec.absent:
-            self._go_on(indexes)
-            self._pass(self.accepted)
-        self.backlog = max(self.backlog, self.accepted - self.delivered)
 
     def _on_delivered(self, keys: list[bytes]) -> None:
         now = self._moved = time.perf_counter()
@@ -200,28 +188,23 @@ class Load:
             new.append(index)
         self.delivered += len(new)
         if not self.spec.rate:
-            self._go_on(new)
-        self._pass(self.delivered)
+            self._go_on([self._senders[index] for index in new])
+        while self._targets and self.delivered >= self._targets[0]:
+            self._targets.pop(0)
+            self._mark()
 
-    def _go_on(self, done: list[int]) -> None:
-        numbers = [self._senders[index] for index in done]
+    def _go_on(self, numbers: list[int]) -> None:
         for number in numbers:
             self._send(number)
         for number in set(numbers):
             self._clients[number].flush()
-
-    def _pass(self, done: int) -> None:
-        while self._targets and done >= self._targets[0]:
-            self._targets.pop(0)
-            self._mark()
 
     def _on_refused(self, number: int, mid: str, code: str) -> None:
         self.refused[code] += 1
         if mid:
             self._decided([number])
         if mid and not self.spec.rate:
-            self._send(number)
-            self._clients[number].flush()
+            self._go_on([number])
 
     def _mark(self) -> None:
         self._marks.append((time.perf_counter(), self.accepted, self.delivered, usage(self.spec.pids)))
@@ -232,8 +215,6 @@ class Load:
         middle = [i for i in range(self.total) if start <= self._due[i] <= end]
         per_sender = Counter(self._senders[i] for i in range(self.total) if start <= self._accepted_at[i] <= end)
         mean = sum(per_sender.values()) / len(self._clients)
-        if self.spec.absent:
-            delivered, delivered2 = accepted, accepted2
         rates = [(accepted2 - accepted) / (end - start), (delivered2 - delivered) / (end - start)]
         return Result(
             rate=min(rates),
@@ -241,12 +222,11 @@ class Load:
             delivered=rates[1],
             accept=latency([self._accepted_at[i] - self._due[i] for i in middle if self._accepted_at[i]]),
             delivery=latency([self._delivered_at[i] - self._due[i] for i in middle if self._delivered_at[i]]),
-            backlog=self.backlog,
             least=min((per_sender[n] for n in range(len(self._clients))), default=0) / mean if mean else 0.0,
             usage={name: Usage(round(after[name].cpu - before[name].cpu, 3), after[name].rss) for name in after},
             seconds=end - start,
             sent=self.sent,
-            lost=0 if self.spec.absent else sum(1 for i in taken if not self._delivered_at[i]),
+            lost=sum(1 for i in taken if not self._delivered_at[i]),
             twice=sum(1 for copies in self._copies if copies > 1),
             refused=dict(self.refused),
         )
@@ -258,8 +238,7 @@ def prepare(spec: Spec, parties: list[Party], dress: Callable[[bytes], bytes] = 
     pins = [party.pin for party in parties]
 
     def receivers(number: int) -> Iterator[str]:
-        ring = spec.absent or [pins[(number + step) % len(pins)] for step in _STEPS]
-        return islice(cycle(ring), spec.each)
+        return islice(cycle(pins[(number + step) % len(pins)] for step in _STEPS), spec.each)
 
     return frames.interleaved([make(party, receivers(number), now, dress) for number, party in enumerate(parties)])
 

@@ -11,8 +11,8 @@ from bench.felt import Felt
 from bench.growth import Grown, Step
 from bench.hour import Round
 from bench.peers.run import Compared
-from bench.results import Latency, Result
-from bench.run import Measured
+from bench.results import Latency, Measured, Result
+from bench.run import Relay
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
 _BAR = 8
@@ -22,7 +22,7 @@ _COMPARED = ("relay", "store", "load")
 _PROCESSES = (*_OURS, "load")
 
 
-def show(console: Console, measured: Measured) -> None:
+def show(console: Console, measured: Relay) -> None:
     console.print(_costs(f"Closed loop, {measured.messages} messages a run", measured.closed, _PROCESSES))
     console.print(_open(measured))
     console.print(_ratios(measured))
@@ -30,7 +30,11 @@ def show(console: Console, measured: Measured) -> None:
         console.print("The relay's store is a cluster of three nodes; the yardstick's store stands alone.")
     drains = ", ".join(f"{name} {max(seconds):.1f} s" for name, seconds in measured.drain.items() if seconds)
     console.print(f"After a tasked run, the mediation had every copy within: {drains}.")
-    console.print(f"{measured.cores} cores; load average {measured.load_before} before, {measured.load_after} after.")
+    _end(console, measured)
+
+
+def _end(console: Console, on: Measured) -> None:
+    console.print(f"{on.cores} cores; load average {on.load_before} before, {on.load_after} after.")
 
 
 def show_felt(console: Console, felt: Felt) -> None:
@@ -40,7 +44,7 @@ def show_felt(console: Console, felt: Felt) -> None:
         each = (felt.ours, *felt.peers.values())
         table.add_row(name, *(f"{one[name]:.2f}" if name in one else "" for one in each))
     console.print(table)
-    console.print(f"{felt.cores} cores; load average {felt.load_before} before, {felt.load_after} after.")
+    _end(console, felt)
 
 
 def show_growth(console: Console, grown: Grown) -> None:
@@ -56,7 +60,6 @@ def show_growth(console: Console, grown: Grown) -> None:
         memory, rate, p99 = f"{step.relay:.0f}", _number(step.rate), f"{step.accept.p99:.0f}"
         table.add_row(step.what, f"{step.size:,}", *cells, bar, memory, rate, p99)
     console.print(table)
-    console.print(f"Full mailboxes drained at {_number(grown.drained)} messages/s, all together.")
 
 
 def _work(step: Step) -> float:
@@ -81,7 +84,7 @@ def show_compared(console: Console, compared: Compared) -> None:
     shares = ", ".join(f"{one} {share:.2f}" for one, share in compared.ratios.items())
     console.print(f"{compared.peer} {compared.version} to the bare relay: {shares}.")
     console.print(f"Accepted by {compared.peer} means: {compared.promise}.")
-    console.print(f"{compared.cores} cores; load average {compared.load_before} before, {compared.load_after} after.")
+    _end(console, compared)
 
 
 def _answers(compared: Compared) -> Table:
@@ -102,14 +105,15 @@ def _costs(title: str, closed: dict[str, list[Result]], processes: Sequence[str]
     table = _table(f"{title}; µs of CPU to a message", ("lane", "msgs/s", "range", *processes, "relay\nMiB"))
     for lane, results in closed.items():
         rates = [result.rate for result in results]
-        known = {name.partition(" ")[0] for name in results[0].usage}
-        work = [f"{_cpu(results, one):.0f}" if one in known else "" for one in processes]
+        works = [result.work() for result in results if result.rate]
+        medians = {one: statistics.median(work[one] for work in works) for one in (works[0] if works else ())}
+        work = [f"{medians[one]:.0f}" if one in medians else "" for one in processes]
         size = max(result.usage["relay"].rss for result in results)
         table.add_row(lane, _number(statistics.median(rates)), _range(rates), *work, f"{size:.0f}")
     return table
 
 
-def _open(measured: Measured) -> Table:
+def _open(measured: Relay) -> Table:
     twice = ("accepted\n/s", "delivered\n/s", "least")
     table = _table(
         "Open loop: at twice the closed loop's rate, and at half of what that came to; latencies in ms",
@@ -133,26 +137,14 @@ def _table(title: str, names: Iterable[str], left: Collection[str] = ("", "lane"
     return table
 
 
-def _ratios(measured: Measured) -> Table:
+def _ratios(measured: Relay) -> Table:
     names = ("ratio", "measured", "wanted")
     table = _table("Ratios", names, names)
-    for name in measured.ratios.__struct_fields__:
+    for name, found in measured.ratios.items():
         wanted = TARGETS.get(name)
-        found = getattr(measured.ratios, name)
         mark = "" if wanted is None else f"{wanted} {'met' if found >= wanted else 'MISSED'}"
         table.add_row(name, f"{found:.2f}", mark)
     return table
-
-
-def _cpu(results: Sequence[Result], process: str) -> float:
-    """Return the median of microseconds of CPU to a message; a store may have several processes."""
-    return statistics.median(
-        sum(used.cpu for name, used in result.usage.items() if name.partition(" ")[0] == process)
-        / (result.rate * result.seconds)
-        * 1e6
-        for result in results
-        if result.rate
-    )
 
 
 def _number(value: float) -> str:

@@ -1,9 +1,25 @@
 """What came of a run, and what its processes used meanwhile."""
 
 import os
+import statistics
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """On what machine, and how busy that was (load averages)."""
+
+    cores: int
+    load_before: float
+    load_after: float
+
+
+def machine(before: float) -> tuple[int, float, float]:
+    """Return the members of `Measured`, now that it has been; `before` was the load average."""
+    return os.cpu_count() or 1, round(before, 2), round(os.getloadavg()[0], 2)
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -19,7 +35,7 @@ class Latency(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """What came of it. Rates are messages a second over the measured part.
 
-    `least` is the least-served sender's share of the mean; `backlog` the most that was accepted and not yet delivered.
+    `least` is the least-served sender's share of the mean.
     """
 
     rate: float
@@ -27,7 +43,6 @@ class Result(msgspec.Struct, frozen=True):
     delivered: float
     accept: Latency
     delivery: Latency
-    backlog: int
     least: float
     usage: dict[str, Usage]
     seconds: float
@@ -35,6 +50,19 @@ class Result(msgspec.Struct, frozen=True):
     lost: int
     twice: int
     refused: dict[str, int]
+
+    def work(self) -> dict[str, float]:
+        """Return microseconds of CPU to a message, by process; a store may have several."""
+        spent, done = Counter[str](), self.rate * self.seconds
+        for name, used in self.usage.items():
+            spent[name.partition(" ")[0]] += used.cpu  # type: ignore[assignment]  # a sum of floats
+        return {name: cpu / done * 1e6 if done else 0.0 for name, cpu in spent.items()}
+
+
+def share(of: Sequence[Result], yardstick: Sequence[Result]) -> float:
+    """Return the median over the repeats of what a lane reached as a share of its yardstick in the same repeat."""
+    pairs = zip(of, yardstick, strict=True)
+    return round(statistics.median(one.rate / its.rate for one, its in pairs if its.rate), 3)
 
 
 def latency(seconds: list[float]) -> Latency:
@@ -45,17 +73,8 @@ def latency(seconds: list[float]) -> Latency:
 
 
 def usage(pids: dict[str, int]) -> dict[str, Usage]:
-    """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`, `machine` is everybody's."""
-    found = {name: used(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
-    return found | {"machine": _machine()}
-
-
-def _machine() -> Usage:
-    try:
-        user, nice, system, *_ = Path("/proc/stat").read_text(encoding="ascii").split()[1:]
-    except OSError:
-        return Usage(0.0, 0.0)
-    return Usage((int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), 0.0)
+    """Read what processes have used so far (Linux; elsewhere zeros). Our own is `load`."""
+    return {name: used(pid) for name, pid in {**pids, "load": os.getpid()}.items()}
 
 
 def used(pid: int) -> Usage:

@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import msgspec
 from rich.progress import Progress
 
 from bench.load import Member
-from bench.results import Result
+from bench.results import Measured, Result, machine, share
 from bench.stage import Stage, staged
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel
@@ -51,27 +50,15 @@ LANES = (
 OPEN_LANES = ("bare_enterprise", "enterprise", "bare_consumer", "consumer")
 
 
-class Ratios(msgspec.Struct, frozen=True):
-    """Medians over the repeats of what a lane reached as a share of its yardstick in the same repeat."""
-
-    enterprise: float
-    consumer: float
-    tasked1: float
-    tasked: float
-
-
-class Measured(msgspec.Struct, frozen=True):
+class Relay(Measured, frozen=True):
     """Everything that was measured. `drain` is how long the mediation needed after each tasked run, seconds."""
 
-    cores: int
-    load_before: float
-    load_after: float
     messages: int
     closed: dict[str, list[Result]]
     overload: dict[str, Result]
     half: dict[str, Result]
     drain: dict[str, list[float]]
-    ratios: Ratios
+    ratios: dict[str, float]
     cluster: bool = False
     """Whether the relay's store is a cluster; the yardstick's never is."""
 
@@ -127,7 +114,7 @@ class Bench:
         return time.monotonic() - start
 
 
-async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Measured:
+async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Relay:
     before = os.getloadavg()[0]
     steps = progress.add_task("Booting the parties", total=repeats * len(LANES) + 2 * len(OPEN_LANES) + 1)
     async with staged(cluster=cluster) as stage:
@@ -139,18 +126,8 @@ async def measure(progress: Progress, repeats: int, messages: int, *, cluster: b
             await bench.round(lambda: progress.advance(steps))
         progress.update(steps, description="Open loop: overload, then half")
         await bench.open(lambda: progress.advance(steps))
-    return Measured(
-        cores=os.cpu_count() or 1,
-        load_before=round(before, 2),
-        load_after=round(os.getloadavg()[0], 2),
-        messages=messages,
-        closed=bench.closed,
-        overload=bench.overload,
-        half=bench.half,
-        drain=bench.drain,
-        ratios=ratios(bench.closed),
-        cluster=cluster,
-    )
+    shares = ratios(bench.closed)
+    return Relay(*machine(before), messages, bench.closed, bench.overload, bench.half, bench.drain, shares, cluster)
 
 
 async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:
@@ -163,14 +140,11 @@ async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:
     return groups
 
 
-def ratios(closed: Mapping[str, list[Result]]) -> Ratios:
-    def median(lane: str, yardstick: str) -> float:
-        pairs = zip(closed[lane], closed[yardstick], strict=True)
-        return round(statistics.median(mine.rate / its.rate for mine, its in pairs), 3)
-
-    return Ratios(
-        enterprise=median("enterprise", "bare_enterprise"),
-        consumer=median("consumer", "bare_consumer"),
-        tasked1=median("tasked1", "consumer"),
-        tasked=median("tasked100", "consumer"),
-    )
+def ratios(closed: Mapping[str, list[Result]]) -> dict[str, float]:
+    """Return what each lane reached as a share of its yardstick."""
+    return {
+        "enterprise": share(closed["enterprise"], closed["bare_enterprise"]),
+        "consumer": share(closed["consumer"], closed["bare_consumer"]),
+        "tasked1": share(closed["tasked1"], closed["consumer"]),
+        "tasked": share(closed["tasked100"], closed["consumer"]),
+    }

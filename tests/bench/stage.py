@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tiers.chassis.tls import device_context
 from tiers.lab.classroom.desk import Desk
 from tiers.lab.world import store as store_module
 from tiers.lab.world.cast import OPERATOR, party
-from tiers.lab.world.processes import LAUNCHER, PYTHON, Child, base_environ, children_of, free_ports, start_party, stop
+from tiers.lab.world.processes import LAUNCHER, PYTHON, base_environ, children_of, free_ports, start_party, stop
 from tiers.lab.world.world import World, booted
 from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.gateway import Done, RegisterDevice
@@ -45,9 +45,10 @@ def environ() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    child: Child
-    store: Child
+    """The bare relay: where it listens, and the processes that work for it."""
+
     port: int
+    pids: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +75,22 @@ class Stage:
         """Run one load process to its end; raises `Ours` if it fails."""
         return await load(self.world.root, spec)
 
-    def running(self, module: str, spec: Spec) -> AbstractAsyncContextManager[asyncio.StreamReader]:
-        """Run a process of the bench; gives what it says, and stops it at the end."""
-        return running(self.world.root, module, spec)
-
     async def counted(self, name: str, sample: str) -> float:
         """Read one sample of a party's metrics; 0 where there is none yet."""
         page = (await self.desk.as_(OPERATOR).peer(name).ask_raw("GET", "/metrics")).decode()
         values = (line.rpartition(" ") for line in page.splitlines())
         return next((float(value) for found, _, value in values if found == sample), 0.0)
 
-    def pids(self, *, bare: bool) -> dict[str, int]:
-        if bare:
-            return {"relay": self.bare.child.pid, "store": self.bare.store.pid}
+    def pids(self) -> dict[str, int]:
         stores = self.world.store.children
         gateway, carrier = self.world.children["gateway"].pid, self.world.children["carrier"].pid
         relays = _numbered("relay", children_of(gateway) or [gateway])
         return relays | {"carrier": carrier} | _numbered("store", [child.pid for child in stores])
 
     def spec(self, members: tuple[Member, ...], channel: Channel, *, bare: bool = False, **how: Any) -> Spec:
-        """Return what a group is to do, and `how`: `each`, `in_flight`, `rate`, `absent` of `Spec`."""
-        port = self.bare.port if bare else self.world.ports["gateway"]
-        pids, ca = self.pids(bare=bare), str(self.world.ca)
-        return Spec(port=port, ca=ca, channel=channel, members=members, pids=pids, **how)
+        """Return what a group is to do, and `how`: `each`, `in_flight`, `rate` of `Spec`."""
+        port, pids = (self.bare.port, self.bare.pids) if bare else (self.world.ports["gateway"], self.pids())
+        return Spec(port=port, ca=str(self.world.ca), channel=channel, members=members, pids=pids, **how)
 
     async def _subscriber(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
@@ -115,29 +109,17 @@ class Stage:
         return _member(pin, sign, ())
 
 
-@asynccontextmanager
-async def running(folder: Path, module: str, spec: Spec) -> AsyncIterator[asyncio.StreamReader]:
-    """Run a process of the bench on the time of `folder`, its spec there, too; gives what it says, and stops it."""
-    path = folder / f"{module}.json"
-    replace_file(path, msgspec.json.encode(spec))
-    process = await asyncio.create_subprocess_exec(
-        *(*LAUNCHER, str(folder / "clock"), module, str(path)),
-        stdout=asyncio.subprocess.PIPE,
-        env=environ(),
-    )
-    assert process.stdout is not None
-    try:
-        yield process.stdout
-    finally:
-        if not process.stdout.at_eof():
-            with suppress(ProcessLookupError):
-                process.terminate()
-        await process.wait()
-
-
 async def load(folder: Path, spec: Spec) -> Result:
-    async with running(folder, "bench.load", spec) as said:
-        out = await said.read()
+    """Run one load process on the time of `folder`, its spec there, too; raises `Ours` if it fails."""
+    path = folder / "bench.load.json"
+    replace_file(path, msgspec.json.encode(spec))
+    command = (*LAUNCHER, str(folder / "clock"), "bench.load", str(path))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environ())
+    try:
+        out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
     try:
         return msgspec.json.decode(out, type=Result)
     except msgspec.MsgspecError:
@@ -171,15 +153,16 @@ async def staged(workers: int = 1, *, cluster: bool = False) -> AsyncIterator[St
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tiers-bench-"))
         world = await stack.enter_async_context(booted(Path(folder) / "world", workers=workers, cluster=cluster))
-        bare = await yardstick(world.root / "bare", world.tls(party("gateway").identity))
-        stack.push_async_callback(stop, bare.store)
-        stack.push_async_callback(stop, bare.child)
+        tls = world.tls(party("gateway").identity)
+        bare = await stack.enter_async_context(yardstick(world.root / "bare", tls))
         connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=AT_ONCE)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         yield Stage(world, bare, http, Desk(world, {}, stack))
 
 
-async def yardstick(folder: Path, tls: Path) -> Yardstick:
+@asynccontextmanager
+async def yardstick(folder: Path, tls: Path) -> AsyncIterator[Yardstick]:
+    """Start the bare relay and a store of its own in a new folder; stop both at the end."""
     folder.mkdir(mode=0o700)
     store = await store_module.embedded(folder / "store", folder / "store.log", {Role.GATEWAY: "~* +@all"})
     (own,) = store.children
@@ -188,5 +171,8 @@ async def yardstick(folder: Path, tls: Path) -> Yardstick:
     socket = unquote(urlsplit(store.urls[Role.GATEWAY]).path)
     command = [*PYTHON, "-m", "bench.bare", str(port), socket, str(tls)]
     own_environ = environ() | {"BARE_STORE_PASSWORD": password}
-    child = await start_party("bare", command, own_environ, folder / "relay.jsonl")
-    return Yardstick(child, own, port)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stop, own)
+        child = await start_party("bare", command, own_environ, folder / "relay.jsonl")
+        stack.push_async_callback(stop, child)
+        yield Yardstick(port, {"relay": child.pid, "store": own.pid})

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.__main__ import Hour
+from bench.__main__ import DOCUMENTS
 from bench.hour import Round
 from tiers.lab.cli import bench
 from tiers.wire.errors import Yours
@@ -27,7 +27,7 @@ def test_its_json_is_described() -> None:
 
     command = [*TIERS[:-1], "schema", "bench"]
     check = fastjsonschema.compile(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
-    said = check(json.loads(msgspec.json.encode(Hour([Round(1.0, 2, 3.0, {"relay": 4.0})]))))
+    said = check(json.loads(msgspec.json.encode(DOCUMENTS["hour"]([Round(1.0, 2, 3.0, {"relay": 4.0})]))))
     assert ("hour", 1) == (said["bench"], said["version"])
     with pytest.raises(fastjsonschema.JsonSchemaValueException):
         check({"bench": "hour", "measured": 1})

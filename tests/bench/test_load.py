@@ -16,7 +16,6 @@ from bench.results import Latency, Result, Usage
 from bench.run import LANES, ratios
 from bench.stage import yardstick
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import stop
 from tiers.wire.encoding import b64u
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.keys.keytree import Master, epoch_of, leaf, subscriber_root, wrap_key
@@ -90,25 +89,23 @@ def test_messages_are_made_in_turns() -> None:
 def test_a_ratio_is_the_median_of_what_each_repeat_gave() -> None:
     def result(rate: float) -> Result:
         still = Latency(0.0, 0.0)
-        return Result(rate, rate, rate, still, still, 0, 1.0, {"relay": Usage(0.0, 0.0)}, 1.0, 1, 0, 0, {})
+        return Result(rate, rate, rate, still, still, 1.0, {"relay": Usage(0.0, 0.0)}, 1.0, 1, 0, 0, {})
 
     closed = {lane.name: [result(100.0)] * 3 for lane in LANES}
     closed["enterprise"] = [result(80.0), result(90.0), result(95.0)]
     closed["tasked100"] = [result(70.0), result(60.0), result(10.0)]
 
-    assert (0.9, 0.6) == (ratios(closed).enterprise, ratios(closed).tasked)
+    assert (0.9, 0.6) == (ratios(closed)["enterprise"], ratios(closed)["tasked"])
 
 
 @pytest.fixture
 async def bare(tmp_path: Path) -> AsyncIterator[Spec]:
     """The yardstick as the bench starts it, and what to do there."""
     Authority.create().issue(SERVER, tmp_path / "tls")
-    started = await yardstick(tmp_path / "bare", tmp_path / "tls")
     members = tuple(Member(pin, b64u(pin.encode() * 4)) for pin in PINS)
-    to = {"port": started.port, "ca": str(tmp_path / "tls" / "ca.pem"), "channel": Channel.ENTERPRISE}
-    yield Spec(**to, members=members, each=200, in_flight=8, pids={})
-    await stop(started.child)
-    await stop(started.store)
+    async with yardstick(tmp_path / "bare", tmp_path / "tls") as started:
+        to = {"port": started.port, "ca": str(tmp_path / "tls" / "ca.pem"), "channel": Channel.ENTERPRISE}
+        yield Spec(**to, members=members, each=200, in_flight=8, pids={})
 
 
 async def run(one: Spec) -> Result:
@@ -122,7 +119,6 @@ async def test_the_yardstick_accepts_and_delivers_everything_once_in_a_closed_lo
 
     assert (600, 0, 0, {}) == (result.sent, result.lost, result.twice, result.refused)
     assert 0 < result.rate <= min(result.accepted, result.delivered)
-    assert result.backlog <= 3 * 8
 
 
 async def test_the_yardstick_loses_nothing_when_more_is_offered_than_it_carries(bare: Spec) -> None:

@@ -134,7 +134,7 @@ def test_a_peer_that_is_not_installed_is_refused_with_its_packages_name(name: st
 
 def test_a_peers_ratio_is_the_median_of_what_each_repeat_gave() -> None:
     def result(rate: float) -> Result:
-        return Result(rate, rate, rate, Latency(0.0, 0.0), Latency(0.0, 0.0), 0, 1.0, {}, 1.0, 1, 0, 0, {})
+        return Result(rate, rate, rate, Latency(0.0, 0.0), Latency(0.0, 0.0), 1.0, {}, 1.0, 1, 0, 0, {})
 
     closed = {f"bare_{one}": [result(100.0), result(200.0), result(50.0)] for one in Channel}
     closed |= {f"nats_{one}": [result(80.0), result(80.0), result(80.0)] for one in Channel}

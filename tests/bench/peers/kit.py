@@ -6,7 +6,7 @@ No peer runs as a system service and none needs root: own configuration, own por
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -52,18 +52,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    command: Sequence[str]
-    promise: str
-
-
-@dataclass(frozen=True, slots=True)
 class Peer:
-    """One peer. `message` makes a sender's nth envelope what goes on the wire; `share` of the messages are sent."""
+    """One peer. `settings` writes its files, and gives its command and what an answer of it promises.
+
+    `message` makes a sender's nth envelope what goes on the wire; `share` of the messages are sent.
+    """
 
     package: str
     program: str
-    settings: Callable[[Place, str], Awaitable[Setup]]
+    settings: Callable[[Place, str], Awaitable[tuple[list[str], str]]]
     client: type[Connection]
     message: Callable[[str, int, Ready], Ready]
     share: float = 1.0
@@ -87,14 +84,14 @@ class Peer:
     async def started(self, place: Place) -> tuple[Child, str]:
         """Start the server; gives its promise too. Raises `Yours` where it is not installed, `Ours` if it is not up."""
         place.folder.mkdir(mode=0o700)
-        setup = await self.settings(place, self.binary())
-        child = await start(self.package, setup.command, base_environ(), place.folder / "server.log")
+        command, promise = await self.settings(place, self.binary())
+        child = await start(self.package, command, base_environ(), place.folder / "server.log")
         try:
             await _listening(child, place.port)
         except BaseException:
             await stop(child)
             raise
-        return child, setup.promise
+        return child, promise
 
 
 def nth(pin: str, number: int) -> str:

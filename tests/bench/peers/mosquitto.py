@@ -8,7 +8,7 @@ import struct
 from dataclasses import replace
 
 from bench.frames import Ready
-from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, nth
+from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, nth
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
 QOS1 = 0x02
@@ -111,17 +111,11 @@ def message(sender: str, number: int, ready: Ready) -> Ready:
     return replace(ready, mid=nth(sender, own), frame=publish(f"box/{ready.to}", own, ready.frame))
 
 
-async def settings(place: Place, binary: str) -> Setup:
+async def settings(place: Place, binary: str) -> tuple[list[str], str]:
     """Write the configuration. `user root` matters to root alone, whose server would become somebody else."""
     path = place.folder / "mosquitto.conf"
     path.write_text(_CONFIG.format(port=place.port, tls=place.tls, folder=place.folder))
-    return Setup([binary, "-c", str(path)], _PROMISE)
+    return [binary, "-c", str(path)], _PROMISE
 
 
-PEER = Peer(
-    package="mosquitto",
-    program="mosquitto",
-    settings=settings,
-    client=Client,
-    message=message,
-)
+PEER = Peer("mosquitto", "mosquitto", settings, Client, message)

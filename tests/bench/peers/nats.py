@@ -16,7 +16,7 @@ import msgspec
 
 from bench.client import SERVER
 from bench.frames import Ready
-from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, Setup, output
+from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Reader, output
 
 _CONFIG = """\
 listen: "127.0.0.1:{port}"
@@ -60,15 +60,14 @@ def operations(data: bytes) -> tuple[list[Operation], int]:
 class Client(Reader):
     """One NATS client. The server speaks first, in the clear; then both change to TLS."""
 
-    async def open(self, port: int, context: ssl.SSLContext | None) -> None:
+    async def open(self, port: int, context: ssl.SSLContext) -> None:
         """Connect, have the stream and the own consumer made if they are not there, subscribe."""
         loop = asyncio.get_running_loop()
         self._asked: asyncio.Future[bytes] = loop.create_future()
         await loop.create_connection(lambda: self, "127.0.0.1", port)
         await self.ready
         assert self._transport is not None
-        if context is not None:
-            self._transport = await loop.start_tls(self._transport, self, context, server_hostname=SERVER.host)
+        self._transport = await loop.start_tls(self._transport, self, context, server_hostname=SERVER.host)
         pin = self.party.pin
         self.send(b"CONNECT " + msgspec.json.encode(_CONNECT) + b"\r\n")
         self.send(f"SUB _A.{pin}.* 1\r\nSUB _D.{pin} 2\r\n".encode())
@@ -120,7 +119,7 @@ def message(sender: str, number: int, ready: Ready) -> Ready:
     return replace(ready, mid=mid, frame=pub(f"box.{ready.to}", ready.frame, mid))
 
 
-async def settings(place: Place, binary: str) -> Setup:
+async def settings(place: Place, binary: str) -> tuple[list[str], str]:
     """Write the configuration, with fsync before each answer where this version knows of it."""
     path, sync = place.folder / "nats.conf", ""
     for sync in _PROMISES:
@@ -128,13 +127,7 @@ async def settings(place: Place, binary: str) -> Setup:
         understood, _ = await output(binary, "-t", "-c", str(path))
         if understood:
             break
-    return Setup([binary, "-c", str(path)], _PROMISES[sync])
+    return [binary, "-c", str(path)], _PROMISES[sync]
 
 
-PEER = Peer(
-    package="nats-server",
-    program="nats-server",
-    settings=settings,
-    client=Client,
-    message=message,
-)
+PEER = Peer("nats-server", "nats-server", settings, Client, message)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bench.client import SERVER, Connection
 from bench.frames import Ready
-from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, Setup, nth
+from bench.peers.kit import KEY_IN_ENVELOPE, Peer, Place, nth
 from bench.peers.stanzas import Element, Elements
 
 HOST = SERVER.host
@@ -122,20 +122,18 @@ def message(sender: str, number: int, ready: Ready) -> Ready:
     return replace(ready, mid=nth(sender, number), frame=frame)
 
 
-async def settings(place: Place, binary: str) -> Setup:
+async def settings(place: Place, binary: str) -> tuple[list[str], str]:
     accounts = place.folder / _encoded(HOST) / "accounts"
     accounts.mkdir(parents=True)
     for pin in place.pins:
         (accounts / f"{_encoded(pin)}.dat").write_text(f'return {{ ["password"] = "{_PASSWORD}" }};')
     path = place.folder / "prosody.cfg.lua"
     path.write_text(_CONFIG.format(folder=place.folder, port=place.port, tls=place.tls, host=HOST))
-    return Setup([binary, "--config", str(path), "-F"], _PROMISE)
+    return [binary, "--config", str(path), "-F"], _PROMISE
 
 
 def _encoded(name: str) -> str:
     return "".join(one if one.isalnum() else f"%{ord(one):02x}" for one in name)
 
 
-PEER = Peer(
-    package="prosody", program="prosody", settings=settings, client=Client, message=message, share=0.1,
-)  # fmt: skip
+PEER = Peer("prosody", "prosody", settings, Client, message, share=0.1)
