@@ -23,15 +23,7 @@ from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.keys.keytree import Node, NodeJson
 from tiers.wire.message.envelope import format_jwe, parse_jwe
 from tiers.wire.message.proof import Proofs, Request, claimed_pin
-from tiers.wire.message.sealing import (
-    ContentKey,
-    HpkePrivateKey,
-    HpkePublicKey,
-    decrypt_with,
-    encrypt_for,
-    open_content,
-    seal_content,
-)
+from tiers.wire.message.sealing import HpkePrivateKey, HpkePublicKey, open_alone, seal_alone
 
 MAX_ANSWER = 16_384
 _PROTECTED = b64u(b'{"typ":"enrolment+jwe","enc":"A256GCM"}')
@@ -103,17 +95,16 @@ def verify_enrolment(authorization: str | None, enrol: Enrol, request: Request, 
 def seal_keys(giver: Identity, enrol: Enrol, nodes: Iterable[Node]) -> Enrolled:
     """Seal a subscriber's nodes to the key that it enrolled with."""
     said = Keys(str(giver), enrol.pin, tuple(NodeJson.of(node) for node in nodes))
-    cek = ContentKey.draw()
-    recipient = encrypt_for(f"device/{enrol.pin}/1", cek, HpkePublicKey.from_jwk(enrol.hpke))
-    return Enrolled(msgspec.Raw(format_jwe(seal_content(cek, _PROTECTED, [recipient], msgspec.json.encode(said)))))
+    to = HpkePublicKey.from_jwk(enrol.hpke)
+    jwe = seal_alone(f"device/{enrol.pin}/1", to, _PROTECTED, msgspec.json.encode(said))
+    return Enrolled(msgspec.Raw(format_jwe(jwe)))
 
 
 def open_keys(done: Enrolled, giver: Identity, pin: str, key: HpkePrivateKey) -> tuple[Node, ...]:
     """Open the answer of `giver` to the enrolment of `pin`; raises `Yours`."""
-    jwe = parse_jwe(bytes(done.keys), MAX_ANSWER)
-    if jwe.protected != _PROTECTED or len(jwe.recipients) != 1:
-        raise Yours("enrolment.malformed", f"Ask {giver} again: this is no answer to an enrolment.")
-    said = parse_json(Keys, open_content(jwe, decrypt_with(jwe.recipients[0], key)), "enrolment.malformed")
+    malformed = Yours("enrolment.malformed", f"Ask {giver} again: this is no answer to an enrolment.")
+    opened = open_alone(parse_jwe(bytes(done.keys), MAX_ANSWER), _PROTECTED, key, malformed)
+    said = parse_json(Keys, opened, "enrolment.malformed")
     if (said.giver, said.pin) != (str(giver), pin):
         raise Yours("enrolment.other", f"Ask {giver} again: these keys are of {said.giver}, for {said.pin}.")
     return tuple(node.node() for node in said.nodes)

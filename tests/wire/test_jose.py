@@ -54,6 +54,9 @@ def test_a_key_that_is_not_in_its_one_spelling_is_refused(y, sign):
         VerifyKey((y | sign << 255).to_bytes(32, "little"))
 
 
+STRANGER = Yours("code", "Sign with a key that is known here.")
+
+
 @pytest.mark.parametrize("r", SMALL, ids=bytes.hex)
 def test_a_signature_whose_r_is_of_small_order_is_refused_in_every_form(r):
     signature = r + bytes(32)
@@ -62,7 +65,7 @@ def test_a_signature_whose_r_is_of_small_order_is_refused_in_every_form(r):
     whole = GeneralJws(b64u(b"text"), (Signature(header, b64u(signature)),))
     for verify in (
         lambda: KEY.public.verify(signature, b"text", "code"),
-        lambda: verify_compact(compact, "x", lambda _: KEY.public, "code"),
+        lambda: verify_compact(compact, "x", {"k": KEY.public}, "code", STRANGER),
         lambda: verify_signature(whole, 0, KEY.public, "code"),
     ):
         with pytest.raises(Yours, match=r"^code: Make a new key"):
@@ -86,7 +89,7 @@ def test_a_jws_has_one_spelling():
         "." + token,
     ):
         with pytest.raises(Yours, match="^code"):
-            verify_compact(other, "x", lambda _: KEY.public, "code")
+            verify_compact(other, "x", {"k": KEY.public}, "code", STRANGER)
 
 
 def test_a_thumbprint_is_of_the_members_that_make_the_key():

@@ -2,6 +2,7 @@
 
 from tiers.lab.classroom.desk import bbm
 from tiers.lab.scenarios.scenario import Stage, declared
+from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import VerifyKey, verify_compact
 from tiers.wire.message.content import TYP
 from tiers.wire.message.envelope import format_kid
@@ -26,7 +27,8 @@ async def _play(stage: Stage) -> None:
     await stage.send("forwarded", bbm("bob", "priya", tag))
     say("A tag")
     alice = desk.devices["alice"].ring.card()
-    proved = verify_compact(tag, TYP, lambda _kid: VerifyKey.from_jwk(alice.sign), "content.signature")
+    known, stranger = {format_kid(alice.kid): VerifyKey.from_jwk(alice.sign)}, Yours("content.sender", "Show Alice's.")
+    proved = verify_compact(tag, TYP, known, "content.signature", stranger)
     stage.check("whose hand it is", proved.header.kid, format_kid(alice.kid))
     stage.check("the words", proved.payload.decode(), first.note.text)
     say("Whoever shows his handset")

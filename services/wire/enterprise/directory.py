@@ -86,12 +86,8 @@ def verify_lookup(found: Lookup, pin: str, org: str, root: VerifyKey) -> tuple[E
 
 
 def _verify(token: str, typ: str, org: str, root: VerifyKey) -> bytes:
-    def find(kid: str) -> VerifyKey:
-        if kid != root_kid(org):
-            raise Yours("directory.root", f"Ask for a statement by the root of {org}.")
-        return root
-
-    return verify_compact(token, typ, find, "directory.signature").payload
+    stranger = Yours("directory.root", f"Ask for a statement by the root of {org}.")
+    return verify_compact(token, typ, {root_kid(org): root}, "directory.signature", stranger).payload
 
 
 def _of(statement: T, org: str) -> T:

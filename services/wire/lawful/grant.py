@@ -11,21 +11,13 @@ import msgspec
 
 from tiers.wire.encoding import b64u, parse_json
 from tiers.wire.errors import Yours
-from tiers.wire.keys.jose import SigningKey, VerifyKey, verify_compact
+from tiers.wire.keys.jose import SigningKey, verify_compact
 from tiers.wire.keys.keytree import EPOCHS, Node, NodeJson, cover
 from tiers.wire.lawful.release import Release, terms
 from tiers.wire.lawful.warrant import Keys, seal_of
 from tiers.wire.log.checkpoint import LoggedLeaf, ProofOfLogging
-from tiers.wire.message.envelope import Jwe, Pin, format_jwe, parse_jwe
-from tiers.wire.message.sealing import (
-    ContentKey,
-    HpkePrivateKey,
-    HpkePublicKey,
-    decrypt_with,
-    encrypt_for,
-    open_content,
-    seal_content,
-)
+from tiers.wire.message.envelope import Pin, format_jwe, parse_jwe
+from tiers.wire.message.sealing import HpkePrivateKey, HpkePublicKey, open_alone, seal_alone
 
 JWE_TYP = "grant+jwe"
 JWS_TYP = "grant+jws"
@@ -81,8 +73,7 @@ def seal_release(order: Release, logged: LoggedLeaf, nodes: Iterable[Node], kid:
 def seal_grant(payload: Payload, giver: SigningKey, giver_kid: str, kid: str, to: HpkePublicKey) -> bytes:
     """Sign and seal a grant to the auditor's key `kid`; returns the JWE."""
     token = giver.sign_compact({"typ": JWS_TYP, "kid": giver_kid}, msgspec.json.encode(payload))
-    cek = ContentKey.draw()
-    return format_jwe(seal_content(cek, _PROTECTED, [encrypt_for(kid, cek, to)], token.encode("ascii")))
+    return format_jwe(seal_alone(kid, to, _PROTECTED, token.encode("ascii")))
 
 
 def open_grant(raw: bytes, key: HpkePrivateKey, givers: Keys) -> Grant:
@@ -91,17 +82,10 @@ def open_grant(raw: bytes, key: HpkePrivateKey, givers: Keys) -> Grant:
     1. A JWE of this type, to one recipient, that `key` opens. 2. Signed by one of `givers`, by `kid`. 3. The nodes are
     the minimal cover of the window that it names, no node more.
     """
-    jwe: Jwe = parse_jwe(raw, MAX_GRANT)
-    if jwe.protected != _PROTECTED or len(jwe.recipients) != 1:  # 1
-        raise Yours("grant.malformed", "Send a grant as docs/spec/grant.md describes it.")
-    token = open_content(jwe, decrypt_with(jwe.recipients[0], key))
-
-    def find(kid: str) -> VerifyKey:
-        if kid not in givers:
-            raise Yours("grant.carrier", f"Ask {', '.join(givers)} for the grant.")
-        return givers[kid]
-
-    done = verify_compact(token.decode("ascii", "replace"), JWS_TYP, find, "grant.signature")  # 2
+    malformed = Yours("grant.malformed", "Send a grant as docs/spec/grant.md describes it.")
+    token = open_alone(parse_jwe(raw, MAX_GRANT), _PROTECTED, key, malformed)  # 1
+    stranger = Yours("grant.carrier", f"Ask {', '.join(givers)} for the grant.")
+    done = verify_compact(token.decode("ascii", "replace"), JWS_TYP, givers, "grant.signature", stranger)  # 2
     payload = parse_json(Payload, done.payload, "grant.malformed")
     nodes = tuple(node.node() for node in payload.nodes)
     window = 0 <= payload.start < payload.end <= EPOCHS

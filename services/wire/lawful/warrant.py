@@ -220,13 +220,9 @@ def sign_status(statement: StatusStatement, key: SigningKey, kid: str) -> str:
 
 def verify_status(token: str, judges: Keys, judge: str | None = None) -> StatusStatement:
     """Check whose word it is: a pinned judge's, the one called `judge` if that is given; raises `Yours`."""
-
-    def find(kid: str) -> VerifyKey:
-        if kid not in judges or kid != (judge or kid):
-            raise Yours("warrant.judge", "Have it signed by the judge of this warrant, whose key is pinned here.")
-        return judges[kid]
-
-    done = verify_compact(token, STATUS_TYP, find, "warrant.judge")
+    known = {kid: key for kid, key in judges.items() if kid == (judge or kid)}
+    stranger = Yours("warrant.judge", "Have it signed by the judge of this warrant, whose key is pinned here.")
+    done = verify_compact(token, STATUS_TYP, known, "warrant.judge", stranger)
     return parse_json(StatusStatement, done.payload, "warrant.malformed")
 
 

@@ -83,14 +83,9 @@ class Proofs:
         1. Signed by the key of `pin`. 2. For this party, method, path and body. 3. Within the last two minutes, and
         since this party started. 4. Not seen before.
         """
-
-        def find(kid: str) -> VerifyKey:
-            if kid != pin:
-                raise Yours("request.proof", "Sign with the kid of the device that asks.")
-            return key
-
-        token = authorization.partition(" ")[2]
-        said = parse_json(Claims, verify_compact(token, TYP, find, "request.proof").payload, "request.proof")  # 1
+        stranger = Yours("request.proof", "Sign with the kid of the device that asks.")
+        done = verify_compact(authorization.partition(" ")[2], TYP, {pin: key}, "request.proof", stranger)  # 1
+        said = parse_json(Claims, done.payload, "request.proof")
         if said != _claims(self.party, request, said.ts, said.nonce):  # 2
             raise Yours("request.proof", f"Sign the method, path and body that you send, and {self.party} as aud.")
         self.since = min(self.since, now)  # a clock that was ahead at the start has come back

@@ -178,6 +178,19 @@ def open_content(jwe: Jwe, cek: ContentKey) -> bytes:
         raise Yours(code, _WILL_NOT_OPEN) from None
 
 
+def seal_alone(kid: str, to: HpkePublicKey, protected: str, plaintext: bytes) -> Jwe:
+    """Seal what is no message to one reader, such as a grant, under a protected header (base64url)."""
+    cek = ContentKey.draw()
+    return seal_content(cek, protected, [encrypt_for(kid, cek, to)], plaintext)
+
+
+def open_alone(jwe: Jwe, protected: str, key: HpkePrivateKey, malformed: Yours) -> bytes:
+    """Open it; raises `malformed` for another header or another number of readers, or `Yours`."""
+    if jwe.protected != protected or len(jwe.recipients) != 1:
+        raise malformed
+    return open_content(jwe, decrypt_with(jwe.recipients[0], key))
+
+
 def wrap_for_carrier(kid: str, cek: Secret, key: WrapKey) -> Recipient:
     """Wrap a CEK with A256GCMKW (RFC 7518, section 4.7)."""
     nonce = os.urandom(_NONCE)
