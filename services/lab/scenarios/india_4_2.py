@@ -27,7 +27,8 @@ async def _play(stage: Stage) -> None:
     await stage.send("forwarded", bbm("bob", "priya", tag))
     say("A tag")
     alice = desk.devices["alice"].ring.card()
-    known, stranger = {format_kid(alice.kid): VerifyKey.from_jwk(alice.sign)}, Yours("content.sender", "Show Alice's.")
+    known = {format_kid(alice.kid): VerifyKey.from_jwk(alice.sign)}
+    stranger = Yours("content.sender", "The signature is not by the sender whom the envelope names.")
     proved = verify_compact(tag, TYP, known, "content.signature", stranger)
     stage.check("whose hand it is", proved.header.kid, format_kid(alice.kid))
     stage.check("the words", proved.payload.decode(), first.note.text)
