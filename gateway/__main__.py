@@ -16,7 +16,7 @@ from tiers.gateway.devices import Registry
 from tiers.gateway.interception import copy_sender
 from tiers.gateway.interception.administration import Interception
 from tiers.gateway.mailbox.scripts import HELLO
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket
 from tiers.gateway.path.carrier import CarrierAdmission
@@ -37,15 +37,15 @@ async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> 
     identity, carrier = settings.identity, Identity(Role.CARRIER, settings.carrier)
     bus, clock = Bus(settings.store_url, HELLO), outside.clock
     store = await opened.enter_async_context(bus.store)
-    metrics, lease, mailboxes = Metrics(outside.metrics), Lease(store), StreamMailboxes(bus)
+    metrics, lease, mailboxes = Metrics(outside.metrics), Lease(store), Mailboxes(bus)
     interception = Interception(mailboxes, outside, bus, lease)
     admission = CarrierAdmission(outside.peer(settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
     delivery = Delivery(mailboxes, admission, interception.tasks, clock, metrics, slack)
     registry = Registry(store, clock, mailboxes)
     docket = Docket(outside, settings.arrangement, bus)
-    intake = Intake(registry, delivery, clock, settings.arrangement, docket.in_force)
     in_force = docket.in_force
+    intake = Intake(registry, delivery, clock, settings.arrangement, in_force)
     context = SessionContext(identity, registry, intake, delivery, mailboxes, clock, metrics, bus, in_force)
     sessions = Sessions(context)
     metrics.gauge("sessions", "Open sessions.", sessions.count)

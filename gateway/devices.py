@@ -17,7 +17,8 @@ import structlog
 from msgspec.structs import replace
 
 from tiers.chassis.background import every
-from tiers.gateway.mailbox.promises import START, Mailboxes
+from tiers.gateway.mailbox.promises import START
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.store.client import Store
 from tiers.wire.encoding import parse_own
 from tiers.wire.errors import Conflict, Missing, Ours, TiersError, Unauthenticated

@@ -28,7 +28,7 @@ from tiers.chassis.refusals import MINUTE_MS, Refusals, sealed_request
 from tiers.chassis.web import Route, raw_body
 from tiers.gateway.interception.copy_sender import CopySender, Link, Numbers
 from tiers.gateway.interception.tasks import Task, Tasks, verify_task
-from tiers.gateway.mailbox.promises import Mailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import Lease
 from tiers.wire.api import gateway as api

@@ -20,7 +20,8 @@ from tiers.chassis.background import wanted
 from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
-from tiers.gateway.mailbox.promises import Copy, Mailboxes
+from tiers.gateway.mailbox.promises import Copy
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.lease import Lease
 from tiers.store.client import Store
 from tiers.wire.errors import Ours, TiersError

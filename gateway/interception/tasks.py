@@ -189,9 +189,6 @@ class Tasks:
             return sent
         return sent + self._of(header.to, header, now, size, Direction.TO_TARGET)
 
-    def committed(self) -> None:
-        self.backlog.committed()
-
     def check_new(self, task: Task) -> Task:
         """Return a task that may be activated; raises `Conflict`.
 

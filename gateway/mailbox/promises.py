@@ -1,7 +1,7 @@
 """What the relay's store promises. It knows bytes and PINs, no key and no socket.
 
-A `Mailboxes` keeps, for each receiver, the messages that its device has not acknowledged, in the order in which they
-were accepted; and, for each interception task, the copies that the mediation has not confirmed.
+`Mailboxes` (streams.py) keep, for each receiver, the messages that its device has not acknowledged, in the order in
+which they were accepted; and, for each interception task, the copies that the mediation has not confirmed.
 
 Durability. Whatever `commit` has answered is on disk: it survives `kill -9` of the relay and of the store.
 Atomicity.  One entry is stored whole or not at all: the record that it was accepted, the message, and every copy.
@@ -11,9 +11,8 @@ Concurrency. Several relays may work on one store. One relay has one `commit` un
 Failure.    `Ours` means: perhaps stored, perhaps not. Sending the same `mid` again settles it.
 """
 
-from collections.abc import Sequence
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,16 +35,6 @@ class Match(NamedTuple):
 
     xid: str
     direction: Direction
-
-
-class Tasks(Protocol):
-    """Which messages are copied. Asked once for each message, just before it is stored."""
-
-    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:
-        """Say for which tasks a message of `size` bytes is copied at `now` (ms since 1970)."""
-
-    def committed(self) -> None:
-        """Say that the commit of everything matched so far is over, well or not."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -108,45 +97,6 @@ class Copy(msgspec.Struct, frozen=True):
     header: str
     envelope: bytes
     direction: Direction
-
-
-class Mailboxes(Protocol):
-    """The store, with the promises at the head of this module. Every method may raise `Ours`."""
-
-    async def commit(
-        self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
-    ) -> list[Committed]:
-        """Store entries and delete what is acknowledged, in one round trip; one outcome for each entry.
-
-        Other processes are told of sessions that ended after everything that was stored before.
-        """
-
-    async def read(self, pin: str, after: str, count: int) -> list[Message]:
-        """Return up to `count` messages behind the place `after`."""
-
-    async def held(self, pin: str) -> int:
-        """Count the messages of one mailbox."""
-
-    async def drop(self, pin: str, places: Sequence[str]) -> None:
-        """Delete messages that nobody is to have."""
-
-    async def expire(self, pin: str, keep_ms: int) -> None:
-        """Drop the messages of one mailbox that have waited longer than `keep_ms`, by the store's own clock."""
-
-    async def waiting(self) -> set[str]:
-        """Return the XIDs that have copies waiting, also those that an earlier process stored."""
-
-    async def copies(self, xid: str, count: int) -> list[Copy]:
-        """Return the `count` oldest copies of a task, in order of `at`."""
-
-    async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
-        """Drop copies that the mediation has."""
-
-    async def queued(self, xid: str) -> int:
-        """Count the copies of a task."""
-
-    async def check(self) -> None:
-        """Return if the store can be written; raises `Ours`."""
 
 
 def repeat_key(header: Protected) -> bytes:

@@ -70,8 +70,11 @@ class _Places:
         self.changes = 0
 
 
-class StreamMailboxes:
-    """`gateway.mailbox.Mailboxes`, for real. Says `copied <xid>/<shard>` on the bus when copies may wait."""
+class Mailboxes:
+    """The relay's store (promises.py). Every method may raise `Ours`.
+
+    Says `copied <xid>/<shard>` on the bus when copies may wait.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -83,7 +86,11 @@ class StreamMailboxes:
     async def commit(
         self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
     ) -> list[Committed]:
-        """See the Protocol. In a cluster, what lies on a node that does not answer has failed, and nothing else."""
+        """Store entries and delete what is acknowledged, in one round trip; one outcome for each entry.
+
+        Other processes are told of sessions that ended after everything that was stored before. In a cluster, what lies
+        on a node that does not answer has failed, and nothing else.
+        """
         copied = {f"{match.xid}/{shard_of(entry.header.to):02}" for entry in entries for match in entry.matches}
         for one in copied:
             self._copied(one)
@@ -118,6 +125,7 @@ class StreamMailboxes:
         return outcomes
 
     async def read(self, pin: str, after: str, count: int) -> list[Message]:
+        """Return up to `count` messages behind the place `after`."""
         found = await self._store.read("XRANGE", _keys(pin).box, f"({after}", "+", "COUNT", count)
         return [Message(place.decode(), fields[1]) for place, fields in found]
 
@@ -130,16 +138,19 @@ class StreamMailboxes:
         await self._store.ask("DEL", keys.size)  # counted anew when that matters
 
     async def expire(self, pin: str, keep_ms: int) -> None:
+        """Drop the messages of one mailbox that have waited longer than `keep_ms`, by the store's own clock."""
         keys = _keys(pin)
         await self._store.ask("EVAL", EXPIRE, 2, keys.box, keys.size, keep_ms)
 
     async def waiting(self) -> set[str]:
+        """Return the XIDs that have copies waiting, also those that an earlier process stored."""
         found = await self._all([("SMEMBERS", f"{tag}:li") for tag in TAGS])
         named = {(xid.decode(), shard) for shard, xids in enumerate(found) for xid in xids}
         self._note(named)
         return {xid for xid, _shard in named}
 
     async def copies(self, xid: str, count: int) -> list[Copy]:
+        """Return the `count` oldest copies of a task, in order of `at`."""
         shards = self._shards(xid)
         found = await self._all([("XRANGE", f"{TAGS[shard]}:li:{xid}", "-", "+", "COUNT", count) for shard in shards])
         all_of_them = [_copy(shard, *item) for shard, items in zip(shards, found, strict=True) for item in items]
@@ -147,6 +158,7 @@ class StreamMailboxes:
         return sorted(all_of_them, key=lambda copy: copy.at)[:count]
 
     async def forget_copies(self, xid: str, copies: Sequence[Copy]) -> None:
+        """Drop copies that the mediation has."""
         by_shard: dict[int, list[str]] = {}
         for copy in copies:
             by_shard.setdefault(copy.shard, []).append(copy.id)

@@ -15,6 +15,7 @@ class CarrierAdmission:
         self._peer = peer
 
     async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
+        """Answer the asks in order; raises `TiersError` if there is no answer."""
         answers = parse_admitted(await self._peer.ask_raw("POST", "/v1/admissions", Admissions(tuple(asks)))).answers
         if len(answers) != len(asks):
             raise Ours("carrier.malformed", "Ask the carrier's operator: it answered another number of messages.")

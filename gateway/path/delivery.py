@@ -14,8 +14,11 @@ import msgspec
 import structlog
 
 from tiers.gateway.channels import Admit, Forward
-from tiers.gateway.mailbox.promises import Committed, Entry, Left, Mailboxes, Message, NoPlace, Removal, Tasks
+from tiers.gateway.interception.tasks import Tasks
+from tiers.gateway.mailbox.promises import Committed, Entry, Left, Message, NoPlace, Removal
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.metrics import Metrics
+from tiers.gateway.path.carrier import CarrierAdmission
 from tiers.gateway.path.lane import Lane
 from tiers.wire.api.carrier import MAX_BATCH, Ask, Refusal
 from tiers.wire.errors import Ours, Policy, TiersError, TooLarge, TooMany, Yours
@@ -52,13 +55,6 @@ class Receiver(Protocol):
         """Tell that something may be in the mailbox."""
 
 
-class Admission(Protocol):
-    """A carrier that re-wraps content keys (tiers.wire.api.carrier)."""
-
-    async def admit(self, asks: Sequence[Ask]) -> Sequence[Recipient | Refusal]:
-        """Answer the asks in order; raises `TiersError` if there is no answer."""
-
-
 class Submission(msgspec.Struct, frozen=True):
     """A checked message on its way. `at` is when it was checked, ms since 1970; `size` what was sent, in bytes."""
 
@@ -79,11 +75,11 @@ class Delivery:
     def __init__(  # noqa: PLR0913, PLR0917 - what stands around the path, each once
         self,
         mailboxes: Mailboxes,
-        admission: Admission,
+        admission: CarrierAdmission,
         tasks: Tasks,
         clock: Callable[[], int],
         metrics: Metrics,
-        slack_ms: int = 0,
+        slack_ms: int,
     ) -> None:
         """`slack_ms` is how long a message may be under way in another process (ms)."""
         self._slack_ms = slack_ms
@@ -180,7 +176,7 @@ class Delivery:
                     receiver.changed()
             return
         finally:
-            self._tasks.committed()
+            self._tasks.backlog.committed()
         self._note("store")
         taken = sum(outcome is NoPlace.ALREADY or isinstance(outcome, str) for outcome in outcomes)
         if items:  # else the commit only acknowledged

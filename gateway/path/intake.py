@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tiers.gateway.channels import INDIA, Arrangement, decide
+from tiers.gateway.channels import Arrangement, decide
 from tiers.gateway.devices import Device, Registry, unknown
 from tiers.gateway.orders import InForce
 from tiers.gateway.path.delivery import Delivery, Submission, Submitter
@@ -22,12 +22,12 @@ class Intake:
         registry: Registry,
         delivery: Delivery,
         clock: Callable[[], int],
-        arrangement: Arrangement = INDIA,
-        orders: InForce | None = None,
+        arrangement: Arrangement,
+        orders: InForce,
     ) -> None:
         """`clock` is ms since 1970, `orders` the suspensions in force."""
         self._arrangement = arrangement
-        self._orders = orders or InForce()
+        self._orders = orders
         self._registry = registry
         self._delivery = delivery
         self._clock = clock

@@ -12,7 +12,7 @@ read what came before, so a slow reader holds up nobody but itself. Who it is wa
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,7 +20,8 @@ from aiohttp import WSMsgType, web
 
 from tiers.chassis.background import wanted
 from tiers.gateway.devices import Registry
-from tiers.gateway.mailbox.promises import Mailboxes, Message, Removal
+from tiers.gateway.mailbox.promises import Message, Removal
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import InForce
 from tiers.gateway.path.delivery import Delivery, Submission
@@ -65,7 +66,7 @@ class SessionContext:
     clock: Callable[[], int]
     metrics: Metrics
     bus: Bus
-    orders: InForce = field(default_factory=InForce)
+    orders: InForce
 
 
 class Session:

@@ -7,13 +7,13 @@ If too few witnesses answer, the entries stay and nobody is answered: the same l
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import structlog
 
 from tiers.chassis import background
 from tiers.ledger.cosigning import AddCheckpoint, OtherSize
 from tiers.ledger.store import Store
+from tiers.ledger.witness_client import HttpWitness
 from tiers.wire.errors import Ours, TiersError, Yours
 from tiers.wire.log.checkpoint import (
     MAX_SIGNATURES,
@@ -30,13 +30,6 @@ _log = structlog.get_logger()
 MAX_ROUND = 4_096  # entries
 
 
-class Witness(Protocol):
-    """A witness, asked. Slow or dead ones raise `Ours`; a refusal raises what `cosigning.verify_extends` says."""
-
-    async def add_checkpoint(self, request: AddCheckpoint) -> str:
-        """Return the cosignature lines."""
-
-
 class Sequencer:
     """The one writer of the log."""
 
@@ -44,7 +37,7 @@ class Sequencer:
         self,
         store: Store,
         signer: LogSigner,
-        witnesses: Callable[[], Sequence[Witness]],
+        witnesses: Callable[[], Sequence[HttpWitness]],
         pinned: Callable[[], PinnedLog],
     ) -> None:
         """Take over a store. `pinned` gives the log's own policy, `witnesses` whom to ask, once that is known."""
@@ -124,7 +117,7 @@ class Sequencer:
             raise failure
         return "".join(lines.values())
 
-    async def _cosignature(self, witness: Witness, note: str, head: TreeHead, old: int) -> str:
+    async def _cosignature(self, witness: HttpWitness, note: str, head: TreeHead, old: int) -> str:
         """Ask a witness; where it knows another size, once more from there (it may be behind, or ahead by a crash)."""
         try:
             return await witness.add_checkpoint(self._request(old, head.size, note))

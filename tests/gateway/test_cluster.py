@@ -20,7 +20,7 @@ from kits.cluster import Grid
 from kits.relay import ACME, ALICE, BOB, World, running
 from kits.store import client
 from tiers.gateway.mailbox.promises import START, Left, Match, Removal
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.bus import TAGS, shard_of
 from tiers.store.acl import COMMANDS
 from tiers.store.client import Store
@@ -122,7 +122,7 @@ async def test_a_url_of_the_other_kind_says_what_to_write(grid: Grid, valkey: st
 
 
 @pytest.fixture
-async def boxes(grid: Grid) -> AsyncIterator[StreamMailboxes]:
+async def boxes(grid: Grid) -> AsyncIterator[Mailboxes]:
     async with opened(grid.url) as made:
         yield made
 
@@ -130,9 +130,7 @@ async def boxes(grid: Grid) -> AsyncIterator[StreamMailboxes]:
 PINS = [f"{number:08x}" for number in range(200)]
 
 
-async def test_one_commit_reaches_all_nodes_and_each_entry_has_its_own_outcome(
-    grid: Grid, boxes: StreamMailboxes
-) -> None:
+async def test_one_commit_reaches_all_nodes_and_each_entry_has_its_own_outcome(grid: Grid, boxes: Mailboxes) -> None:
     assert {0, 1, 2} == {grid.owner(TAGS[shard_of(pin)]) for pin in PINS}
     match = (Match(X1, Direction.TO_TARGET),)
 
@@ -151,7 +149,7 @@ async def test_one_commit_reaches_all_nodes_and_each_entry_has_its_own_outcome(
     assert set() == await boxes.waiting()
 
 
-async def test_a_commit_finds_a_slot_that_has_moved_and_is_made_once(grid: Grid, boxes: StreamMailboxes) -> None:
+async def test_a_commit_finds_a_slot_that_has_moved_and_is_made_once(grid: Grid, boxes: Mailboxes) -> None:
     match = (Match(X1, Direction.TO_TARGET),)
     await boxes.commit([entry(BOB, b"1", 1, match)], [])
     grid.move(TAGS[shard_of(BOB)])

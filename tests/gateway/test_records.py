@@ -9,7 +9,7 @@ from kits.interception import world
 from kits.relay import ALICE, Clock
 from kits.store import client, connect
 from tiers.gateway.devices import Registry
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.wire.errors import Ours
 
@@ -18,7 +18,7 @@ async def test_a_device_whose_record_does_not_read_is_not_the_handsets_fault(sto
     async with connect(store_url) as store, client(store_url) as here:
         await store.set(f"gateway:device:{ALICE}", b"{}")
         with pytest.raises(Ours, match=r"device\.record"):
-            await Registry(here, Clock(), StreamMailboxes(Bus(store_url))).find(ALICE)
+            await Registry(here, Clock(), Mailboxes(Bus(store_url))).find(ALICE)
 
 
 async def test_a_task_whose_record_does_not_read_is_not_the_carriers_fault(store_url: str, tmp_path: Path) -> None:

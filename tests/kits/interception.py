@@ -23,7 +23,7 @@ from tiers.gateway.interception.administration import Interception
 from tiers.gateway.interception.copy_sender import connect
 from tiers.gateway.mailbox.promises import Entry
 from tiers.gateway.mailbox.scripts import HELLO
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import KEY, Lease
 from tiers.store.client import Store
@@ -209,7 +209,7 @@ class World:
         """Start the relay's part anew on the same disk."""
         self.bus = Bus(self.url, HELLO)
         self.opened.append(self.bus.store)
-        self.lease, self.mailboxes = Lease(self.bus.store), StreamMailboxes(self.bus)
+        self.lease, self.mailboxes = Lease(self.bus.store), Mailboxes(self.bus)
         lies = outside(Author(RELAY, "IN"), self.ledger, trust, lambda: self.now)
         made = Interception(self.mailboxes, lies, self.bus, self.lease)
         self.interception = made
@@ -234,7 +234,7 @@ class World:
         matches = self.interception.tasks.match(said, self.now, len(entry.envelope))
         entry = msgspec.structs.replace(entry, at=self.at, matches=matches)
         await self.mailboxes.commit([entry], [])
-        self.interception.tasks.committed()
+        self.interception.tasks.backlog.committed()
         return entry
 
     async def start_mediation(self) -> None:

@@ -23,9 +23,9 @@ from tiers.chassis.tls import device_context
 from tiers.gateway.app import Handlers
 from tiers.gateway.channels import INDIA
 from tiers.gateway.devices import Registry
-from tiers.gateway.mailbox.promises import Match, Tasks
+from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.scripts import HELLO
-from tiers.gateway.mailbox.streams import StreamMailboxes
+from tiers.gateway.mailbox.streams import Mailboxes
 from tiers.gateway.metrics import Metrics
 from tiers.gateway.orders import Docket, InForce
 from tiers.gateway.path.delivery import Delivery
@@ -238,7 +238,7 @@ class World:
     url: str
     folder: Path
     store_url: str
-    mailboxes: StreamMailboxes
+    mailboxes: Mailboxes
     relay: SessionContext
     sessions: Sessions
     delivery: Delivery
@@ -309,16 +309,6 @@ class World:
 _ports = itertools.count(1)
 
 
-class NoTasks:
-    """Nobody is intercepted."""
-
-    def match(self, header: Protected, now: int, size: int) -> tuple[Match, ...]:  # noqa: ARG002 - the Protocol's
-        return ()
-
-    def committed(self) -> None:
-        pass
-
-
 @asynccontextmanager
 async def running(
     folder: Path,
@@ -336,9 +326,9 @@ async def running(
         bus = Bus(store_url, HELLO)
         store = await stack.enter_async_context(bus.store)
         await store.check()  # from here on it hears what others tell
-        mailboxes = StreamMailboxes(bus)
+        mailboxes = Mailboxes(bus)
         metrics = Metrics(CollectorRegistry())
-        delivery = Delivery(mailboxes, carrier, tasks or NoTasks(), clock, metrics)
+        delivery = Delivery(mailboxes, carrier, tasks or Tasks(lambda: None), clock, metrics, 0)
         registry = Registry(store, clock, mailboxes)
         orders = docket(clock, bus) if docket else None
         in_force = orders.in_force if orders else InForce()
