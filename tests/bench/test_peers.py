@@ -9,13 +9,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.progress import Progress
 
 from bench.__main__ import PeerName
 from bench.client import SERVER
 from bench.load import Member, Spec, parties_of, prepare, prepared
 from bench.peers import PEERS, messages, mosquitto, nats, prosody, stanzas
 from bench.peers.kit import KEY_IN_ENVELOPE, Place
-from bench.peers.run import ratios
+from bench.peers.run import compare, ratios
 from bench.results import Latency, Result
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import free_ports, stop
@@ -184,7 +185,7 @@ def installed(name: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
+needed = pytest.mark.parametrize(
     "name",
     [
         pytest.param(
@@ -196,6 +197,19 @@ def installed(name: str) -> bool:
         for name, one in PEERS.items()
     ],
 )
+
+
+@needed
+async def test_a_peer_is_measured_beside_the_bare_relay(name: str) -> None:
+    with Progress(disable=True) as progress:
+        compared = await compare(progress, name, 1, 1000)
+
+    lanes = {f"{who}_{one}" for one in Channel for who in ("bare", name)}
+    assert lanes == {lane for lane, (result,) in compared.closed.items() if result.rate > 0 and not result.lost}
+    assert all(share > 0 for share in compared.ratios.values())
+
+
+@needed
 async def test_a_peers_own_server_accepts_and_delivers_everything_once(name: str, tmp_path: Path) -> None:
     Authority.create().issue(SERVER, tmp_path / "tls")
     (port,) = free_ports(1)

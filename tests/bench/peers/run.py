@@ -18,6 +18,7 @@ from bench.peers.kit import Place
 from bench.results import Measured, Result, machine, share
 from bench.run import IN_FLIGHT, SESSIONS
 from bench.stage import load, yardstick
+from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import free_ports, stop
 from tiers.wire.encoding import b64u
@@ -53,6 +54,7 @@ async def compare(progress: Progress, name: str, repeats: int, messages: int) ->
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tiers-bench-")))
         tls, each = folder / "tls", messages // SESSIONS
         Authority.create().issue(SERVER, tls)
+        Clock.start(folder / "clock")
         child, promise = await peer.started(Place(folder / name, port, tls, tuple(one.pin for one in members)))
         stack.push_async_callback(stop, child)
         bare = await stack.enter_async_context(yardstick(folder / "bare", tls))
