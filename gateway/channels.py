@@ -1,15 +1,13 @@
 """The fork: one relay, two tiers, and only the keys differ. Pure: what may be decided from an envelope and two records.
 
-    consumer    -> Admit    the carrier re-wraps the content key for the receiver, or the message is not delivered
-    enterprise  -> Forward  to the receiver's device and the customers' key servers, untouched; nobody here is asked
+    consumer    -> Ask    the carrier re-wraps the content key for the receiver, or the message is not delivered
+    enterprise  -> None   to the receiver's device and the customers' key servers, untouched; nobody here is asked
 
 Both refuse what names a reader that the tier does not have. Whose keys those are is an arrangement, handed in as
 patterns of `kid`; the relay knows no more of it. Spec page: docs/spec/session.md.
 """
 
 from dataclasses import dataclass
-
-import msgspec
 
 from tiers.gateway.devices import Device
 from tiers.wire.api.carrier import Ask
@@ -29,20 +27,6 @@ _SENTENCES = {
         "Name the receiver's device and the key servers of both customers by HPKE keys, and nobody else."
     ),
 }
-
-
-class Admit(msgspec.Struct, frozen=True):
-    """A consumer message: put this to the carrier."""
-
-    carrier: str
-    ask: Ask
-
-
-class Forward(msgspec.Struct, frozen=True):
-    """An enterprise message: it goes on as it is."""
-
-
-FORWARD = Forward()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +78,10 @@ INDIA = Arrangement()
 
 def decide(
     envelope: Envelope, sender: Device, receiver: Device | None, now: int, arrangement: Arrangement = INDIA
-) -> Admit | Forward:
-    """Say which way an envelope goes. `sender` is who proved to be sending; `now` is ms since 1970.
+) -> Ask | None:
+    """Say what to put to the carrier about an envelope; `None`: it goes on as it is. `now` is ms since 1970.
+
+    `sender` is who proved to be sending.
 
     1. Sent by whom it names. 2. Dated now. 3. Along the channel that it names, by a sender and to a receiver on it,
     for exactly the readers of that channel. Raises `Yours` or `Policy`.
@@ -109,21 +95,20 @@ def decide(
         raise Yours("envelope.misdated", detail)
     if header.channel is Channel.CONSUMER:  # 3
         return _consumer(envelope, sender, receiver, arrangement.consumer)
-    return _enterprise(envelope, sender, receiver, arrangement.enterprise)
+    _check_enterprise(envelope, sender, receiver, arrangement.enterprise)
+    return None
 
 
-def _consumer(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Admit | Forward:
+def _consumer(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Ask | None:
     if sender.carrier is None:
         raise Policy("envelope.channel", "Enrol with a carrier before you send consumer messages.")
     admitted = readers.check(envelope, sender.carrier, sender.org, None)
     if receiver is None or receiver.carrier != sender.carrier:
         raise Yours("envelope.receiver", f"Check the PIN: it is no subscriber of carrier {sender.carrier}.")
-    if not admitted:
-        return FORWARD
-    return Admit(sender.carrier, Ask(envelope.jwe.protected, envelope.jwe.recipients[0]))
+    return Ask(envelope.jwe.protected, envelope.jwe.recipients[0]) if admitted else None
 
 
-def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> Forward:
+def _check_enterprise(envelope: Envelope, sender: Device, receiver: Device | None, readers: Readers) -> None:
     header = envelope.header
     if sender.org is None:
         raise Policy("envelope.channel", "Activate with a customer before you send enterprise messages.")
@@ -133,7 +118,6 @@ def _enterprise(envelope: Envelope, sender: Device, receiver: Device | None, rea
     readers.check(envelope, sender.carrier, sender.org, named)
     if receiver is None or receiver.org is None or named not in {None, receiver.org}:
         raise Yours("envelope.receiver", "Check the PIN: it is no device of the customer that is named.")
-    return FORWARD
 
 
 def _customer_of(envelope: Envelope) -> str | None:

@@ -13,7 +13,6 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from tiers.gateway.channels import Admit, Forward
 from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import Committed, Entry, Left, Message, NoPlace, Removal
 from tiers.gateway.mailbox.streams import Mailboxes
@@ -94,12 +93,12 @@ class Delivery:
         self._asked: Lane[tuple[Submission, Ask]] = Lane(self._admit, self._not_asked, MAX_BATCH)
         self._stored: Lane[Work] = Lane(self._commit, self._not_stored, MAX_COMMIT)
 
-    def submit(self, item: Submission, way: Admit | Forward) -> None:
-        """Take a message along the way that `channels.decide` found for it."""
-        if isinstance(way, Admit):
-            self._asked.put((item, way.ask))
-        else:
+    def submit(self, item: Submission, ask: Ask | None) -> None:
+        """Take a message in, by way of the carrier where `channels.decide` says what to ask it."""
+        if ask is None:
             self._stored.put(item)
+        else:
+            self._asked.put((item, ask))
 
     def acknowledge(self, ack: Removal) -> None:
         self._stored.put(ack)

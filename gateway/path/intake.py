@@ -52,11 +52,11 @@ class Intake:
         return True
 
     def _submit(self, item: Submission, device: Device, receiver: Device | None) -> None:
-        way = decide(item.parsed, device, receiver, item.at, self._arrangement)
+        ask = decide(item.parsed, device, receiver, item.at, self._arrangement)
         self._orders.check(item.parsed.header, item.at)
         self._orders.saw(item.parsed)
         self._quota.spend(item.parsed.header.sender, item.parsed.header.to, item.size, item.at)
-        self._delivery.submit(item, way)
+        self._delivery.submit(item, ask)
 
     async def _make_room(self, parsed: Envelope, size: int, now: int) -> None:
         """Look whether a receiver has read what a sender left with it; raises `TooMany` if not."""

@@ -36,11 +36,17 @@ def seldom(event: str, **fields: object) -> None:
 
 
 class _Libraries(logging.Handler):
-    """What libraries say, as one of our lines and as seldom."""
+    """What libraries say, as one of our lines and as seldom; where the HTTP server failed on a request, all of it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        seldom("library.said", code=record.name, said=record.getMessage()[:200], error=error)
+        kind, error, _ = record.exc_info or (None, None, None)
+        name = kind.__name__ if kind else None
+        if record.name != "aiohttp.server":
+            seldom("library.said", code=record.name, said=record.getMessage()[:200], error=name)
+        elif isinstance(error, HttpProcessingError):
+            seldom("request.unreadable", code=name)
+        else:
+            _log.error("request.crashed", exc_info=record.exc_info)
 
 
 def configure(party: Identity) -> None:
@@ -58,19 +64,6 @@ def configure(party: Identity) -> None:
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(party=str(party))
-    http = logging.getLogger("aiohttp.server")
-    http.handlers, http.propagate = [_Http()], False
-
-
-class _Http(logging.Handler):
-    """What the HTTP server says: one line where a request cannot be read, and all of it where we failed."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            seldom("request.unreadable", code=type(error).__name__)
-        else:
-            structlog.get_logger().error("request.crashed", exc_info=record.exc_info)
 
 
 def _json(event: object, **_options: object) -> str:

