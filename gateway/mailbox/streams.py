@@ -14,6 +14,7 @@ is one script for each shard (tiers.store.client). Durability is the store's: it
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -60,14 +61,12 @@ def _keys(pin: str) -> _Keys:
     return _Keys(f"{tag}:box:{pin}", f"{tag}:mids:", f"{tag}:li", f"{tag}:size:{pin}")
 
 
+@dataclass(slots=True)
 class _Places:
     """Where copies of one task may wait. `changes` counts commits, so that an old reply cannot hide a new copy."""
 
-    __slots__ = ("changes", "shards")
-
-    def __init__(self) -> None:
-        self.shards: set[int] = set()
-        self.changes = 0
+    shards: set[int] = field(default_factory=set)
+    changes: int = 0
 
 
 class Mailboxes:

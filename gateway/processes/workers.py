@@ -89,9 +89,6 @@ class _Workers:
             self._stop()
         if not self._stopping:
             time.sleep(_PAUSE_SECONDS)
-        return self._replace()
-
-    def _replace(self) -> bool:
         return not self._stopping and self.add()
 
     def _stop(self) -> None:

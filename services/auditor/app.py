@@ -41,9 +41,7 @@ _INVESTIGATOR = frozenset({Role.INVESTIGATOR})
 class Auditor:
     """What the auditor answers. `court` keeps the other half of an escrow; it is asked for nothing else."""
 
-    def __init__(
-        self, key: HpkePrivateKey, store: Store, outside: Outside, carrier: Peer, court: Peer | None = None
-    ) -> None:
+    def __init__(self, key: HpkePrivateKey, store: Store, outside: Outside, carrier: Peer, court: Peer | None) -> None:
         self._party = outside.author.party
         self._key = key
         self._store = store
@@ -96,7 +94,7 @@ class Auditor:
         ask = await body(request, Inspect)
         claims = self._store.claims(ask.jti)
         await self._fetch(claims)
-        keys = Halves(await self._keys(claims, ask, self._asked), await self._half(claims, ask))
+        keys = Halves(*[await self._keys(claims, ask, giver) for giver in (self._asked, self._court) if giver])
         # in a thread: mail that its sender made hard to parse must not hold up the other requests
         found = await asyncio.to_thread(inspect, self._store.product(claims.jti), claims, self._carrier.name, keys)
         self._store.keep_inspection(found, self._clock())
@@ -122,9 +120,6 @@ class Auditor:
         pdus = [unb64u(pdu, "product.malformed") for pdu in page.pdus]
         self._store.add_product(claims.jti, page, pdus)
         return bool(pdus) and after + len(pdus) < page.total
-
-    async def _half(self, claims: Claims, ask: Inspect) -> Grant | NoGrant | None:
-        return None if self._court is None else await self._keys(claims, ask, self._court)
 
     async def _keys(self, claims: Claims, ask: Inspect, giver: Peer) -> Grant | NoGrant:
         """Ask for the keys of the window. A refusal is a finding too; only what may pass by itself is raised."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from tiers.auditor.readable import readable
 from tiers.wire.api.auditor import Finding, Inspect, Inspection
 from tiers.wire.custody.split import escrow_key
 from tiers.wire.encoding import b64u
@@ -29,6 +28,7 @@ from tiers.wire.lawful.xiri import Metadata
 from tiers.wire.log.checkpoint import PinnedLog
 from tiers.wire.message.content import read_content
 from tiers.wire.message.envelope import CarrierKid, Envelope, EscrowKid, message_epoch, parse_envelope, parse_kid
+from tiers.wire.message.mail import readable
 from tiers.wire.message.sealing import HpkePrivateKey, open_message, unwrap_from_carrier
 
 MAX_PROOF_AGE_MS: Final = 600_000

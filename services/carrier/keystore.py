@@ -6,7 +6,7 @@ kept. Leaves of minutes that no message may name any more are forgotten at the t
 
 from collections import OrderedDict
 
-from tiers.wire.keys.keytree import DEPTH, EPOCHS, Master, Node, Position, descend, subscriber_root, window
+from tiers.wire.keys.keytree import DEPTH, Master, Node, Position, descend, subscriber_root, window
 
 MAX_PATHS = 8192  # subscribers whose path is kept: about 7 KB each
 KEEP_EPOCHS = 2  # leaves of this many minutes back are kept: admission looks one back
@@ -26,12 +26,8 @@ class Keystore:
         found = minute.get(pin) if minute is not None else None
         return found if found is not None else self._derive(pin, epoch)
 
-    def enrolment(self, pin: str, epoch: int) -> list[Node]:
-        """Derive what a subscriber may hold from `epoch` on: the minimal cover of [epoch, end of the tree)."""
-        return window(subscriber_root(self._master, pin), epoch, EPOCHS)
-
     def cover(self, pin: str, start: int, end: int) -> list[Node]:
-        """Derive the minimal cover of the epochs [start, end): what a grant hands out."""
+        """Derive the minimal cover of the epochs [start, end): for a grant, or a subscriber up to the tree's end."""
         return window(subscriber_root(self._master, pin), start, end)
 
     def forget_before(self, epoch: int) -> None:

@@ -21,7 +21,7 @@ from tiers.wire.enrolment import admit_key, is_enrolled, new_voucher, seal_keys,
 from tiers.wire.errors import Missing, Ours, TiersError
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import VerifyKey
-from tiers.wire.keys.keytree import epoch_of
+from tiers.wire.keys.keytree import EPOCHS, epoch_of
 
 KEY = "carrier:subscribers"
 """A hash: PIN -> what is kept of it (tiers.wire.enrolment)."""
@@ -81,7 +81,7 @@ class Subscribers:
             await self._leave(pin)
             raise unknown()
         # From the minute before, because the device's clock may be one minute behind ours (`admission.epoch`).
-        return seal_keys(self._carrier, enrol, self._keys.enrolment(pin, epoch_of(now) - 1))
+        return seal_keys(self._carrier, enrol, self._keys.cover(pin, epoch_of(now) - 1, EPOCHS))
 
     async def revoke(self, pin: str) -> None:
         """Shut a handset out, or void a voucher: the PIN is nobody's. Raises `Missing`, or `Ours`: then ask again."""

@@ -24,7 +24,7 @@ from tiers.wire.custody import arrange
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.identity import Identity, Role
 from tiers.wire.message.envelope import Channel, Service
-from tiers.wire.message.mail import as_text, read_mail, write_mail
+from tiers.wire.message.mail import readable, write_mail
 from tiers.wire.message.visible import shown, visible
 
 _WHY = {"device.minute_erased": MINUTE_ERASED}
@@ -158,10 +158,8 @@ def _show(message: Message) -> None:
     if message.content is None:
         typer.echo(f"  does not open: {message.unreadable}. {_WHY.get(message.unreadable or '', '')}".rstrip())
     else:
-        mail = message.service == Service.EMAIL
-        text = as_text(read_mail(message.content)) if mail else message.content.decode(errors="replace")
         columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        typer.echo(shown(text, before="  | ", columns=columns))
+        typer.echo(shown(readable(message.service, message.content), before="  | ", columns=columns))
 
 
 def main() -> None:

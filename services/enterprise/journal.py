@@ -124,11 +124,6 @@ def verify_copy(copy: OpenedCopy, author: VerifyKey) -> Opened:
     return Opened(header.mid, header.sender, header.to, header.ts, text)
 
 
-def no_copy() -> Missing:
-    """Return the answer for a message that nobody journalled here."""
-    return Missing("journal.unknown", "Ask for the mid of a message that a device of this customer has journalled.")
-
-
 def no_author(kid: DeviceKid) -> Missing:
     """Return the answer where the signer's key is not to be had any more."""
     return Missing(

@@ -1,6 +1,6 @@
 """The customer reads its own traffic: a journalled copy, the key that it names, and the author's key. Thin I/O."""
 
-from tiers.enterprise.journal import no_author, no_copy, open_copy, verify_copy
+from tiers.enterprise.journal import no_author, open_copy, verify_copy
 from tiers.enterprise.keystore import KeyStore
 from tiers.enterprise.partners import Partners
 from tiers.enterprise.store import Store
@@ -21,7 +21,9 @@ class Reader:
         """Open one message and check who wrote it; raises `TiersError` that says what stands in the way."""
         raw = self._store.copy(mid)
         if raw is None:
-            raise no_copy()
+            raise Missing(
+                "journal.unknown", "Ask for the mid of a message that a device of this customer has journalled."
+            )
         copy = open_copy(parse_envelope(raw), self._keys.org, self._keys.key)
         entry = await self._entry(copy.author)
         return verify_copy(copy, VerifyKey.from_jwk(entry.sign))

@@ -118,7 +118,7 @@ class Store:
         except Ours as error:
             return [error] * len(commands)
         waiting = [
-            node.asks.submit(command) for node, command in zip(nodes, commands, strict=True) if not node.commits.down
+            node.asks.ask(command) for node, command in zip(nodes, commands, strict=True) if not node.commits.down
         ]
         up = [not node.commits.down for node in nodes]
         said = iter(await asyncio.gather(*waiting, return_exceptions=True))

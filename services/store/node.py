@@ -18,12 +18,8 @@ class Shared:
         self._asked: list[tuple[Command, asyncio.Future[Any]]] = []
         self._working: asyncio.Task[None] | None = None
 
-    async def ask(self, command: Command) -> Any:
-        """Run one command that may run twice; returns its reply, an error as `hiredis.ReplyError`. Raises `Ours`."""
-        return await self.submit(command)
-
-    def submit(self, command: Command) -> "asyncio.Future[Any]":
-        """Do as `ask`, for many at once: returns what to wait for."""
+    def ask(self, command: Command) -> "asyncio.Future[Any]":
+        """Run one command that may run twice: wait for its reply, an error as `hiredis.ReplyError`, or for `Ours`."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.append((command, answer))
         if self._working is None or self._working.done():

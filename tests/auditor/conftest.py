@@ -153,7 +153,7 @@ class AuditorWorld:
         carrier = self.people.peer("auditor/cbi", self.carrier_site.url, "carrier/in")
         lies = outside(Author(parse_identity("auditor/cbi"), "IN"), ledger, self.trust, self.clock)
         self.metrics = lies.metrics
-        app = build(Auditor(KEY, self.store, lies, carrier), lies)
+        app = build(Auditor(KEY, self.store, lies, carrier, None), lies)
 
         async def close(_app: object) -> None:
             self.store.close()

@@ -22,7 +22,6 @@ from tiers.auditor.inspect import (
     inspect,
     window_to_ask,
 )
-from tiers.auditor.readable import readable
 from tiers.lab.attack.derive.two_texts import KEYS, TEXTS, two_texts
 from tiers.wire.api.auditor import Inspect
 from tiers.wire.encoding import unb64u
@@ -32,6 +31,7 @@ from tiers.wire.lawful.grant import Grant
 from tiers.wire.lawful.warrant import Claims
 from tiers.wire.log.checkpoint import ProofOfLogging
 from tiers.wire.message.envelope import Channel, Service, format_jwe, format_protected, parse_envelope
+from tiers.wire.message.mail import readable
 from tiers.wire.message.sealing import HpkePrivateKey, encrypt_for, seal_content, wrap_for_carrier
 
 CLAIMS = msgspec.convert(claims_json(), Claims)

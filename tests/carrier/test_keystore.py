@@ -86,7 +86,7 @@ def test_an_epoch_outside_the_tree_is_refused() -> None:
 
 
 def test_enrolment_gives_from_now_on_and_never_the_past() -> None:
-    nodes = Keystore(MASTER).enrolment("2100000a", 8_371_520)
+    nodes = Keystore(MASTER).cover("2100000a", 8_371_520, EPOCHS)
 
     assert leaf(nodes, 8_371_520) == Keystore(MASTER).leaf("2100000a", 8_371_520)
     with pytest.raises(Yours):

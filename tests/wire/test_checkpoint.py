@@ -94,9 +94,9 @@ def test_a_witnessed_checkpoint_says_who_saw_it_and_when():
 )
 def test_nobody_makes_a_verified_type_without_verifying(made):
     for make in (
-        lambda: SignedCheckpoint(made, "", object()),
-        lambda: WitnessedCheckpoint(made, "", "", 0, None),
-        lambda: LoggedLeaf(None, 0, made, None, None),
+        lambda: SignedCheckpoint(made, "", made_by=object()),
+        lambda: WitnessedCheckpoint(made, "", "", 0, made_by=None),
+        lambda: LoggedLeaf(None, 0, made, None, made_by=None),
     ):
         with pytest.raises(TypeError, match="only verify_"):
             make()

@@ -13,7 +13,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from hashlib import sha256
 from typing import Annotated, ClassVar, Final, Self
 
@@ -125,43 +125,43 @@ class PinnedLog:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedCheckpoint:
+class _Verified:
+    """What the `verify_` functions of this file make, and nobody else."""
+
+    _: KW_ONLY
+    made_by: InitVar[object]
+
+    def __post_init__(self, made_by: object) -> None:
+        if made_by is not _VERIFIED:
+            raise TypeError(f"only verify_ functions make a {type(self).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint(_Verified):
     """A checkpoint that the pinned log signed. Made by `verify_signed` alone."""
 
     checkpoint: Checkpoint
     note: str
-    made_by: InitVar[object]
-
-    def __post_init__(self, made_by: object) -> None:
-        _only(made_by, "verify_signed")
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessedCheckpoint:
+class WitnessedCheckpoint(_Verified):
     """A checkpoint that the pinned log signed and enough witnesses cosigned. Made by `verify_witnessed` alone."""
 
     checkpoint: Checkpoint
     note: str
     witnesses: tuple[str, ...]
     witnessed_at: int  # seconds since 1970, by the clock of the last of them
-    made_by: InitVar[object]
-
-    def __post_init__(self, made_by: object) -> None:
-        _only(made_by, "verify_witnessed")
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedLeaf:
+class LoggedLeaf(_Verified):
     """A leaf that stands in a witnessed checkpoint. Made by `verify_logged` alone; `proof` is what to hand on."""
 
     leaf: Leaf
     index: int
     checkpoint: WitnessedCheckpoint
     proof: ProofOfLogging
-    made_by: InitVar[object]
-
-    def __post_init__(self, made_by: object) -> None:
-        _only(made_by, "verify_logged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def verify_signed(note: str, log: LogKey) -> SignedCheckpoint:
         raise Yours("checkpoint.unsigned", "Send a checkpoint that the pinned log has signed.")
     for signature in found:
         log.public.verify(signature, checkpoint.text().encode(), "checkpoint.bad_signature")
-    return SignedCheckpoint(checkpoint, note, _VERIFIED)
+    return SignedCheckpoint(checkpoint, note, made_by=_VERIFIED)
 
 
 def verify_witnessed(note: str, pinned: PinnedLog) -> WitnessedCheckpoint:
@@ -244,7 +244,7 @@ def verify_witnessed(note: str, pinned: PinnedLog) -> WitnessedCheckpoint:
     if len(times) < pinned.quorum:  # 4
         need = f"{pinned.quorum} of {len(pinned.witnesses)} pinned witnesses"
         raise Yours("checkpoint.unwitnessed", f"Send a checkpoint that {need} have cosigned.")
-    return WitnessedCheckpoint(signed.checkpoint, note, tuple(sorted(times)), max(times.values()), _VERIFIED)
+    return WitnessedCheckpoint(signed.checkpoint, note, tuple(sorted(times)), max(times.values()), made_by=_VERIFIED)
 
 
 def verify_logged(proof: ProofOfLogging, pinned: PinnedLog) -> LoggedLeaf:
@@ -258,7 +258,7 @@ def verify_logged(proof: ProofOfLogging, pinned: PinnedLog) -> LoggedLeaf:
     leaf = parse_leaf(entry)  # 5
     path = [unb64(node, "merkle.malformed") for node in proof.proof]
     verify_inclusion(leaf_hash(entry), proof.index, witnessed.checkpoint.head, path)  # 6
-    return LoggedLeaf(leaf, proof.index, witnessed, proof, _VERIFIED)
+    return LoggedLeaf(leaf, proof.index, witnessed, proof, made_by=_VERIFIED)
 
 
 def b64(raw: bytes) -> str:
@@ -298,8 +298,3 @@ def _verify_cosignature(witness: WitnessKey, checkpoint: Checkpoint, blob: bytes
         raise Yours("checkpoint.bad_signature", "Send the cosignature as the witness wrote it.")
     witness.public.verify(blob[TIME_BYTES:], _cosigned_message(checkpoint, at), "checkpoint.bad_signature")
     return at
-
-
-def _only(made_by: object, maker: str) -> None:
-    if made_by is not _VERIFIED:
-        raise TypeError(f"only {maker} makes this")

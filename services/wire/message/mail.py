@@ -18,6 +18,7 @@ from email.message import Message
 from typing import Final, TypeVar
 
 from tiers.wire.errors import Yours
+from tiers.wire.message.envelope import Service
 from tiers.wire.message.visible import visible
 
 T = TypeVar("T")
@@ -109,6 +110,11 @@ def as_text(mail: Mail) -> str:
     lines = [f"{name}: {visible(value, lines=False)}" for name, value in head.items() if value]
     others = [f"[{visible(other, lines=False)}]" for other in mail.others]
     return "\n".join([*lines, *([""] if lines else []), visible(mail.text), *others])
+
+
+def readable(service: str, plaintext: bytes) -> str:
+    """Return what was opened as text to read: a mail as its main headers and body, anything else as UTF-8."""
+    return as_text(read_mail(plaintext)) if service == Service.EMAIL else visible(plaintext.decode("utf-8", "replace"))
 
 
 def _leaves(part: Message) -> Iterator[Message]:

@@ -49,10 +49,9 @@ def shown(text: str, *, before: str = "", columns: int = 0) -> str:
 
 
 def _cut(line: str, room: int) -> Iterator[str]:
-    """Cut a line into pieces that take no more than so many columns; 0: not at all."""
+    """Cut a line into pieces that take no more than so many columns."""
     begin = taken = 0
-    line = line.expandtabs() if room else line
-    for at, one in enumerate(line if room else ""):
+    for at, one in enumerate(line):
         wide = 2 if unicodedata.east_asian_width(one) in "WFA" else 1
         if taken + wide > room and at > begin:
             yield line[begin:at]
