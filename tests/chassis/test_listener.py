@@ -238,7 +238,7 @@ async def test_what_is_no_request_is_a_line_a_second_however_often_it_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(logs, "SELDOM_SECONDS", 3600.0)
-    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "handlers", [logs._Http()])
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "handlers", [logs._Libraries()])
     async with party(tmp_path) as (port, _http):
         for _ in range(5):
             reader, writer = await opened(port, tmp_path)

@@ -7,8 +7,6 @@ run on a leaf that is not logged. Formats: C2SP signed-note, tlog-checkpoint, tl
 Stricter than C2SP in one spelling only: names are visible ASCII, extension lines are refused.
 """
 
-# Long because each step's type may be made by its own check only, so they share a file.
-
 import base64
 import binascii
 import re
