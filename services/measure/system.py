@@ -94,7 +94,10 @@ DEEDS: dict[str, Deed] = {}
 @singledispatch
 def register(thing: object) -> None:
     """Take up a rule that `opens` made, in place of a former one of its keys; the lab takes up custodies as well."""
-    raise Misused(f"Register what opens(…) returns; not a {type(thing).__name__}.")
+    kind = type(thing).__name__
+    raise Misused(
+        f"Register what opens(…) returns, or a custody after importing tiers.lab.world.arrangement; not a {kind}."
+    )
 
 
 @register.register

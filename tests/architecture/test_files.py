@@ -18,12 +18,12 @@ IN_PLACE = {
     "services/lab/cli/lesson.py": 3,  # a saved lesson and its sheets, a person's own files
     "services/lab/exercises/hard.py": 1,  # what a student measured, for himself
     "services/lab/cli/main.py": 1,  # the page of the requests, a person's own file
-    "services/lab/systems/kit.py": 2,  # what servers are configured by, before they start
-    "services/lab/systems/mail.py": 4,  # the same, and the folders of mail programs that live for seconds
+    "services/lab/systems/kit.py": 3,  # what servers are configured by, before they start
+    "services/lab/systems/mail.py": 3,  # the same, and the folders of mail programs that live for seconds
     "services/lab/systems/matrix.py": 1,  # a paper
-    "services/lab/systems/synapse.py": 1,  # the same as kit.py
-    "services/lab/systems/xmpp.py": 3,  # the same, and what a device keeps, as in slixmpp-omemo's example
-    "services/measure/service.py": 1,  # what a program of somebody else's says
+    "services/lab/systems/omemo.py": 2,  # what a device keeps, as in slixmpp-omemo's example
+    "services/lab/systems/xmpp.py": 1,  # the same as kit.py
+    "services/measure/program.py": 1,  # what a program of somebody else's says
 }
 LONGEST = 200_000
 

@@ -42,5 +42,5 @@ def test_starttls_shuts_the_link_and_the_clients_key_log_opens_it(measured: Matr
 
 def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(Unmeasured, match="Install exim4-daemon-light, dovecot-imapd and tshark"):
+    with pytest.raises(Unmeasured, match="Install exim4-daemon-light, dovecot-imapd, tshark"):
         systems.measured("mail")

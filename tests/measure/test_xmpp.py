@@ -45,7 +45,7 @@ def test_an_administrator_reads_what_is_sent_after_he_has_joined(measured: Matri
 def test_what_is_to_be_installed_is_named(missing: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if missing == "prosody":
         pytest.importorskip("slixmpp_omemo", reason="install slixmpp-omemo")
-        monkeypatch.setattr("shutil.which", lambda _: None)
+        monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     else:
         monkeypatch.delitem(sys.modules, "tiers.lab.systems.xmpp", raising=False)
         monkeypatch.setitem(sys.modules, missing, None)

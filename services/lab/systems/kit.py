@@ -1,6 +1,10 @@
-"""What the systems have in common: captures by name, a server's certificate, the judgement by a file beside this."""
+"""What the systems have in common: programs, configurations, captures by name, keys, the judgement by a file beside."""
 
 import asyncio
+import grp
+import os
+import pwd
+import shutil
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tiers.measure import Message, NotWhole, Secret, Service, Vantage, measure
+from tiers.measure import Message, NotWhole, Secret, Service, Unmeasured, Vantage, measure
 from tiers.measure.capture.files import answers, folder
 from tiers.measure.matrix.matrix import Matrix
 from tiers.measure.system import Take
@@ -23,6 +27,38 @@ _SECONDS = 120.0
 Identity = tuple[rsa.RSAPrivateKey, x509.Certificate]
 Answers = list[tuple[str, bytes]]
 """Questions, and what was answered to each."""
+
+
+USER = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+"""As whom servers run that refuse to be root: who measures, or `nobody`."""
+
+
+def programs(**packages: str) -> list[str]:
+    """Return where programs lie, by name; raises `Unmeasured` with Debian's packages that are to be installed."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    found = {package: shutil.which(name, path=path) for name, package in packages.items()}
+    if missing := [package for package, where in found.items() if where is None]:
+        raise Unmeasured(f"Install {', '.join(missing)} (Debian): what runs on servers today is measured.")
+    return [str(where) for where in found.values()]
+
+
+def configured(folder: Path, *names: str) -> None:
+    """Copy configurations from beside this file into a folder, which is `@ROOT@` in them."""
+    group = grp.getgrgid(USER.pw_gid).gr_name
+    for name in names:
+        text = (HERE / name).read_text(encoding="utf-8")
+        for word, value in {"ROOT": folder, "USER": USER.pw_name, "GROUP": group, "PASSWORD": PASSWORD}.items():
+            text = text.replace(f"@{word}@", str(value))
+        (folder / name).write_text(text)
+
+
+def become_user(folder: Path) -> list[str]:
+    """Give a folder to `USER`; returns the words before a command that run it as he."""
+    if USER.pw_uid == os.getuid():
+        return []
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, USER.pw_uid, USER.pw_gid)
+    return ["setpriv", f"--reuid={USER.pw_uid}", f"--regid={USER.pw_gid}", "--clear-groups"]
 
 
 def takes(kind: str, *services: Service) -> dict[str, Take]:

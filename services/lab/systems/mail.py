@@ -7,89 +7,59 @@ Who can read what is declared in mail.toml. A client is a folder: its key, and i
 files as well, as mail programs do, and therefore envelopes it for its sender too.
 """
 
-import grp
 import imaplib
-import os
-import pwd
 import shutil
 import smtplib
 import ssl
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import partial
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-
-from tiers.lab.systems.kit import HERE, PASSWORD, Answers, Identity, identity, judged, seized, takes, told
-from tiers.measure import Secret, Service, Unmeasured, Vantage, canary, opens, register, run
+from tiers.lab.systems import kit
+from tiers.lab.systems.smime import enveloped, opener
+from tiers.measure import Secret, Service, Vantage, canary, opens, register, run
 from tiers.measure.matrix.matrix import Matrix
 
 SENT = {"plain": (), "subject": ("alice", "bob"), "smime": ("alice", "bob"), "escrow": ("alice", "bob", "company")}
 """For whom each message is enveloped. The text of `subject` stands in its head."""
 KEYLOG = "tls keys"
 """What the clients write under `SSLKEYLOGFILE`, outside everybody's folder."""
-_RANDOM = 64
-"""Bytes at the end of an envelope that are nothing but ciphertext; its head is like every other's."""
 _SECONDS = 60.0
 
 
 def measured() -> Matrix:
     """Start both servers, talk, and attack from everywhere; raises `Unmeasured` where something is to be installed."""
-    exim, dovecot = _programs()
+    exim, dovecot, _ = kit.programs(exim4="exim4-daemon-light", dovecot="dovecot-imapd", tshark="tshark")
     with tempfile.TemporaryDirectory(prefix="measure-") as kept, ExitStack() as open_:
         root = Path(kept)
-        people = {name: identity(root / name) for name in ("server", "alice", "bob", "company")}
+        people = {name: kit.identity(root / name) for name in ("server", "alice", "bob", "company")}
         return _Post(root, people, *_servers(root, open_, exim, dovecot)).attacked(open_)
 
 
-def _programs() -> list[str]:
-    """Return where Exim and Dovecot lie; raises `Unmeasured` where they are to be installed."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-    found = [shutil.which(name, path=path) for name in ("exim4", "dovecot", "tshark")]
-    if not all(found):
-        raise Unmeasured("Install exim4-daemon-light, dovecot-imapd and tshark (Debian): mail is measured with them.")
-    return [str(one) for one in found[:2]]
-
-
 def _servers(root: Path, open_: ExitStack, exim: str, dovecot: str) -> tuple[Service, Service]:
-    """Start both as the user who measures; where that is root, as `nobody`, for neither delivers mail as root."""
-    user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-    group = grp.getgrgid(user.pw_gid).gr_name
+    """Start both; neither delivers mail as root."""
     for name in ("log", "run", "state/spool"):
         (root / name).mkdir(parents=True)
     shutil.copy(exim, root / "exim")  # the copy is not setuid: its memory may be looked at
-    (root / "masters").write_text(f"admin:{{PLAIN}}{PASSWORD}\n")
-    for name in ("exim.conf", "dovecot.conf"):
-        text = (HERE / name).read_text(encoding="utf-8")
-        for word, value in {"ROOT": root, "USER": user.pw_name, "GROUP": group, "PASSWORD": PASSWORD}.items():
-            text = text.replace(f"@{word}@", str(value))
-        (root / name).write_text(text)
-    become: list[str] = []
-    if os.getuid() == 0:
-        become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        for one in (root, *root.rglob("*")):
-            os.chown(one, user.pw_uid, user.pw_gid)
+    (root / "masters").write_text(f"admin:{{PLAIN}}{kit.PASSWORD}\n")
+    kit.configured(root, "exim.conf", "dovecot.conf")
+    become = kit.become_user(root)
     listen = [*become, str(root / "exim"), "-C", str(root / "exim.conf"), "-bdf", "-oX", "127.0.0.1.{port}"]
-    start = 'sed "s/@PORT@/$1/" dovecot.conf > imap.conf && exec "$2" -F -c "$PWD/imap.conf"'
-    serve = [*become, "sh", "-c", start, "sh", "{port}", dovecot]
-    started = [
-        open_.enter_context(run(name, command, cwd=root, logs=[root / "log"], state=[root / "state"], tap=True))
-        for name, command in (("exim", listen), ("dovecot", serve))
-    ]
-    return started[0], started[1]
+    fill = 'sed "s/@PORT@/$1/" dovecot.conf > imap.conf && exec "$2" -F -c "$PWD/imap.conf"'
+    serve = [*become, "sh", "-c", fill, "sh", "{port}", dovecot]
+    start = partial(run, cwd=root, logs=[root / "log"], state=[root / "state"], tap=True)
+    return open_.enter_context(start("exim", listen)), open_.enter_context(start("dovecot", serve))
 
 
 class _Post:
     """What was sent, and what everybody has of it."""
 
-    def __init__(self, root: Path, people: dict[str, Identity], exim: Service, dovecot: Service) -> None:
+    def __init__(self, root: Path, people: dict[str, kit.Identity], exim: Service, dovecot: Service) -> None:
         self.root, self.people, self.exim, self.dovecot = root, people, exim, dovecot
         self.texts = {key: canary(key) for key in SENT}
         self.own = canary("mallory's own mail")
@@ -104,25 +74,25 @@ class _Post:
         mallory = [*self._asked(open_, "mallory", "INBOX"), *self._asked(open_, "mallory", "../bob")]
         keys = []
         for name in ("alice", "bob", "company"):
-            key, certificate = self.people[name]
+            key, _ = self.people[name]
             keys.append(Secret(f"key of {name}", key.private_numbers().d.to_bytes(256, "big")))
-            register(opens(keys[-1].name, self._opener(key, certificate)))
+            register(opens(keys[-1].name, opener(self.people[name], self.envelopes)))
         both = (self.exim, self.dovecot)
-        log, store, wire = takes("log", *both), takes("store", self.exim), takes("wire", self.exim)
+        log, store, wire = kit.takes("log", *both), kit.takes("store", self.exim), kit.takes("wire", self.exim)
         vantages = [
             Vantage("link", wire),
-            Vantage("link-tls", takes("wire", self.dovecot)),
-            Vantage("link-keys", takes("wire", replace(self.dovecot, keylog=self.root / KEYLOG))),
-            Vantage("operator", takes("memory", *both) | log | store, control=self.own),
+            Vantage("link-tls", kit.takes("wire", self.dovecot)),
+            Vantage("link-keys", kit.takes("wire", replace(self.dovecot, keylog=self.root / KEYLOG))),
+            Vantage("operator", kit.takes("memory", *both) | log | store, control=self.own),
             Vantage("logs", log),
-            Vantage("administrator", told("administrator", administrator)),
-            Vantage("other", told("mallory", mallory), control=self.own),
-            Vantage("sender", seized(self.root, "alice"), control=keys[0]),
-            Vantage("receiver", seized(self.root, "bob"), control=keys[1]),
-            Vantage("recorded", wire | seized(self.root, "bob/key"), control=keys[1]),
-            Vantage("company", store | seized(self.root, "company"), control=keys[2]),
+            Vantage("administrator", kit.told("administrator", administrator)),
+            Vantage("other", kit.told("mallory", mallory), control=self.own),
+            Vantage("sender", kit.seized(self.root, "alice"), control=keys[0]),
+            Vantage("receiver", kit.seized(self.root, "bob"), control=keys[1]),
+            Vantage("recorded", wire | kit.seized(self.root, "bob/key"), control=keys[1]),
+            Vantage("company", store | kit.seized(self.root, "company"), control=keys[2]),
         ]
-        return judged("mail.toml", self.texts, sealed, vantages, keys)
+        return kit.judged("mail.toml", self.texts, sealed, vantages, keys)
 
     def _sent(self, open_: ExitStack) -> dict[str, bytes]:
         """Send everything and wait until it is delivered, return the envelopes; the sender stays connected."""
@@ -142,48 +112,26 @@ class _Post:
         """Write a mail (RFC 5322), enveloped for `ends` (RFC 8551); returns it, and the end of its ciphertext."""
         inside = EmailMessage()
         inside.set_content("As we said." * 10 if key == "subject" else self.texts[key].text)
-        head = {"From": "alice@localhost", "To": "bob@localhost"}
-        head["Subject"] = self.texts[key].text if key == "subject" else "a note"
         sealed, mail = b"", inside
         if ends:
-            builder = pkcs7.PKCS7EnvelopeBuilder().set_data(inside.as_bytes())
-            for name in ends:
-                builder = builder.add_recipient(self.people[name][1])
-            envelope = builder.encrypt(Encoding.DER, [pkcs7.PKCS7Options.Binary])
+            envelope, end = enveloped(inside.as_bytes(), [self.people[name][1] for name in ends])
             mail = EmailMessage()
             mail.set_content(envelope, "application", "pkcs7-mime", params={"smime-type": "enveloped-data"})
             if key != "subject":  # of that message, the text is what stands in its head
-                sealed = envelope[-_RANDOM:]
-                self.envelopes[sealed] = envelope
-        for name, value in head.items():
-            mail[name] = value
+                sealed, self.envelopes[end] = end, envelope
+        mail["From"], mail["To"] = "alice@localhost", "bob@localhost"
+        mail["Subject"] = self.texts[key].text if key == "subject" else "a note"
         return mail.as_bytes(policy=SMTP), sealed
 
-    def _asked(self, open_: ExitStack, user: str, box: str) -> Answers:
+    def _asked(self, open_: ExitStack, user: str, box: str) -> kit.Answers:
         """Log in and fetch all of a folder; returns what was answered to what. The client stays connected."""
         trusted = ssl.create_default_context(cafile=str(self.root / "server/key/certificate.pem"))
         trusted.keylog_filename = str(self.root / KEYLOG)
         imap = open_.enter_context(imaplib.IMAP4("localhost", self.dovecot.port))
         imap.starttls(trusted)
-        imap.login(user, PASSWORD)
+        imap.login(user, kit.PASSWORD)
         said = [("LIST", repr(imap.list("*", "*")).encode()), (f"SELECT {box}", repr(imap.select(box)).encode())]
         if imap.state == "SELECTED":
             mails = [one[1] for one in imap.fetch("1:*", "(RFC822)")[1] if isinstance(one, tuple)]
             said += [(f"FETCH {at}", mail) for at, mail in enumerate(mails)]
         return said
-
-    def _opener(self, key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> Callable[[bytes, bytes], bytes | None]:
-        """Return what opens an envelope with a private exponent that was found; the rest of a key is public."""
-        public = key.public_key().public_numbers()
-
-        def do(exponent: bytes, sealed: bytes) -> bytes | None:
-            d = int.from_bytes(exponent, "big")
-            p, q = rsa.rsa_recover_prime_factors(public.n, public.e, d)
-            parts = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
-            whole = rsa.RSAPrivateNumbers(p, q, d, *parts, public).private_key()
-            try:
-                return pkcs7.pkcs7_decrypt_der(self.envelopes[sealed], certificate, whole, [])
-            except ValueError:  # it is not for this key
-                return None
-
-        return do
