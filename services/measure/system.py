@@ -8,14 +8,14 @@ message must be met somewhere: what was never seen is not sealed.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import Any
 
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.knowledge import Engine, Made, Step, derivation
-from tiers.measure.derive.rules import Fact, Rule
+from tiers.measure.derive.rules import Fact, Rule, is_variable
 from tiers.measure.errors import Misused, NotWhole
 from tiers.measure.matrix.matrix import (
     Attacked,
@@ -29,7 +29,7 @@ from tiers.measure.matrix.matrix import (
     content_of,
 )
 from tiers.measure.matrix.policy import Policy, Row, parse_policy
-from tiers.measure.search.scan import Found, Scanner, Source, merge
+from tiers.measure.search.scan import Chunk, Found, Scanner, Source, merge
 from tiers.measure.search.spelling import Known, needles
 from tiers.measure.secret import Secret
 
@@ -64,27 +64,25 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A rule with the function that does it: gets key and ciphertext, returns the text or `None`."""
+    """A rule with the function that does it."""
 
     rule: Rule
     keys: tuple[str, ...]
     do: Callable[..., bytes | None]
 
-    def operate(self, facts: Sequence[Fact], values: Sequence[Any]) -> Iterable[Made]:
-        """Do it on what was found."""
-        if (text := self.do(*values)) is not None:
-            yield ("plaintext", facts[-1][1]), text
-
 
 def opens(keys: str | Sequence[str], do: Callable[..., bytes | None], says: str = "") -> Deed:
     """Return the rule that a secret, or several together, by name, open ciphertexts.
 
-    `do` gets their values and a ciphertext, all bytes; it returns the text, or `None` for what it does not open.
+    `do` gets their values and a ciphertext, all bytes; it returns what is inside, or `None` for what it does not open.
     """
     names = (keys,) if isinstance(keys, str) else tuple(keys)
+    if short := [one for one in names if is_variable(one)]:
+        raise Misused(f"Give a secret a name of more than one letter: {short[0]} stands for any in a rule.")
     name, verb = " and ".join(names), "opens" if len(names) == 1 else "open"
     needs = (*(("secret", one) for one in names), ("sealed", "M"))
-    rule = Rule(name, needs, (("opened", name, "M"),), ("plaintext", "M"), says or f"{name} {verb} {{M}}")
+    said = says or f"{name} {verb} ".replace("{", "{{").replace("}", "}}") + "{M}"
+    rule = Rule(name, needs, (("opened", name, "M"),), ("plaintext", "M"), said)
     return Deed(rule, names, do)
 
 
@@ -138,14 +136,26 @@ class _Study:
         self.messages, self.vantages = messages, vantages
         self.known = {one.fact: one for one in known}
         deeds = [deed for deed in DEEDS.values() if all(("secret", key) in self.known for key in deed.keys)]
-        self.engine = Engine([deed.rule for deed in deeds], {deed.rule.name: deed.operate for deed in deeds})
+        self.scanner = Scanner(needles(known))
+        operations = {deed.rule.name: partial(self._operate, deed) for deed in deeds}
+        self.engine = Engine([deed.rule for deed in deeds], operations)
         self.opened = frozenset(
-            ("opened", deed.rule.name, one.key)  # every rule apart: two may open the same
+            ("opened", deed.rule.name, key)  # every rule apart: two may open the same
             for deed in deeds
             for one in messages
-            if one.sealed and deed.do(*(self.known["secret", key].raw for key in deed.keys), one.sealed) is not None
+            if one.sealed
+            for (_, key), _ in self._operate(
+                deed, [("sealed", one.key)], [*(self.known["secret", key].raw for key in deed.keys), one.sealed]
+            )
         )
         self._check({name for _, name, _ in self.opened}, {key for _, _, key in self.opened})
+
+    def _operate(self, deed: Deed, facts: Sequence[Fact], values: Sequence[Any]) -> Iterable[Made]:
+        """Do what a rule says with what was found; it has opened a message if the text is in what it returns."""
+        if inside := deed.do(*values):
+            found = self.scanner.scan(Source("inside", (Chunk("inside", 0, inside),)))
+            if found.places(text := ("plaintext", facts[-1][1])):
+                yield text, inside
 
     def _check(self, open_: set[str], opened: set[str]) -> None:
         if empty := [one.id for one in self.vantages if not one.captures]:
@@ -157,9 +167,8 @@ class _Study:
 
     def matrix(self, declared: Policy | None) -> Matrix:
         """Take and scan every capture once, close what each vantage point holds, and compare."""
-        scanner = Scanner(needles(self.known.values()))
         takes = dict.fromkeys(take for one in self.vantages for take in one.captures.values())
-        found = {take: scanner.scan(take()) for take in takes}
+        found = {take: self.scanner.scan(take()) for take in takes}
         if empty := [one.name for one in found.values() if not one.size]:
             raise NotWhole(f"{empty[0]} is empty")
         held = {one.id: merge([found[take] for take in one.captures.values()]) for one in self.vantages}

@@ -149,6 +149,25 @@ def test_nothing_passes_without_looking(places: dict[str, Path]) -> None:
         register(unfernet)
 
 
+def test_what_a_rule_returns_opens_a_message_only_if_its_text_is_in_it(places: dict[str, Path]) -> None:
+    register(opens("home key", lambda _key, _sealed: b"as a cipher without a tag opens to anything"))
+    with pytest.raises(Misused, match="Mend the rule of home key"):
+        measure(MESSAGES[1:], vantages(places), [KEY, OTHER])
+    register(opens("home key", lambda _key, sealed: (unfernet(KEY.raw, sealed) or b"").hex().encode()))
+    (places["bag"] / "key").write_bytes(OTHER.raw)
+    matrix = measure(MESSAGES[1:], vantages(places), [KEY, OTHER])
+    assert matrix.cell("postman", "shut").content is Content.READS
+
+
+def test_a_secret_may_have_any_name_but_that_of_a_variable(places: dict[str, Path]) -> None:
+    key = Secret("key {0} of {x}", KEY.raw)
+    register(opens(key.name, unfernet))
+    matrix = measure(MESSAGES[1:], [Vantage("clerk", vantages(places)[1].captures, control=key)])
+    assert f"{key.name} opens shut" in matrix.cell("clerk", "shut").derivation[2]
+    with pytest.raises(Misused, match="more than one letter: K stands for any"):
+        opens("K", unfernet)
+
+
 def test_a_control_that_is_not_found_breaks_the_agreement(places: dict[str, Path]) -> None:
     (places["drawer"] / "key.hex").write_text("no key here")
     matrix = measured(places)
