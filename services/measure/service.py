@@ -25,6 +25,7 @@ from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory
 from tiers.measure.capture.places import Before, around, left
 from tiers.measure.capture.processes import arguments, environment, listening, said_by, tree
 from tiers.measure.capture.wire import Tap, passed
+from tiers.measure.derive.knowledge import place
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
 from tiers.measure.program import HOST, MARK, Ask, Program, address, answers, family
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source
@@ -172,9 +173,7 @@ class Service:
         if not self._controls:
             raise Misused(f"Show first that a search in {self.name} finds something: assert_holds(…).")
         seen = self.look(*wanted, in_=in_)
-        if leaks := [
-            _told(one, place) for found in seen.values() for one in wanted for place in found.places(one.fact)
-        ]:
+        if leaks := [_told(one, lay) for found in seen.values() for one in wanted for lay in found.places(one.fact)]:
             raise AssertionError(f"{self.name} leaks:\n  " + "\n  ".join(leaks))
         return {kind: found.size for kind, found in seen.items()}
 
@@ -199,8 +198,8 @@ def _rotated(log: Path) -> list[Path]:
     return sorted({path for name in names for path in log.parent.glob(name) if path != log and path.is_file()})
 
 
-def _told(secret: Secret, place: Evidence) -> str:
-    return f"{secret.name}: found in {place}"
+def _told(secret: Secret, lay: Evidence) -> str:
+    return f"{secret.name}: found in {place(lay)}"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A matrix of somebody's own system: what really opens, compared with what is declared; nobody passes unseen."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,14 @@ def test_it_is_shown_in_every_format_and_in_a_notebook(places: dict[str, Path]) 
     for said in shown.values():
         assert KEY.raw.hex() not in said
         assert SHUT.text not in said
+
+
+def test_a_file_of_any_name_is_told_in_every_format(places: dict[str, Path]) -> None:
+    (places["bag"] / os.fsdecode(b"gr\xfc\xdfe\n\x1b[2J")).write_text(PLAIN.text)
+    matrix = measure(MESSAGES, vantages(places), [KEY])
+    assert r"found in bag, gr\udcfc\udcdfe\n\x1b[2J, offset" in matrix.cell("postman", "open").derivation[0]
+    for show in FORMATS.values():
+        assert "\x1b" not in show(matrix).encode().decode()
 
 
 def test_nothing_passes_without_looking(places: dict[str, Path]) -> None:

@@ -103,9 +103,14 @@ def derivation(knowledge: Mapping[Fact, Sequence[Step]], goal: Fact, words: Mapp
 def _line(step: Step, earlier: Sequence[int], words: Mapping[str, str]) -> str:
     if step.rule is None:
         said = words.get(step.fact[0], " ".join(step.fact)).format(*step.fact[1:])
-        return f"{said}: found in {step.evidence}" if step.evidence else said
+        return f"{said}: found in {place(step.evidence)}" if step.evidence else said
     bound: Mapping[str, str] = {}
     facts = [one.fact for one in step.premises]
     for pattern, fact in [*zip(step.rule.needs, facts, strict=True), (step.rule.gives, step.fact)]:
         bound = match(pattern, fact, bound) or bound
     return f"{step.rule.says.format(**bound)} (from {', '.join(map(str, earlier))})"
+
+
+def place(evidence: Evidence) -> str:
+    """Say where something lay, in one line that every terminal and file takes: a file may have any name."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(evidence))

@@ -101,7 +101,8 @@ def as_markdown(matrix: Matrix) -> str:
     lines += [f"| vantage point | {' | '.join(keys)} | one text |", "|---" * (len(keys) + 2) + "|"]
     for vantage in matrix.vantages:
         cells = (word(matrix.cell(vantage.id, key)).replace("*", r"\*").replace("~", r"\~") for key in keys)
-        lines.append(f"| {vantage.title} | {' | '.join(cells)} | {_SAME[matrix.one_text(vantage.id)]} |")
+        title = vantage.title.replace("|", r"\|")
+        lines.append(f"| {title} | {' | '.join(cells)} | {_SAME[matrix.one_text(vantage.id)]} |")
     lines += ["", f"Key: {KEY.replace('*', chr(92) + '*')}", "", *verdict(matrix), "", "## Why", ""]
     lines += [f"* **{who}** · {what}: {because}" for who, what, because in _reasons(matrix)]
     return "\n".join(lines) + "\n"
