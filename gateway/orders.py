@@ -145,11 +145,8 @@ class Docket:
         bus.on("orders", lambda _about: self._news.set())
         bus.on_missed(self._news.set)
         self._store = bus.store
-        self._ledger = outside.ledger
-        self._trust = outside.trust
-        self._author = outside.author
+        self._outside = outside
         self._arrangement = arrangement
-        self._clock = outside.clock
         self._lock = asyncio.Lock()
         self._known: dict[str, Record] = {}
         self.in_force = InForce()
@@ -183,8 +180,8 @@ class Docket:
 
     async def _serve(self, caller: Identity, request: web.Request) -> OrderAnswered:
         token = (await body(request, ServeOrder)).order
-        relay, where = self._author.party.name, self._author.jurisdiction
-        order = verify_order(token, self._trust().regulators, relay, where)
+        relay, where = self._outside.author.party.name, self._outside.author.jurisdiction
+        order = verify_order(token, self._outside.trust().regulators, relay, where)
         if order.order.iss != caller.name:
             raise Forbidden("order.caller", "Serve your own orders, with your own certificate.")
         async with self._lock:
@@ -193,7 +190,7 @@ class Docket:
     async def _carry_out(self, order: VerifiedOrder) -> OrderAnswered:
         """Log it, write it down, let it take effect, answer."""
         claims, outcome = order.order, answer_to(order, self._arrangement)
-        logged = await self._ledger.append(self._leaf(order, outcome))
+        logged = await self._outside.ledger.append(self._leaf(order, outcome))
         records = {claims.jti: Record(claims, order.token)}
         if claims.lifts is not None:
             records[claims.lifts] = msgspec.structs.replace(self._known[claims.lifts], lifted=claims.jti)
@@ -218,5 +215,5 @@ class Docket:
     def _leaf(self, order: VerifiedOrder, outcome: Answer) -> Leaf:
         seal = Seal(os.urandom(SALT_BYTES), order.order.jti, order.digest)
         _log.info("order.sealed", reference=order.order.jti, salt=b64u(seal.salt))
-        now, commitment = self._clock(), seal.commit()
-        return self._author.leaf("order.answered", now, order.order.iss, commitment, detail=_DETAIL[outcome])
+        now, commitment = self._outside.clock(), seal.commit()
+        return self._outside.author.leaf("order.answered", now, order.order.iss, commitment, detail=_DETAIL[outcome])

@@ -77,11 +77,8 @@ class Interception:
         self._news = asyncio.Event()
         self._store = bus.store
         self._copies = copies
-        self._ledger = outside.ledger
-        self._trust = outside.trust
-        self._author = outside.author
+        self._outside = outside
         self._refusals = Refusals(outside)
-        self._clock = outside.clock
         self._lock = asyncio.Lock()
         self._dropped = asyncio.Event()
         self._lost = Counter("tiers_copies_dropped", "Copies that a full queue did not take.", registry=outside.metrics)
@@ -165,7 +162,7 @@ class Interception:
 
     async def tick(self) -> None:
         """Write losses down, end what is over by the clock or the court's silence, forget what is done."""
-        now = self._clock()
+        now = self._outside.clock()
         self._dropped.clear()
         for xid, count in self.tasks.backlog.dropped().items():
             await self._numbers.lose(xid, count, gap=count)
@@ -193,22 +190,22 @@ class Interception:
             return
         waiting: dict[bytes, bytes] = await self._store.ask("HGETALL", FACTS)
         facts = [(parse_leaf(raw), name) for name, raw in waiting.items()]
-        due = [(leaf.commitment, name, leaf) for leaf, name in facts if leaf.ts <= self._clock()]
+        due = [(leaf.commitment, name, leaf) for leaf, name in facts if leaf.ts <= self._outside.clock()]
         said = set[bytes]()
         for _, name, fact in sorted(due, key=itemgetter(0, 1)):
             leaf = self._dated(fact, said)
-            await self._ledger.append(leaf)
+            await self._outside.ledger.append(leaf)
             said.add(encode_leaf(leaf))
             await self._store.ask("HDEL", FACTS, name)
         for xid, count in (await self._numbers.unlogged()).items():
             task = self.tasks.get(xid)
-            if task and self._clock() >= task.claims.exp * 1000:
-                await self._ledger.append(self._fact(task, "loss.recorded", self._clock(), count))
+            if task and self._outside.clock() >= task.claims.exp * 1000:
+                await self._outside.ledger.append(self._fact(task, "loss.recorded", self._outside.clock(), count))
                 await self._numbers.logged(xid, count)
 
     def _dated(self, leaf: Leaf, said: AbstractSet[bytes]) -> Leaf:
         """Date a fact anew that waited too long for the ledger, or that reads as another one of the same minute."""
-        now = self._clock()
+        now = self._outside.clock()
         if now - leaf.ts > MAX_LATE_MS:
             leaf = msgspec.structs.replace(leaf, ts=now)
         while encode_leaf(leaf) in said:
@@ -222,12 +219,12 @@ class Interception:
         return api.Done()
 
     async def _activate(self, xid: str, raw: bytes, caller: Identity) -> None:
-        now = self._clock()
+        now = self._outside.clock()
         try:
             shown = parse_json(api.ActivateTask, raw, "task.no_warrant")
         except Yours:
             raise Policy("task.no_warrant", "Show the warrant and the proof that it was logged as served.") from None
-        task = verify_task(_xid(xid), shown, caller, self._trust(), now)
+        task = verify_task(_xid(xid), shown, caller, self._outside.trust(), now)
         await self._refresh(xid)
         self.tasks.check_new(task)
         # on disk first: a task that was answered for survives, one that was not is asked for again
@@ -246,14 +243,14 @@ class Interception:
 
     async def end(self, xid: str, carrier: Identity, status: str = "") -> None:
         """End a task that `carrier` set, at once, with the court's word if it shows one; raises `Missing` or `Ours`."""
-        now = self._clock()
+        now = self._outside.clock()
         if self.tasks.get(xid) is None:
             async with self._lock:
                 await self._refresh(xid)
         task = self.tasks.deactivate(xid, carrier, now)
         if status:
             with suppress(Yours):  # it ends all the same
-                task = task.heard(status, self._trust())
+                task = task.heard(status, self._outside.trust())
         async with self._lock:
             await self._end(task, now, status)
         await self._bus.tell("task", xid)
@@ -264,15 +261,15 @@ class Interception:
             async with self._refusals.logged("task.refused", caller.name, seal):
                 detail = "Look up targets in the warrants: the relay lists a carrier's own XIDs only."
                 raise Forbidden("task.listing", detail)
-        return api.Tasks(self.tasks.listed(caller, self._clock()))
+        return api.Tasks(self.tasks.listed(caller, self._outside.clock()))
 
     def _restore(self, xid: str, raw: bytes) -> None:
         record = parse_own(Record, raw, "task.record")
-        task = verify_task(xid, record.shown, parse_identity(record.carrier), self._trust(), record.activated)
+        task = verify_task(xid, record.shown, parse_identity(record.carrier), self._outside.trust(), record.activated)
         if record.ended is None:
             self.tasks.activate(task)
         else:
-            self.tasks.end(task.heard(record.word, self._trust()) if record.word else task, record.ended)
+            self.tasks.end(task.heard(record.word, self._outside.trust()) if record.word else task, record.ended)
 
     async def _end(self, task: Task, now: int, status: str = "") -> None:
         """End a task, in memory first; on disk, so that no restart brings it back."""
@@ -293,7 +290,7 @@ class Interception:
         await self._store.ask("HSETNX", FACTS, f"{task.word.serial:012} {kind} {task.xid}", encode_leaf(leaf))
 
     def _fact(self, task: Task, kind: LeafType, at: int, count: int | None = None) -> Leaf:
-        return self._author.leaf(kind, at, task.claims.agency, task.commitment, count=count)
+        return self._outside.author.leaf(kind, at, task.claims.agency, task.commitment, count=count)
 
 
 def _xid(text: str) -> str:

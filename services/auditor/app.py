@@ -45,8 +45,7 @@ class Auditor:
         self._party = outside.author.party
         self._key = key
         self._store = store
-        self._trust = outside.trust
-        self._clock = outside.clock
+        self._outside = outside
         self._asked = carrier
         self._court = court
         self._carrier = carrier.identity
@@ -65,7 +64,7 @@ class Auditor:
     async def ready(self) -> None:
         """Raise `Ours` while no log or no carrier is pinned: no grant could be checked."""
         try:
-            _ = self._trust().log, self._carrier_key()
+            _ = self._outside.trust().log, self._carrier_key()
         except Yours as error:
             raise Ours(error.code, error.detail) from None
 
@@ -78,8 +77,8 @@ class Auditor:
         return Filed(warrant.claims.jti, warrant.claims.liid)
 
     def _verify(self, jws: GeneralJws, caller: Identity) -> VerifiedWarrant:
-        trust = self._trust()
-        warrant = verify_warrant(jws, trust.applicants, trust.judges, self._carrier.name, self._clock())
+        trust = self._outside.trust()
+        warrant = verify_warrant(jws, trust.applicants, trust.judges, self._carrier.name, self._outside.clock())
         if warrant.claims.agency != self._party.name:
             raise Forbidden("auditor.agency", f"File it with the agency that it names: this is {self._party.name}.")
         self._check_own(caller)
@@ -97,7 +96,7 @@ class Auditor:
         keys = Halves(*[await self._keys(claims, ask, giver) for giver in (self._asked, self._court) if giver])
         # in a thread: mail that its sender made hard to parse must not hold up the other requests
         found = await asyncio.to_thread(inspect, self._store.product(claims.jti), claims, self._carrier.name, keys)
-        self._store.keep_inspection(found, self._clock())
+        self._store.keep_inspection(found, self._outside.clock())
         self._count(found)
         return found
 
@@ -124,27 +123,27 @@ class Auditor:
     async def _keys(self, claims: Claims, ask: Inspect, giver: Peer) -> Grant | NoGrant:
         """Ask for the keys of the window. A refusal is a finding too; only what may pass by itself is raised."""
         try:
-            start, until = window_to_ask(claims, ask, self._store.since(claims.jti), self._clock())
+            start, until = window_to_ask(claims, ask, self._store.since(claims.jti), self._outside.clock())
             asked = AskGrant(claims.jti, start, until, b64u(os.urandom(_NONCE_BYTES)))
             want = Expected(claims, *epochs_of(start, until), asked.nonce, giver.identity, self._signers(giver))
             raw = bytes((await giver.ask("POST", "/v1/grants", Granted, asked)).grant)
-            grant = check_grant(raw, self._key, want, self._trust().log, self._clock())
+            grant = check_grant(raw, self._key, want, self._outside.trust().log, self._outside.clock())
         except Ours:
             raise
         except TiersError as error:
             _log.info("grant.not_given", jti=claims.jti, giver=str(giver.identity), code=error.code)
             return NoGrant(error.code)
-        self._store.keep_grant(claims.jti, raw, self._clock())
+        self._store.keep_grant(claims.jti, raw, self._outside.clock())
         return grant
 
     def _signers(self, giver: Peer) -> Keys:
         """Return who may sign a giver's grants: the carrier, or for the court any judge that is pinned."""
         if giver.identity.role is Role.COURT:
-            return self._trust().judges
+            return self._outside.trust().judges
         return {str(self._carrier): self._carrier_key()}
 
     def _carrier_key(self) -> VerifyKey:
-        key = self._trust().carriers.get(str(self._carrier))
+        key = self._outside.trust().carriers.get(str(self._carrier))
         if key is None:
             raise Yours("settings.trust", f"Put carriers/{self._carrier.name}.jwk into the trust folder.")
         return key

@@ -35,12 +35,9 @@ class Administration:
     """Serves warrants, heeds the court and the clock."""
 
     def __init__(self, register: Register, outside: Outside, gateway: Peer) -> None:
-        self._author = outside.author
+        self._outside = outside
         self._register = register
         self._gateway = gateway
-        self._ledger = outside.ledger
-        self._trust = outside.trust
-        self._clock = outside.clock
 
     async def serve(self, jws: GeneralJws) -> Served:
         """Carry out a warrant: it is logged, then the task stands, when this returns.
@@ -58,7 +55,7 @@ class Administration:
 
     async def heed(self, jti: str, token: str) -> Done:
         """Let a court's statement take effect at the relay; raises `Yours`, or `Ours` if the relay is out of reach."""
-        said = verify_status(token, self._trust().judges)
+        said = verify_status(token, self._outside.trust().judges)
         if said.jti != jti:
             raise Yours("warrant.statement", "Send the statement to the warrant that it is about.")
         async with self._register.lock(jti):
@@ -92,21 +89,21 @@ class Administration:
             await self._log_fact(jti, auth.outbox[0])
 
     async def _take_on(self, warrant: VerifiedWarrant) -> None:
-        jti, now = warrant.claims.jti, self._clock()
+        jti, now = warrant.claims.jti, self._outside.clock()
         auth = lawful.check_new(self._register.get(jti), warrant)
         if auth is None:
             kept = await self._register.word(jti)
             word = kept and self._word(kept.token, warrant.jws, warrant.claims)
-            auth = lawful.authorise(self._author, warrant, word, now)
+            auth = lawful.authorise(self._outside.author, warrant, word, now)
         await self._register.save(auth)
 
     async def _settle_relay(self, jti: str) -> Authorisation:
         async with self._register.lock(jti):
             while True:
-                auth, now = self._known(jti), self._clock()
+                auth, now = self._known(jti), self._outside.clock()
                 step = lawful.next_step(auth, now, str(uuid4()))
                 if step is None:
-                    return await self._register.save(lawful.advance(auth, self._author, now))
+                    return await self._register.save(lawful.advance(auth, self._outside.author, now))
                 await (self._activate(auth, step) if isinstance(step, Activate) else self._deactivate(auth, step))
 
     async def _activate(self, auth: Authorisation, step: Activate) -> None:
@@ -130,23 +127,25 @@ class Administration:
 
     async def _log_fact(self, jti: str, leaf: Leaf) -> None:
         try:
-            done = await self._ledger.append(leaf)
+            done = await self._outside.ledger.append(leaf)
         except Ours as error:
             if error.code != "leaf.clock":
                 raise
-            await self._register.change(jti, lambda auth: lawful.dated(auth, leaf, self._clock()))
+            await self._register.change(jti, lambda auth: lawful.dated(auth, leaf, self._outside.clock()))
         else:
             await self._register.change(jti, lambda auth: lawful.logged(auth, done))
 
     def _verify(self, jws: GeneralJws) -> VerifiedWarrant:
-        trust = self._trust()
-        return verify_warrant(jws, trust.applicants, trust.judges, self._author.party.name, self._clock())
+        trust = self._outside.trust()
+        return verify_warrant(
+            jws, trust.applicants, trust.judges, self._outside.author.party.name, self._outside.clock()
+        )
 
     def _word(self, token: str, jws: GeneralJws, claims: Claims) -> lawful.Word:
-        return lawful.Word(verify_word(token, jws, claims, self._trust().judges), token)
+        return lawful.Word(verify_word(token, jws, claims, self._outside.trust().judges), token)
 
     def _logged_warrant(self, auth: Authorisation) -> LoggedWarrant:
-        return verify_logged_warrant(self._verify(auth.jws), self._shown(auth.claims.jti), self._trust().log)
+        return verify_logged_warrant(self._verify(auth.jws), self._shown(auth.claims.jti), self._outside.trust().log)
 
     def _known(self, jti: str) -> Authorisation:
         auth = self._register.get(jti)

@@ -24,10 +24,7 @@ _log = structlog.get_logger()
 class Releases:
     def __init__(self, register: Register, outside: Outside, keys: Keystore, signer: SigningKey) -> None:
         self._register = register
-        self._ledger = outside.ledger
-        self._trust = outside.trust
-        self._clock = outside.clock
-        self._author = outside.author
+        self._outside = outside
         self._keys = keys
         self._signer = signer
 
@@ -37,14 +34,16 @@ class Releases:
         if not await self._register.take_nonce(ask.jti, ask.nonce):
             raise Conflict("grant.replayed", "Draw a new nonce for each request.")
         try:
-            logged = await self._ledger.append(order.leaf(self._author, self._clock()))
+            logged = await self._outside.ledger.append(order.leaf(self._outside.author, self._outside.clock()))
         except TiersError:
             await self._register.return_nonce(ask.jti, ask.nonce)
             raise
         order = self._check(ask, agency)  # again: the court may have spoken while the log was written
         nodes = self._keys.cover(order.claims.sub, order.start, order.end)
         _log.info("grant.released", jti=ask.jti, nodes=len(nodes), leaf=logged.index)
-        return Granted(msgspec.Raw(seal_release(order, logged, nodes, str(self._author.party), self._signer)))
+        return Granted(msgspec.Raw(seal_release(order, logged, nodes, str(self._outside.author.party), self._signer)))
 
     def _check(self, ask: AskGrant, agency: str) -> Release:
-        return lawful.check_grant(self._register.get(ask.jti), ask, agency, self._trust().auditors, self._clock())
+        return lawful.check_grant(
+            self._register.get(ask.jti), ask, agency, self._outside.trust().auditors, self._outside.clock()
+        )

@@ -52,9 +52,7 @@ class Court:
         self._key = key
         self._store = store
         self._carrier = carrier
-        self._trust = outside.trust
-        self._ledger = outside.ledger
-        self._clock = outside.clock
+        self._outside = outside
         self._one_step_at_a_time = asyncio.Lock()
         self._steps = Counter("tiers_court_steps", "Changes of state", ["leaf"], registry=outside.metrics)
         self.refusals = Refusals(outside)
@@ -78,9 +76,9 @@ class Court:
         for said in self._store.untold():
             await self._tell(said)
         for record in self._store.standing():
-            if register.due(record, self._place, self._clock()):
+            if register.due(record, self._place, self._outside.clock()):
                 await self._say_again(record.claims.jti)
-        for record in self._store.past_expiry(self._clock()):
+        for record in self._store.past_expiry(self._outside.clock()):
             await self._past(record.claims.jti)
 
     async def keep_looking(self, _app: web.Application) -> AsyncIterator[None]:
@@ -91,9 +89,9 @@ class Court:
 
     async def _apply(self, caller: Identity, request: web.Request) -> Entry:
         jws = (await body(request, Apply)).application
-        now = self._clock()
+        now = self._outside.clock()
         async with self.refusals.logged("warrant.refused", caller.name, sealed_request(msgspec.json.encode(jws))):
-            claims = register.apply(jws, self._trust().applicants, caller, self._place, now).claims
+            claims = register.apply(jws, self._outside.trust().applicants, caller, self._place, now).claims
         record = Record(claims, jws, Status.AWAITING_APPROVAL)
         async with self._one_step_at_a_time:
             self._store.check_new(claims)
@@ -115,7 +113,7 @@ class Court:
 
     async def _decide(self, jti: str, decision: Decision) -> Record:
         async with self._one_step_at_a_time:
-            now, record = self._clock(), self._store.get(jti)
+            now, record = self._outside.clock(), self._store.get(jti)
             step, jws = await self._judged(record, decision, now)
             logged = await self._append(register.leaf_for(record, step.leaf, self._place, now))
             changed = replace(record, jws=jws, status=step.after, reason=decision.reason)
@@ -129,7 +127,7 @@ class Court:
         """Return the step and the warrant after it. A judge who is none, or judges herself, is put on record."""
         try:
             step = register.decide(record, decision, self._place, now)
-            return step, register.signed(record, decision, self._trust().applicants, self._key, now)
+            return step, register.signed(record, decision, self._outside.trust().applicants, self._key, now)
         except (Forbidden, Policy) as error:
             await self.refusals.note("warrant.refused", record.claims.agency, record.seal, error.code)
             raise
@@ -143,7 +141,7 @@ class Court:
 
     async def _expire_and_open(self, jti: str) -> None:
         async with self._one_step_at_a_time:
-            now, record = self._clock(), self._store.get(jti)
+            now, record = self._outside.clock(), self._store.get(jti)
             if register.status_at(record, now) is not record.status:
                 step = register.step(record.status, Verb.EXPIRY)
                 await self._append(register.leaf_for(record, step.leaf, self._place, now))
@@ -157,7 +155,7 @@ class Court:
     async def _say_again(self, jti: str) -> None:
         """Speak for a warrant that stands, before the court's last word on it holds no more."""
         async with self._one_step_at_a_time:
-            now, record = self._clock(), self._store.get(jti)
+            now, record = self._outside.clock(), self._store.get(jti)
             if register.due(record, self._place, now):
                 self._say(record, now)
 
@@ -167,13 +165,13 @@ class Court:
         return self._store.replace(replace(record, said=now), word)
 
     async def _append(self, leaf: Leaf) -> LoggedLeaf:
-        logged = await self._ledger.append(leaf)
+        logged = await self._outside.ledger.append(leaf)
         self._steps.labels(leaf.type).inc()
         return logged
 
     async def _tell(self, said: Untold) -> None:
         """Tell the carrier; what it does not take stays on the list until the warrant has expired."""
-        if self._clock() >= self._store.get(said.jti).open_after:
+        if self._outside.clock() >= self._store.get(said.jti).open_after:
             self._store.told([said])
             return
         path = f"/v1/warrants/{said.jti}/status"
@@ -196,7 +194,7 @@ class Court:
         return self._entry(record)
 
     def _entry(self, record: Record) -> Entry:
-        jti, status = record.claims.jti, register.status_at(record, self._clock())
+        jti, status = record.claims.jti, register.status_at(record, self._outside.clock())
         told = all(said.jti != jti for said in self._store.untold())
         return Entry(jti, status, record.jws, record.reason, told)
 

@@ -11,7 +11,7 @@ from bench.felt import Felt
 from bench.growth import Grown, Step
 from bench.hour import Round
 from bench.peers.run import Compared
-from bench.results import Latency, Measured, Result
+from bench.results import Measured, Result
 from bench.run import Relay
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
@@ -28,8 +28,6 @@ def show(console: Console, measured: Relay) -> None:
     console.print(_ratios(measured))
     if measured.cluster:
         console.print("The relay's store is a cluster of three nodes; the yardstick's store stands alone.")
-    drains = ", ".join(f"{name} {max(seconds):.1f} s" for name, seconds in measured.drain.items() if seconds)
-    console.print(f"After a tasked run, the mediation had every copy within: {drains}.")
     _end(console, measured)
 
 
@@ -76,29 +74,16 @@ def show_hour(console: Console, rounds: Sequence[Round]) -> None:
 
 
 def show_compared(console: Console, compared: Compared) -> None:
-    console.print(_answers(compared))
     console.print(_costs("What it takes", compared.closed, _COMPARED))
     for lane, results in compared.closed.items():
+        failed = (sum(one.lost for one in results), sum(one.twice for one in results))
+        console.print(f"{lane}: {failed[0]} messages were lost, {failed[1]} came twice.")
         for why in sorted({why for result in results for why in result.refused}):
             console.print(f"{lane} was refused: {why}")
     shares = ", ".join(f"{one} {share:.2f}" for one, share in compared.ratios.items())
     console.print(f"{compared.peer} {compared.version} to the bare relay: {shares}.")
     console.print(f"Accepted by {compared.peer} means: {compared.promise}.")
     _end(console, compared)
-
-
-def _answers(compared: Compared) -> Table:
-    table = _table("Closed loop; latencies p50, p99 in ms", ("lane", "msgs/s", "accept", "delivery", "lost", "twice"))
-    for lane, results in compared.closed.items():
-        failed = (sum(one.lost for one in results), sum(one.twice for one in results))
-        times = (_times([one.accept for one in results]), _times([one.delivery for one in results]))
-        rate = statistics.median(result.rate for result in results)
-        table.add_row(lane, _number(rate), *times, *map(str, failed))
-    return table
-
-
-def _times(found: Sequence[Latency]) -> str:
-    return f"{statistics.median(one.p50 for one in found):.1f}, {statistics.median(one.p99 for one in found):.1f}"
 
 
 def _costs(title: str, closed: dict[str, list[Result]], processes: Sequence[str]) -> Table:

@@ -51,13 +51,10 @@ OPEN_LANES = ("bare_enterprise", "enterprise", "bare_consumer", "consumer")
 
 
 class Relay(Measured, frozen=True):
-    """Everything that was measured. `drain` is how long the mediation needed after each tasked run, seconds."""
-
     messages: int
     closed: dict[str, list[Result]]
     overload: dict[str, Result]
     half: dict[str, Result]
-    drain: dict[str, list[float]]
     ratios: dict[str, float]
     cluster: bool = False
     """Whether the relay's store is a cluster; the yardstick's never is."""
@@ -71,7 +68,6 @@ class Bench:
         self.closed: dict[str, list[Result]] = {lane.name: [] for lane in LANES}
         self.overload: dict[str, Result] = {}
         self.half: dict[str, Result] = {}
-        self.drain: dict[str, list[float]] = {name: [] for name in _TASKED}
 
     async def round(self, done: Callable[[], None]) -> None:
         for lane in LANES:
@@ -102,16 +98,15 @@ class Bench:
             wanted = (
                 before + 4 * accepted * _TASKED[lane.group] / SESSIONS
             )  # an X2 and an X3 for each end that is a target
-            self.drain[lane.group].append(await self._drained(lane, wanted))
+            await self._drained(lane, wanted)
         return result
 
-    async def _drained(self, lane: Lane, wanted: float) -> float:
+    async def _drained(self, lane: Lane, wanted: float) -> None:
         start = time.monotonic()
         while await self._stage.counted("carrier", _PDUS) < wanted:
             if time.monotonic() - start > _DRAIN_SECONDS:
                 raise Ours("bench.product", f"{lane.name}: the mediation is not getting every copy.")
             await asyncio.sleep(0.1)
-        return time.monotonic() - start
 
 
 async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Relay:
@@ -127,7 +122,7 @@ async def measure(progress: Progress, repeats: int, messages: int, *, cluster: b
         progress.update(steps, description="Open loop: overload, then half")
         await bench.open(lambda: progress.advance(steps))
     shares = ratios(bench.closed)
-    return Relay(*machine(before), messages, bench.closed, bench.overload, bench.half, bench.drain, shares, cluster)
+    return Relay(*machine(before), messages, bench.closed, bench.overload, bench.half, shares, cluster)
 
 
 async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:

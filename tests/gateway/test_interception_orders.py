@@ -334,7 +334,8 @@ async def test_the_relay_itself_logs_what_it_copies_when_the_minute_is_over(gate
 
 
 async def test_a_relay_elsewhere_logs_where_it_is(gate: Gate) -> None:
-    gate.lab.interception._author = Author(RELAY, "GR")
+    lab = gate.lab.interception
+    lab._outside = replace(lab._outside, author=Author(RELAY, "GR"))
     refusals = gate.lab.interception._refusals
     refusals._outside = replace(refusals._outside, author=Author(RELAY, "GR"))
     await gate.lab.leads()

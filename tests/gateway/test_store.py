@@ -148,10 +148,10 @@ async def test_what_many_ask_while_a_batch_is_under_way_is_the_next_batch(valkey
             return await super().run(commands, again=again)
 
     shared = Shared(Counted(parse_location(valkey)))
-    first = asyncio.create_task(shared.ask(("ECHO", "0")))
+    first = shared.ask(("ECHO", "0"))
     await asyncio.sleep(0)
-    more = [asyncio.create_task(shared.ask(("ECHO", str(number)))) for number in range(1, 21)]
-    gone = asyncio.create_task(shared.ask(("ECHO", "gone")))
+    more = [shared.ask(("ECHO", str(number))) for number in range(1, 21)]
+    gone = shared.ask(("ECHO", "gone"))
     await asyncio.sleep(0)
     gone.cancel()
 

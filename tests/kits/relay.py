@@ -173,7 +173,7 @@ def enterprise(head: Protected, content: bytes = b"hello", kids: Sequence[str] |
 def opened(envelope: Envelope, pin: str) -> bytes:
     """Open a consumer envelope as its receiver does."""
     epoch = message_epoch(envelope.header)
-    minute = leaf(Keystore(Master(b"m" * 32)).enrolment(pin, epoch), epoch)
+    minute = leaf(Keystore(Master(b"m" * 32)).cover(pin, epoch, epoch + 1), epoch)
     mine = next(one for one in envelope.jwe.recipients if one.header.kid == f"carrier/in/{pin}/{epoch}")
     return open_message(envelope, unwrap_from_carrier(mine, wrap_key(minute, envelope.jwe.protected)))
 
