@@ -9,8 +9,6 @@ end of the minute, in no order that says whose it is, and of losses when the war
 the log learns nothing from the time. Spec page: docs/spec/product.md.
 """
 
-# Long because a task on disk, in memory and in the ledger changes in one order, under one lock.
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
