@@ -46,7 +46,7 @@ def address(host: str, port: int) -> str:
 
 def answers(host: str, port: int, ask: Ask) -> Iterator[tuple[int, bytes]]:
     """Ask, and follow where the program sends one on to: yield the status and all of each answer; raises `OSError`."""
-    method, path, body = ask.method, ask.path, ask.body
+    method, path, body = ask.method, urljoin("/", ask.path), ask.body
     for _ in range(_HOPS):
         try:
             with closing(http.client.HTTPConnection(host, port, timeout=SECONDS)) as connection:
@@ -94,7 +94,7 @@ class Program:
             said = self.output.read_text(errors="replace")[-_TAIL:].strip()
             raise NotWhole(f"{self.name} did not answer ({why}; it said: {said or 'nothing'})")
         if self._process.poll() is not None:
-            self.pid = marked(self.mark)[0]
+            self.pid = next(iter(marked(self.mark)), self.pid)
 
     def _why_not(self, path: str) -> str:
         """Return why it does not answer yet; nothing if it does."""

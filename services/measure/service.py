@@ -59,6 +59,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.logs, self.state = [*map(Path, self.logs)], [*map(Path, self.state)]
+        self.keylog = Path(self.keylog) if self.keylog else None
 
     @property
     def url(self) -> str:
@@ -95,31 +96,35 @@ class Service:
         return (chunk for pid in pids for chunk in arguments(f"{self.name}, process {pid}", pid))
 
     def _log(self) -> Iterator[Chunk]:
-        """Yield the logs, and what was rotated away."""
         if not self.logs:
             raise Misused(f"Say where {self.name} logs: run(…, logs=[…]).")
-        for path in self.logs:
-            rotated = [] if path.is_dir() else _rotated(path)
-            for one in [*rotated, *([path] if path.exists() or not rotated else [])]:
-                yield from self._read("log", one, partial(below, "log", one))
+        return self._files("log", self.logs)
 
     def _store(self) -> Iterator[Chunk]:
         if not (self.state or self.redis or self.postgres):
             raise Misused(f"Say where {self.name} stores: run(…, state=[…]), redis= or postgres=.")
-        for path in self.state:
-            yield from self._read("store", path, partial(below, "store", path))
-        if self.redis:
-            yield from self._read("store", "redis=", partial(stores.redis, self.redis))
-        if self.postgres:
-            yield from self._read("store", "postgres=", partial(stores.postgres, self.postgres))
+        yield from self._files("store", self.state)
+        for where, url, take in (("redis=", self.redis, stores.redis), ("postgres=", self.postgres, stores.postgres)):
+            if url:
+                yield from self._read("store", where, partial(take, url), url)
 
-    def _read(self, kind: str, where: Path | str, take: Callable[[], Iterable[Chunk]]) -> list[Chunk]:
+    def _files(self, kind: str, paths: Iterable[Path]) -> Iterator[Chunk]:
+        """Yield files and folders; with a file what belongs to it: rotated logs, the log of a database."""
+        for path in paths:
+            beside = [] if path.is_dir() else _beside(path)
+            for one in [*beside, *([path] if path.exists() or not beside else [])]:
+                yield from self._read(kind, one, partial(below, kind, one))
+
+    def _read(self, kind: str, where: Path | str, take: Callable[[], Iterable[Chunk]], url: str = "") -> list[Chunk]:
         try:
             return list(take())
         except MeasureError:
             raise
         except Exception as error:  # noqa: BLE001 - of the system, or of whatever client a store has
-            raise Misused(f"Name a {kind} of {self.name} that can be read: {where} cannot ({error}).") from None
+            said = str(error)
+            for word in url.split():
+                said = said.replace(word, "…")  # it may have a password
+            raise Misused(f"Name a {kind} of {self.name} that can be read: {where} cannot ({said}).") from None
 
     def _wire(self) -> Iterator[Chunk]:
         if self.tap is None:
@@ -192,10 +197,10 @@ class Service:
         return share
 
 
-def _rotated(log: Path) -> list[Path]:
-    """Return former files of a log: `app.log.1`, `app.log-20130601.gz`, `app.2013-06-01.log`."""
-    names = [f"{escape(log.name)}[.-]*", *([f"{escape(log.stem)}.*{escape(log.suffix)}*"] if log.suffix else [])]
-    return sorted({path for name in names for path in log.parent.glob(name) if path != log and path.is_file()})
+def _beside(path: Path) -> list[Path]:
+    """Return what belongs to a file: `app.log.1`, `app.log-20130601.gz`, `app.2013-06-01.log`, `notes.db-wal`."""
+    names = [f"{escape(path.name)}[.-]*", *([f"{escape(path.stem)}.*{escape(path.suffix)}*"] if path.suffix else [])]
+    return sorted({one for name in names for one in path.parent.glob(name) if one != path and one.is_file()})
 
 
 def _told(secret: Secret, lay: Evidence) -> str:
@@ -225,7 +230,7 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
     """
     if ready and not any("{port}" in word for word in command):
         raise Misused(f"Write {{port}} where the command of {name} says its port: ready={ready!r} is asked there.")
-    before = around(cwd or Path.cwd())
+    before = around(Path(cwd or Path.cwd()))
     with tempfile.TemporaryDirectory(prefix="measure-") as kept:
         program = Program(name, command, os.environ if env is None else env, cwd, Path(kept) / "output")
         try:

@@ -236,10 +236,19 @@ def test_a_log_that_was_rotated_away_is_read_and_what_is_not_there_is_named(tmp_
             with pytest.raises(AssertionError, match=f"found in log, {re.escape(name)}"):
                 service.assert_absent(text, in_=["log"])
             rotated.unlink()
-        service.state, service.redis = [], "redis://:word@127.0.0.1:1/0"
-        with pytest.raises(Misused, match="Name a store of myapp that can be read: redis= cannot") as told:
-            service.assert_absent(text, in_=["store"])
-        assert "word" not in str(told.value)
+        for store in ({"redis": "redis://:word@127.0.0.1:1/0"}, {"redis": "rdis://:word@127.0.0.1"}):
+            other = attach("other", pid=service.pid, **store)
+            with pytest.raises(Misused, match="Name a store of other that can be read: redis= cannot") as told:
+                other.look(text, in_=["store"])
+            assert "word" not in str(told.value)
+
+
+def test_a_database_that_is_named_by_its_file_is_read_with_its_log(tmp_path: Path) -> None:
+    with serving(folder_of(tmp_path), "deleted row") as service:
+        text = canary()
+        say(service, text.text)
+        service.state = [tmp_path / "app" / "state" / "notes.db"]
+        service.assert_holds(text, in_=["store"])
 
 
 def test_what_runs_already_can_be_attached_to(tmp_path: Path) -> None:
