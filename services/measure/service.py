@@ -54,6 +54,7 @@ class Service:
     host: str = HOST
     mark: str = ""
     own: Sequence[int] = ()
+    folder: Path = field(default_factory=Path.cwd)
     before: Before = field(default_factory=dict)
     _controls: set[str] = field(default_factory=set)
 
@@ -145,6 +146,8 @@ class Service:
     def _places(self) -> Iterator[Chunk]:
         here = Path(f"/proc/{self.pid}/cwd").resolve()
         yield Chunk("places, where it runs", 0, str(here).encode())
+        if here == Path(here.anchor):  # daemons go there, and nothing of what lies there is theirs
+            here = self.folder
         yield from left("places", here, self.before, [*self.logs, *self.state])
         for port in sorted(listening(family(self.pid, self.mark)) - set(self.own)):
             yield from said_by(port)
@@ -230,7 +233,8 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
     """
     if ready and not any("{port}" in word for word in command):
         raise Misused(f"Write {{port}} where the command of {name} says its port: ready={ready!r} is asked there.")
-    before = around(Path(cwd or Path.cwd()))
+    folder = Path(cwd or Path.cwd()).resolve()
+    before = around(folder)
     with tempfile.TemporaryDirectory(prefix="measure-") as kept:
         program = Program(name, command, os.environ if env is None else env, cwd, Path(kept) / "output")
         try:
@@ -242,7 +246,8 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
                 port = wire.port if wire else program.port
                 service = Service(name, program.pid, port, [*logs, program.output], state, redis, postgres, keylog)
                 service.asks, service.tap, service.host = asks or {}, wire, program.host
-                service.mark, service.own, service.before = program.mark, (program.port,), before
+                service.mark, service.own = program.mark, (program.port,)
+                service.folder, service.before = folder, before
                 yield service
         finally:
             program.end()
@@ -252,4 +257,5 @@ def attach(name: str, *, pid: int, port: int = 0, **captures: Any) -> Service:
     """Return a program that runs already; `captures` as in `run` (logs, state, redis, postgres, asks)."""
     if odd := sorted(set(captures) - {"logs", "state", "redis", "postgres", "asks", "keylog"}):
         raise Misused(f"Attach with logs, state, redis, postgres, asks or keylog; not {odd[0]}.")
-    return Service(name, pid, port, own=(port,), before=around(Path.cwd()), **captures)
+    folder = Path(f"/proc/{pid}/cwd").resolve()
+    return Service(name, pid, port, own=(port,), folder=folder, before=around(folder), **captures)

@@ -197,7 +197,7 @@ def test_where_a_program_sends_one_on_to_is_looked_at_too(tmp_path: Path) -> Non
         service.assert_holds(text, other, in_=["answers"])
 
 
-def test_what_became_a_daemon_or_left_its_family_is_measured_and_ended() -> None:
+def test_what_became_a_daemon_or_left_its_family_is_measured_and_ended(tmp_path: Path) -> None:
     text = canary()
     holds = f"TEXT = bytes(b ^ 85 for b in {bytes(b ^ 85 for b in text.raw)!r})"  # not so in its arguments
     twice = f"os.setsid()\n    if os.fork(): os._exit(0)\n    {holds}"
@@ -205,8 +205,12 @@ def test_what_became_a_daemon_or_left_its_family_is_measured_and_ended() -> None
         f"if os.fork(): os._exit(0)\nelse:\n    {twice}",  # the program itself
         f"if not os.fork():\n    {twice}\n    time.sleep(60)",  # what it started
     ):
-        with run("daemon", answering({"/": (200, "")}, first), ready="/") as service:
+        with run("daemon", answering({"/": (200, "")}, f"{first}\nos.chdir('/')"), ready="/", cwd=tmp_path) as service:
             service.assert_holds(text, in_=["memory"])
+            (tmp_path / "core.4711").write_text(text.text)
+            service.assert_holds(text, in_=["places"])
+            assert "places, passwd" not in {chunk.place for chunk in service.capture("places").chunks}  # of /etc
+            (tmp_path / "core.4711").unlink()
             pids = program.family(service.pid, service.mark)
         assert not program.marked(service.mark)
         assert pids
