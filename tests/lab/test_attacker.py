@@ -12,6 +12,7 @@ from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.scene import Case
 from tiers.lab.attack.search.secrets import hybrid_secrets, node_secret
 from tiers.lab.attack.search.shapes import JWE
+from tiers.measure.search.encodings import squeeze
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source
 from tiers.measure.search.spelling import Known, needles
 from tiers.wire.keys.jose import SigningKey
@@ -213,10 +214,12 @@ def test_nothing_false_hides_what_is_true(lab: Lab) -> None:
 
 
 def test_the_derivation_tells_every_step_and_where_the_bytes_lay(lab: Lab) -> None:
-    knowledge = close(start(lab.found(both(lab), b"...." + lab.master.reveal()), lab.known, lab.scene), lab.scene)
+    master = lab.master.reveal()
+    knowledge = close(start(lab.found(both(lab), b"...." + master), lab.known, lab.scene), lab.scene)
     steps = derivation(knowledge, ("plaintext", "bbm"))
+    first = next(at for at in range(len(master)) if squeeze(master[at : at + 1]))
     wanted = [
-        "found in file 1, offset 0x4, raw",
+        f"found in file 1, offset {4 + first:#x}, raw",
         "root of",
         f"key of minute {EPOCH}",
         "found in file 0, offset 0x0, JWE",
@@ -226,7 +229,7 @@ def test_the_derivation_tells_every_step_and_where_the_bytes_lay(lab: Lab) -> No
         "opens bbm",
     ]
     assert [number for number, step in enumerate(steps, 1) if step.startswith(f"{number}. ")] == list(range(1, 9))
-    assert all(part in step for part, step in zip(wanted, steps, strict=True))
+    assert [] == [(part, step) for part, step in zip(wanted, steps, strict=True) if part not in step]
     assert lab.master.reveal().hex() not in " ".join(steps)
 
 

@@ -7,7 +7,7 @@ nothing else opens anything. Pure. An answer-set solver checks it (tests/kits/so
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from tiers.measure.derive.rules import Fact, Rule, by_kind, matches, substitute
+from tiers.measure.derive.rules import Fact, Rule, matches, sort, substitute
 
 NOW = "now"
 THEN = "then"
@@ -25,18 +25,19 @@ class Forge(StrEnum):
 def close(facts: Iterable[Fact], relations: frozenset[Fact], rules: Sequence[Rule]) -> frozenset[Fact]:
     """Add everything that follows by the rules, until nothing new does."""
     known = set(facts)
-    world = by_kind(sorted(relations))
-    while True:
-        held = by_kind(sorted(known))
+    world = sort(sorted(relations))
+    new = known
+    while new:
+        held, kinds = sort(sorted(known)), {fact[0] for fact in new}
         new = {
             substitute(rule.gives, whole)
             for rule in rules
+            if not kinds.isdisjoint(need[0] for need in rule.needs)
             for _, bound in matches(rule.needs, held)
             for _, whole in matches(rule.where, world, bound)
         } - known
-        if not new:
-            return frozenset(known)
         known |= new
+    return frozenset(known)
 
 
 def forges(known: Mapping[Fact, object] | frozenset[Fact], key: str) -> Forge:

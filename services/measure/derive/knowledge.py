@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from tiers.measure.derive.rules import Fact, Rule, by_kind, match, matches
+from tiers.measure.derive.rules import Fact, Rule, match, matches, sort
 from tiers.measure.search.scan import Evidence
 
 
@@ -51,8 +51,8 @@ class Engine:
     def close(self, knowledge: Knowledge) -> Knowledge:
         """Add everything that follows, until nothing new does. Whoever knows more never ends with less."""
         tried = set[tuple[str, tuple[Step, ...]]]()
-        facts = by_kind(list(knowledge))
-        new = set(facts)  # kinds of which there is something that was not there a round ago
+        facts = sort(knowledge)
+        new = {fact[0] for fact in knowledge}  # kinds of which there is something that was not there a round ago
         while new:
             last, new = new, set[str]()
             for rule in self.rules:
@@ -65,7 +65,7 @@ class Engine:
                             for fact, value in self._apply(rule, steps):
                                 if learn(knowledge, Step(fact, value, None, rule, steps)):
                                     new.add(fact[0])
-            facts = by_kind(list(knowledge))
+            facts = sort(knowledge)
         return knowledge
 
     def _apply(self, rule: Rule, steps: tuple[Step, ...]) -> tuple[Made, ...]:

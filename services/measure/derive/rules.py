@@ -5,7 +5,7 @@ Two readers: `knowledge.py` executes a rule on the bytes that were found, and it
 `closure.py` applies it to symbols, where the relations in `where` stand for the mathematics (Dolev and Yao, 1983).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Fact = tuple[str, ...]
@@ -43,13 +43,14 @@ def match(pattern: Fact, fact: Fact, bound: Binding) -> Binding | None:
 
 
 def matches(
-    patterns: Sequence[Fact], facts: Mapping[str, Sequence[Fact]], bound: Binding | None = None
+    patterns: Sequence[Fact], facts: Mapping[Fact, Sequence[Fact]], bound: Binding | None = None
 ) -> Iterator[tuple[tuple[Fact, ...], Binding]]:
-    """Yield every way to fit `patterns` to facts (by kind): the facts, and what the variables stand for."""
+    """Yield every way to fit `patterns` to sorted facts: the facts, and what the variables stand for."""
     if not patterns:
         yield (), bound or {}
         return
-    for fact in facts.get(patterns[0][0], ()):
+    first = substitute(patterns[0][:2], bound or {})
+    for fact in facts.get(first[:1] if is_variable(first[-1]) else first, ()):
         one = match(patterns[0], fact, bound or {})
         if one is not None:
             for rest, whole in matches(patterns[1:], facts, one):
@@ -61,9 +62,10 @@ def substitute(pattern: Fact, bound: Binding) -> Fact:
     return tuple(bound.get(term, term) if is_variable(term) else term for term in pattern)
 
 
-def by_kind(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
-    """Sort facts by their first term."""
-    out: dict[str, list[Fact]] = {}
+def sort(facts: Iterable[Fact]) -> dict[Fact, list[Fact]]:
+    """Sort facts by their kind, and by kind and second term."""
+    out: dict[Fact, list[Fact]] = {}
     for fact in facts:
-        out.setdefault(fact[0], []).append(fact)
+        for known in {fact[:1], fact[:2]}:
+            out.setdefault(known, []).append(fact)
     return out
