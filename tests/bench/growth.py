@@ -8,18 +8,19 @@ sessions                     idle ones, held open from here, then accept latency
 import asyncio
 import os
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
+from itertools import pairwise
 
 import msgspec
 from redis.asyncio import Redis
 from rich.progress import Progress
 
 from bench.client import Client, open_all
-from bench.load import Member, parties_of
-from bench.results import Latency, Result
-from bench.stage import Stage, staged
+from bench.load import Member, Spec, parties_of
+from bench.results import Latency
+from bench.stage import Stage, several, staged
 from tiers.chassis.listener import raise_descriptors
 from tiers.lab.world.cast import ACME, party
 from tiers.lab.world.processes import stop
@@ -57,43 +58,47 @@ class Grown(msgspec.Struct, frozen=True):
 
 async def measure(progress: Progress) -> Grown:
     raise_descriptors()
+    grows = (("subscribers", SUBSCRIBERS, _subscribers), ("tasks", TASKS, _tasks), ("leaves", LEAVES, _leaves))
     bar = progress.add_task("Growth", total=len((*SUBSCRIBERS, *TASKS, *LEAVES, *IDLE, *WORKERS, *WORKERS)))
     steps: list[Step] = []
 
-    def done(step: Step) -> None:
-        steps.append(step)
-        progress.update(bar, advance=1, description=f"{step.what}: {step.size:,}")
+    async def step(stage: Stage, what: str, size: int, spec: Spec) -> None:
+        result = await stage.load(spec)
+        memory = sum(used.rss for name, used in result.usage.items() if name.startswith("relay"))
+        cpu = {name: round(one, 1) for name, one in result.work().items()}
+        steps.append(Step(what, size, cpu, memory, result.accept, round(result.rate)))
+        progress.update(bar, advance=1, description=f"{what}: {size:,}")
 
     async with staged() as stage:
         members = await stage.subscribers(0x52000000, SESSIONS)
-        for grow in (_idle_sessions, _subscribers, _tasks, _leaves):
-            await grow(stage, members, done)
+        sleepers = await _sleepers(stage)
+        for size in IDLE:
+            async with _asleep(stage, sleepers[:size]):
+                spec = stage.spec(members, Channel.CONSUMER, each=5 * RATE // SESSIONS, rate=RATE)
+                await step(stage, "sessions", size, spec)
+        closed = stage.spec(members, Channel.CONSUMER, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+        for what, sizes, grow in grows:
+            for have, size in pairwise((0, *sizes)):
+                await grow(stage, have, size)
+                await step(stage, what, size, closed)
     for workers in WORKERS:
-        await _workers(workers, done)
+        async with staged(workers) as stage:
+            for channel, members in (
+                (Channel.ENTERPRISE, await stage.employees(0x51000000, SESSIONS)),
+                (Channel.CONSUMER, await stage.subscribers(0x52000000, SESSIONS)),
+            ):
+                spec = stage.spec(members, channel, each=2 * MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
+                await step(stage, f"workers, {channel}", workers, spec)
     return Grown(steps)
 
 
-async def _workers(workers: int, done: Callable[[Step], None]) -> None:
-    async with staged(workers) as stage:
-        for channel, members in (
-            (Channel.ENTERPRISE, await stage.employees(0x51000000, SESSIONS)),
-            (Channel.CONSUMER, await stage.subscribers(0x52000000, SESSIONS)),
-        ):
-            spec = stage.spec(members, channel, each=2 * MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
-            done(_step(f"workers, {channel}", workers, await stage.load(spec)))
-
-
-async def _subscribers(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+async def _subscribers(stage: Stage, have: int, size: int) -> None:
     """Write records as the relay and the carrier write them: to register a million by request takes an hour."""
-    have, key = SESSIONS, SigningKey(os.urandom(32))
+    pins = [f"{0x60000000 + number:08x}" for number in range(max(have, SESSIONS), size)]
+    await _recorded(stage, pins, SigningKey(os.urandom(32)))
     async with Redis.from_url(stage.world.store.urls[Role.CARRIER]) as carrier:
-        for size in SUBSCRIBERS:
-            pins = [f"{0x60000000 + number:08x}" for number in range(have, size)]
-            await _recorded(stage, pins, key)
-            for some in _portions(pins):
-                await carrier.hset("carrier:subscribers", mapping=dict.fromkeys(some, bytes(32)))
-            have = size
-            done(await _closed(stage, members, "subscribers", size))
+        for some in _portions(pins):
+            await carrier.hset("carrier:subscribers", mapping=dict.fromkeys(some, bytes(32)))
 
 
 def _portions(pins: list[str]) -> list[list[str]]:
@@ -111,25 +116,16 @@ async def _recorded(stage: Stage, pins: list[str], key: SigningKey, org: str | N
             await said.execute()
 
 
-async def _tasks(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
-    have = 0
-    for size in TASKS:
-        for first in range(have, size, 20):
-            await asyncio.gather(*(stage.task(f"{0x60000000 + n:08x}") for n in range(first, min(first + 20, size))))
-        have = size
-        done(await _closed(stage, members, "tasks", size))
+async def _tasks(stage: Stage, have: int, size: int) -> None:
+    await several(stage.task, [f"{0x60000000 + number:08x}" for number in range(have, size)])
 
 
-async def _leaves(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+async def _leaves(stage: Stage, have: int, size: int) -> None:
     """Add to the ledger's journal what a crash would leave there: to append a million by request takes ten minutes."""
-    have = 0
-    for size in LEAVES:
-        await stop(stage.world.children["ledger"])
-        with (stage.world.state("ledger") / "journal").open("ab") as journal:
-            journal.writelines(_record(_leaf(stage)) for _ in range(size - have))
-        have = size
-        await stage.world.launch("ledger")
-        done(await _closed(stage, members, "leaves", size))
+    await stop(stage.world.children["ledger"])
+    with (stage.world.state("ledger") / "journal").open("ab") as journal:
+        journal.writelines(_record(_leaf(stage)) for _ in range(size - have))
+    await stage.world.launch("ledger")
 
 
 def _record(entry: bytes) -> bytes:
@@ -143,15 +139,11 @@ def _leaf(stage: Stage) -> bytes:
     return encode_leaf(author.leaf("warrant.refused", now, "unknown", seal.commit(), detail="warrant.malformed"))
 
 
-async def _idle_sessions(stage: Stage, members: tuple[Member, ...], done: Callable[[Step], None]) -> None:
+async def _sleepers(stage: Stage) -> tuple[Member, ...]:
     key = SigningKey(os.urandom(32))
     pins = [f"{0x70000000 + number:08x}" for number in range(max(IDLE))]
     await _recorded(stage, pins, key, ACME)
-    sleepers = tuple(Member(pin, b64u(key.reveal())) for pin in pins)
-    for size in IDLE:
-        async with _asleep(stage, sleepers[:size]):
-            spec = stage.spec(members, Channel.CONSUMER, each=5 * RATE // SESSIONS, rate=RATE)
-            done(_step("sessions", size, await stage.load(spec)))
+    return tuple(Member(pin, b64u(key.reveal())) for pin in pins)
 
 
 @asynccontextmanager
@@ -168,14 +160,3 @@ async def _asleep(stage: Stage, members: tuple[Member, ...]) -> AsyncIterator[No
     with suppress(Ours):  # too busy with their end to tell of it
         while await stage.counted("gateway", "tiers_gateway_sessions"):
             await asyncio.sleep(0.2)
-
-
-async def _closed(stage: Stage, members: tuple[Member, ...], what: str, size: int) -> Step:
-    spec = stage.spec(members, Channel.CONSUMER, each=MESSAGES // SESSIONS, in_flight=IN_FLIGHT)
-    return _step(what, size, await stage.load(spec))
-
-
-def _step(what: str, size: int, result: Result) -> Step:
-    memory = sum(used.rss for name, used in result.usage.items() if name.startswith("relay"))
-    cpu = {name: round(one, 1) for name, one in result.work().items()}
-    return Step(what, size, cpu, memory, result.accept, round(result.rate))

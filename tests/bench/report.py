@@ -8,15 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.felt import Felt
-from bench.growth import Grown, Step
+from bench.growth import Grown
 from bench.hour import Round
 from bench.peers.run import Compared
 from bench.results import Measured, Result
 from bench.run import Relay
 
 TARGETS = {"enterprise": 0.85, "consumer": 0.6, "tasked": 0.6}
-_BAR = 8
-"""Blocks to the longest bar of its kind."""
 _OURS = ("relay", "store", "carrier")
 _COMPARED = ("relay", "store", "load")
 _PROCESSES = (*_OURS, "load")
@@ -46,22 +44,15 @@ def show_felt(console: Console, felt: Felt) -> None:
 
 
 def show_growth(console: Console, grown: Grown) -> None:
-    """Print what grew, with a bar for the CPU time of a message in relay, store and carrier together, kind by kind."""
     table = _table(
         "Growth: µs of CPU to a message; accept latency in ms",
-        ("what", "size", "relay", "store", "carrier", "", "relay\nMiB", "msgs/s", "p99"),
+        ("what", "size", *_OURS, "relay\nMiB", "msgs/s", "p50", "p99"),
     )
-    most = {step.what: max(_work(one) for one in grown.steps if one.what == step.what) for step in grown.steps}
     for step in grown.steps:
         cells = [f"{step.cpu.get(one, 0.0):.0f}" for one in _OURS]
-        bar = "█" * round(_BAR * _work(step) / (most[step.what] or 1))
-        memory, rate, p99 = f"{step.relay:.0f}", _number(step.rate), f"{step.accept.p99:.0f}"
-        table.add_row(step.what, f"{step.size:,}", *cells, bar, memory, rate, p99)
+        times = (f"{step.accept.p50:.0f}", f"{step.accept.p99:.0f}")
+        table.add_row(step.what, f"{step.size:,}", *cells, f"{step.relay:.0f}", _number(step.rate), *times)
     console.print(table)
-
-
-def _work(step: Step) -> float:
-    return sum(step.cpu.get(one, 0.0) for one in _OURS)
 
 
 def show_hour(console: Console, rounds: Sequence[Round]) -> None:

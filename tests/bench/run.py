@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from bench.load import Member
 from bench.results import Measured, Result, machine, share
-from bench.stage import Stage, staged
+from bench.stage import Stage, several, staged
 from tiers.wire.errors import Ours
 from tiers.wire.message.envelope import Channel
 
@@ -130,8 +130,7 @@ async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:
     for name in ("consumer", "tasked1", "tasked100"):
         groups[name] = await stage.subscribers(_FIRST_PIN[name], SESSIONS)
     for name, targets in _TASKED.items():
-        for start in range(0, targets, 10):
-            await asyncio.gather(*(stage.task(one.pin) for one in groups[name][start : min(start + 10, targets)]))
+        await several(stage.task, [one.pin for one in groups[name][:targets]])
     return groups
 
 

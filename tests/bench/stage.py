@@ -3,11 +3,11 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -36,6 +36,8 @@ from tiers.wire.message.proof import Request, sign_request
 from tiers.wire.message.sealing import HpkePrivateKey
 
 AT_ONCE = 16
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def environ() -> dict[str, str]:
@@ -60,10 +62,10 @@ class Stage:
     """The people of the classroom, without its handsets."""
 
     async def subscribers(self, first: int, count: int) -> tuple[Member, ...]:
-        return await _several(self._subscriber, range(first, first + count))
+        return await several(self._subscriber, range(first, first + count))
 
     async def employees(self, first: int, count: int) -> tuple[Member, ...]:
-        return await _several(self._employee, range(first, first + count))
+        return await several(self._employee, range(first, first + count))
 
     async def task(self, pin: str, minutes: int = 60) -> None:
         """Have a warrant on a PIN signed, served and its task activated, as people would."""
@@ -126,14 +128,15 @@ async def load(folder: Path, spec: Spec) -> Result:
         raise Ours("bench.load", "Look at what the load generator wrote above: it stopped half-way.") from None
 
 
-async def _several(make: Callable[[int], Awaitable[Member]], numbers: range) -> tuple[Member, ...]:
+async def several(make: Callable[[T], Awaitable[R]], items: Iterable[T]) -> tuple[R, ...]:
+    """Make something of each item, so many of them at once."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(number: int) -> Member:
+    async def one(item: T) -> R:
         async with gate:
-            return await make(number)
+            return await make(item)
 
-    return tuple(await asyncio.gather(*map(one, numbers)))
+    return tuple(await asyncio.gather(*map(one, items)))
 
 
 def _numbered(name: str, pids: list[int]) -> dict[str, int]:
