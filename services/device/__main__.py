@@ -34,7 +34,7 @@ Pin = Annotated[str, typer.Argument(help="BlackBerry PIN, 8 lowercase hex digits
 
 
 @asynccontextmanager
-async def _handset() -> AsyncIterator[tuple[Device, HandsetStore, Settings]]:
+async def _handset() -> AsyncIterator[tuple[Device, Settings]]:
     settings = load(Settings, os.environ)
     store = HandsetStore(settings.state)
     ring = store.load()
@@ -44,7 +44,7 @@ async def _handset() -> AsyncIterator[tuple[Device, HandsetStore, Settings]]:
     bes = Address(settings.bes_url, Identity(Role.CUSTOMER, settings.org)) if settings.bes_url else None
     async with client_session(device_context(settings.ca)) as http:
         arrangement = arrange(settings.consumer, settings.enterprise)
-        yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), store, settings
+        yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), settings
 
 
 @asynccontextmanager
@@ -57,7 +57,7 @@ async def _online(device: Device) -> AsyncIterator[None]:
         await asyncio.gather(session, return_exceptions=True)
 
 
-def _run(work: Callable[[Device, HandsetStore, Settings], Awaitable[None]]) -> None:
+def _run(work: Callable[[Device, Settings], Awaitable[None]]) -> None:
     async def main() -> None:
         async with _handset() as handset:
             await work(*handset)
@@ -76,7 +76,7 @@ def new(pin: Pin) -> None:
 def enrol(voucher: Annotated[str, typer.Option(prompt=True, help="what the shop gave with the handset")]) -> None:
     """Become a carrier's subscriber, with the voucher of its shop."""
 
-    async def work(device: Device, _store: HandsetStore, settings: Settings) -> None:
+    async def work(device: Device, settings: Settings) -> None:
         await device.enrol(Address(settings.carrier_url, Identity(Role.CARRIER, settings.carrier)), voucher)
         typer.echo(f"{device.ring.pin} is enrolled with carrier/{settings.carrier}")
 
@@ -87,7 +87,7 @@ def enrol(voucher: Annotated[str, typer.Option(prompt=True, help="what the shop 
 def activate(password: Annotated[str, typer.Option(prompt=True, hide_input=True)]) -> None:
     """Become an employee's device, with the one-time password of the customer's administrator."""
 
-    async def work(device: Device, _store: HandsetStore, settings: Settings) -> None:
+    async def work(device: Device, settings: Settings) -> None:
         await device.activate(password)
         typer.echo(f"{device.ring.pin} is activated by {settings.org}")
 
@@ -104,7 +104,7 @@ def send(
 ) -> None:
     """Send one message; prints its mid once the relay has accepted it."""
 
-    async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
+    async def work(device: Device, _settings: Settings) -> None:
         now = time.time_ns() // 1_000_000
         mail = service is Service.EMAIL
         content = write_mail(device.ring.pin, to, subject, text, now) if mail else os.fsencode(text)
@@ -118,7 +118,7 @@ def send(
 def receive(count: Annotated[int, typer.Option(help="stop after this many new messages")] = 1) -> None:
     """Wait for new messages and show them."""
 
-    async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
+    async def work(device: Device, _settings: Settings) -> None:
         async with _online(device):
             for _ in range(count):
                 _show(await device.received.get())
@@ -143,7 +143,7 @@ def delete(mid: str) -> None:
 def verify(pin: Pin) -> None:
     """Look an employee up and show the chain to the pinned root."""
 
-    async def work(device: Device, _store: HandsetStore, _settings: Settings) -> None:
+    async def work(device: Device, _settings: Settings) -> None:
         found = await device.contact(pin)
         root = device.ring.enterprise.root.thumbprint() if device.ring.enterprise else ""
         typer.echo(f"{found.kid} verified against root {root}")

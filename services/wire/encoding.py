@@ -18,6 +18,13 @@ _PLACE = re.compile(r"\$[A-Za-z_.\[\]]*")
 T = TypeVar("T")
 
 
+class Discreet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shows of itself its first member alone: the others are a secret, or what somebody wrote."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {getattr(self, self.__struct_fields__[0])}>"
+
+
 def b64u(raw: bytes) -> str:
     return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tiers.wire.encoding import Discreet
 from tiers.wire.keys.jose import GeneralJws
 
 
@@ -29,7 +30,7 @@ class Inspect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     until: int | None = None
 
 
-class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
+class Finding(Discreet, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
     """One intercepted message: metadata always; `content` where it opens, else `sealed`, the reason why not.
 
     `content` is text to read (of a mail its main headers and its body); `raw` the opened bytes themselves, base64url.
@@ -46,9 +47,6 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     content: str | None = None
     sealed: str | None = None
     raw: str | None = None
-
-    def __repr__(self) -> str:
-        return f"<Finding {self.mid}>"
 
 
 class Inspection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tiers.wire.encoding import parse_json
+from tiers.wire.encoding import Discreet, parse_json
 from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import GeneralJws, HpkeJwk, PublicJwk
 from tiers.wire.message.envelope import Pin, Recipient, RecipientHeader, check_recipient
@@ -19,14 +19,11 @@ class IssueVoucher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pin: Pin
 
 
-class Voucher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Voucher(Discreet, frozen=True, forbid_unknown_fields=True):
     """What is handed over with a handset, as a SIM card is. The repr hides it."""
 
     pin: Pin
     voucher: str
-
-    def __repr__(self) -> str:
-        return f"<Voucher for {self.pin}>"
 
 
 class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from tiers.wire.encoding import Discreet
 from tiers.wire.keys.jose import HpkeJwk, PublicJwk
 from tiers.wire.lawful.warrant import Window
 from tiers.wire.log.leaf import Jti
@@ -18,14 +19,11 @@ class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pin: Pin
 
 
-class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Password(Discreet, frozen=True, forbid_unknown_fields=True):
     """The one-time password, given to the employee out of band. The repr hides it."""
 
     pin: Pin
     password: str
-
-    def __repr__(self) -> str:
-        return f"<Password for {self.pin}>"
 
 
 class Activate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +68,7 @@ class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mid: str
 
 
-class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Opened(Discreet, frozen=True, forbid_unknown_fields=True):
     r"""What the customer reads. The repr hides it. Bytes of `content` that are not UTF-8 stand as `\xff`."""
 
     mid: str
@@ -78,9 +76,6 @@ class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to: Pin
     ts: int
     content: str
-
-    def __repr__(self) -> str:
-        return f"<Opened {self.mid}>"
 
 
 class Revoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tiers.wire.encoding import b64u, parse_json
+from tiers.wire.encoding import Discreet, b64u, parse_json
 from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import SigningKey, verify_compact
 from tiers.wire.keys.keytree import EPOCHS, Node, NodeJson, cover
@@ -24,7 +24,7 @@ JWS_TYP = "grant+jws"
 MAX_GRANT = 40_000
 
 
-class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Payload(Discreet, frozen=True, forbid_unknown_fields=True):
     """What its giver signs: epochs [start, end) of one subscriber under one warrant.
 
     `evidence` shows the leaf `grant.released` of this very release, `since` the leaf from whose minute on the warrant
@@ -38,9 +38,6 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nodes: tuple[NodeJson, ...]
     evidence: ProofOfLogging
     since: ProofOfLogging
-
-    def __repr__(self) -> str:
-        return f"<grant.Payload {self.jti}>"
 
 
 @dataclass(frozen=True, slots=True)
