@@ -17,8 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from tiers.chassis import background, logs
 from tiers.chassis.client import Peer, client_session
-from tiers.chassis.ledger_client import LedgerClient
-from tiers.chassis.outside import Outside
+from tiers.chassis.outside import LedgerClient, Outside
 from tiers.chassis.settings import AuthorSettings, load
 from tiers.chassis.state import read_folder
 from tiers.chassis.tls import Tls

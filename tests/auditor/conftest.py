@@ -29,7 +29,7 @@ from kits.product import MASTER, consumer, copied, enterprise
 from tiers.auditor.app import Auditor, build
 from tiers.auditor.store import Store
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import LedgerClient
 from tiers.chassis.web import Route, application, body
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
 from tiers.wire.api.carrier import Granted, Product

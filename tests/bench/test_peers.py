@@ -14,7 +14,7 @@ from rich.progress import Progress
 from bench.__main__ import PeerName
 from bench.client import SERVER
 from bench.load import Member, Spec, parties_of, prepare, prepared
-from bench.peers import PEERS, messages, mosquitto, nats, prosody, stanzas
+from bench.peers import PEERS, messages, mosquitto, nats, prosody
 from bench.peers.kit import KEY_IN_ENVELOPE, Place
 from bench.peers.run import compare, ratios
 from bench.results import Latency, Result
@@ -91,11 +91,11 @@ def test_nats_operations_are_read_as_written_however_they_are_cut(sent: list[byt
 @given(st.lists(st.text('abc\u00e9\u20ac {}":', max_size=60)), CUTS)
 def test_xmpp_stanzas_are_read_as_written_however_they_are_cut(sent: list[str], cuts: list[int]) -> None:
     wire = "".join(f"<message type='chat' id='{n}'><body>{one}</body><x/></message>" for n, one in enumerate(sent))
-    elements = stanzas.Elements()
+    elements = prosody.Elements()
 
     got = [one for piece in pieces(f"<stream:stream>{wire}".encode(), cuts) for one in elements.feed(piece)]
 
-    wanted = [stanzas.Element("message", {"type": "chat", "id": str(n)}, one) for n, one in enumerate(sent)]
+    wanted = [prosody.Element("message", {"type": "chat", "id": str(n)}, one) for n, one in enumerate(sent)]
     assert wanted == got
 
 

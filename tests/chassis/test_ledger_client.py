@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tiers.chassis.client import _refusal
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import LedgerClient
 from tiers.chassis.web import Problem
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Forbidden, Ours, TiersError, Unauthenticated, Yours

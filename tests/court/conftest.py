@@ -10,7 +10,7 @@ from aiohttp import web
 from kits.court import APPLICANT, JTI, JUDGE, MINUTE, CarrierEar, Clock, People, Site, StandinLedger, claims_json, pin
 from kits.outside import outside
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import LedgerClient
 from tiers.chassis.state import StateDir
 from tiers.court.app import Court, build
 from tiers.court.escrow import Escrow

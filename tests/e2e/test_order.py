@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from kits.lawful import AUDITOR, CARRIER, GATEWAY, Hands, claims_of, leaves, logged_since, nonce, verified_log
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import LedgerClient
 from tiers.chassis.state import read_folder
 from tiers.lab.classroom import logbook
 from tiers.lab.classroom.desk import Desk, Note, opened

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 from kits import pki
 from kits.outside import outside
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import LedgerClient
 from tiers.chassis.program import pinned
 from tiers.chassis.state import StateDir
 from tiers.chassis.tls import device_context

@@ -12,7 +12,7 @@ import pytest
 import uuid_utils
 
 from tiers.chassis.client import Peer
-from tiers.chassis.ledger_client import LedgerClient
+from tiers.chassis.outside import LedgerClient
 from tiers.chassis.state import StateDir, read_folder
 from tiers.lab.classroom import logbook
 from tiers.lab.classroom.desk import Desk

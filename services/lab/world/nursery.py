@@ -34,7 +34,7 @@ SHARED = (
     "structlog",
     "uuid_utils",
     # the chassis and the treaty, without `message.sealing`: relay, court and log have no way to open
-    "tiers.chassis.ledger_client",
+    "tiers.chassis.outside",
     "tiers.chassis.logs",
     "tiers.chassis.program",
     "tiers.chassis.web",
