@@ -129,8 +129,9 @@ async def test_whoever_opens_the_page_stands_in_the_present_and_sees_what_comes(
     async with window(chromium, await invited(control)) as other:
         before = int(str(await other.page.get_attribute(".where", "data-steps")))
         assert str(before - 1) == await other.page.get_attribute(".where", "data-step")
+        await other.page.clock.install()
         await write(page, "alice", BBM)
-        await other.page.locator(f".where[data-step='{before + 2}']").wait_for()
+        await other.until_read(other.page.locator(f".where[data-step='{before + 2}']"))
         assert "opened" == await other.kind()
         assert [] == other.complaints
     await write(page, "priya", MAIL, Kind="email", subject="Offer")
@@ -144,9 +145,10 @@ async def test_eight_tabs_of_one_browser_draw_and_act(control: Control, chromium
             await tab.goto(origin(control))
         for tab in tabs:
             await tab.locator('[data-box="carrier"]').wait_for()
+        await first.page.clock.install()  # in every tab
         await write(Seen(tabs[-1]), "alice", "From the eighth tab")
         for tab in tabs:
-            await tab.get_by_text("From the eighth tab").first.wait_for()
+            await Seen(tab).until_read(tab.get_by_text("From the eighth tab").first)
 
 
 async def test_a_browser_that_is_not_let_in_any_more_says_what_to_do(control: Control, chromium: Any) -> None:
@@ -553,10 +555,11 @@ async def test_reset_is_the_presenters_and_is_asked_for(page: Seen) -> None:
 
 
 async def test_a_broken_connection_goes_on_where_it_was(page: Seen, desk: WatchedDesk) -> None:
+    await page.page.clock.install()
     await page.page.context.set_offline(True)
     desk.tell("Told meanwhile", "While the page was away.")
     await page.page.context.set_offline(False)
-    await page.page.locator(".caption .title", has_text="Told meanwhile").wait_for()
+    await page.until_read(page.page.locator(".caption .title", has_text="Told meanwhile"))
 
 
 async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: Control, chromium: Any) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -35,10 +36,16 @@ async def control(desk: WatchedDesk) -> AsyncIterator[Control]:
         yield where
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Any]:
+    async with browser() as running:
+        yield running
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(control: Control) -> AsyncIterator[Seen]:
+async def page(control: Control, chromium: Any) -> AsyncIterator[Seen]:
     address = str((await ask(control, "invite"))["address"])
-    async with browser() as chromium, window(chromium, address) as seen:
+    async with window(chromium, address) as seen:
         yield seen
         assert [] == seen.complaints
         assert [] == seen.strangers
@@ -125,14 +132,16 @@ async def test_an_arrangement_that_one_builds_is_declared_at_once_and_measured(p
     assert "0" == await page.page.get_attribute("[data-measured]", "data-measured")
 
 
-async def test_a_saved_lesson_is_replayed_from_disk_by_one_vantage_point(control: Control, tmp_path: Path) -> None:
+async def test_a_saved_lesson_is_replayed_from_disk_by_one_vantage_point(
+    control: Control, chromium: Any, tmp_path: Path
+) -> None:
     await served_on(control, "bob")  # so that the public log has leaves
     await ask(control, "send", note("alice", "bob", "consumer", "A text for the operator alone"))
     for vantage, reads in (("operator", True), ("gateway", False)):
         file = tmp_path / f"{vantage}.html"
         file.write_text((await ask(control, "save", {"vantage": vantage}))["html"], encoding="utf-8")
         assert reads == ("A text for the operator alone" in file.read_text())
-        async with browser() as chromium, window(chromium, file.as_uri()) as seen:
+        async with window(chromium, file.as_uri()) as seen:
             await seen.key("End")
             assert vantage == await seen.page.get_attribute("[data-as]", "data-as")
             assert await seen.page.locator(".seeas select").is_disabled()

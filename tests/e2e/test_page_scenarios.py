@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -33,10 +34,16 @@ async def control(desk: WatchedDesk) -> AsyncIterator[Control]:
         yield where
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Any]:
+    async with browser() as running:
+        yield running
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(control: Control) -> AsyncIterator[Seen]:
+async def page(control: Control, chromium: Any) -> AsyncIterator[Seen]:
     address = str((await ask(control, "invite"))["address"])
-    async with browser() as chromium, window(chromium, address) as seen:
+    async with window(chromium, address) as seen:
         yield seen
         assert [] == seen.complaints
         assert [] == seen.strangers
@@ -54,8 +61,9 @@ async def test_with_stops_ticked_it_waits_before_it_says_who_wins(page: Seen) ->
     await play(page, "london-2011")
     await page.until_event("ended", 60)
     await page.page.get_by_label("stops").check()
+    await page.page.clock.install()
     await page.key("ArrowLeft", "ArrowLeft", " ")
-    await page.page.locator('.caption[data-event="cells"]').wait_for()
+    await page.until_read(page.page.locator('.caption[data-event="cells"]'))
     await page.page.get_by_role("button", name="Play (Space)").wait_for()
     assert "cells" == await page.kind(), "the room says who wins, before the page does"
 

@@ -73,6 +73,18 @@ class Seen:
             await self.page.wait_for_timeout(50)
         pytest.fail(f"not in ten seconds: {script}")
 
+    async def until_read(self, shown: Any) -> None:
+        """Wait until something is shown while the reader's time flies: the page stands at each step for its words.
+
+        The page's clock must be ours by then: `page.clock.install()`.
+        """
+        for _ in range(400):
+            if await shown.is_visible():
+                return
+            await self.page.clock.run_for(10_000)
+            await self.page.wait_for_timeout(25)
+        pytest.fail(f"not shown: {shown}")
+
     async def look(self, view: str) -> None:
         """Choose a view."""
         await self.page.locator(f'nav [data-view="{view}"]').click()
