@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
 INSTALL = $$(command -v uv || echo $(BIN)/uv) pip install --quiet --compile-bytecode --python
 
-.PHONY: help demo up install test lint unit-3.13 picture lock clean
+.PHONY: help demo up install test lint unit unit-3.13 picture lock clean
 
 help:
 	@echo 'make demo       from nothing to who can read which message; installs what a run needs'
@@ -34,10 +34,10 @@ up: $(RUN)
 
 install: $(DEV)
 
-test: install tools lint
-	$(BIN)/pytest --quiet -n auto -m unit
-	@$(MAKE) --no-print-directory unit-3.13
-	$(BIN)/pytest -n auto --dist loadfile -m 'not unit'
+# What needs no other process runs side by side. Some of the rest waits for a disk or a page: a worker more than cores.
+test: install tools
+	@$(MAKE) --no-print-directory -j lint unit unit-3.13
+	$(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder -m 'not unit'
 
 lint: install
 	$(BIN)/ruff check .
@@ -60,6 +60,9 @@ $(RUN): requirements-run.lock pyproject.toml
 $(DEV): $(RUN) requirements.lock
 	@$(INSTALL) $(BIN)/python --require-hashes -r requirements.lock
 	@touch $@
+
+unit: install
+	$(BIN)/pytest --quiet -n auto -m unit
 
 # The unit tests on 3.13 too, where that interpreter is.
 unit-3.13: install

@@ -2,15 +2,16 @@
 
 `-m unit` picks the tests of pure code: those that ask for no folder on disk, and so for no party, store or process.
 `--cluster` runs the worlds of tests/e2e on a cluster of three nodes; what cannot hold there is marked `alone`.
-`-n 2 --dist loadfile` runs the files of tests in two processes: tests that share a world stay together.
+`-n 2 --dist loadfile --no-loadscope-reorder` runs the files of tests in two processes, the longest first: tests that
+share a world stay together.
 The last lines say how many worlds were booted; those of commands that tests run are not counted.
 """
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,19 @@ from hypothesis import settings
 settings.register_profile("tiers", deadline=None)
 settings.load_profile("tiers")
 
+_LONGEST = (
+    "lab/test_scenarios.py",
+    "e2e/test_page.py",
+    "e2e/test_faults.py",
+    "e2e/test_demo.py",
+    "lab/test_leaks.py",
+    "e2e/test_stopping.py",
+    "lab/test_plugin.py",
+    "e2e/test_page_scenarios.py",
+    "e2e/test_page_lesson.py",
+    "lab/test_arrangements.py",
+)
+"""Files that take longer than half a minute: what begins last is to be short."""
 _DISK = {"tmp_path", "tmp_path_factory"}
 _OTHER = {"architecture", "bench", "deploy", "e2e", "formal", "lab", "packaging"}
 
@@ -48,14 +62,25 @@ def _have_a_temporary_folder(config: pytest.Config, worker: str) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Mark the unit tests, and skip on a cluster what needs a store that stands alone."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the unit tests, skip on a cluster what needs a store that stands alone, and begin with the longest files."""
+    items.sort(key=_rank)
     for item in items:
         if config.getoption("--cluster") and (alone := item.get_closest_marker("alone")):
             item.add_marker(pytest.mark.skip(reason=f"not on a cluster: {alone.args[0]}"))
         disk = _DISK & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("e2e")
         if not disk and not _OTHER & set(item.path.parts):
             item.add_marker("unit")
+
+
+def _rank(item: pytest.Item) -> int:
+    name = "/".join(item.path.parts[-2:])
+    return _LONGEST.index(name) if name in _LONGEST else len(_LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage pass over some hundred thousand objects that last as long as the session."""
+    gc.freeze()
 
 
 def booted() -> int:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 import tiers.auditor.config
 import tiers.carrier.config
@@ -108,12 +109,13 @@ def test_an_image_alone_imports_its_party_and_finds_no_other(image: Image, tmp_p
     assert [file for file in loaded.values() if not Path(file).is_relative_to(folder)] == []
 
 
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[Host]:
-    async with running_host(tmp_path) as host:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Host]:
+    async with running_host(tmp_path_factory.mktemp("host")) as host:
         yield host
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", CONTAINERS)
 async def test_a_container_is_given_settings_that_its_party_has(name: str, host: Host) -> None:
     known = {f"TIERS_{field.name.upper()}" for field in fields(SETTINGS[CONTAINERS[name]])}
@@ -121,6 +123,7 @@ async def test_a_container_is_given_settings_that_its_party_has(name: str, host:
 
 
 @pytest.mark.e2e
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", CONTAINERS)
 async def test_a_party_runs_from_its_image_alone(name: str, host: Host, tmp_path: Path) -> None:
     image = read_image(CONTAINERS[name])

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -31,6 +32,7 @@ from kits.faults import (
     through,
 )
 from kits.lawful import leaves, logged_since, verified_log
+from tiers.chassis import client
 from tiers.device.network import Address
 from tiers.lab.classroom.desk import Desk, opened
 from tiers.lab.world.cast import PARTIES, party
@@ -278,7 +280,12 @@ async def test_the_checker_sees_what_was_lost_doubled_and_not_copied(stage: Stag
     assert Verdict(lost=1, twice=1, unreadable=0, uncopied=0, copied_twice=0) == found
 
 
-async def test_after_all_of_that_the_auditor_opens_every_copy_and_the_log_verifies(stage: Stage) -> None:
+async def test_after_all_of_that_the_auditor_opens_every_copy_and_the_log_verifies(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Some ten thousand copies in one answer: on a busy machine that takes longer than any other.
+    monkeypatch.setattr(client, "_TIMEOUT", aiohttp.ClientTimeout(total=100))
+
     async def nothing() -> None:
         """Let it be."""
 

@@ -57,7 +57,9 @@ async def play(page: Seen, name: str) -> None:
     await page.page.locator(f'.page[data-scene="{name}"]').wait_for()
 
 
-async def test_with_stops_ticked_it_waits_before_it_says_who_wins(page: Seen) -> None:
+async def test_with_stops_ticked_it_waits_before_it_says_who_wins_and_the_time_line_says_that_it_was_measured(
+    page: Seen,
+) -> None:
     await play(page, "london-2011")
     await page.until_event("ended", 60)
     await page.page.get_by_label("stops").check()
@@ -66,6 +68,9 @@ async def test_with_stops_ticked_it_waits_before_it_says_who_wins(page: Seen) ->
     await page.until_read(page.page.locator('.caption[data-event="cells"]'))
     await page.page.get_by_role("button", name="Play (Space)").wait_for()
     assert "cells" == await page.kind(), "the room says who wins, before the page does"
+    await page.look("scenarios")
+    await page.page.locator('[data-column="london-2011.1"] .tick').wait_for()
+    assert 1 == await page.page.locator("[data-column] .tick").count()
 
 
 async def back_to(page: Seen, title: str) -> None:
@@ -111,14 +116,6 @@ async def test_the_matrix_of_each_stop_stands_beside_the_next_and_what_moved_is_
     assert "Reads now: A stolen master key (consumer)" in said
     await page.page.locator('[data-column="uk-2025.2"] a').click()
     assert "uk-2025" == await page.page.evaluate("document.activeElement.dataset.play")
-
-
-async def test_a_stop_that_was_played_here_says_that_it_was_measured(page: Seen) -> None:
-    await play(page, "london-2011")
-    await page.until_event("ended", 60)
-    await page.look("scenarios")
-    await page.page.locator('[data-column="london-2011.1"] .tick').wait_for()
-    assert 1 == await page.page.locator("[data-column] .tick").count()
 
 
 async def test_india_plays_to_its_verdict_and_its_cells(page: Seen) -> None:

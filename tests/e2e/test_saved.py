@@ -7,13 +7,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from kits.page import CHROMIUM, ask, browser, window
 from tiers.lab.page.control import CONTROL, Control
@@ -66,20 +67,34 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
             up.communicate(timeout=60)
 
 
+@pytest.fixture(scope="module")
+def chapters(classroom: Classroom) -> int:
+    """Count the chapters of the lesson."""
+    classroom.done("save", "chapters.html", "--as", "all")
+    return sum(one["event"]["type"] in CHAPTERS for one in entries(classroom.folder / "chapters.html"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Any]:
+    async with browser() as running:
+        yield running
+
+
 def entries(file: Path) -> list[dict[str, Any]]:
     found = re.search(r'<script type="application/json" id="log"[^>]*>(.*?)</script>', file.read_text(), re.DOTALL)
     assert found is not None
     return json.loads(found[1])["entries"]  # type: ignore[no-any-return]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("vantage", "reads"), [("operator", True), ("gateway", False), ("all", True)])
 async def test_a_file_replays_the_lesson_from_disk_as_somebody_saw_it(
-    classroom: Classroom, vantage: str, reads: bool
+    classroom: Classroom, chromium: Any, vantage: str, reads: bool
 ) -> None:
     assert f"{vantage}.html: " in classroom.done("save", f"{vantage}.html", "--as", vantage)
     file = classroom.folder / f"{vantage}.html"
     assert reads == (TEXT in file.read_text())
-    async with browser() as chromium, window(chromium, file.as_uri()) as seen:
+    async with window(chromium, file.as_uri()) as seen:
         await seen.key("End")
         assert int(str(await seen.page.get_attribute(".where", "data-steps"))) > 10
         for view in ("bytes", "warrants", "log", "matrix", "lanes"):
@@ -92,15 +107,13 @@ async def test_a_file_replays_the_lesson_from_disk_as_somebody_saw_it(
 
 
 @pytest.mark.parametrize("paper", SHEET)
-def test_a_pdf_has_a_page_for_each_chapter(classroom: Classroom, paper: str) -> None:
+def test_a_pdf_has_a_page_for_each_chapter(classroom: Classroom, chapters: int, paper: str) -> None:
     if CHROMIUM is None:
         pytest.skip("chromium is missing: apt-get install chromium")
-    classroom.done("save", "chapters.html", "--as", "all")
-    chapters = [one for one in entries(classroom.folder / "chapters.html") if one["event"]["type"] in CHAPTERS]
-    assert len(chapters) > 1
+    assert chapters > 1
     classroom.done("save", f"{paper}.pdf", "--as", "all", "--paper", paper)
     raw = (classroom.folder / f"{paper}.pdf").read_bytes()
-    assert len(chapters) == len(re.findall(rb"/Type /Page\b", raw))
+    assert chapters == len(re.findall(rb"/Type /Page\b", raw))
     boxes = {tuple(round(float(it)) for it in box.split()[2:]) for box in re.findall(rb"/MediaBox \[([^\]]*)\]", raw)}
     assert {SHEET[paper]} == boxes
 
@@ -120,15 +133,17 @@ def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Clas
     assert not (classroom.folder / "lesson.html").exists()
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("paper", SHEET)
-async def test_worksheets_are_a_page_each_and_the_solution_stands_apart(classroom: Classroom, paper: str) -> None:
+async def test_worksheets_are_a_page_each_and_the_solution_stands_apart(
+    classroom: Classroom, chromium: Any, paper: str
+) -> None:
     classroom.done("worksheets", "sheets", "--paper", paper)
     sheets = {path.name: path.read_text() for path in (classroom.folder / "sheets").iterdir()}
     assert {"lanes.html", "matrix.html", "matrix-solution.html"} == set(sheets)
     assert [False, True] == ["<td class='reads'>" in sheets[name] for name in ("matrix.html", "matrix-solution.html")]
-    async with browser() as chromium:
-        page = await chromium.new_page()
-        for name in sheets:
-            await page.goto((classroom.folder / "sheets" / name).as_uri())
-            raw = await page.pdf(prefer_css_page_size=True)
-            assert (name, 1) == (name, len(re.findall(rb"/Type /Page\b", raw)))
+    page = await chromium.new_page()
+    for name in sheets:
+        await page.goto((classroom.folder / "sheets" / name).as_uri())
+        raw = await page.pdf(prefer_css_page_size=True)
+        assert (name, 1) == (name, len(re.findall(rb"/Type /Page\b", raw)))

@@ -55,12 +55,10 @@ def test_while_the_classroom_is_up(number: signal.Signals, tmp_path: Path) -> No
         ended(process, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", ["with space", "quote\"'", "percent%25", "hash#", "question?", "star*[x]", "new\nline\x1b", "l" * 120]
-)
+@pytest.mark.parametrize("name", ["with space/quote\"'/percent%25/hash#/question?/star*[x]/new\nline\x1b", "l" * 120])
 def test_any_temporary_folder_will_do(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
-    folder.mkdir()
+    folder.mkdir(parents=True)
     with started(folder, "up", "--workers", "2") as process:
         said = process.stdout.read() if process.poll() is not None else ""
         assert any("Ctrl-C stops it" in line for line in process.stdout), said + process.stderr.read()

@@ -3,37 +3,15 @@
 import asyncio
 import os
 import re
-import subprocess
-import sys
-import sysconfig
-import venv
-import zipfile
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-ROOT = Path(__file__).parents[2]
 STARTED = 60.0
 INVITATION = re.compile(r"http://(?P<own>[\w.-]+:(?P<port>\d+))/enter\?token=(?P<token>\S+)")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel and install it, beside the dependencies and without our sources; return its Python."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    venv.create(folder / "env", with_pip=False)
-    site = next((folder / "env" / "lib").glob("python*/site-packages"))
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extractall(site)
-    # The dependencies, as they are installed here. A .pth file in a folder that a .pth file names is not read: so the
-    # editable install of our sources stays out.
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    return folder / "env" / "bin" / "python"
 
 
 async def enter(http: aiohttp.ClientSession, invitation: re.Match[str]) -> tuple[int, str]:
@@ -44,9 +22,9 @@ async def enter(http: aiohttp.ClientSession, invitation: re.Match[str]) -> tuple
         return answer.status, await answer.text()
 
 
-async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> None:
+async def test_the_wheel_serves_the_page(python: Path, tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(tmp_path)}
-    command = [str(installed), "-c", "from tiers.lab.cli.main import main; main()", "up"]
+    command = [str(python), "-c", "from tiers.lab.cli.main import main; main()", "up"]
     process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -73,11 +51,11 @@ async def test_the_wheel_serves_the_page(installed: Path, tmp_path: Path) -> Non
             assert again is not None, address
             assert (200, page) == await enter(another, again)
         where = await asyncio.create_subprocess_exec(
-            str(installed), "-c", "import tiers.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
+            str(python), "-c", "import tiers.lab.page as it; print(it.__file__)", cwd=tmp_path, env=environ,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, _ = await where.communicate()
-        assert str(installed.parents[1]) in out.decode()
+        assert str(python.parents[1]) in out.decode()
     finally:
         process.terminate()
         await process.wait()
