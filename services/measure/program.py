@@ -69,10 +69,13 @@ class Program:
     def __init__(
         self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path | None, output: Path
     ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        if isinstance(command, str):
+            raise Misused(f"Write the command of {name} as a list of words.")
+        with socket.create_server((HOST, 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self.name, self.mark, self.output = name, secrets.token_hex(16), output
         words = [str(word).replace("{port}", str(self.port)) for word in command]
+        self._listens = words != [*map(str, command)]
         try:
             with output.open("wb") as said:
                 self._process = subprocess.Popen(  # noqa: S603 - it is the user's own
@@ -85,7 +88,9 @@ class Program:
     def until_ready(self, path: str) -> None:
         """Wait until it answers `path` without an error, or takes a connection. It may become a daemon meanwhile."""
         until = time.monotonic() + SECONDS
-        while why := self._why_not(path):
+        if path and not self._listens:
+            raise Misused(f"Write {{port}} where the command of {self.name} says its port: {path} is asked there.")
+        while why := self._listens and self._why_not(path):
             if self._process.poll() is not None and not any(marked(self.mark) for _ in range(_LOOKS)):
                 why = f"it ended with {self._process.returncode}"
             elif time.monotonic() < until:
@@ -97,13 +102,14 @@ class Program:
             self.pid = next(iter(marked(self.mark)), self.pid)
 
     def _why_not(self, path: str) -> str:
-        """Return why it does not answer yet; nothing if it does."""
-        try:
-            return self._ask(path)
-        except ConnectionRefusedError:
-            self.host = HOST if self.host == IPV6 else IPV6
-        except OSError as error:
-            return str(error)
+        """Return why it does not answer yet; nothing if it does. Sets `host`."""
+        for self.host in (HOST, IPV6):
+            try:
+                return self._ask(path)
+            except ConnectionRefusedError:
+                continue
+            except OSError as error:
+                return str(error)
         return "nothing listens at its port"
 
     def _ask(self, path: str) -> str:
@@ -143,6 +149,17 @@ def marked(mark: str) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/environ") if mark else ():
         with suppress(OSError):
             if f"{MARK}={mark}".encode() in path.read_bytes():
-                began = int((path.parent / "stat").read_text(errors="replace").rpartition(")")[2].split()[19])
-                found.append((began, int(path.parent.name)))
+                found.append((int(_stat(pid := int(path.parent.name))[19]), pid))
     return [pid for _, pid in sorted(found)]
+
+
+def has_ended(pid: int) -> bool:
+    """Say whether a process is none any more, or waits only for its parent to notice that it ended. Linux only."""
+    with suppress(OSError):
+        return _stat(pid)[0] == "Z"
+    return True
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what stands in /proc/<pid>/stat after the name: state, …, and as the 20th when it began (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -12,7 +12,7 @@ in temporary and home folders, and ports that nobody named.
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from glob import escape
@@ -27,7 +27,7 @@ from tiers.measure.capture.processes import arguments, environment, listening, s
 from tiers.measure.capture.wire import Tap, passed
 from tiers.measure.derive.knowledge import place
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
-from tiers.measure.program import HOST, MARK, Ask, Program, address, answers, family
+from tiers.measure.program import HOST, MARK, Ask, Program, address, answers, family, has_ended
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source
 from tiers.measure.search.spelling import spell, trace
 from tiers.measure.secret import Secret, canary
@@ -76,9 +76,12 @@ class Service:
         if kind in _HERE_ONLY:
             if not MEASURES_MEMORY:
                 raise Unmeasured(f"{kind}: processes are measured on Linux only.")
-            if not Path(f"/proc/{self.pid}/exe").exists():  # a zombie has none
+            if has_ended(self.pid):
                 raise NotWhole(f"{self.name}, process {self.pid}, has ended")
-        whole = Source.whole(f"{kind} of {self.name}", getattr(self, f"_{kind}")())
+        try:
+            whole = Source.whole(f"{kind} of {self.name}", getattr(self, f"_{kind}")())
+        except PermissionError:
+            raise NotWhole(f"{kind} of {self.name} may not be read: run as the user that started it") from None
         return replace(whole, packed=kind != "memory")
 
     def _memory(self) -> Iterator[Chunk]:
@@ -231,15 +234,12 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
     `{port}` in `command` stands for a free port; `ready` is a path that it answers without an error, else a connection
     is enough. What it prints is one of its logs. Raises `NotWhole` with the end of that if it does not answer.
     """
-    if ready and not any("{port}" in word for word in command):
-        raise Misused(f"Write {{port}} where the command of {name} says its port: ready={ready!r} is asked there.")
     folder = Path(cwd or Path.cwd()).resolve()
     before = around(folder)
     with tempfile.TemporaryDirectory(prefix="measure-") as kept:
         program = Program(name, command, os.environ if env is None else env, cwd, Path(kept) / "output")
         try:
-            if any("{port}" in word for word in command):
-                program.until_ready(ready)
+            program.until_ready(ready)
             if tap and program.host != HOST:
                 raise Misused(f"Have {name} listen on {HOST}: tap=True forwards to it there.")
             with closing(Tap(program.port)) if tap else nullcontext() as wire:
@@ -257,5 +257,7 @@ def attach(name: str, *, pid: int, port: int = 0, **captures: Any) -> Service:
     """Return a program that runs already; `captures` as in `run` (logs, state, redis, postgres, asks)."""
     if odd := sorted(set(captures) - {"logs", "state", "redis", "postgres", "asks", "keylog"}):
         raise Misused(f"Attach with logs, state, redis, postgres, asks or keylog; not {odd[0]}.")
-    folder = Path(f"/proc/{pid}/cwd").resolve()
+    folder = Path.cwd()
+    with suppress(OSError):  # somebody else's: then no capture can be taken
+        folder = Path(f"/proc/{pid}/cwd").resolve()
     return Service(name, pid, port, own=(port,), folder=folder, before=around(folder), **captures)

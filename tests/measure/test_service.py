@@ -153,7 +153,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         status, to = {paths}.get(self.path, (404, ""))
         self.send_response(status)
-        self.send_header("Location", to)
+        if status // 100 == 3: self.send_header("Location", to)
         self.end_headers()
         self.wfile.write(to.encode())
 
@@ -179,6 +179,7 @@ def test_a_program_that_does_not_answer_says_why(tmp_path: Path, monkeypatch: py
         ([sys.executable, "-c", "import time; time.sleep(60)", "{port}"], NotWhole, "nothing listens at its port"),
         (["no-such-program", "{port}"], Misused, "Name a program and a folder that are there"),
         ([sys.executable], Misused, "Write {port}"),
+        ("python server.py {port}", Misused, "as a list of words"),
     ):
         with pytest.raises(error, match=re.escape(says)), run("broken", command, ready="/ready"):
             pass
@@ -187,6 +188,12 @@ def test_a_program_that_does_not_answer_says_why(tmp_path: Path, monkeypatch: py
         run("far", answering({}, "", "::1", "AF_INET6"), tap=True),
     ):
         pass
+
+
+def test_a_program_that_listens_everywhere_is_reached_through_the_tap_however_late_it_starts() -> None:
+    command = answering({"/": (200, "there")}, "time.sleep(0.5)", "::", "AF_INET6")
+    with run("late", command, ready="/", tap=True) as service:
+        assert urllib.request.urlopen(service.url).read() == b"there"
 
 
 def test_where_a_program_sends_one_on_to_is_looked_at_too(tmp_path: Path) -> None:
@@ -220,7 +227,7 @@ def test_a_program_that_has_ended_is_no_clean_result(tmp_path: Path) -> None:
     with serving(folder_of(tmp_path)) as service:
         service.assert_holds(KEY, in_=["memory"])
         os.kill(service.pid, signal.SIGKILL)
-        while Path(f"/proc/{service.pid}/exe").exists():
+        while not program.has_ended(service.pid):
             time.sleep(0.01)
         for kind in ("memory", "environment", "arguments", "places"):
             with pytest.raises(NotWhole, match="myapp, process .*, has ended"):
