@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tiers.ledger.verify import Leaf, asked
+from tiers.ledger.verify import Leaf, asked, tell
 
 MINUTE_MS = 60_000
 GRACE_MS = 300_000
@@ -205,11 +205,12 @@ def main() -> None:
     report, now = asked(__doc__)
     found = monitor(report.leaves, now)
     warrants = {leaf["commitment"] for leaf in report.leaves if leaf["type"] == "warrant.applied"}
-    sys.stdout.write(f"{report.size} leaves, {len(warrants)} warrants, {len(found)} out of order\n")
+    lines = [f"{report.size} leaves, {len(warrants)} warrants, {len(found)} out of order\n"]
     for one in found:
         leaf = report.leaves[one.index]
         who = "/".join(leaf["party"].split("/")[3:])
-        sys.stdout.write(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}\n")
+        lines.append(f"  leaf {one.index} ({_date(leaf['ts'])}, {who}): {one.sentence}\n")
+    tell("".join(lines))
     sys.exit(1 if found else 0)
 
 

@@ -16,7 +16,7 @@ from bench import growth as grow
 from bench import hour as long
 from bench import report, run
 from bench.peers import run as peers
-from tiers.lab.cli.kit import Cluster, Terminal, ended, run_to_end, write
+from tiers.lab.cli.kit import Cluster, ended, run_to_end
 from tiers.wire.errors import Yours
 
 app = typer.Typer(add_completion=False)
@@ -59,7 +59,7 @@ def bench(  # many parameters: a command has as many as its users need
         raise Yours("bench.one", "Ask for one of --felt, --growth, --hour, --peer, --cluster: each is one of its own.")
     if schema:
         described = msgspec.json.schema(reduce(or_, DOCUMENTS.values()))
-        write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
+        typer.echo(msgspec.json.format(msgspec.json.encode(described)).decode())
         return
     with Progress(console=Console(stderr=True)) as progress:
         asked: tuple[tuple[bool, str, Callable[[], Any], Callable[[Console, Any], None]], ...] = (
@@ -72,9 +72,9 @@ def bench(  # many parameters: a command has as many as its users need
         name, work, show = next((name, work, show) for wanted, name, work, show in asked if wanted)
         measured = run_to_end(work())
     if as_json:
-        write(msgspec.json.encode(DOCUMENTS[name](measured)).decode() + "\n")
+        typer.echo(msgspec.json.encode(DOCUMENTS[name](measured)).decode())
     else:
-        show(Terminal(), measured)
+        show(Console(), measured)
 
 
 if __name__ == "__main__":

@@ -72,3 +72,13 @@ def test_output_that_nobody_reads_is_no_disagreement(tmp_path: Path) -> None:
         process.stdout.close()
         assert (141, "") == (process.wait(60), process.stderr.read())
     assert [] == list(tmp_path.iterdir())
+
+
+FULL = "Write to another place: No space left on device.\n"
+
+
+@pytest.mark.parametrize(("to", "status", "said"), [("/dev/full", 2, FULL), ("&-", 0, ""), ("&- 2>&-", 0, "")])
+def test_a_report_that_cannot_be_written_is_no_disagreement(to: str, status: int, said: str) -> None:
+    tiers = ["sh", "-c", f'exec "$@" >{to}', "sh", *TIERS, "requests"]
+    done = subprocess.run(tiers, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert (status, said) == (done.returncode, done.stderr)

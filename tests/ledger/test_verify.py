@@ -213,13 +213,16 @@ def test_any_changed_byte_is_caught_or_harmless_and_nothing_else_escapes(world, 
         file.write_bytes(raw)
 
 
+VERIFY, ROOT = [sys.executable, "-m", "tiers.ledger.verify"], Path(verify.__file__).parents[2]
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tiers.ledger.verify", *arguments],
+        [*VERIFY, *arguments],
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(verify.__file__).parents[2],
+        cwd=ROOT,
     )
 
 
@@ -234,6 +237,9 @@ def test_the_command_says_what_the_log_holds(world, leaf):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("tiers.example/ledger/in: 1 leaves, root ")
     assert "leaf 0: spiffe://tiers.example/carrier/in should have opened it" in done.stdout
+    with Path("/dev/full").open("w") as full:  # a verdict that nobody can read is none
+        unread = subprocess.run([*VERIFY, str(copy), *keys], stdout=full, cwd=ROOT, check=False)
+    assert unread.returncode == 3
     (copy / "checkpoint").write_text("")
     done = run(str(copy), *keys)
     assert (done.returncode, done.stderr.partition(":")[0]) == (1, "log.checkpoint")

@@ -27,7 +27,11 @@ def check_log(root: Path, program: str = VERIFIER) -> int:
 
     0: the log is what it says. 1: it is not. 3: it cannot be checked, because there is none yet, say.
     """
-    done = subprocess.run(command(root, program), env=base_environ(), check=False)  # noqa: S603 - our own interpreter
-    if done.returncode != UNCHECKED:
-        sys.stdout.write(f"{VERDICTS[program][done.returncode != 0]}\n")
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        command(root, program), env=base_environ(), stdout=subprocess.PIPE, text=True, check=False
+    )
+    sys.stdout.write(done.stdout)
+    if done.returncode not in {0, 1}:  # it was stopped, say: that is no verdict
+        return UNCHECKED
+    sys.stdout.write(f"{VERDICTS[program][done.returncode]}\n")
     return done.returncode

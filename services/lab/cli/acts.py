@@ -11,7 +11,7 @@ import typer
 from tiers.chassis.client import bounded, client_session
 from tiers.chassis.web import Problem
 from tiers.lab.classroom.logbook import MONITOR, check_log
-from tiers.lab.cli.kit import run_to_end, write
+from tiers.lab.cli.kit import run_to_end
 from tiers.lab.page.bodies import MAX_MINUTES
 from tiers.lab.page.control import CONTROL, Control
 from tiers.lab.world import folders
@@ -92,7 +92,7 @@ def _act(name: str, about: dict[str, Any]) -> Any:
     """Ask, and print what is answered, signatures left out: they are on the page."""
     answer = asked(name, about)
     shown = {key: value for key, value in answer.items() if key != "warrant"}
-    write(visible(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
+    typer.echo(visible(json.dumps(shown, indent=2, ensure_ascii=False)))
     return answer
 
 
@@ -189,7 +189,7 @@ def turn(minutes: Annotated[int, typer.Argument(min=1, max=MAX_MINUTES, help="ho
 
 def page() -> None:
     """Print an address of the classroom's page that lets one more browser in, once."""
-    write(asked("invite", {})["address"] + "\n")
+    typer.echo(asked("invite", {})["address"])
 
 
 @ledger.command("verify")

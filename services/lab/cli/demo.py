@@ -12,7 +12,6 @@ from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
-from tiers.lab.cli.kit import Terminal
 from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix import lesson
 from tiers.lab.matrix.matrix import measure
@@ -92,7 +91,7 @@ def show(matrix: Matrix, console: Console, *, full: bool) -> None:
 
 async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = False, cluster: bool = False) -> Document:
     """Run the demo in a fresh folder; raises `Ours` if a party does not start or a capture is not whole."""
-    demo = Demo(Terminal(quiet=quiet))
+    demo = Demo(Console(quiet=quiet))
     async with booted(root, store_url, cluster=cluster) as world:
         store = "a store of three nodes" if cluster else "a store"
         demo.tell("Every party is its own process", f"{len(world.children)} parties and {store}; nobody shares a key.")
@@ -110,7 +109,7 @@ async def demo_on_the_page(root: Path, store_url: str, *, cluster: bool = False)
     from tiers.lab.page import control  # noqa: PLC0415 - the terminal needs no page
     from tiers.lab.page.watched import watched  # noqa: PLC0415 - as above
 
-    console = Terminal()
+    console = Console()
     async with (
         booted(root, store_url, cluster=cluster) as world,
         opened(world) as desk,

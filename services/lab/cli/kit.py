@@ -1,6 +1,8 @@
 """What the commands have in common: the store that they use, how they write, show a matrix, and come to their end."""
 
 import asyncio
+import errno
+import io
 import os
 import signal
 import sys
@@ -8,7 +10,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -37,31 +39,30 @@ class Stopped(BaseException):
 
 
 class CutShort(Exception):
-    """Whoever read our output has gone away."""
+    """Nothing more can be written: whoever read our output has gone away, or the disk is full."""
 
 
-class Terminal(Console):
-    """Standard output; raises `CutShort` if nobody reads it any more."""
+class _Output(io.TextIOWrapper):
+    """Standard output; raises `CutShort`, where others would exit as a disagreement does."""
 
-    def on_broken_pipe(self) -> None:
-        """See `rich`, which would exit as a disagreement does."""
-        raise CutShort
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise CutShort(error.strerror) from None
 
-
-def write(text: str) -> None:
-    """Write to standard output; raises `CutShort` if nobody reads it any more."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise CutShort from None
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise CutShort(error.strerror) from None
 
 
 def show_matrix(measured: Matrix, how: Format) -> NoReturn:
     if how is Format.TABLE:
-        render.show(measured, Terminal())
+        render.show(measured, Console())
     else:
-        write(render.FORMATS[how](measured))
+        typer.echo(render.FORMATS[how](measured), nl=False)
     raise typer.Exit(0 if measured.agreement.holds else 1)
 
 
@@ -108,18 +109,31 @@ def ended(app: typer.Typer, name: str) -> None:
     """Run a command to its end: an error, or a signal that ended it, is one line on standard error."""
     for number in _SIGNALS:
         signal.signal(number, _ending.signalled)
+    sys.stdout, sys.stderr = _output(sys.stdout), sys.stderr or _output(None)
     try:
-        app(prog_name=name)
+        try:
+            app(prog_name=name)
+        finally:
+            sys.stdout.flush()
     except Stopped:
         _end("Stopped.", STOPPED)
     except TiersError as error:
         _end(*(("Stopped.", STOPPED) if _ending.told else (str(error), 2)))
-    except CutShort:
+    except CutShort as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(CUT)
+        if str(error) == os.strerror(errno.EPIPE):
+            sys.exit(CUT)
+        _end(f"Write to another place: {error}.", 2)
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+
+
+def _output(stream: TextIO | None) -> TextIO:
+    """Return a stream that says when it cannot be written, for one that may be closed."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as we run
+    return _Output(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
 
 
 def _end(said: str, status: int) -> NoReturn:

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.cli.demo import Document, demo_on_the_page, measure_once, run_demo
-from tiers.lab.cli.kit import Cluster, Format, Terminal, ended, run_to_end, show_matrix, store_url, write
+from tiers.lab.cli.kit import Cluster, Format, ended, run_to_end, show_matrix, store_url
 from tiers.lab.world import folders
 from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.world import booted
@@ -67,7 +68,7 @@ def demo(
             return
         result = run_to_end(run_demo(root, store_url(), quiet=how is DemoFormat.JSON, full=full, cluster=cluster))
     if how is DemoFormat.JSON:
-        write(msgspec.json.encode(result).decode() + "\n")
+        typer.echo(msgspec.json.encode(result).decode())
     raise typer.Exit(0 if result.as_declared else 1)
 
 
@@ -101,7 +102,7 @@ def up(
 async def _up(root: Path, workers: int, *, cluster: bool) -> None:
     from tiers.lab.page.control import leave_control, served  # noqa: PLC0415 - only here is there a page
 
-    console = Terminal()
+    console = Console()
     async with (
         booted(root, store_url(), workers=workers, cluster=cluster) as world,
         opened(world) as desk,
@@ -121,7 +122,7 @@ def schema(of: Annotated[Json, typer.Argument(help="whose JSON")]) -> None:
     if of is Json.BENCH:
         import_module("tiers.lab.cli.bench").hand_over("--schema")
     described = msgspec.json.schema({Json.MATRIX: Matrix, Json.DEMO: Document}[of])
-    write(msgspec.json.format(msgspec.json.encode(described)).decode() + "\n")
+    typer.echo(msgspec.json.format(msgspec.json.encode(described)).decode())
 
 
 @app.command("requests")
@@ -133,7 +134,7 @@ def requests_(
 
     text = requests.render(asyncio.run(requests.tables()))
     if into is None:
-        write(f"{text}\n")
+        typer.echo(text)
     else:
         into.write_text(requests.put_into(into.read_text(encoding="utf-8"), text), encoding="utf-8")
 

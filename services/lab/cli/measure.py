@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tiers.lab.cli.demo import measure_once
-from tiers.lab.cli.kit import Format, run_to_end, show_matrix, store_url, write
+from tiers.lab.cli.kit import Format, run_to_end, show_matrix, store_url
 from tiers.lab.systems import measured
 from tiers.lab.world import folders
 from tiers.measure import MeasureError
@@ -61,5 +61,5 @@ def _show_all() -> None:
     with folders.fresh() as root:
         ours: Matrix = run_to_end(measure_once(root, store_url(), ""))
     shown = {"BlackBerry 2013, as this project has it": ours, **today}
-    write(side_by_side(shown))
+    typer.echo(side_by_side(shown), nl=False)
     raise typer.Exit(0 if all(one.agreement.holds for one in shown.values()) else 1)

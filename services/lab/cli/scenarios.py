@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.cli.acts import ask
-from tiers.lab.cli.kit import Terminal, run_to_end, store_url
+from tiers.lab.cli.kit import run_to_end, store_url
 from tiers.lab.page import control
 from tiers.lab.page.control import served
 from tiers.lab.scenarios import compare as comparing
@@ -63,7 +63,7 @@ def scenario_run(
     if on_page:
         run_to_end(_on_the_page(told))
         return
-    console = Terminal(highlight=False)
+    console = Console(highlight=False)
     console.print(f"[bold]{told.title}[/bold]\n")
     steps = iter(range(1, 1000))
     audience = Audience(lambda title, text: _step(console, next(steps), title, text))
@@ -133,4 +133,4 @@ def compare(
 ) -> None:
     """Measure custodies and show them side by side: who reads, who forges, what a stolen key opens."""
     _quiet()
-    comparing.show(run_to_end(comparing.compare(custodies or list(CUSTODIES), store_url())), Terminal(highlight=False))
+    comparing.show(run_to_end(comparing.compare(custodies or list(CUSTODIES), store_url())), Console(highlight=False))
