@@ -72,6 +72,11 @@ def built(*parts: tuple[str, str, str], text: str = "") -> bytes:
     return mail.as_bytes()
 
 
+def parted(*parts: bytes) -> bytes:
+    between = b"\r\n--b\r\n"
+    return b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n" + b"".join(between + one for one in parts)
+
+
 BOUNCE = b"""From: MAILER-DAEMON@x\r\nSubject: failed\r\nContent-Type: multipart/report; boundary=b\r\n\r\n--b\r
 Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r
 Status: 5.1.1\r\n--b--\r\n"""
@@ -90,6 +95,9 @@ PAGE = "<style>p{}</style><p>Hello <b>you</b><br>and &lt;me&gt;<script>x()</scri
         (b"Subject: x\r\nContent-Type: text/plain; charset=nope-8\r\n\r\nbody\xff", "body"),
         (b"Subject: x\r\nContent-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800 body", "body"),
         ("From: Zoë <z@x>\r\nSubject: nö\r\n\r\nbody".encode(), "From: Zoë <z@x>"),
+        (parted(b"\r\nbefore", b"Content-Type: image/png\r\n\r\nP", b"\r\nafter"), "before\nafter"),
+        (parted(b"\r\n \r\n", b"Content-Type: text/html\r\n\r\n<p>all of it"), "all of it"),
+        (b"Subject: x\r\nContent-Type: multipart/mixed\r\n\r\nwithout a boundary", "without a boundary"),
         (b"no mail at all", "no mail at all"),
         (b"", ""),
     ],
@@ -118,6 +126,7 @@ DEEP = b"".join(b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % 
         b'X: y\rContent-Type: text/plain; a="' + b";" * 56_000 + b"\r\n\r\nbody",
         b"Subject: x\r\nContent-Type: text/plain; charset=punycode\r\n\r\n" + b"-" + b"a" * 90_000,
         b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 12_000,
+        parted(*[b"\r\nx"] * 7_000),
     ],
 )  # fmt: skip
 def test_a_mail_made_to_take_forever_is_shown_at_once(raw: bytes) -> None:

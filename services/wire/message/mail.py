@@ -96,10 +96,11 @@ def read_mail(raw: bytes) -> Mail:
         if not head:
             raise ValueError("no mail")
         leaves = list(_leaves(mail))
-        body = _body(leaves)
-        others = tuple(_name(part) for part in leaves if part is not body)
+        read = _to_read(leaves)
+        known = set(map(id, read))
+        others = tuple(_name(part) for part in leaves if id(part) not in known)
         sender, to, subject, date = (_decoded(str(head.get(name, ""))) for name in ("from", "to", "subject", "date"))
-        return Mail(sender, to, subject, date, "" if body is None else _text(body), others[:MAX_PARTS])
+        return Mail(sender, to, subject, date, "\n".join(map(_text, read)), others[:MAX_PARTS])
     except _BROKEN:
         return Mail("", "", "", "", raw.decode("utf-8", "replace"))
 
@@ -135,14 +136,17 @@ def _asked(ask: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _body(leaves: list[Message]) -> Message | None:
-    """Return the part to read: plain text, else HTML, else any other text such as a calendar's or a report's."""
+def _to_read(leaves: list[Message]) -> list[Message]:
+    """Return the parts to read: all plain text, else all HTML, else other text, such as a calendar's or a report's.
+
+    Where there is none, parts that should hold others and do not.
+    """
     inline = [part for part in leaves if _asked(part.get_content_disposition, None) != "attachment"]
-    for fits in ("text/plain", "text/html", "text/", "message/"):
-        for part in inline:
-            if part.get_content_type().startswith(fits):
-                return part
-    return None
+    for fits in ("text/plain", "text/html", "text/", "message/", "multipart/"):
+        found = [part for part in inline if part.get_content_type().startswith(fits)]
+        if any(_text(part).strip() for part in found):
+            return found
+    return [part for part in inline if part.get_content_maintype() == "text"][:1]
 
 
 def _text(part: Message) -> str:
