@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import socket
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -36,6 +37,7 @@ MAX_BODY = 256 * 1024
 """Octets of a request's body, where its route says nothing else."""
 MAX_BODIES = 64
 """Bodies from one address that are being read: those of strangers, and those of each party there is."""
+READY_SECONDS = 1.0
 STOP_SECONDS = 25.0
 """After this long a party that was told to stop ends as it stands, and says on stderr where it hung."""
 
@@ -198,13 +200,18 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> Iterable[Route]:
-    """Yield the rows that stand in every party's table."""
+    """Yield the rows that stand in every party's table. Readiness may take a write: it is looked at once a second."""
+    asking, found = asyncio.Lock(), -READY_SECONDS
 
     async def healthz(_caller: Identity, _request: web.Request) -> Health:
         return Health()
 
     async def readyz(_caller: Identity, _request: web.Request) -> Health:
-        await ready()
+        nonlocal found
+        async with asking:
+            if time.monotonic() - found >= READY_SECONDS:
+                await ready()
+                found = time.monotonic()
         return Health()
 
     async def metrics_page(_caller: Identity, _request: web.Request) -> web.Response:

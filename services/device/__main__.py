@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
+import structlog
 import typer
 
 from tiers.chassis.client import client_session
@@ -162,16 +163,23 @@ def _show(message: Message) -> None:
         typer.echo(shown(readable(message.service, message.content), before="  | ", columns=columns))
 
 
+def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Return what happened as a line for people: a relay chooses some of its words."""
+    said = [str(event.pop("event")), *(f"{name}={value}" for name, value in event.items())]
+    return visible(" ".join(said), lines=False)
+
+
 def main() -> None:
     """Run the command; an error is one line on standard error."""
     no_core()
+    structlog.configure(processors=[_line], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that has no such character
     try:
         app()
     except TiersError as error:
-        sys.stderr.write(f"{visible(str(error))}\n")
+        sys.stderr.write(f"{visible(str(error), lines=False)}\n")
         sys.exit(2)
 
 

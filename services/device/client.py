@@ -187,16 +187,18 @@ class Device:
                 future.set_exception(error)
 
     async def _hold(self) -> None:
+        told = ""
         while True:
             try:
                 async with open_session(self._http, self._gateway, self.ring, self._clock) as session:
+                    told = ""
                     await self._converse(session)
-            except Ours as error:
-                _log.debug("session.broken", code=error.code)
-            except Yours as error:
+            except (Ours, Yours) as error:
                 if error.code in _FINAL:
                     raise
-                _log.warning("session.ended", code=error.code)
+                if told != error.code:
+                    _log.info("session.waiting", because=str(error))
+                told = error.code
             finally:
                 self._session = None
                 self._connected.clear()

@@ -18,6 +18,7 @@ from tiers.auditor.inspect import (
     NOT_THE_TARGET,
     OUTSIDE,
 )
+from tiers.chassis import web
 from tiers.wire.api.auditor import Inspection, Inspections
 from tiers.wire.encoding import b64u
 from tiers.wire.errors import Ours, Policy, TiersError
@@ -444,7 +445,10 @@ async def test_nobody_else_files(world: AuditorWorld, identity: str) -> None:
     assert await refusal(world.file(who=world.peer(identity))) == code
 
 
-async def test_an_auditor_without_pinned_keys_is_not_ready(world: AuditorWorld) -> None:
+async def test_an_auditor_without_pinned_keys_is_not_ready(
+    world: AuditorWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "READY_SECONDS", 0.0)
     await world.investigator.ask_raw("GET", "/readyz")
     (world.folder / "trust/carriers/in.jwk").unlink()
     assert await refusal(world.investigator.ask_raw("GET", "/readyz")) == "settings.trust"

@@ -32,8 +32,11 @@ from tiers.wire.identity import Identity, Role
 HOST = "1.gateway.tiers.example"
 
 
+asked: list[int] = []
+
+
 async def _ready() -> None:
-    """Nothing to wait for."""
+    asked.append(1)
 
 
 @asynccontextmanager
@@ -246,3 +249,15 @@ async def test_what_is_no_request_is_a_line_a_second_however_often_it_comes(
             assert await ended(reader)
             writer.transport.abort()
     assert 1 == capsys.readouterr().out.count("request.unreadable")
+
+
+async def test_strangers_who_ask_whether_a_party_is_ready_have_it_look_once_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look may write to a store that syncs its disk for each."""
+    monkeypatch.setattr(chassis, "READY_SECONDS", 3600.0)
+    asked.clear()
+    async with party(tmp_path) as (port, http):
+        url = f"https://127.0.0.1:{port}/readyz"
+        answers = await asyncio.gather(*(http.get(url, server_hostname=_host()) for _ in range(5)))
+    assert ([1], {200}) == (asked, {answer.status for answer in answers})

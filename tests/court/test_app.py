@@ -11,6 +11,7 @@ import pytest
 from court.conftest import PLACE, CourtWorld, application_of
 from kits.court import ALICE, JTI, JUDGE, MINUTE, NOW, claims_json
 from kits.seals import unopened_seals
+from tiers.chassis import web
 from tiers.chassis.client import Peer
 from tiers.wire.api.court import Apply, Entry, Register
 from tiers.wire.encoding import b64u, unb64u
@@ -366,7 +367,8 @@ async def test_an_unknown_warrant_has_its_own_code(world: CourtWorld) -> None:
     assert await refusal(world.decide("approval")) == "court.unknown"
 
 
-async def test_a_court_without_a_pinned_log_is_not_ready(world: CourtWorld) -> None:
+async def test_a_court_without_a_pinned_log_is_not_ready(world: CourtWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "READY_SECONDS", 0.0)
     await world.applicant.ask_raw("GET", "/readyz")
     (world.folder / "trust/log.policy").unlink()
     assert await refusal(world.applicant.ask_raw("GET", "/readyz")) == "settings.trust"

@@ -7,11 +7,13 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from tiers.chassis.client import client_session
-from tiers.chassis.tls import device_context
+from tiers.chassis.tls import Tls, device_context
 from tiers.device.client import Device
 from tiers.device.network import Address, Network
 from tiers.device.store import HandsetStore
@@ -21,6 +23,7 @@ from tiers.lab.world.world import booted, customer_of
 from tiers.wire.api.enterprise import NewPassword, Password
 from tiers.wire.errors import TiersError
 from tiers.wire.message.envelope import Channel, Service
+from tiers.wire.message.frames import Bye
 from tiers.wire.message.mail import write_mail
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -102,21 +105,55 @@ async def test_nobody_takes_an_employees_pin_before_he_activates(desk: Desk) -> 
     await globex.ask("POST", "/v1/passwords", Password, NewPassword(pin))
 
 
+def environ(desk: Desk, name: str, gateway: str) -> dict[str, str]:
+    state, ca = str(desk.world.root / "handsets" / name), str(desk.world.ca)
+    return os.environ | {"TIERS_STATE": state, "TIERS_CA": ca, "TIERS_GATEWAY_URL": gateway}
+
+
 async def shown(desk: Desk, name: str, *command: str) -> str:
-    environ = os.environ | {
-        "TIERS_STATE": str(desk.world.root / "handsets" / name),
-        "TIERS_CA": str(desk.world.ca),
-        "TIERS_GATEWAY_URL": desk.world.url("gateway"),
-    }
     made = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tiers.device", *command),
-        env=environ,
+        env=environ(desk, name, desk.world.url("gateway")),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     out, _ = await made.communicate()
     assert made.returncode == 0, out
     return out.decode()
+
+
+async def test_a_handset_says_why_it_waits_and_a_relay_forges_no_line_of_that(desk: Desk) -> None:
+    async def bye(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(msgspec.json.encode(Bye("a.b\x1b[2J\n01a", "\u202eno\rreadable by: nobody")).decode())
+        return socket
+
+    async def said(gateway: str) -> bytes:
+        receive = (sys.executable, "-m", "tiers.device", "receive")
+        pipe = asyncio.subprocess.PIPE
+        made = await asyncio.create_subprocess_exec(
+            *receive, env=environ(desk, "bob", gateway), stdout=pipe, stderr=pipe
+        )
+        line = await made.stderr.readline()
+        made.kill()
+        out, _ = await made.communicate()
+        assert (b"", -9) == (out, made.returncode)
+        return line
+
+    app = web.Application()
+    app.router.add_get("/v1/session", bye)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    rogue = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=Tls(desk.world.tls(party("gateway").identity)).server)
+    await rogue.start()
+    try:
+        forged = await said(f"https://127.0.0.1:{runner.addresses[0][1]}")
+    finally:
+        await runner.cleanup()
+    assert b"session.waiting because=a.b" in forged
+    assert not set(forged.decode().rstrip("\n")) & set("\x1b\n\r\u202e")
+    assert b"session.waiting because=gateway.unavailable: Try again" in await said("https://127.0.0.1:9")
 
 
 async def test_a_message_forges_no_line_of_the_terminal_and_hides_none(desk: Desk) -> None:

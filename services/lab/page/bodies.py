@@ -33,10 +33,13 @@ class ApplyFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Warrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`decide` (`verb`), `serve` and `inspect` name a warrant; `inspect` may name a window (ms since 1970)."""
+    """`decide` (`verb`), `serve` and `inspect` name a warrant; `inspect` may name a window (ms since 1970).
 
-    jti: str
-    verb: str = ""
+    Its `jti` becomes part of a path, and so does nothing that is more than that.
+    """
+
+    jti: Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,64}\Z")]
+    verb: Annotated[str, Meta(pattern=r"^[a-z]*\Z")] = ""
     reason: str = ""
     start: int | None = None
     until: int | None = None

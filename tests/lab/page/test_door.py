@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiers.lab.page import control
+from tiers.lab.page.bodies import Warrant
 from tiers.lab.page.door import HEADERS, POLICY, Door
 from tiers.wire.errors import Forbidden, TiersError, Unauthenticated
 
@@ -143,3 +145,9 @@ async def test_the_address_is_in_a_file_of_our_own_and_on_no_command_line(
 def test_a_door_never_shows_its_keys(door: Door, cookie: str) -> None:
     assert door.token not in repr(door)
     assert cookie not in repr(door)
+
+
+@pytest.mark.parametrize("about", [{"jti": "../../v1/vouchers"}, {"jti": "a%2fb"}, {"jti": "a", "verb": "../x"}])
+def test_the_name_of_a_warrant_is_no_way_to_another_request(about: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(about, Warrant)
