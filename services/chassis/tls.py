@@ -86,8 +86,14 @@ def _abort(left: "weakref.ref[asyncio.BaseTransport]") -> None:
 
 
 def device_context(ca: Path) -> ssl.SSLContext:
-    """Return the context of a client without a certificate: it checks whom it reached, and proves itself otherwise."""
+    """Return the context of a client without a certificate: it checks whom it reached, and proves itself otherwise.
+
+    Raises `Yours` if the CA's file is none.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(ca)
+    try:
+        context.load_verify_locations(ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Yours("tls.files", f"Put the CA's certificate into {ca}: {error}.") from None
     return context

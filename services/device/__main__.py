@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import msgspec
 import structlog
 import typer
 
@@ -24,6 +25,7 @@ from tiers.device.store import HandsetStore, Message
 from tiers.wire.custody import arrange
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.identity import Identity, Role
+from tiers.wire.message import envelope
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.mail import readable, write_mail
 from tiers.wire.message.visible import shown, visible
@@ -31,7 +33,15 @@ from tiers.wire.message.visible import shown, visible
 _WHY = {"device.minute_erased": MINUTE_ERASED}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One handset.")
 
-Pin = Annotated[str, typer.Argument(help="BlackBerry PIN, 8 lowercase hex digits")]
+
+def _pin(text: str) -> str:
+    try:
+        return msgspec.convert(text, envelope.Pin)
+    except msgspec.ValidationError:
+        raise typer.BadParameter("A PIN is 8 lower-case hex digits.") from None
+
+
+Pin = Annotated[str, typer.Argument(parser=_pin, metavar="PIN", help="BlackBerry PIN, 8 lowercase hex digits")]
 
 
 @asynccontextmanager
@@ -116,7 +126,7 @@ def send(
 
 
 @app.command()
-def receive(count: Annotated[int, typer.Option(help="stop after this many new messages")] = 1) -> None:
+def receive(count: Annotated[int, typer.Option(min=1, help="stop after this many new messages")] = 1) -> None:
     """Wait for new messages and show them."""
 
     async def work(device: Device, _settings: Settings) -> None:

@@ -349,7 +349,7 @@ def _beyond(directory: Path, size: int) -> int:
         n, total = n + 1, (n + 1) * WIDTH
     full = _path(directory, "entries", n)
     partials = full.with_name(f"{full.name}.p")
-    widths = [int(path.name) for path in partials.glob("*") if path.name.isdecimal()]
+    widths = [width for width in range(1, WIDTH) if (partials / str(width)).exists()]
     return max([total, *(n * WIDTH + width for width in widths)]) - size
 
 
