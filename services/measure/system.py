@@ -21,12 +21,12 @@ from tiers.measure.matrix.matrix import (
     Attacked,
     Content,
     ControlRow,
-    Derived,
     Matrix,
     MessageRow,
     Outcome,
     assemble,
     content_of,
+    saying,
 )
 from tiers.measure.matrix.policy import Policy, Row, parse_policy
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source, merge
@@ -181,10 +181,11 @@ class _Study:
             for one in self.vantages
             if one.control is not None
         )
-        derived: Derived
         if declared is None:
-            declared = self._as_measured(outcomes)
             derived = {where: (content_of(reads=one.reads), one.forge) for where, one in outcomes.items()}
+            titles = {one.key: one.title for one in self.messages}
+            stand = {one.id: Row(one.title or one.id, one.says, one.holds) for one in self.vantages}
+            declared = saying(Policy(titles, {}, {}, stand), derived)
         else:
             derived = dict(self._derive(declared))
         rows = [MessageRow(one.key, declared.messages.get(one.key, one.title), "", "", "", "") for one in self.messages]
@@ -198,14 +199,6 @@ class _Study:
         for message in self.messages:
             told = derivation(knowledge, ("plaintext", message.key), WORDS)
             yield (vantage, message.key), Outcome(bool(told), Forge.NO, (), told, ())
-
-    def _as_measured(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Policy:
-        titles = {one.key: one.title for one in self.messages}
-        rows = {}
-        for one in self.vantages:
-            reads = tuple(key for key in titles if outcomes[one.id, key].reads)
-            rows[one.id] = Row(one.title or one.id, one.says, one.holds, reads)
-        return Policy(titles, {}, {}, rows)
 
     def _derive(self, declared: Policy) -> Iterator[tuple[tuple[str, str], tuple[Content, Forge]]]:
         """Close what each vantage point is declared to hold: secrets by name, `ciphertext`, `texts`."""

@@ -16,8 +16,8 @@ from tiers.lab.world.arrangement import DEFAULT, Arrangement
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.rules import Fact
-from tiers.measure.matrix.matrix import Attacked, Content, Derived, Matrix, MessageRow, assemble, content_of
-from tiers.measure.matrix.policy import Forgeries, Policy, Row
+from tiers.measure.matrix.matrix import Attacked, Content, Derived, Matrix, MessageRow, assemble, content_of, saying
+from tiers.measure.matrix.policy import Policy
 from tiers.wire.message.envelope import Channel
 
 REFERENCE = {Channel.CONSUMER: "bbm", Channel.ENTERPRISE: "bes-bbm"}
@@ -62,8 +62,7 @@ def declared(arranged: Arrangement) -> Policy:
     if arranged.name == DEFAULT:
         return policy
     derived = derive(policy, arranged=arranged)
-    rows = {name: _row(name, row, _told(arranged, derived)) for name, row in policy.vantages.items()}
-    return msgspec.structs.replace(policy, vantages=rows)
+    return saying(policy, _told(arranged, derived))
 
 
 def _told(arranged: Arrangement, derived: Derived) -> Derived:
@@ -74,17 +73,6 @@ def _told(arranged: Arrangement, derived: Derived) -> Derived:
             reads = name in arranged.side(channel).who_reads
             out[name, key] = content_of(reads=reads), derived[name, key][1]
     return out
-
-
-def _row(name: str, row: Row, derived: Derived) -> Row:
-    cells = {key: cell for (who, key), cell in derived.items() if who == name}
-
-    def forging(how: Forge) -> tuple[str, ...]:
-        return tuple(key for key, (_, forge) in cells.items() if forge is how)
-
-    reads = tuple(key for key, (content, _) in cells.items() if content is Content.READS)
-    forges = Forgeries(forging(Forge.YES), forging(Forge.WITH_RELAY), forging(Forge.BRIEFLY))
-    return msgspec.structs.replace(row, reads=reads, forges=forges, because={})
 
 
 def derive(

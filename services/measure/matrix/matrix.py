@@ -13,7 +13,7 @@ import msgspec
 
 from tiers.measure.derive.closure import Forge
 from tiers.measure.errors import Misused
-from tiers.measure.matrix.policy import Policy
+from tiers.measure.matrix.policy import Forgeries, Policy
 
 
 class Content(StrEnum):
@@ -164,6 +164,15 @@ class Matrix(msgspec.Struct, frozen=True):
 
 Derived = Mapping[tuple[str, str], tuple[Content, Forge]]
 """What follows from what each vantage point is declared to hold, by (vantage, message)."""
+
+
+def saying(policy: Policy, cells: Derived) -> Policy:
+    """Return the policy with what these cells say, in place of what it declares and explains."""
+    rows, said = {}, (Content.READS, Forge.YES, Forge.WITH_RELAY, Forge.BRIEFLY)
+    for name, row in policy.vantages.items():
+        named = [tuple(key for (who, key), cell in cells.items() if who == name and one in cell) for one in said]
+        rows[name] = msgspec.structs.replace(row, reads=named[0], forges=Forgeries(*named[1:]), because={})
+    return msgspec.structs.replace(policy, vantages=rows)
 
 
 def assemble(attacked: Attacked, policy: Policy, rows: Sequence[MessageRow], derived: Derived) -> Matrix:
