@@ -110,26 +110,9 @@ class Store:
     async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands that may run twice, together; returns their replies, an `Ours` in the place of one that failed.
 
-        A retry of one costs the others nothing.
+        What is asked in one turn shares a batch (node.py); a retry of one costs the others nothing.
         """
-        try:
-            await self._ready()
-            nodes = [self._node(self._owner(_slot(command))) for command in commands]
-        except Ours as error:
-            return [error] * len(commands)
-        waiting = [
-            node.asks.ask(command) for node, command in zip(nodes, commands, strict=True) if not node.commits.down
-        ]
-        up = [not node.commits.down for node in nodes]
-        said = iter(await asyncio.gather(*waiting, return_exceptions=True))
-        replies = [next(said) if well else unavailable() for well in up]
-        for place, reply in enumerate(replies):
-            if isinstance(reply, Exception):
-                try:
-                    replies[place] = await self.ask(*commands[place])
-                except Ours as error:
-                    replies[place] = error
-        return replies
+        return await asyncio.gather(*(self.ask(*command) for command in commands), return_exceptions=True)
 
     async def at_each(self, *command: bytes | str | int) -> list[Any]:
         """Run a command without a key at every node; `{scratch}` in it is a key there. Errors are `hiredis.ReplyError`.

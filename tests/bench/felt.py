@@ -57,8 +57,8 @@ class Watch:
         self.laps[name] = now - self._last
         self._last = now
 
-    def since_start(self, name: str) -> None:
-        self.laps[name] = time.monotonic() - self._began
+    def first_message(self) -> None:
+        self.laps["first message"] = time.monotonic() - self._began
 
 
 async def measure(progress: Progress, repeats: int) -> Felt:
@@ -84,7 +84,7 @@ async def _world(folder: Path) -> dict[str, float]:
         async with opened(world) as desk:
             await desk.send(Note("alice", "bob", Channel.CONSUMER, Service.BBM, "The first message of all"))
             await desk.received("bob")
-            watch.since_start("first message")
+            watch.first_message()
             watch.lap("handsets")
             story = await play(desk, lambda _title, _sentence: None)
             watch.lap("story")
@@ -118,7 +118,7 @@ async def _prosody(folder: Path) -> dict[str, float]:
             port=port, ca=ca, channel=Channel.ENTERPRISE, members=members, each=1, in_flight=1, pids={}, peer=PEER
         )
         await prepared(about).run()
-        watch.since_start("first message")
+        watch.first_message()
         watch.laps |= {"MiB": _pss([child.pid]), "CPU": used(child.pid).cpu}
     finally:
         ending = time.monotonic()
@@ -132,7 +132,7 @@ async def _synapse(folder: Path) -> dict[str, float]:
     with synapse(folder / "synapse") as server:
         watch.lap("boot")
         _one_message(server.url + "/_matrix/client/v3")
-        watch.since_start("first message")
+        watch.first_message()
         pids = tree(server.pid)
         watch.laps |= {"MiB": _pss(pids), "CPU": sum(used(pid).cpu for pid in pids)}
         ending = time.monotonic()

@@ -47,7 +47,7 @@ LANES = (
     Lane("tasked1", "tasked1", Channel.CONSUMER),
     Lane("tasked100", "tasked100", Channel.CONSUMER),
 )
-OPEN_LANES = ("bare_enterprise", "enterprise", "bare_consumer", "consumer")
+OPEN_LANES = tuple(lane for lane in LANES if lane.group not in _TASKED)
 
 
 class Relay(Measured, frozen=True):
@@ -76,7 +76,7 @@ class Bench:
 
     async def open(self, done: Callable[[], None]) -> None:
         """Offer twice the rate of the closed loop, then half of what was carried."""
-        for lane in (lane for lane in LANES if lane.name in OPEN_LANES):
+        for lane in OPEN_LANES:
             rate = statistics.median(result.rate for result in self.closed[lane.name])
             self.overload[lane.name] = await self._offer(lane, 2 * rate)
             done()
@@ -95,10 +95,8 @@ class Bench:
             raise Ours("bench.promise", f"{lane.name}: {result.lost} messages were lost, {result.twice} came twice.")
         if lane.group in _TASKED:
             accepted = result.sent - sum(result.refused.values())
-            wanted = (
-                before + 4 * accepted * _TASKED[lane.group] / SESSIONS
-            )  # an X2 and an X3 for each end that is a target
-            await self._drained(lane, wanted)
+            # an X2 and an X3 for each end that is a target
+            await self._drained(lane, before + 4 * accepted * _TASKED[lane.group] / SESSIONS)
         return result
 
     async def _drained(self, lane: Lane, wanted: float) -> None:

@@ -67,9 +67,9 @@ class Stage:
     async def employees(self, first: int, count: int) -> tuple[Member, ...]:
         return await several(self._employee, range(first, first + count))
 
-    async def task(self, pin: str, minutes: int = 60) -> None:
+    async def task(self, pin: str) -> None:
         """Have a warrant on a PIN signed, served and its task activated, as people would."""
-        jti = await self.desk.apply_on(pin, tuple(Service), minutes)
+        jti = await self.desk.apply_on(pin, tuple(Service), 60)
         await self.desk.decide(jti, "approval")
         await self.desk.serve(jti)
 
@@ -102,13 +102,13 @@ class Stage:
         proof = sign_request(sign, pin, to, Request("POST", "/v1/subscribers", body), self.world.clock.now())
         carrier = Peer(self.http, self.world.url("carrier"), to)
         done = await carrier.ask("POST", "/v1/subscribers", Enrolled, body, proof)
-        return _member(pin, sign, tuple(NodeJson.of(node) for node in open_keys(done, to, pin, hpke)))
+        return Member(pin, b64u(sign.reveal()), tuple(NodeJson.of(node) for node in open_keys(done, to, pin, hpke)))
 
     async def _employee(self, number: int) -> Member:
         pin, sign = f"{number:08x}", SigningKey(os.urandom(32))
         relay = self.desk.as_(party("acme").identity).peer("gateway")
         await relay.ask("PUT", f"/v1/devices/{pin}", Done, RegisterDevice(sign.public.jwk()))
-        return _member(pin, sign, ())
+        return Member(pin, b64u(sign.reveal()))
 
 
 async def load(folder: Path, spec: Spec) -> Result:
@@ -141,10 +141,6 @@ async def several(make: Callable[[T], Awaitable[R]], items: Iterable[T]) -> tupl
 
 def _numbered(name: str, pids: list[int]) -> dict[str, int]:
     return {name: pids[0]} if len(pids) == 1 else {f"{name} {number}": pid for number, pid in enumerate(pids, 1)}
-
-
-def _member(pin: str, sign: SigningKey, nodes: tuple[NodeJson, ...]) -> Member:
-    return Member(pin, b64u(sign.reveal()), nodes)
 
 
 @asynccontextmanager
