@@ -286,8 +286,8 @@ def _leaf(index: int, entry: bytes) -> Leaf:
         raise LogInvalid("log.leaf", f"leaf {index} is not an object in canonical JSON")
     if not _has_shape(leaf, TEXTS | {"ts"}, OPTIONAL):
         raise LogInvalid("log.leaf", f"leaf {index} has other members than the specification")
-    opens, kind = leaf.get("opens"), leaf["type"]
-    if (kind == "seal.opened") != (opens is not None and _has_shape(opens, OPENING, set())):
+    opens, kind = "opens" in leaf, leaf["type"]
+    if opens != (kind == "seal.opened") or (opens and not _has_shape(leaf["opens"], OPENING, set())):
         raise LogInvalid("log.leaf", f"leaf {index} is not an opening, or not all of one")
     wanted = {"detail": kind.endswith(".refused"), "terms": kind == "grant.released"}
     if not PARTY.fullmatch(leaf["party"]) or any(must and name not in leaf for name, must in wanted.items()):

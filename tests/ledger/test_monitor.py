@@ -1,7 +1,13 @@
 """Who knows no secret reads in the log what was done out of order."""
 
-import pytest
+import json
+from contextlib import suppress
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tiers.ledger import verify
 from tiers.ledger.monitor import WRITERS, monitor
 from tiers.wire.log import leaf as treaty
 
@@ -130,3 +136,24 @@ def test_two_warrants_are_two_stories() -> None:
 def test_its_table_of_writers_is_that_of_the_treaty() -> None:
     treatys = {kind: {str(role) for role in roles} for kind, roles in treaty.WRITERS.items()}
     assert treatys == WRITERS
+
+
+OPENING = {"index": 0, "salt": "A" * 43, "jti": "x", "digest": "A" * 43}
+ANY = st.sampled_from([None, True, 0, 1, -1, 2**53 - 1, 2**60, 1.0, "", "a.b", "\u202e", [], {}, {"index": 0}, OPENING])
+MEMBERS = st.dictionaries(
+    st.sampled_from([*said("warrant.applied"), "opens", "detail", "count", "open_after", "terms"]), ANY
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(WRITERS)), MEMBERS), max_size=4))
+@example([("warrant.expired", {"opens": {}})])
+@example([("warrant.expired", {"opens": None})])
+def test_no_leaf_of_a_hostile_log_makes_the_verifier_or_the_monitor_fail(told: list[tuple[str, dict]]) -> None:
+    leaves = []
+    for index, (kind, members) in enumerate(told):
+        entry = json.dumps(said(kind) | members, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        with suppress(verify.LogInvalid):
+            leaves.append(verify._leaf(index, entry))
+    with suppress(verify.LogInvalid):
+        verify._check_openings(leaves)
+    wrong(leaves)
