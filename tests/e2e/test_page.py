@@ -88,14 +88,17 @@ async def write(page: Seen, owner: str, text: str, **choices: str) -> None:
     await handset.locator("[data-send]").click()
 
 
-async def test_the_page_is_drawn_within_a_second(control: Control, chromium: Any) -> None:
+async def test_the_page_is_drawn_with_less_than_a_second_of_work(control: Control, chromium: Any) -> None:
     async with window(chromium, control.page) as seen:
+        cdp = await clocked(seen)
+        before = await busy(cdp)
+        await seen.page.reload()
         await seen.page.locator('[data-box="carrier"]').wait_for()
-        drawn = await seen.page.evaluate("performance.now()") / 1000  # since the button was pressed
+        work = await busy(cdp) - before
         assert "/" == await seen.page.evaluate("location.pathname")  # the token is gone from the address
         assert [] == seen.complaints
-    print(f"\ndrawn within {drawn:.2f} s")  # noqa: T201 - the figure is the finding
-    assert drawn < 1
+    print(f"\ndrawn with {work:.2f} s of work")  # noqa: T201 - the figure is the finding
+    assert 0 < work < 1
 
 
 async def test_a_message_on_each_lane_is_written_on_the_page_and_seen_to_pass(page: Seen) -> None:
@@ -575,8 +578,7 @@ async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: 
             desk.feed.append(msgspec.convert(event | renamed, Written | Accepted | Judged | Stored | Opened))
     async with window(chromium, await invited(control), reduced_motion="no-preference") as seen:
         await seen.until(f"Number(document.querySelector('.track input').max) >= {MANY * 3}")
-        cdp = await seen.page.context.new_cdp_session(seen.page)
-        await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+        cdp = await clocked(seen)
         before = await busy(cdp)
         frames = await seen.page.evaluate(
             """async () => {
@@ -597,6 +599,13 @@ async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: 
     rate = 1000 * len(frames) / sum(frames)
     print(f"\nscrubbing {MANY} messages: {rate:.0f} frames/s, {work:.1f} ms of work a frame")  # noqa: T201 - the figure, for whoever runs it
     assert work < 1000 / 60
+
+
+async def clocked(page: Seen) -> Any:
+    """Have Chromium count how long the page's thread works."""
+    cdp = await page.page.context.new_cdp_session(page.page)
+    await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    return cdp
 
 
 async def busy(cdp: Any) -> float:
