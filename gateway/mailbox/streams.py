@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import structlog
-
+from tiers.chassis.logs import seldom
 from tiers.gateway.mailbox.promises import (
     KEEP_MS,
     REPEAT_S,
@@ -41,7 +40,6 @@ from tiers.store.slots import slot_of
 from tiers.wire.errors import Ours
 from tiers.wire.lawful.x2x3 import Direction
 
-_log = structlog.get_logger()
 _NEAR = REPEAT_S // 65
 _SLOTS = tuple(map(slot_of, TAGS))
 
@@ -237,7 +235,7 @@ def _outcome(reply: Any) -> Committed:
     if isinstance(reply, bytes):
         return reply.decode()
     if isinstance(reply, list):
-        _log.warning("entry.failed", said=b" ".join(reply)[:80].decode(errors="replace").partition(" ")[0])
+        seldom("entry.failed", code=b" ".join(reply)[:80].decode(errors="replace").partition(" ")[0])
         return NoPlace.FAILED
     return NoPlace.ALREADY if reply == ALREADY else NoPlace.FULL
 

@@ -22,16 +22,15 @@ from dataclasses import replace
 from typing import Any, Self
 
 import hiredis
-import structlog
 
 from tiers.chassis import background
+from tiers.chassis.logs import seldom
 from tiers.store.connection import Command, Connection, Heard, is_moved, is_no_master, unavailable
 from tiers.store.node import Node, Shared
 from tiers.store.slots import COUNT, Address, Slots, parse_moved, parse_slots, slot_of
 from tiers.store.url import parse_location
 from tiers.wire.errors import Ours
 
-_log = structlog.get_logger()
 RETRY_SECONDS = 0.2
 _NO_SCRIPT = "NOSCRIPT"
 _FIRST_KEY = {"EVAL": 3, "EVALSHA": 3}
@@ -190,7 +189,7 @@ class Store:
         if said.startswith(_NO_SCRIPT):
             self._node(address).commits.close()  # a new connection brings the script along
         else:
-            _log.warning("store.refused", said=said.partition(" ")[0])
+            seldom("store.refused", code=said.partition(" ")[0])
         return False
 
     # ---- a batch ----

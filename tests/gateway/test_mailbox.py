@@ -10,6 +10,7 @@ import uuid_utils
 from kits.cluster import Grid
 from kits.relay import ALICE, BOB, CAROL, header
 from kits.store import connect
+from tiers.chassis import logs
 from tiers.gateway.mailbox import scripts, streams
 from tiers.gateway.mailbox.promises import START, Entry, Match, NoPlace, Removal
 from tiers.gateway.mailbox.scripts import HELLO
@@ -250,3 +251,20 @@ async def test_a_store_that_forbids_memory_takes_every_message(real: Mailboxes, 
         finally:
             await store.execute_command("ACL", "SETUSER", "default", "+memory")
     assert 600 == len(places)
+
+
+async def test_a_store_that_is_full_fails_each_message_in_a_line_a_second_and_takes_more_once_there_is_room(
+    real: Mailboxes, store_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logs, "SELDOM_SECONDS", 3600.0)
+    monkeypatch.setattr(logs, "_last", {})
+    await stored(real, entry())
+    async with connect(store_url) as store:
+        await store.config_set("maxmemory", 1)
+        try:
+            said = await real.commit([entry(BOB, b"%d" % n) for n in range(9)], [])
+        finally:
+            await store.config_set("maxmemory", 0)
+    assert [NoPlace.FAILED] * 9 == said
+    assert 1 == sum("OOM" in line for line in capsys.readouterr().out.splitlines())
+    assert 1 == len(await stored(real, entry()))
