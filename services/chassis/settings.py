@@ -79,5 +79,5 @@ def _file(path: str | None) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise Yours("settings.file", f"Make {_PREFIX}CONFIG a readable file: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Yours("settings.file", f"Make {_PREFIX}CONFIG valid TOML: {error}.") from None

@@ -1,6 +1,6 @@
 """The commands of a running classroom, as people type them: names, limits, sentences, exit statuses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from inspect import signature
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tiers.lab import exercises, scenarios
 from tiers.lab.classroom.desk import Note, _check_channel
 from tiers.lab.cli import acts, kit
 from tiers.lab.cli.main import app
@@ -116,6 +117,24 @@ def test_a_refusal_that_quotes_others_does_nothing_to_the_terminal(capsys: pytes
     with pytest.raises(SystemExit):
         kit._end(HOSTILE, 2)
     assert [] == [mark for mark in INERT if mark in capsys.readouterr().err]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["send", "Alice", "BOB", "x", "--channel", "Consumer", "--service", "BBM"],
+        ["order", "Acme", "third_party_data_request", "--mid", "1"],
+    ],
+)
+def test_names_are_taken_in_any_case(answers: dict[str, object], command: list[str]) -> None:
+    answers |= {"send": {}, "order": {}}
+    done = RUNNER.invoke(app, command)
+    assert 0 == done.exit_code, done.output
+
+
+@pytest.mark.parametrize(("load", "name"), [(scenarios.load, "india-2013"), (exercises.load, "first-message")])
+def test_a_lesson_is_found_in_any_case(load: Callable[[str], object], name: str) -> None:
+    assert load(name) == load(name.upper())
 
 
 def test_the_courts_words_become_the_commands() -> None:

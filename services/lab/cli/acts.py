@@ -100,8 +100,8 @@ def send(
     sender: Annotated[str, typer.Argument(help="who writes, such as alice")],
     to: Annotated[str, typer.Argument(help="to whom, such as bob")],
     text: Annotated[str, typer.Argument(help="what")],
-    channel: Annotated[Channel, typer.Option(help="whose keys: there is no default")],
-    service: Annotated[Service, typer.Option(help="chat (bbm) or mail (email)")] = Service.BBM,
+    channel: Annotated[Channel, typer.Option(case_sensitive=False, help="whose keys: there is no default")],
+    service: Annotated[Service, typer.Option(case_sensitive=False, help="chat (bbm) or mail (email)")] = Service.BBM,
     subject: Annotated[str, typer.Option(help="of a mail")] = "",
 ) -> None:
     """Send a message between two handsets of a running classroom."""
@@ -113,7 +113,9 @@ def send(
 def warrant_apply(
     target: Handset,
     minutes: Minutes = 10,
-    services: Annotated[list[Service] | None, typer.Option("--service", help="only this; may be repeated")] = None,
+    services: Annotated[
+        list[Service] | None, typer.Option("--service", case_sensitive=False, help="only this; may be repeated")
+    ] = None,
 ) -> None:
     """Apply for a warrant on a handset."""
     _act("apply", {"target": target, "minutes": minutes, "services": services or list(Service)})
@@ -150,7 +152,7 @@ def read(org: Company, mid: Annotated[str, typer.Argument(help="the message's id
 
 def order(
     org: Company,
-    reason: Annotated[Reason, typer.Argument(help="why the court asks")],
+    reason: Annotated[Reason, typer.Argument(case_sensitive=False, help="why the court asks")],
     mid: Annotated[str | None, typer.Option(help="one message")] = None,
     handset: Annotated[str | None, typer.Option(help="or all that this handset sent and received …")] = None,
     minutes: Annotated[int, typer.Option(min=1, max=MAX_MINUTES, help="… in so many minutes up to now")] = 60,

@@ -9,6 +9,6 @@ ALL: dict[str, Exercise] = {one.id: one for one in (*easy.EXERCISES, *middle.EXE
 
 def load(name: str) -> Exercise:
     """Return an exercise; raises `Missing`."""
-    if name not in ALL:
+    if (found := ALL.get(name.lower())) is None:
         raise Missing("exercise.unknown", f"Name one of: {', '.join(ALL)}.")
-    return ALL[name]
+    return found

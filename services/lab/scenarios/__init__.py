@@ -22,6 +22,6 @@ def load_all() -> dict[str, Scenario]:
 def load(name: str) -> Scenario:
     """Return a scenario; raises `Missing`."""
     known = load_all()
-    if name not in known:
+    if (found := known.get(name.lower())) is None:
         raise Missing("scenario.unknown", f"Name one of: {', '.join(known)}.")
-    return known[name]
+    return found

@@ -65,7 +65,7 @@ function Apply({ view }) {
       <legend>${L.services}</legend>
       ${Object.entries(L.service).map(box)}
     </fieldset>
-    ${number(L.forMinutes, "minutes", "1", "5")}${number(L.startingIn, "after", "0", "0")}
+    ${number(L.forMinutes, "minutes", "1", "10")}${number(L.startingIn, "after", "0", "0")}
     <button class="primary" data-act="apply">${L.apply}</button>
     ${person.org && html`<p class="hint" data-hint="enterprise"><${Icon} name="lock" />${L.enterpriseTarget}</p>`}
   </form>`;
