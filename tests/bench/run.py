@@ -10,7 +10,7 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.progress import Progress
@@ -60,67 +60,43 @@ class Relay(Measured, frozen=True):
     """Whether the relay's store is a cluster; the yardstick's never is."""
 
 
-class Bench:
-    def __init__(self, stage: Stage, groups: Mapping[str, tuple[Member, ...]], messages: int) -> None:
-        self._stage = stage
-        self._groups = groups
-        self._each = messages // SESSIONS
-        self.closed: dict[str, list[Result]] = {lane.name: [] for lane in LANES}
-        self.overload: dict[str, Result] = {}
-        self.half: dict[str, Result] = {}
-
-    async def round(self, done: Callable[[], None]) -> None:
-        for lane in LANES:
-            self.closed[lane.name].append(await self._run(lane, each=self._each, in_flight=IN_FLIGHT))
-            done()
-
-    async def open(self, done: Callable[[], None]) -> None:
-        """Offer twice the rate of the closed loop, then half of what was carried."""
-        for lane in OPEN_LANES:
-            rate = statistics.median(result.rate for result in self.closed[lane.name])
-            self.overload[lane.name] = await self._offer(lane, 2 * rate)
-            done()
-            self.half[lane.name] = await self._offer(lane, self.overload[lane.name].rate / 2)
-            done()
-
-    async def _offer(self, lane: Lane, rate: float) -> Result:
-        each = max(int(rate * OPEN_SECONDS / SESSIONS), 1)
-        return await self._run(lane, each=each, rate=int(rate))
-
-    async def _run(self, lane: Lane, **how: int) -> Result:
-        before = await self._stage.counted("carrier", _PDUS)
-        spec = self._stage.spec(self._groups[lane.group], lane.channel, bare=lane.bare, **how)
-        result = await self._stage.load(spec)
-        if result.lost or result.twice:
-            raise Ours("bench.promise", f"{lane.name}: {result.lost} messages were lost, {result.twice} came twice.")
-        if lane.group in _TASKED:
-            accepted = result.sent - sum(result.refused.values())
-            # an X2 and an X3 for each end that is a target
-            await self._drained(lane, before + 4 * accepted * _TASKED[lane.group] / SESSIONS)
-        return result
-
-    async def _drained(self, lane: Lane, wanted: float) -> None:
-        start = time.monotonic()
-        while await self._stage.counted("carrier", _PDUS) < wanted:
-            if time.monotonic() - start > _DRAIN_SECONDS:
-                raise Ours("bench.product", f"{lane.name}: the mediation is not getting every copy.")
-            await asyncio.sleep(0.1)
-
-
 async def measure(progress: Progress, repeats: int, messages: int, *, cluster: bool = False) -> Relay:
     before = os.getloadavg()[0]
+    closed: dict[str, list[Result]] = {lane.name: [] for lane in LANES}
+    overload, half = dict[str, Result](), dict[str, Result]()
     steps = progress.add_task("Booting the parties", total=repeats * len(LANES) + 2 * len(OPEN_LANES) + 1)
     async with staged(cluster=cluster) as stage:
         groups = await populate(stage)
-        bench = Bench(stage, groups, messages)
         progress.advance(steps)
         for number in range(repeats):
             progress.update(steps, description=f"Closed loop, repeat {number + 1} of {repeats}")
-            await bench.round(lambda: progress.advance(steps))
+            for lane in LANES:
+                how = {"each": messages // SESSIONS, "in_flight": IN_FLIGHT}
+                closed[lane.name].append(await _run(stage, lane, groups[lane.group], **how))
+                progress.advance(steps)
         progress.update(steps, description="Open loop: overload, then half")
-        await bench.open(lambda: progress.advance(steps))
-    shares = ratios(bench.closed)
-    return Relay(*machine(before), messages, bench.closed, bench.overload, bench.half, shares, cluster)
+        for lane in OPEN_LANES:
+            rate = 2 * statistics.median(result.rate for result in closed[lane.name])
+            for results in (overload, half):
+                each = max(int(rate * OPEN_SECONDS / SESSIONS), 1)
+                results[lane.name] = await _run(stage, lane, groups[lane.group], each=each, rate=int(rate))
+                rate = results[lane.name].rate / 2
+                progress.advance(steps)
+    return Relay(*machine(before), messages, closed, overload, half, ratios(closed), cluster)
+
+
+async def _run(stage: Stage, lane: Lane, members: tuple[Member, ...], **how: int) -> Result:
+    """Load a lane; raises `Ours` unless everything arrived once, and every copy at the mediation."""
+    before = await stage.counted("carrier", _PDUS)
+    result = await stage.load(stage.spec(members, lane.channel, bare=lane.bare, **how))
+    start, accepted = time.monotonic(), result.sent - sum(result.refused.values())
+    # an X2 and an X3 for each end that is a target
+    wanted = before + 4 * accepted * _TASKED.get(lane.group, 0) / SESSIONS
+    while await stage.counted("carrier", _PDUS) < wanted:
+        if time.monotonic() - start > _DRAIN_SECONDS:
+            raise Ours("bench.product", f"{lane.name}: the mediation is not getting every copy.")
+        await asyncio.sleep(0.1)
+    return result
 
 
 async def populate(stage: Stage) -> dict[str, tuple[Member, ...]]:

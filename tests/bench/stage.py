@@ -74,8 +74,11 @@ class Stage:
         await self.desk.serve(jti)
 
     async def load(self, spec: Spec) -> Result:
-        """Run one load process to its end; raises `Ours` if it fails."""
-        return await load(self.world.root, spec)
+        """Run one load process to its end; raises `Ours` if it fails, or not everything arrived once."""
+        result = await load(self.world.root, spec)
+        if result.lost or result.twice:
+            raise Ours("bench.promise", f"{result.lost} messages were lost, {result.twice} came twice.")
+        return result
 
     async def counted(self, name: str, sample: str) -> float:
         """Read one sample of a party's metrics; 0 where there is none yet."""
