@@ -1,5 +1,7 @@
 """The commands of a running classroom, as people type them: names, limits, sentences, exit statuses."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from inspect import signature
 from typing import Any
@@ -143,3 +145,11 @@ def test_the_courts_words_become_the_commands() -> None:
 
 def test_a_newcomer_has_minutes_to_read_between_applying_and_serving() -> None:
     assert signature(acts.warrant_apply).parameters["minutes"].default >= 10
+
+
+def test_the_classroom_which_holds_every_key_leaves_no_core_file() -> None:
+    code = (
+        "import resource, typer; from tiers.lab.cli.kit import ended; app = typer.Typer();"
+        "app.command()(lambda: typer.echo(resource.getrlimit(resource.RLIMIT_CORE))); ended(app, 'tiers')"
+    )
+    assert "(0, 0)\n" == subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

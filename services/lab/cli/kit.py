@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 from rich.console import Console
 
+from tiers.chassis.program import no_core
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Matrix
 from tiers.wire.errors import TiersError
@@ -107,6 +108,7 @@ def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
 
 def ended(app: typer.Typer, name: str) -> None:
     """Run a command to its end: an error, or a signal that ended it, is one line on standard error."""
+    no_core()
     for number in _SIGNALS:
         signal.signal(number, _ending.signalled)
     sys.stdout, sys.stderr = _output(sys.stdout), sys.stderr or _output(None)
