@@ -59,7 +59,7 @@ async def refusal(asking: Awaitable[object]) -> str:
 async def test_the_documentation_shows_the_tables_that_the_programs_build(tables: dict[str, tuple[Row, ...]]) -> None:
     page = PAGE.read_text(encoding="utf-8")
 
-    assert requests.put_into(page, requests.render(tables)) == page, "run: tiers requests --into docs/requests.md"
+    assert requests.put_into(page, requests.render(tables)) == page, "run: python docs/generate.py"
 
 
 async def head_only(hands: Hands, who: Identity | None, name: str, row: Row) -> tuple[int, str]:

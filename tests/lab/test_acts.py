@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 
@@ -10,9 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tiers.lab import exercises, scenarios
+from tiers.lab import scenarios
 from tiers.lab.classroom.desk import Note, _check_channel
-from tiers.lab.cli import acts, kit
+from tiers.lab.cli import acts, exercise, kit
 from tiers.lab.cli.main import app
 from tiers.lab.page.acts import _customer, _known
 from tiers.wire.errors import Missing, Yours
@@ -86,7 +86,8 @@ def test_every_argument_and_option_says_what_it_is() -> None:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
     said: dict[str, object] = {}
-    monkeypatch.setattr(acts, "asked", lambda name, _ask: said[name])
+    for module in (acts, exercise):
+        monkeypatch.setattr(module, "asked", lambda name, _ask: said[name])
     return said
 
 
@@ -134,9 +135,10 @@ def test_names_are_taken_in_any_case(answers: dict[str, object], command: list[s
     assert 0 == done.exit_code, done.output
 
 
-@pytest.mark.parametrize(("load", "name"), [(scenarios.load, "india-2013"), (exercises.load, "first-message")])
-def test_a_lesson_is_found_in_any_case(load: Callable[[str], object], name: str) -> None:
-    assert load(name) == load(name.upper())
+def test_a_lesson_is_found_in_any_case(answers: dict[str, object]) -> None:
+    assert scenarios.load("india-2013") == scenarios.load("INDIA-2013")
+    answers["exercises"] = [{"id": "served", "solved": True}]
+    assert "Solved.\n" == RUNNER.invoke(app, ["exercise", "check", "Served"]).output
 
 
 def test_the_courts_words_become_the_commands() -> None:

@@ -9,6 +9,7 @@ import typer
 
 from tiers.lab.cli.acts import asked
 
+Name = Annotated[str, typer.Argument(parser=str.lower, metavar="NAME", help="see `tiers exercise list`")]
 exercise = typer.Typer(no_args_is_help=True, help="Exercises: begin one here or on the page, and the log ticks it.")
 
 
@@ -24,7 +25,7 @@ def exercise_list(*, as_csv: Annotated[bool, typer.Option("--csv", help="for a s
 
 @exercise.command("start")
 def exercise_start(
-    name: Annotated[str, typer.Argument(help="see `tiers exercise list`")],
+    name: Name,
     hints: Annotated[int, typer.Option(min=0, max=3, help="so many hints")] = 0,
 ) -> None:
     """Begin an exercise: only what happens from now on counts."""
@@ -34,7 +35,7 @@ def exercise_start(
 
 @exercise.command("check")
 def exercise_check(
-    name: Annotated[str, typer.Argument(help="see `tiers exercise list`")],
+    name: Name,
     answer: Annotated[str, typer.Argument(help="- for standard input, @FILE for a file")] = "",
 ) -> None:
     """Say whether an exercise is done, or answer it; exits 1 while it is not."""

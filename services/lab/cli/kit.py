@@ -121,6 +121,10 @@ def ended(app: typer.Typer, name: str) -> None:
         _end("Stopped.", STOPPED)
     except TiersError as error:
         _end(*(("Stopped.", STOPPED) if _ending.told else (str(error), 2)))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(f"Look at {error.filename}: {error.strerror}.", 2)
     except CutShort as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if str(error) == os.strerror(errno.EPIPE):

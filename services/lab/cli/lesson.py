@@ -72,4 +72,7 @@ def _print(told: str, file: Path) -> None:
             "--virtual-time-budget=60000",
         ]
         command = [browser, *options, f"--user-data-dir={folder}/profile", f"--print-to-pdf={file}", source.as_uri()]
-        subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)  # noqa: S603 - our own page
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)  # noqa: S603 - our own page
+        except subprocess.SubprocessError:
+            raise Yours("lesson.browser", f"Save lesson.html and print it: {browser} made no PDF of it.") from None

@@ -126,17 +126,11 @@ def schema(of: Annotated[Json, typer.Argument(help="whose JSON")]) -> None:
 
 
 @app.command("requests")
-def requests_(
-    into: Annotated[Path | None, typer.Option(help="put it between the markers of this page")] = None,
-) -> None:
+def requests_() -> None:
     """Print what each party may be asked and by whom, as its own program builds the table."""
     from tiers.lab.world import requests  # noqa: PLC0415 - it is a table of its own
 
-    text = requests.render(asyncio.run(requests.tables()))
-    if into is None:
-        typer.echo(text)
-    else:
-        into.write_text(requests.put_into(into.read_text(encoding="utf-8"), text), encoding="utf-8")
+    typer.echo(requests.render(asyncio.run(requests.tables())))
 
 
 def main() -> None:

@@ -9,6 +9,6 @@ ALL: dict[str, Exercise] = {one.id: one for one in (*easy.EXERCISES, *middle.EXE
 
 def load(name: str) -> Exercise:
     """Return an exercise; raises `Missing`."""
-    if (found := ALL.get(name.lower())) is None:
+    if name not in ALL:
         raise Missing("exercise.unknown", f"Name one of: {', '.join(ALL)}.")
-    return found
+    return ALL[name]
