@@ -92,12 +92,13 @@ class Service:
                 yield from memory("memory", Process(self.name, pid)).chunks
 
     def _environment(self) -> Iterator[Chunk]:
-        pids = family(self.pid, self.mark)
-        return (chunk for pid in pids for chunk in environment(f"{self.name}, process {pid}", pid))
+        return self._each(environment)
 
     def _arguments(self) -> Iterator[Chunk]:
-        pids = family(self.pid, self.mark)
-        return (chunk for pid in pids for chunk in arguments(f"{self.name}, process {pid}", pid))
+        return self._each(arguments)
+
+    def _each(self, take: Callable[[str, int], Iterator[Chunk]]) -> Iterator[Chunk]:
+        return (chunk for pid in family(self.pid, self.mark) for chunk in take(f"{self.name}, process {pid}", pid))
 
     def _log(self) -> Iterator[Chunk]:
         if not self.logs:
