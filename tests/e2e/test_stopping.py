@@ -77,8 +77,17 @@ def test_output_that_nobody_reads_is_no_disagreement(tmp_path: Path) -> None:
 FULL = "Write to another place: No space left on device.\n"
 
 
-@pytest.mark.parametrize(("to", "status", "said"), [("/dev/full", 2, FULL), ("&-", 0, ""), ("&- 2>&-", 0, "")])
-def test_a_report_that_cannot_be_written_is_no_disagreement(to: str, status: int, said: str) -> None:
-    tiers = ["sh", "-c", f'exec "$@" >{to}', "sh", *TIERS, "requests"]
+@pytest.mark.parametrize(
+    ("to", "command", "status", "said"),
+    [
+        ("/dev/full", "requests", 2, FULL),
+        ("&-", "requests", 0, ""),
+        ("&- 2>&-", "requests", 0, ""),
+        ("&- 2>/dev/full", "page", 2, ""),
+        ("&- 2>/dev/full", "nonsense", 2, ""),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_no_disagreement(to: str, command: str, status: int, said: str) -> None:
+    tiers = ["sh", "-c", f'exec "$@" >{to}', "sh", *TIERS, command]
     done = subprocess.run(tiers, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
     assert (status, said) == (done.returncode, done.stderr)

@@ -44,7 +44,7 @@ class CutShort(Exception):
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output; raises `CutShort`, where others would exit as a disagreement does."""
+    """Standard output, or error; raises `CutShort`, where others would exit as a disagreement does."""
 
     def write(self, text: str) -> int:
         try:
@@ -111,7 +111,7 @@ def ended(app: typer.Typer, name: str) -> None:
     no_core()
     for number in _SIGNALS:
         signal.signal(number, _ending.signalled)
-    sys.stdout, sys.stderr = _output(sys.stdout), sys.stderr or _output(None)
+    sys.stdout, sys.stderr = _output(sys.stdout), _output(sys.stderr)
     try:
         try:
             app(prog_name=name)
@@ -126,10 +126,8 @@ def ended(app: typer.Typer, name: str) -> None:
             raise
         _end(f"Look at {error.filename}: {error.strerror}.", 2)
     except CutShort as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if str(error) == os.strerror(errno.EPIPE):
-            sys.exit(CUT)
-        _end(f"Write to another place: {error}.", 2)
+        _drop(sys.stdout)
+        _end(*(("", CUT) if str(error) == os.strerror(errno.EPIPE) else (f"Write to another place: {error}.", 2)))
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
@@ -142,6 +140,15 @@ def _output(stream: TextIO | None) -> TextIO:
     return _Output(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
 
 
+def _drop(stream: TextIO) -> None:
+    """Let go of what could not be written, which would be tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _end(said: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{visible(said)}\n")  # a refusal may quote who was refused
+    try:
+        sys.stderr.write(f"{visible(said)}\n" if said else "")  # a refusal may quote who was refused
+        sys.stderr.flush()
+    except CutShort:
+        _drop(sys.stderr)
     sys.exit(status)
