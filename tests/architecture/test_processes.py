@@ -6,10 +6,11 @@ It holds for a party that is executed, as in its image, and for one that is fork
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from kits.host import CONTAINERS, Host, running_host
 from tiers.lab.world import processes
@@ -36,10 +37,20 @@ finally:
 """
 
 
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[Host]:
-    async with running_host(tmp_path) as host:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Host]:
+    async with running_host(tmp_path_factory.mktemp("host")) as host:
+        (host.root / "watch.py").write_text(WATCH)
+        (host.root / "clock").write_bytes(bytes(8))
         yield host
+
+
+@pytest.fixture(scope="module")
+def nursery(host: Host) -> Iterator[Nursery]:
+    """A nursery whose children also find `watch`."""
+    own = Nursery(base_environ() | {"PYTHONPATH": str(host.root)})
+    yield own
+    own.close()
 
 
 async def loaded(name: str, host: Host, tree: Path) -> set[str]:
@@ -53,17 +64,12 @@ async def loaded(name: str, host: Host, tree: Path) -> set[str]:
     return {module for module in written.read_text().split() if module.partition(".")[0] == "tiers"}
 
 
-async def forked(name: str, host: Host, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Run a party as a child of a nursery, and return every module that it had loaded, whosever."""
-    (host.root / "watch.py").write_text(WATCH)
-    (host.root / "clock").write_bytes(bytes(8))
-    monkeypatch.setenv("PYTHONPATH", str(host.root))
-    own, written = Nursery(base_environ()), host.root / "modules"
-    monkeypatch.setattr(processes, "nursery", lambda: own)
+async def forked(name: str, host: Host) -> set[str]:
+    """Run a party as a child of the nursery, and return every module that it had loaded, whosever."""
+    written = host.root / "modules"
     command = [*LAUNCHER, str(host.root / "clock"), "watch", PROGRAMS[CONTAINERS[name]], str(written)]
     child = await start_party(name, command, base_environ() | host.environ(name), host.root / "log")
     await stop(child)
-    own.close()
     assert child.process.returncode == 0
     return set(written.read_text().split())
 
@@ -75,6 +81,7 @@ def strangers(party: str, modules: set[str]) -> set[str]:
 
 
 @pytest.mark.e2e
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", CONTAINERS)
 async def test_a_running_party_has_loaded_its_own_folder_and_the_treaty(name: str, host: Host) -> None:
     modules = await loaded(name, host, ROOT)
@@ -84,12 +91,15 @@ async def test_a_running_party_has_loaded_its_own_folder_and_the_treaty(name: st
 
 
 @pytest.mark.e2e
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.skipif(not processes.FORKS, reason="parties are forked on Linux only")
 @pytest.mark.parametrize("name", CONTAINERS)
 async def test_a_forked_party_has_loaded_no_more_of_ours(
-    name: str, host: Host, monkeypatch: pytest.MonkeyPatch
+    name: str, host: Host, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    modules = await forked(name, host, monkeypatch)
+    monkeypatch.setenv("PYTHONPATH", str(host.root))
+    monkeypatch.setattr(processes, "nursery", lambda: nursery)
+    modules = await forked(name, host)
     ours = {module for module in modules if module.partition(".")[0] == "tiers"}
     assert strangers(CONTAINERS[name], ours) <= LAUNCHERS
     assert ("tiers.wire.message.sealing" in ours) == (name in {"carrier", "acme", "globex", "auditor"})
@@ -101,6 +111,7 @@ def test_the_nursery_loads_nothing_that_belongs_to_a_party() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("reach", ["tiers.carrier.keystore", "tiers.lab.world.pki"])
 async def test_an_import_that_no_linter_sees_is_found_in_the_process(reach: str, host: Host, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
