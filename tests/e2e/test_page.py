@@ -375,7 +375,7 @@ async def test_what_others_wrote_is_shown_whole_and_turns_nothing_around(page: S
 
 
 async def test_the_story_the_attack_and_a_cell_with_its_derivation_any_number_of_times(
-    page: Seen, control: Control
+    page: Seen, control: Control, desk: WatchedDesk
 ) -> None:
     await ask(control, "reset")
     await ask(control, "story")
@@ -413,6 +413,8 @@ async def test_the_story_the_attack_and_a_cell_with_its_derivation_any_number_of
     }
     await ask(control, "send", note)
     assert {} == await ask(control, "measure")
+    found = next(one for one in map(json.loads, reversed(desk.feed.since(0))) if one["event"]["type"] == "measured")
+    assert [] == [one for one in found["event"]["cells"] if one["content"] not in {"unmeasured", one["declared"]}]
     await page.until_event("measured")
     await page.look("matrix")
     agreed = page.page.locator("[data-agrees]")

@@ -81,7 +81,7 @@ class Seen:
         for _ in range(400):
             if await shown.is_visible():
                 return
-            await self.page.clock.run_for(10_000)
+            await self.page.clock.fast_forward(10_000)
             await self.page.wait_for_timeout(25)
         pytest.fail(f"not shown: {shown}")
 
