@@ -99,7 +99,10 @@ def test_the_default_comes_first_and_every_custody_has_an_arrangement() -> None:
     } == where  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "title = 1", 'title = "x"\nsays = "y"\njurisdiction = "IN"'])
-def test_an_arrangement_that_does_not_read_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [b"", b"title = 1", b'title = "x"\nsays = "y"\njurisdiction = "IN"', b"\xff\0", b"a = " + b"[" * 100_000]
+)
+def test_an_arrangement_that_does_not_read_is_refused(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(text)
     with pytest.raises(Yours, match="arrangement.malformed"):
-        arrangement.parse_arrangement("mine", text)
+        arrangement.load(str(tmp_path / "mine.toml"))

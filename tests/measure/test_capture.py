@@ -131,14 +131,17 @@ def test_a_folder_is_read_to_the_bottom(tmp_path: Path) -> None:
 
 def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> None:
     raw = os.urandom(40_000)
-    with sqlite3.connect(tmp_path / "some.db") as db:
+    with sqlite3.connect(tmp_path / "some[1].db") as db:
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("CREATE TABLE grants (ts INTEGER, jwe BLOB, said TEXT)")
-        db.execute("INSERT INTO grants VALUES (1, ?, 'hello there, all of you')", (raw,))
+        db.execute('CREATE TABLE "all ""grants""" (ts INTEGER, jwe BLOB, said TEXT)')
+        db.execute("""INSERT INTO "all ""grants\""" VALUES (1, ?, 'hello there, all of you')""", (raw,))
+        db.execute("""INSERT INTO "all ""grants\""" VALUES (2, '', CAST(x'ff' AS TEXT))""")
     db.close()
     source = folder("state:auditor", tmp_path)
     assert finds(source, raw[20_000:20_032])
-    assert [chunk.place for chunk in source.chunks if chunk.data == raw] == ["state:auditor, some.db, grants, row 0"]
+    assert [chunk.place for chunk in source.chunks if chunk.data == raw] == [
+        'state:auditor, some[1].db, all "grants", row 0'
+    ]
     assert finds(source, b"hello there, all of you")
 
 

@@ -49,6 +49,20 @@ def test_a_row_that_was_deleted_is_in_the_files_and_no_longer_in_the_answers(sto
     files.assert_holds(text, in_=["store"])
 
 
+def test_what_is_in_no_plain_table_is_found(store: tuple[str, Path]) -> None:
+    view, part, large = canary(), canary(), canary()
+    with psycopg.connect(store[0]) as db:
+        db.execute(f"CREATE MATERIALIZED VIEW seen AS SELECT '{view.text}' AS body")
+        db.execute("CREATE TABLE parted (at int, body text) PARTITION BY RANGE (at)")
+        db.execute("CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (9)")
+        db.execute("INSERT INTO parted VALUES (1, %s)", (part.text,))
+        db.execute("SELECT lo_from_bytea(0, %s)", (large.text.encode(),))
+    service = attach("app", pid=os.getpid(), postgres=store[0])
+    for secret, place in ((view, "postgres, seen"), (part, "postgres, part"), (large, "postgres, large object")):
+        found = service.look(secret, in_=["store"])["store"].facts[secret.known().fact]
+        assert str(found[0]).startswith(place)
+
+
 def test_the_library_that_reads_it_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(Misused, match="Install psycopg"):

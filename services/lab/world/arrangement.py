@@ -81,7 +81,7 @@ def parse_arrangement(name: str, text: str) -> Arrangement:
     """Read an arrangement; raises `Yours`."""
     try:
         declared = msgspec.convert(tomllib.loads(text), Declared)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise Yours("arrangement.malformed", f"Write {name} as docs/custody.md shows: {error}.") from None
     within = {where: there.custody for where, there in declared.within.items()}
     return Arrangement(name, declared, custody.arrange(declared.consumer.custody, declared.enterprise.custody, within))
@@ -93,9 +93,13 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Arrangement:
-    """Return an arrangement by name, or from a file of one's own (`./mine.toml`); raises `Missing`."""
+    """Return an arrangement by name, or from a file of one's own (`./mine.toml`); raises `Missing` or `Yours`."""
     if name.endswith(".toml") and Path(name).is_file():
-        return parse_arrangement(Path(name).stem, Path(name).read_text(encoding="utf-8"))
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise Yours("arrangement.malformed", f"Write {name} as docs/custody.md shows: it is no text.") from None
+        return parse_arrangement(Path(name).stem, text)
     if name not in names():
         raise Missing("arrangement.unknown", f"Name one of: {', '.join(names())}; or a file, ./mine.toml.")
     return parse_arrangement(name, (files("tiers.lab.world") / _FOLDER / f"{name}.toml").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 A capture that is empty or partial is an error and never a clean result: every function here raises `NotWhole` for one.
 """
 
+import glob
 import os
 import shutil
 import sqlite3
@@ -84,7 +85,7 @@ def _rows(name: str, path: Path) -> Iterator[Chunk]:
     """Read a database row by row: a long value lies scattered over pages, and is in one piece here only."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as copy:
         try:
-            for part in path.parent.glob(f"{path.name}*"):
+            for part in path.parent.glob(f"{glob.escape(path.name)}*"):
                 shutil.copy(part, copy)
             yield from _tables(name, Path(copy) / path.name)
         except (OSError, sqlite3.Error):
@@ -94,8 +95,10 @@ def _rows(name: str, path: Path) -> Iterator[Chunk]:
 def _tables(name: str, path: Path) -> Iterator[Chunk]:
     with closing(sqlite3.connect(path)) as db:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        db.text_factory = bytes  # text that is none, too
         for table in tables:
-            for at, row in enumerate(db.execute(f'SELECT * FROM "{table}"')):  # noqa: S608 - its own table's name
+            quoted = table.replace('"', '""')
+            for at, row in enumerate(db.execute(f'SELECT * FROM "{quoted}"')):  # noqa: S608 - its own table's name
                 place = f"{name}, {path.name}, {table}, row {at}"
                 values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
                 yield from (Chunk(place, 0, value) for value in values if value)

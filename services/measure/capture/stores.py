@@ -4,35 +4,54 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from tiers.measure.errors import Misused
+from tiers.measure.errors import Misused, NotWhole
 from tiers.measure.search.scan import Chunk
+
+_TABLES = (
+    "SELECT oid::regclass FROM pg_class WHERE relkind IN ('r', 'm', 'f')"
+    " AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
+)
+"""Tables, materialized views, foreign tables. A partitioned table's rows lie in its partitions."""
 
 
 def redis(url: str) -> Iterator[Chunk]:
-    """Yield every key and value of a Redis or Valkey."""
-    with _library("redis").Redis.from_url(url) as db:
-        for key in db.scan_iter():
-            yield Chunk(f"redis, the name {key[:40]!r}", 0, key)
-            reads = {
-                b"string": lambda key: [db.get(key)],
-                b"list": lambda key: db.lrange(key, 0, -1),
-                b"set": db.smembers,
-                b"zset": lambda key: db.zrange(key, 0, -1),
-                b"hash": lambda key: [part for pair in db.hgetall(key).items() for part in pair],
-                b"stream": lambda key: [part for _, row in db.xrange(key) for pair in row.items() for part in pair],
-            }
-            for value in reads[db.type(key)](key):
-                yield Chunk(f"redis, {key[:40]!r}", 0, value or b"")
+    """Yield every key and value of a Redis or Valkey, of all its numbered databases; raises `NotWhole` for others."""
+    library = _library("redis")
+    with library.Redis.from_url(url) as asked:
+        numbers = [int(name.removeprefix("db")) for name in asked.info("keyspace")]
+    for number in numbers:
+        with library.Redis.from_url(url, db=number) as db:
+            yield from _keys(db)
+
+
+def _keys(db: Any) -> Iterator[Chunk]:
+    reads = {
+        b"none": lambda _key: [],  # it expired meanwhile
+        b"string": lambda key: [db.get(key)],
+        b"list": lambda key: db.lrange(key, 0, -1),
+        b"set": db.smembers,
+        b"zset": lambda key: db.zrange(key, 0, -1),
+        b"hash": lambda key: [part for pair in db.hgetall(key).items() for part in pair],
+        b"stream": lambda key: [part for _, row in db.xrange(key) for pair in row.items() for part in pair],
+    }
+    for key in db.scan_iter():
+        yield Chunk(f"redis, the name {key[:40]!r}", 0, key)
+        kind = db.type(key)
+        if kind not in reads:
+            raise NotWhole(f"redis: {key[:40]!r} is a {kind.decode()}, which nothing here can read")
+        for value in reads[kind](key):
+            yield Chunk(f"redis, {key[:40]!r}", 0, value or b"")
 
 
 def postgres(dsn: str) -> Iterator[Chunk]:
-    """Yield every row of every table that the server shows."""
+    """Yield every row of every table and materialized view that the server shows, and every large object."""
     with _library("psycopg").connect(dsn) as db:
-        tables = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
-        for (table,) in db.execute(f"{tables} WHERE schemaname NOT IN ('pg_catalog', 'information_schema')").fetchall():
-            with db.cursor().copy(f"COPY {table} TO STDOUT") as rows:
+        for (table,) in db.execute(_TABLES).fetchall():
+            with db.cursor().copy(f"COPY (TABLE {table}) TO STDOUT") as rows:
                 for at, row in enumerate(rows):
                     yield Chunk(f"postgres, {table}, row {at}", 0, bytes(row))
+        for number, data in db.execute("SELECT oid, lo_get(oid) FROM pg_largeobject_metadata").fetchall():
+            yield Chunk(f"postgres, large object {number}", 0, bytes(data))
 
 
 def _library(name: str) -> Any:

@@ -73,7 +73,7 @@ def parse_policy(text: str) -> Policy:
     """Read a policy; raises `Misused`."""
     try:
         policy = msgspec.convert(tomllib.loads(text), Policy)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise Misused(f"Write the policy as docs/spec/matrix.md says: {error}.") from None
     known = {*policy.messages, *policy.groups}
     for group, members in policy.groups.items():

@@ -12,6 +12,7 @@ import html
 import json
 import quopri
 import string
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
@@ -235,6 +236,11 @@ ENCODINGS: Mapping[str, Encoding] = {
     "Latin-1 in JSON, not escaped": _once(lambda raw: json.dumps(raw.decode("latin-1"), ensure_ascii=False)),
     "JSON": _text(json.dumps),
     "HTML": _text(html.escape),
+    "HTML, by number": _text(lambda text: text.encode("ascii", "xmlcharrefreplace")),
+    "lower case": _text(str.lower),
+    "upper case": _text(str.upper),
+    "composed": _text(lambda text: unicodedata.normalize("NFC", text)),
+    "decomposed": _text(lambda text: unicodedata.normalize("NFD", text)),
     "UTF-16": _text(lambda text: text.encode("utf-16-le")),
     "UTF-32": _text(lambda text: text.encode("utf-32-be")),
     "SMS": _text(_septets),
