@@ -7,14 +7,14 @@ There is one `Outcome` for each vantage point and message.
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
 
 from tiers.device.keyring import Contact
-from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all
+from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all, ask_at_once
 from tiers.lab.attack.capture.take import DRAIN_MINUTES, at_once, drained, seized
 from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.forge import Bench
@@ -82,14 +82,18 @@ async def _prepare(
     claims = [await _claims(desk, jti) for jti in warrants]
     last = max(int(case.minute) for case in cases.values())
     now = max(epoch_of(desk.world.clock.now()), last + DRAIN_MINUTES)
-    book = catalogue(desk, messages, (now,))
     served = tuple(Served(one.jti, one.sub, one.window) for one in claims)
     wanted = {source for one in vantages for case in cases.values() for source in one.of(case.sender, case.receiver)}
     expiry = max((one.exp * 1000 for one in claims), default=0)
     threads = ThreadPoolExecutor(os.cpu_count())
-    scanner = threads.submit(Scanner, book.needles, [JWE])
+    spelled = threads.submit(_spelled, desk, messages, now)
     interview = Interview(desk, messages, served)
-    return _Run(interview, cases, tuple(vantages), book, scanner, frozenset(wanted), expiry, threads)
+    return _Run(interview, cases, tuple(vantages), spelled, frozenset(wanted), expiry, threads)
+
+
+def _spelled(desk: Desk, messages: Mapping[str, Sent], now: int) -> tuple[Catalogue, Scanner]:
+    book = catalogue(desk, messages, (now,))
+    return book, Scanner(book.needles, [JWE])
 
 
 async def _claims(desk: Desk, jti: str) -> Claims:
@@ -104,11 +108,12 @@ class _Run:
     interview: Interview
     cases: Mapping[str, Case]
     vantages: tuple[Vantage, ...]
-    book: Catalogue
-    scanner: Future[Scanner]
+    spelled: Future[tuple[Catalogue, Scanner]]
     wanted: frozenset[str]
     expiry: int
     threads: ThreadPoolExecutor
+    book: Catalogue = field(init=False)
+    scanner: Scanner = field(init=False)
     found: dict[str, Found] = field(default_factory=dict)
     known: dict[tuple[tuple[str, ...], bool], tuple[Knowledge, Knowledge]] = field(default_factory=dict)
     doubles: tuple[Double, ...] = ()
@@ -116,18 +121,19 @@ class _Run:
     twice: dict[tuple[tuple[str, ...], bool], frozenset[str]] = field(default_factory=dict)
 
     async def capture(self) -> Bench:
-        """Take and scan every capture but the last (capture.py, 1 to 3)."""
+        """Take and scan every capture but the last (take.py, 1 to 4)."""
         desk, messages = self.interview.desk, self.interview.messages
-        kinds = {name.partition(":")[0] for name in self.wanted}
         here = [name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}]
-        scans = await self._scan_all(at_once(desk, messages.values(), here))
-        await asyncio.wrap_future(self.scanner)  # whoever makes it lets nobody else run: no time for handshakes
-        if "answers" in kinds:
-            scans += map(self._scan, [one for one in await ask_all(self.interview) if one.name in self.wanted])
+        captured = await _all(at_once(desk, messages.values(), here))
+        self.book, self.scanner = await asyncio.wrap_future(self.spelled)
+        scans = list(map(self._scan, captured))
+        last = max(int(case.minute) for case in self.cases.values())
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}
-        await drained(desk, subscribers, max(int(case.minute) for case in self.cases.values()))
+        said = await self._ask(ask_at_once)
+        later, _ = await asyncio.gather(self._ask(ask_all), drained(desk, subscribers, last))
+        scans += map(self._scan, [*said, *later])
         people = [name.partition(":")[2] for name in self.wanted if name.startswith("seized:")]
-        scans += await self._scan_all(seized(desk, name) for name in people)
+        scans += map(self._scan, await _all(seized(desk, name) for name in people))
         bench = self._bench()
         self.doubles = await bench.doubles()
         self.doubled = scene_of(self.doubles, self.book.scene)
@@ -135,19 +141,19 @@ class _Run:
         return bench
 
     async def expire(self) -> None:
-        """Let the warrants expire and ask again (capture.py, 4)."""
+        """Let the warrants expire and ask again (take.py, 5)."""
         clock = self.interview.desk.world.clock
         minutes = -(-(self.expiry - clock.now()) // EPOCH_MS)
         if minutes > 0:
             clock.turn(minutes)
         await self._keep([self._scan(await ask_again(self.interview))])
 
-    async def _scan_all(self, sources: Iterable[Source]) -> "list[Future[Found]]":
-        """Take captures as they come, and have each scanned while the next is taken."""
-        return await asyncio.to_thread(lambda: [self._scan(source) for source in sources])
+    async def _ask(self, whom: Callable[[Interview], Awaitable[list[Source]]]) -> list[Source]:
+        asks = any(name.startswith("answers:") for name in self.wanted)
+        return [one for one in await whom(self.interview) if one.name in self.wanted] if asks else []
 
     def _scan(self, source: Source) -> "Future[Found]":
-        return self.threads.submit(lambda: self.scanner.result().scan(source))
+        return self.threads.submit(self.scanner.scan, source)
 
     async def _keep(self, scans: "Iterable[Future[Found]]") -> None:
         self.found |= {one.name: one for one in await asyncio.gather(*map(asyncio.wrap_future, scans))}
@@ -240,6 +246,11 @@ class _Run:
             for key in self.cases:
                 steps = read.get(("sealed", key))
                 yield ControlRow(CIPHERTEXT, f"the message {key}", str(steps[0].evidence) if steps else None)
+
+
+async def _all(sources: Iterable[Source]) -> list[Source]:
+    """Take captures; they are scanned while others are asked and waited for."""
+    return await asyncio.to_thread(lambda: list(sources))
 
 
 def _tell(goal: Fact, roots: Knowledge, knowledge: Knowledge) -> tuple[str, ...]:

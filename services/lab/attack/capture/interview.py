@@ -160,15 +160,20 @@ class Interview:
         return [one.mid for one in sent if one.note.channel is Channel.ENTERPRISE]
 
 
+async def ask_at_once(interview: Interview) -> list[Source]:
+    """Ask as the relay, in the minute of the messages: the carrier admits none that are older."""
+    questions = [*interview.curious(), *interview.readdressed("mallory")]
+    return [await interview.ask("answers:gateway", party("gateway").identity, questions)]
+
+
 async def ask_all(interview: Interview) -> list[Source]:
-    """Ask as everybody who can ask while the warrants are in force."""
+    """Ask as everybody else who can ask while the warrants are in force."""
     world, curious = interview.desk.world, list(interview.curious())
     world.authority.issue(OTHER_AGENCY, world.tls(OTHER_AGENCY))
     # The other agency's key is pinned like the first one's: it must fail for want of a warrant and not of a key.
     key = StateDir(other_agency_folder(world)).key("hpke.key", HpkePrivateKey)
     world.pin(f"auditors/{OTHER_AGENCY.name}.jwk", msgspec.json.encode(key.public.jwk()))
     plan = {
-        "gateway": (party("gateway").identity, [*curious, *interview.readdressed("mallory")]),
         "operator": (OPERATOR, [*curious, *interview.watching()]),
         "court": (party("court").identity, [*curious, *interview.orders()]),
         "ledger": (party("ledger").identity, curious),

@@ -1,9 +1,10 @@
 """Takes the captures that the vantage points are made of, in the order in which a world allows it.
 
     1  memory, files, logs, taps: at one moment, before anybody asks anything
-    2  the answers to everybody who can ask while the warrants are in force (asks.py)
-    3  two minutes later: handsets whose mailboxes have drained, and whose users have deleted everything
-    4  after the warrants have expired: the answers to the same agency
+    2  the answers to the relay, which may hand in what was sent this minute (interview.py)
+    3  two minutes later: the answers to everybody else who can ask while the warrants are in force
+    4  by then: handsets whose mailboxes have drained, and whose users have deleted everything
+    5  after the warrants have expired: the answers to the same agency
 
 The classroom clock moves, about an hour in all: a world is captured last.
 """
@@ -108,7 +109,7 @@ def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:
 
 
 async def drained(desk: Desk, names: Iterable[str], last: int) -> None:
-    """Turn the clock until nothing can arrive for the minute `last`, and wait until these handsets have erased it (3).
+    """Turn the clock until nothing can arrive for the minute `last`, and wait until these handsets have erased it (4).
 
     A handset that does not erase it in time is captured as it is: what it still opens shows in the cells.
     """
