@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()"]
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    base = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "COLUMNS": "120"}
+    base = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "COLUMNS": "120", "TMPDIR": tempfile.gettempdir()}
     command = [*TIERS, *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=base | environ, timeout=100, check=False)
 
