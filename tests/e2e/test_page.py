@@ -10,9 +10,11 @@ import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from kits.page import BEAMER, LAPTOP, PHONE, TWICE, Seen, ask, browser, window
 from tiers.lab.classroom.desk import Note, opened
+from tiers.lab.page import server
 from tiers.lab.page.control import Control, served
 from tiers.lab.page.door import POLICY
 from tiers.lab.page.events import Accepted, Judged, Opened, Stored, Written
@@ -567,12 +569,30 @@ async def test_reset_is_the_presenters_and_is_asked_for(page: Seen) -> None:
     await page.key("p")
 
 
-async def test_a_broken_connection_goes_on_where_it_was(page: Seen, desk: WatchedDesk) -> None:
+@pytest.fixture
+def feeds(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Transport]:
+    """The connections by which pages that are opened from now on hear the event log."""
+    made: list[asyncio.Transport] = []
+
+    class Noted(web.WebSocketResponse):
+        async def prepare(self, request: web.BaseRequest) -> Any:
+            assert request.transport is not None
+            made.append(request.transport)
+            return await super().prepare(request)
+
+    monkeypatch.setattr(server.web, "WebSocketResponse", Noted)
+    return made
+
+
+async def test_a_broken_connection_goes_on_where_it_was(
+    feeds: list[asyncio.Transport], page: Seen, desk: WatchedDesk
+) -> None:
     await page.page.clock.install()
-    await page.page.context.set_offline(True)
+    (feed,) = feeds
+    feed.abort()
     desk.tell("Told meanwhile", "While the page was away.")
-    await page.page.context.set_offline(False)
     await page.until_read(page.page.locator(".caption .title", has_text="Told meanwhile"))
+    assert len(feeds) > 1
 
 
 async def test_five_hundred_messages_scrub_smoothly(desk: WatchedDesk, control: Control, chromium: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tiers.measure.capture import memory as capturing
 from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memory, pages_of, unlike
 from tiers.measure.capture.places import around, left
 from tiers.measure.capture.processes import listening, said_by, tree
@@ -93,6 +94,13 @@ def test_a_key_is_found_where_a_process_put_it(how: str) -> None:
         near = Source("near", tuple(chunk for chunk in source.chunks if place in chunk.place))
         assert found(near, raw).facts, how
         assert not found(source, os.urandom(32)).facts
+
+
+def test_a_child_that_has_hardly_begun_is_no_partial_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capturing, "_SMALLEST", 1 << 21)  # more than `sleep` has, and less than an interpreter
+    raw = os.urandom(32)
+    with holding(raw, PLACES["a child's environment"][0]) as process:
+        assert found(memory("memory:holder", process), raw).facts
 
 
 def test_looking_into_a_pipe_leaves_what_is_in_it() -> None:

@@ -12,7 +12,7 @@ from tiers.lab.attack.vantages import VANTAGES
 from tiers.lab.classroom.desk import Desk, Note, Sent
 from tiers.lab.classroom.story import Story
 from tiers.lab.matrix.policy import load_policy
-from tiers.lab.world.arrangement import DEFAULT, Arrangement
+from tiers.lab.world.arrangement import DEFAULT, Arrangement, load
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
 from tiers.measure.derive.rules import Fact
@@ -79,7 +79,7 @@ def derive(
     policy: Policy, cases: Sequence[Case] | None = None, arranged: Arrangement | None = None
 ) -> dict[tuple[str, str], tuple[Content, Forge]]:
     """Close what each vantage point is declared to hold, symbolically; returns content and forge of each cell."""
-    story = told() if cases is None else cases
+    story, arranged = told() if cases is None else cases, arranged or load(DEFAULT)
     world = relations(story, arranged)
     out = {}
     for name, row in policy.vantages.items():

@@ -18,7 +18,7 @@ from tiers.measure.search.scan import Chunk, Source, split
 MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3
 _SMALLEST = 1 << 16
-"""Bytes of memory below which a capture of a process cannot be whole."""
+"""Bytes of memory below which a capture of a process cannot be whole; a child that has just begun may have less."""
 _PAGE, _BLOCK, _REACH = 4096, 256, 256
 """Bytes of a page, and of a part of it; and by how many what was written reaches into its neighbours."""
 _INT = 32
@@ -87,7 +87,7 @@ def memory(name: str, child: Running, known: Pages | None = None) -> Source:
     for pid in tree(child.pid):
         who = child.name if pid == child.pid else f"{child.name}, child {pid}"
         try:
-            chunks += _memory(who, pid, known or {})
+            chunks += _memory(who, pid, known or {}, _SMALLEST if pid == child.pid else 0)
         except NotWhole:
             if pid == child.pid or Path(f"/proc/{pid}").exists():
                 raise
@@ -97,7 +97,7 @@ def memory(name: str, child: Running, known: Pages | None = None) -> Source:
 
 def alone(name: str, child: Running) -> Source:
     """Read the memory of one process without its descendants; raises `NotWhole` if any of it cannot be read."""
-    return Source(name, tuple(_memory(child.name, child.pid, {})), packed=False)
+    return Source(name, tuple(_memory(child.name, child.pid, {}, _SMALLEST)), packed=False)
 
 
 def pages_of(source: Source) -> Pages:
@@ -137,7 +137,7 @@ def _differing(chunk: Chunk, known: Pages) -> Iterator[int]:
                     yield at + part
 
 
-def _memory(who: str, pid: int, known: Pages) -> list[Chunk]:
+def _memory(who: str, pid: int, known: Pages, least: int) -> list[Chunk]:
     missing: set[_Region] = set()
     for _ in range(_TRIES):
         regions = _regions(who, pid)
@@ -145,7 +145,7 @@ def _memory(who: str, pid: int, known: Pages) -> list[Chunk]:
             regions = [one for one in regions if one not in missing]
         chunks, missing = _read_regions(who, pid, regions)
         if not missing:
-            if (size := sum(len(chunk.data) for chunk in chunks)) < _SMALLEST:
+            if (size := sum(len(chunk.data) for chunk in chunks)) < least:
                 raise NotWhole(f"the memory of {who} is only {size} bytes")
             own = unlike(chunks, known) if known else chunks
             return [*own, *_lists(chunks, own)]

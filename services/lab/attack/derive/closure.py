@@ -97,6 +97,7 @@ def expand(
 ) -> frozenset[Fact]:
     """Return the facts that a declared holding stands for, looked at from one message; raises `Yours`."""
     facts: set[Fact] = set()
+    arranged = arranged or load(DEFAULT)
     for held in holds:
         word, _, who = held.partition(":")
         if word not in HOLDINGS:
@@ -104,5 +105,5 @@ def expand(
         who = {"sender": case.sender, "receiver": case.receiver}.get(who, who)
         if word.endswith("handset") and who not in {person.name for person in HANDSETS}:
             raise Yours("policy.holds", f"Say whose handset: sender, receiver or a name; not {who}.")
-        facts |= set(HOLDINGS[word](who, cases, arranged or load(DEFAULT)))
+        facts |= set(HOLDINGS[word](who, cases, arranged))
     return frozenset(facts)
