@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from kits import pki
-from kits.carrier import World, free_port
+from kits.carrier import World
 from tiers.chassis.client import Peer
+from tiers.lab.world.processes import free_ports
 from tiers.wire.identity import parse_identity
 
 
 def environ(world: World, **other: str) -> dict[str, str]:
     pki.issue("carrier/in", world.folder / "tls")
     settings = {
-        "listen": f"127.0.0.1:{free_port()}",
-        "mediation_listen": f"127.0.0.1:{free_port()}",
+        "listen": f"127.0.0.1:{free_ports(1)[0]}",
+        "mediation_listen": f"127.0.0.1:{free_ports(1)[0]}",
         "state": str(world.folder / "own"),
         "tls": str(world.folder / "tls" / "carrier/in"),
         "trust": str(world.folder / "trust"),

@@ -13,6 +13,7 @@ import pytest
 
 from kits import pki
 from kits.court import People, StandinLedger, pin
+from tiers.lab.world.processes import free_ports
 from tiers.wire.keys.jose import PublicJwk, VerifyKey
 from tiers.wire.message.sealing import HpkeJwk, HpkePrivateKey, HpkePublicKey
 
@@ -29,9 +30,7 @@ class Running:
         self.folder, self.party = folder, party
         identity = PARTIES[party][0]
         pki.issue(identity, folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.environment = {
             "PATH": os.environ["PATH"],
             "NOTIFY_SOCKET": str(folder / "notify"),

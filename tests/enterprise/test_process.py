@@ -13,6 +13,7 @@ import pytest
 
 from kits.enterprise import ACME, Town, issued
 from tiers.chassis.client import Peer
+from tiers.lab.world.processes import free_ports
 from tiers.wire.api.enterprise import Roots
 from tiers.wire.identity import Identity, Role
 
@@ -21,11 +22,9 @@ IDENTITY = Identity(Role.CUSTOMER, ACME)
 
 def settings(folder: Path, tls: Path, **changed: str) -> dict[str, str]:
     issued(f"customer/{ACME}", tls)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    (port,) = free_ports(1)
     values = {
-        "TIERS_LISTEN": listen,
+        "TIERS_LISTEN": f"127.0.0.1:{port}",
         "TIERS_STATE": str(folder / "state"),
         "TIERS_TLS": str(tls / f"customer/{ACME}"),
         "TIERS_TRUST": str(folder / "trust"),

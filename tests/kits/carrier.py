@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import socket
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from tiers.chassis.client import Peer, client_session
 from tiers.chassis.program import outside_of
 from tiers.chassis.tls import device_context
 from tiers.chassis.web import Route, application, body, raw_body
+from tiers.lab.world.processes import free_ports
 from tiers.wire.api.carrier import Served, ServeWarrant, WarrantStatus
 from tiers.wire.api.gateway import ActivateTask, Done, RegisterDevice
 from tiers.wire.encoding import b64u, unb64u
@@ -272,12 +272,6 @@ async def _ready() -> None:
     """Nothing to wait for."""
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class World:
     """A carrier with its neighbours, all over mutual TLS on loopback."""
 
@@ -292,7 +286,7 @@ class World:
         self.store = Redis.from_url(store_url)
         self.url = ""
         self.carrier = AsyncExitStack()
-        self.mediation_port = free_port()
+        (self.mediation_port,) = free_ports(1)
         self.writers: list[asyncio.StreamWriter] = []
         self._pin_keys()
 

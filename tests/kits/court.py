@@ -1,7 +1,6 @@
 """Stand-ins for the parties around court and auditor: they speak the specified API over real TLS, with real keys."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from tiers.chassis.client import Peer
 from tiers.chassis.state import read_folder
 from tiers.chassis.tls import Tls
 from tiers.chassis.web import Route, application, body, raw_body
+from tiers.lab.world.processes import free_ports
 from tiers.wire.api.carrier import WarrantStatus
 from tiers.wire.api.gateway import Done
 from tiers.wire.errors import Ours, Policy, TiersError
@@ -78,9 +78,7 @@ class Site:
         self._tls = tls_of(identity, folder)
         self._make = make
         self._runner: web.AppRunner | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.url = f"https://127.0.0.1:{self.port}"
 
     async def start(self) -> None:

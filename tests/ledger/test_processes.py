@@ -16,6 +16,7 @@ import pytest
 from tiers.chassis.client import Peer
 from tiers.chassis.tls import Tls
 from tiers.lab.world.pki import Authority
+from tiers.lab.world.processes import free_ports
 from tiers.ledger.app import ConsistencyProof, InclusionProof, Ledger
 from tiers.ledger.verify import read_policy, verify_log
 from tiers.wire.errors import Forbidden, Missing, Ours, Yours
@@ -57,7 +58,7 @@ class Town:
         self.trust = root / "trust"
         self.trust.mkdir()
         self.authority = Authority.create()
-        self.ports = {LEDGER: free_port(), WITNESS: free_port()}
+        self.ports = dict(zip((LEDGER, WITNESS), free_ports(2), strict=True))
         self.running: dict[Identity, subprocess.Popen[bytes]] = {}
 
     def tls(self, identity: Identity) -> Path:
@@ -118,12 +119,6 @@ class Town:
 
     def get(self, path: str, kind=None):
         return self.ask("operator/in", lambda peer: peer.ask("GET", path, kind) if kind else peer.ask_raw("GET", path))
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.fixture
