@@ -64,6 +64,8 @@ class Elements:
         self._text: list[str] = []
         self._depth = 0
         self._parser = expat.ParserCreate()
+        if hasattr(self._parser, "SetReparseDeferralEnabled"):  # expat 2.6 else keeps back what is cut
+            self._parser.SetReparseDeferralEnabled(False)
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text.append
