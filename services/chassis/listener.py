@@ -13,6 +13,7 @@ A classroom of thirty, or a load generator of some thousands, behind one address
 import asyncio
 import resource
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +31,8 @@ HANDSHAKE_SECONDS = 5.0
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
 READ_SECONDS = 30.0
+_ACKED, _INFO = 120, 128
+"""Where `tcpi_bytes_acked` begins and ends (struct tcp_info, linux/tcp.h)."""
 IDLE_SECONDS = 75.0
 MAX_OPEN = 16_384
 MAX_HALF_OPEN = 256
@@ -81,7 +84,7 @@ class Counts:
 class _Connection(RequestHandler):
     """A connection that ends when a head is not there in time."""
 
-    __slots__ = ("_address", "_counts", "_deadline", "_half")
+    __slots__ = ("_address", "_counts", "_deadline", "_half", "_unread")
 
     def __init__(self, counts: Counts, address: str, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -89,6 +92,7 @@ class _Connection(RequestHandler):
         self._address = address
         self._half = True
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -106,14 +110,41 @@ class _Connection(RequestHandler):
         elif self._deadline is None:
             self._wait()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._unread):
+            if timer is not None:
+                timer.cancel()
         self._counts.leave(self._address, half=self._half)
         super().connection_lost(exc)
 
     def _wait(self) -> None:
         self._deadline = self._loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _watch(self) -> None:
+        self._unread = self._loop.call_later(READ_SECONDS, self._look, self._taken())
+
+    def _look(self, before: int) -> None:
+        if self._taken() == before:
+            self._too_slow()
+        else:
+            self._watch()
+
+    def _taken(self) -> int:
+        """Count the octets that the other side has taken, on Linux; elsewhere it is the same only if none was."""
+        assert self.transport is not None  # noqa: S101 - it is asked while something is being written
+        if not hasattr(socket, "TCP_USER_TIMEOUT"):
+            return -self.transport.get_write_buffer_size()
+        info = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO)
+        return int.from_bytes(info[_ACKED:_INFO], sys.byteorder)
 
     def _too_slow(self) -> None:
         seldom("connection.too_slow", address=self._address)

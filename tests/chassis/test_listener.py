@@ -135,9 +135,22 @@ async def test_whoever_does_not_read_an_answer_is_shown_out(tmp_path: Path, monk
         writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(20):
             while not writer.transport.is_closing():
-                writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
-                await asyncio.sleep(0.1)
+                writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")  # what is said is no reading
+                await asyncio.sleep(0.05)
         assert await healthy(port, http)
+
+
+async def test_whoever_reads_an_answer_slowly_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "READ_SECONDS", 0.5)
+    async with party(tmp_path) as (port, _http):
+        reader, writer = await opened(port, tmp_path)
+        writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        left = 4_000_000
+        while left > 0:
+            left -= len(await reader.readexactly(min(left, 400_000)))
+            await asyncio.sleep(0.3)
+        writer.transport.abort()
 
 
 async def test_half_open_connections_from_one_address_are_bounded_and_everybody_else_is_served(
