@@ -5,6 +5,7 @@ a greatest length, and no connection outlives the certificate that it was made w
 """
 
 import ssl
+from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
 import aiohttp
@@ -94,7 +95,7 @@ class Peer:
         except (aiohttp.ClientError, TimeoutError, OSError):
             name = self.identity.role
             raise Ours(f"{name}.unavailable", f"Try again in a second: the {name} is not answering.") from None
-        if status >= 400:  # noqa: PLR2004 - HTTP
+        if status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(status, answer)
         return answer
 
@@ -126,5 +127,5 @@ def _refusal(status: int, answer: bytes) -> TiersError:
         said = parse_json(Problem, answer, "peer.malformed")
     except Yours:
         return _malformed()
-    kind = Ours if status >= 500 else _BY_STATUS.get(status, Yours)  # noqa: PLR2004 - HTTP
+    kind = Ours if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _BY_STATUS.get(status, Yours)
     return kind(said.code, said.detail)

@@ -200,7 +200,10 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> Iterable[Route]:
-    """Yield the rows that stand in every party's table. Readiness may take a write: it is looked at once a second."""
+    """Yield the rows that stand in every party's table.
+
+    Readiness may take a write: one look at a time, and a good one holds for a second.
+    """
     asking, found = asyncio.Lock(), -READY_SECONDS
 
     async def healthz(_caller: Identity, _request: web.Request) -> Health:

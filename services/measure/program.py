@@ -23,6 +23,7 @@ HOST, IPV6 = "127.0.0.1", "::1"
 MARK = "TIERS_MEASURE"
 """A variable with a random value, in the environment of what is started here: what must be found in its memory."""
 SECONDS, _GRACE, _PAUSE = 60.0, 15.0, 0.02
+_PORTS = range(20_000, 32_000)
 _HOPS = 5
 _TAIL = 500
 _LOOKS = 3
@@ -63,6 +64,14 @@ def answers(host: str, port: int, ask: Ask) -> Iterator[tuple[int, bytes]]:
         method, body = (method, body) if answer.status in {307, 308} else ("GET", None)
 
 
+def _free_port() -> int:
+    """Return a free port from below the range of outgoing connections: else one may take it before the program does."""
+    for port in secrets.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise Misused(f"Free some ports from {_PORTS.start} to {_PORTS.stop} of {HOST}.")
+
+
 class Program:
     """A program that was started: its `pid`, the `port` that it was given, and the `mark` of all that it starts."""
 
@@ -71,8 +80,7 @@ class Program:
     ) -> None:
         if isinstance(command, str):
             raise Misused(f"Write the command of {name} as a list of words.")
-        with socket.create_server((HOST, 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+        self.port = _free_port()
         self.name, self.mark, self.output = name, secrets.token_hex(16), output
         words = [str(word).replace("{port}", str(self.port)) for word in command]
         self._listens = words != [*map(str, command)]

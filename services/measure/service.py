@@ -25,7 +25,6 @@ from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory
 from tiers.measure.capture.places import Before, around, left
 from tiers.measure.capture.processes import arguments, environment, listening, said_by, tree
 from tiers.measure.capture.wire import Tap, passed
-from tiers.measure.derive.knowledge import place
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
 from tiers.measure.program import HOST, MARK, Ask, Program, address, answers, family, has_ended
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source
@@ -211,7 +210,7 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _told(secret: Secret, lay: Evidence) -> str:
-    return f"{secret.name}: found in {place(lay)}"
+    return f"{secret.name}: found in {lay}"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 
 from tiers.measure.derive import closure
 from tiers.measure.derive.closure import Forge
-from tiers.measure.derive.knowledge import Engine, Made, Step, derivation, place
+from tiers.measure.derive.knowledge import Engine, Made, Step, derivation
 from tiers.measure.derive.rules import Fact, Rule, is_variable
 from tiers.measure.errors import Misused, NotWhole
 from tiers.measure.matrix.matrix import (
@@ -177,7 +177,7 @@ class _Study:
             raise Misused(f"Send {unmet[0]} first: no capture has it, open or shut.")
         outcomes = {where: outcome for name, one in held.items() for where, outcome in self._outcomes(name, one)}
         controls = tuple(
-            ControlRow(one.id, one.control.name, next(map(place, held[one.id].places(one.control.fact)), None))
+            ControlRow(one.id, one.control.name, next(map(str, held[one.id].places(one.control.fact)), None))
             for one in self.vantages
             if one.control is not None
         )

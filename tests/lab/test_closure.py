@@ -17,7 +17,7 @@ from tiers.lab.matrix.policy import load_policy
 from tiers.lab.world.arrangement import load
 from tiers.lab.world.cast import HANDSETS
 from tiers.measure.derive.closure import Forge, forges
-from tiers.measure.derive.rules import Fact, is_variable, match, matches, sort, substitute
+from tiers.measure.derive.rules import Fact, indexed, is_variable, match, matches, substitute
 from tiers.measure.matrix.matrix import Content
 from tiers.wire.errors import Yours
 
@@ -118,7 +118,7 @@ def test_what_a_rule_gives_hangs_on_what_it_needs() -> None:
 def test_a_variable_stands_for_one_thing_at_a_time() -> None:
     assert match(("sealed", "M", "M"), ("sealed", "a", "b"), {}) is None
     assert match(("sealed", "M", "M"), ("sealed", "a", "a"), {}) == {"M": "a"}
-    pairs = matches((("cek", "M"), ("sealed", "M")), sort([("cek", "a"), ("cek", "b"), ("sealed", "b")]))
+    pairs = matches((("cek", "M"), ("sealed", "M")), indexed([("cek", "a"), ("cek", "b"), ("sealed", "b")]))
     assert [substitute(("plaintext", "M"), bound) for _, bound in pairs] == [("plaintext", "b")]
 
 

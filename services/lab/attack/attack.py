@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tiers.device.keyring import Contact
-from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all, ask_at_once
+from tiers.lab.attack.capture.interview import Interview, Served, ask_again, ask_all, ask_as_relay
 from tiers.lab.attack.capture.take import DRAIN_MINUTES, at_once, drained, seized
 from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.forge import Bench
@@ -129,7 +129,7 @@ class _Run:
         scans = list(map(self._scan, captured))
         last = max(int(case.minute) for case in self.cases.values())
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}
-        said = await self._ask(ask_at_once)
+        said = await self._ask(ask_as_relay)
         later, _ = await asyncio.gather(self._ask(ask_all), drained(desk, subscribers, last))
         scans += map(self._scan, [*said, *later])
         people = [name.partition(":")[2] for name in self.wanted if name.startswith("seized:")]

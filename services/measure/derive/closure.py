@@ -7,7 +7,7 @@ nothing else opens anything. Pure. An answer-set solver checks it (tests/kits/so
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from tiers.measure.derive.rules import Fact, Rule, matches, sort, substitute
+from tiers.measure.derive.rules import Fact, Rule, indexed, matches, substitute
 
 NOW = "now"
 THEN = "then"
@@ -25,10 +25,10 @@ class Forge(StrEnum):
 def close(facts: Iterable[Fact], relations: frozenset[Fact], rules: Sequence[Rule]) -> frozenset[Fact]:
     """Add everything that follows by the rules, until nothing new does."""
     known = set(facts)
-    world = sort(sorted(relations))
+    world = indexed(sorted(relations))
     new = known
     while new:
-        held, kinds = sort(sorted(known)), {fact[0] for fact in new}
+        held, kinds = indexed(sorted(known)), {fact[0] for fact in new}
         new = {
             substitute(rule.gives, whole)
             for rule in rules

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from tiers.measure.derive.rules import Fact, Rule, match, matches, sort
+from tiers.measure.derive.rules import Fact, Rule, indexed, match, matches
 from tiers.measure.search.scan import Evidence
 
 
@@ -51,7 +51,7 @@ class Engine:
     def close(self, knowledge: Knowledge) -> Knowledge:
         """Add everything that follows, until nothing new does. Whoever knows more never ends with less."""
         tried = set[tuple[str, tuple[Step, ...]]]()
-        facts = sort(knowledge)
+        facts = indexed(knowledge)
         new = {fact[0] for fact in knowledge}  # kinds of which there is something that was not there a round ago
         while new:
             last, new = new, set[str]()
@@ -65,7 +65,7 @@ class Engine:
                             for fact, value in self._apply(rule, steps):
                                 if learn(knowledge, Step(fact, value, None, rule, steps)):
                                     new.add(fact[0])
-            facts = sort(knowledge)
+            facts = indexed(knowledge)
         return knowledge
 
     def _apply(self, rule: Rule, steps: tuple[Step, ...]) -> tuple[Made, ...]:
@@ -103,14 +103,9 @@ def derivation(knowledge: Mapping[Fact, Sequence[Step]], goal: Fact, words: Mapp
 def _line(step: Step, earlier: Sequence[int], words: Mapping[str, str]) -> str:
     if step.rule is None:
         said = words.get(step.fact[0], " ".join(step.fact)).format(*step.fact[1:])
-        return f"{said}: found in {place(step.evidence)}" if step.evidence else said
+        return f"{said}: found in {step.evidence}" if step.evidence else said
     bound: Mapping[str, str] = {}
     facts = [one.fact for one in step.premises]
     for pattern, fact in [*zip(step.rule.needs, facts, strict=True), (step.rule.gives, step.fact)]:
         bound = match(pattern, fact, bound) or bound
     return f"{step.rule.says.format(**bound)} (from {', '.join(map(str, earlier))})"
-
-
-def place(evidence: Evidence) -> str:
-    """Say where something lay, in one line that every terminal and file takes: a file may have any name."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(evidence))

@@ -45,7 +45,7 @@ def match(pattern: Fact, fact: Fact, bound: Binding) -> Binding | None:
 def matches(
     patterns: Sequence[Fact], facts: Mapping[Fact, Sequence[Fact]], bound: Binding | None = None
 ) -> Iterator[tuple[tuple[Fact, ...], Binding]]:
-    """Yield every way to fit `patterns` to sorted facts: the facts, and what the variables stand for."""
+    """Yield every way to fit `patterns` to `indexed` facts: the facts, and what the variables stand for."""
     if not patterns:
         yield (), bound or {}
         return
@@ -62,8 +62,8 @@ def substitute(pattern: Fact, bound: Binding) -> Fact:
     return tuple(bound.get(term, term) if is_variable(term) else term for term in pattern)
 
 
-def sort(facts: Iterable[Fact]) -> dict[Fact, list[Fact]]:
-    """Sort facts by their kind, and by kind and second term."""
+def indexed(facts: Iterable[Fact]) -> dict[Fact, list[Fact]]:
+    """Return facts by kind, and by kind and second term."""
     out: dict[Fact, list[Fact]] = {}
     for fact in facts:
         for known in {fact[:1], fact[:2]}:

@@ -23,7 +23,7 @@ KEEP = 4
 """Places that are kept of one fact in one source."""
 BLOCK, OVERLAP = 1 << 17, 1 << 11
 """Bytes that are squeezed at once, and how far one block reaches into the next: no needle is longer."""
-_BETWEEN = b"\n"
+_GAP = b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,9 @@ class Evidence:
     how: str
 
     def __str__(self) -> str:
-        return f"{self.place}, offset {self.offset:#x}, {self.how}"
+        """Return it in one line that every terminal and file takes: a file may have any name."""
+        said = f"{self.place}, offset {self.offset:#x}, {self.how}"
+        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in said)
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class _Block:
         self.chunks.append(chunk)
         self.begins.append(len(self.squeezed))
         self.squeezed += squeeze(chunk.data)
-        self.squeezed += _BETWEEN
+        self.squeezed += _GAP
 
     def chunk_at(self, where: int) -> tuple[Chunk, int]:
         """Return whose a squeezed byte is, and its offset there, in bytes that are not squeezed."""

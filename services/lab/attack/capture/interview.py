@@ -160,7 +160,7 @@ class Interview:
         return [one.mid for one in sent if one.note.channel is Channel.ENTERPRISE]
 
 
-async def ask_at_once(interview: Interview) -> list[Source]:
+async def ask_as_relay(interview: Interview) -> list[Source]:
     """Ask as the relay, in the minute of the messages: the carrier admits none that are older."""
     questions = [*interview.curious(), *interview.readdressed("mallory")]
     return [await interview.ask("answers:gateway", party("gateway").identity, questions)]
