@@ -1,6 +1,7 @@
 """`tiers`: the classroom from the command line."""
 
 import asyncio
+import shutil
 import sys
 from enum import StrEnum
 from importlib import import_module
@@ -28,8 +29,8 @@ if not {"demo", "matrix"} & set(sys.argv[1:2]):  # who waits for these waits for
 
 _WELCOME = """\
 The classroom of {checkout} is up. Its page, for one browser: {page}
-For another browser: tiers page
-Try: tiers send alice bob hello --channel consumer
+For another browser: {tiers} page
+Try: {tiers} send alice bob hello --channel consumer
 Ctrl-C stops it."""
 
 
@@ -111,7 +112,8 @@ async def _up(root: Path, workers: int, *, cluster: bool) -> None:
         leave_control(root, where)
         for name, child in world.children.items():
             console.print(f"{name:<9} {world.url(name)}  pid {child.pid}", highlight=False)
-        said = _WELCOME.format(page=where.page, checkout=folders.CHECKOUT)
+        tiers = "tiers" if shutil.which("tiers") else sys.argv[0]  # as it can be called from here
+        said = _WELCOME.format(page=where.page, checkout=folders.CHECKOUT, tiers=tiers)
         console.print(f"\n{said}", highlight=False, soft_wrap=True, markup=False)
         await asyncio.Event().wait()
 
