@@ -154,7 +154,9 @@ async def staged(workers: int = 1, *, cluster: bool = False) -> AsyncIterator[St
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tiers-bench-"))
-        world = await stack.enter_async_context(booted(Path(folder) / "world", workers=workers, cluster=cluster))
+        world = await stack.enter_async_context(
+            booted(Path(folder) / "world", workers=workers, cluster=cluster, tapped=False)
+        )
         tls = world.tls(party("gateway").identity)
         bare = await stack.enter_async_context(yardstick(world.root / "bare", tls))
         connector = aiohttp.TCPConnector(ssl=device_context(world.ca), limit=AT_ONCE)

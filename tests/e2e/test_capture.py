@@ -17,9 +17,9 @@ import pytest_asyncio
 from kits.lawful import GATEWAY, Hands
 from tiers.lab.classroom.desk import Desk, opened
 from tiers.lab.classroom.story import INSIDE, Story, play
-from tiers.lab.classroom.tap import Tap, _copy
 from tiers.lab.world.cast import handset
 from tiers.lab.world.processes import start_party, stop
+from tiers.lab.world.tap import Tap, _copy
 from tiers.lab.world.world import World, booted
 from tiers.wire.encoding import unb64u
 from tiers.wire.lawful.x2x3 import X2, X3, Direction, Type, decode, target_xml
@@ -54,13 +54,9 @@ class Wire(Tap):
         def record(to_mediation: bool) -> object:
             return lambda chunk: self.segments.append((number, to_mediation, chunk))
 
-        both = [
-            asyncio.ensure_future(_copy(source, sink, record(at == 0))) for at, (source, sink) in enumerate(ways)
-        ]  # fmt: skip
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*(_copy(source, sink, record(at == 0)) for at, (source, sink) in enumerate(ways)))
         for _, sink in ways:
-            sink.transport.abort()
-        await asyncio.gather(*both, return_exceptions=True)
+            sink.close()
 
 
 def pcap(segments: list[tuple[int, bool, bytes]]) -> bytes:

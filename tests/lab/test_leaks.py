@@ -15,7 +15,7 @@ WORLDS = (
     ("content-key-in-store", "headers-logged", "read-open-to-all"),
     ("core-file", "plaintext-in-metric", "master-deposited"),
     ("grant-too-wide", "customer-key-at-relay", "plaintext-logged"),
-    ("agency-check-skipped", "receiver-key-swapped"),
+    ("agency-check-skipped", "receiver-key-swapped", "said-in-the-clear"),
     ("window-check-skipped", "backup-at-the-witness"),
     ("expiry-skipped", "root-beside-the-log", "orders-always-answered"),
     ("epoch-rule-skipped", "ghost-recipient"),

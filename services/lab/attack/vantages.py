@@ -12,13 +12,13 @@ message never came his way.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tiers.lab.world.cast import HANDSETS, PARTIES, WITNESSES
+from tiers.lab.world.cast import HANDSETS, PARTIES, WITNESSES, party
 from tiers.measure.derive.rules import Fact
 
 CIPHERTEXT = "ciphertext"
 LEFT = "left"
 _LOGS = (*(f"log:{one.name}" for one in PARTIES), "log:store")
-_TAPS = tuple(f"tap:{person.name}" for person in HANDSETS)
+_TAPS = (*(f"tap:{one.name}" for one in (*HANDSETS, *PARTIES)), "tap:mediation")
 _GATEWAY = ("memory:gateway", "log:gateway")
 _STORE = ("memory:store", "store")
 _OPERATOR = (*_GATEWAY, *_STORE, "memory:carrier", "state:carrier", "answers:operator")
@@ -82,7 +82,8 @@ CAPTURES = (
     *("logs", "taps", "store", LEFT, CIPHERTEXT, *sorted(_NAMED)),
     *(f"{kind}:{name}" for kind in ("memory", "log") for name in (*_PARTIES, "store")),
     *(f"state:{name}" for name in _PARTIES),
-    *(f"{kind}:{name}" for kind in ("tap", "handset", "seized") for name in _PEOPLE),
+    *(f"{kind}:{name}" for kind in ("handset", "seized") for name in _PEOPLE),
+    *(f"tap:{name}" for name in (*_PARTIES, "mediation", *_PEOPLE)),
 )
 """Every capture there is."""
 BY_ID: Mapping[str, Vantage] = {vantage.id: vantage for vantage in VANTAGES}
@@ -111,7 +112,12 @@ def controls(keys: Iterable[str]) -> tuple[Control, ...]:
         Control(CIPHERTEXT, "the header of a message", headers),
         Control(LEFT, "what was looked through", (("mark", "left"),)),
         *(Control(f"log:{one.name}", "its name", (("mark", str(one.identity)),)) for one in PARTIES),
-        *(Control(f"tap:{name}", "the relay's name, in TLS", (("mark", "sni"),)) for name in handsets),
+        *(
+            Control(f"tap:{name}", "the relay's name, in TLS", (("mark", party("gateway").identity.host),))
+            for name in handsets
+        ),
+        *(Control(f"tap:{one.name}", "its name, in TLS", (("mark", one.identity.host),)) for one in PARTIES),
+        Control("tap:mediation", "the carrier's name, in TLS", (("mark", party("carrier").identity.host),)),
         Control("memory:carrier", "its master key", (("master",),)),
         Control("keys:carrier", "its master key", (("master",),)),
         Control("keys:auditor", "its private key", (("seed", "auditor/cbi/1"),)),

@@ -20,7 +20,6 @@ from tiers.chassis.tls import device_context
 from tiers.device.client import Device
 from tiers.device.network import Address, Network
 from tiers.device.store import HandsetStore, Message
-from tiers.lab.classroom.tap import Tap
 from tiers.lab.world.cast import (
     ACME,
     ADMINISTRATORS,
@@ -34,6 +33,7 @@ from tiers.lab.world.cast import (
     handset,
     party,
 )
+from tiers.lab.world.tap import Tap
 from tiers.lab.world.world import As, World, customer_of
 from tiers.wire.api.auditor import Filed, FileWarrant, Inspect, Inspection
 from tiers.wire.api.carrier import IssueVoucher, Served, ServeWarrant, Voucher

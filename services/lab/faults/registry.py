@@ -165,6 +165,12 @@ FAULTS = {
         {"tiers.auditor.inspect:readable": state.plaintext_logged},
         _all(("logs",), UNDER_WARRANT),
     ),
+    "said-in-the-clear": Fault(
+        "auditor",
+        "The auditor tells the carrier what it has opened, and forgets TLS.",
+        {"tiers.auditor.inspect:readable": state.said_in_the_clear},
+        _all(("link", "seized-handset"), UNDER_WARRANT),
+    ),
     "any-readers": Fault(
         "gateway",
         "The relay lets messages through whoever they name as readers.",

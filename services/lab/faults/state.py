@@ -1,10 +1,13 @@
 """Faults of court, public log, witness and auditor."""
 
 import base64
+import os
+import socket
 from binascii import hexlify
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -35,3 +38,13 @@ def plaintext_logged(old: Callable[..., Any], _root: Path) -> Callable[..., Any]
         lambda _service, plaintext: _log.info("debug", opened=plaintext.decode("utf-8", "replace")),
         old,
     )
+
+
+def said_in_the_clear(old: Callable[..., Any], _root: Path) -> Callable[..., Any]:
+    where = urlsplit(os.environ["TIERS_CARRIER_URL"])
+
+    def say(_service: object, plaintext: bytes) -> None:
+        with socket.create_connection((where.hostname, where.port), timeout=1) as line:
+            line.sendall(plaintext)
+
+    return first(say, old)

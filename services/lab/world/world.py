@@ -27,6 +27,7 @@ from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
 from tiers.lab.world.processes import LAUNCHER, Child, base_environ, get_ready, held_ports, start_party, stop
 from tiers.lab.world.store import Store
+from tiers.lab.world.tap import Tap
 from tiers.measure.capture.places import Before, around
 from tiers.wire.custody import GlobalKey
 from tiers.wire.errors import Yours
@@ -58,6 +59,8 @@ class World:
     faults: Mapping[str, str] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=lambda: arrangements.load(arrangements.DEFAULT))
     workers: int = 1
+    taps: Mapping[str, Tap] = field(default_factory=dict)
+    """What listens on the links between parties; whoever has an address from here goes through it."""
     before: Before = field(default_factory=lambda: around(Path.cwd()))
     """What lay about in temporary folders, home and here, before any party ran."""
     count: ClassVar[int] = 0
@@ -65,7 +68,10 @@ class World:
 
     def url(self, name: str) -> str:
         """Return the address of a party."""
-        return f"https://127.0.0.1:{self.ports[name]}"
+        return f"https://127.0.0.1:{self._reached(name)}"
+
+    def _reached(self, name: str) -> int:
+        return self.taps[name].port if name in self.taps else self.ports[name]
 
     def state(self, name: str) -> Path:
         """Return a party's state directory."""
@@ -85,7 +91,6 @@ class World:
 
     def settings(self, one: Party) -> dict[str, str]:
         """Return a party's settings, as `TIERS_…` variables."""
-        mediation = f"127.0.0.1:{self.ports['mediation']}"
         said = {
             "listen": f"127.0.0.1:{self.ports[one.name]}",
             "state": str(self.state(one.name)),
@@ -96,8 +101,12 @@ class World:
             **{f"{name}_url": self.url(name) for name in ("gateway", "carrier", "ledger")},
         }
         more = {
-            "gateway": {"mediation": mediation, "workers": str(self.workers), **self.arrangement.settings()},
-            "carrier": {"mediation_listen": mediation},
+            "gateway": {
+                "mediation": f"127.0.0.1:{self._reached('mediation')}",
+                "workers": str(self.workers),
+                **self.arrangement.settings(),
+            },
+            "carrier": {"mediation_listen": f"127.0.0.1:{self.ports['mediation']}"},
             "court": {"word_minutes": str(WORD_MINUTES), "escrow": str(self.arrangement.escrow)},
             "auditor": {"court_url": self.url("court") if self.arrangement.escrow else ""},
         }
@@ -117,6 +126,7 @@ class World:
     async def halt(self) -> None:
         """Stop everything, the store last, and not gently: what it has accepted is on disk."""
         await asyncio.gather(*(stop(child) for child in self.children.values()))
+        await asyncio.gather(*(tap.stop() for tap in self.taps.values()))
         await asyncio.gather(*(stop(child, signal.SIGKILL) for child in self.store.children))
         await store_module.left_clean(self.store)
 
@@ -166,12 +176,13 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
     workers: int = 1,
     *,
     cluster: bool = False,
+    tapped: bool = True,
 ) -> AsyncIterator[World]:
     """Boot a world in a fresh folder; stop every child on the way out, whatever happens.
 
     `faults` names, for a party, the fault that its process starts with (faults/registry.py). The `arrangement` is
     India's unless another is given. The relay has `workers` processes. A `cluster` of three nodes is the store then,
-    unless `store_url` names one.
+    unless `store_url` names one. The links between parties are `tapped`, unless their speed is what is looked at.
     """
     get_ready()
     if root.exists():
@@ -187,7 +198,10 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
         world.workers = workers
         if arrangement is not None:
             world.arrangement = arrangement
+        if tapped:
+            world.taps = {name: Tap(root / "taps" / f"{name}.bin", port) for name, port in ports.items()}
         try:
+            await asyncio.gather(*(tap.start() for tap in world.taps.values()))
             world.issue()
             world.pin("applicants/cbi.jwk", msgspec.json.encode(world.applicant_key().public.jwk()))
             await asyncio.gather(*(world.launch(name) for name in names))

@@ -20,7 +20,7 @@ from tiers.lab.attack.search.secrets import (
     tree_secrets,
 )
 from tiers.lab.classroom.desk import Desk, Sent
-from tiers.lab.world.cast import HANDSETS, PARTIES, party
+from tiers.lab.world.cast import HANDSETS, PARTIES
 from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.measure.derive.rules import Fact
 from tiers.measure.search.spelling import PART, Known, Needle, needles, spell, trace
@@ -113,7 +113,7 @@ def _marks(desk: Desk) -> Iterable[Needle]:
         yield trace(("mark", "device"), "a public key", device.ring.sign.public.jwk().x)
     for one in PARTIES:
         yield trace(("mark", str(one.identity)), "its name", f'"party":"{one.identity}"')
-    yield trace(("mark", "sni"), "its name", party("gateway").identity.host)
+        yield trace(("mark", one.identity.host), "its name", one.identity.host)
     yield trace(("mark", "refused"), "a status", "refused with 4")
     yield trace(("mark", "left"), "a count", " processes")
     yield trace(("mark", "metric"), "a metric", b"# HELP tiers_")
