@@ -18,7 +18,13 @@ from tiers.measure.derive.rules import Fact
 CIPHERTEXT = "ciphertext"
 LEFT = "left"
 _LOGS = (*(f"log:{one.name}" for one in PARTIES), "log:store")
-_TAPS = (*(f"tap:{one.name}" for one in (*HANDSETS, *PARTIES)), "tap:mediation")
+_LINKS = (
+    *((one.name, one) for one in PARTIES),
+    ("mediation", party("carrier")),
+    *((one.name, party("gateway")) for one in HANDSETS),
+)
+"""The links that are tapped, and a party that is reached on each."""
+_TAPS = tuple(f"tap:{link}" for link, _ in _LINKS)
 _GATEWAY = ("memory:gateway", "log:gateway")
 _STORE = ("memory:store", "store")
 _OPERATOR = (*_GATEWAY, *_STORE, "memory:carrier", "state:carrier", "answers:operator")
@@ -83,7 +89,7 @@ CAPTURES = (
     *(f"{kind}:{name}" for kind in ("memory", "log") for name in (*_PARTIES, "store")),
     *(f"state:{name}" for name in _PARTIES),
     *(f"{kind}:{name}" for kind in ("handset", "seized") for name in _PEOPLE),
-    *(f"tap:{name}" for name in (*_PARTIES, "mediation", *_PEOPLE)),
+    *("tap:sender", "tap:receiver", *_TAPS),
 )
 """Every capture there is."""
 BY_ID: Mapping[str, Vantage] = {vantage.id: vantage for vantage in VANTAGES}
@@ -112,12 +118,7 @@ def controls(keys: Iterable[str]) -> tuple[Control, ...]:
         Control(CIPHERTEXT, "the header of a message", headers),
         Control(LEFT, "what was looked through", (("mark", "left"),)),
         *(Control(f"log:{one.name}", "its name", (("mark", str(one.identity)),)) for one in PARTIES),
-        *(
-            Control(f"tap:{name}", "the relay's name, in TLS", (("mark", party("gateway").identity.host),))
-            for name in handsets
-        ),
-        *(Control(f"tap:{one.name}", "its name, in TLS", (("mark", one.identity.host),)) for one in PARTIES),
-        Control("tap:mediation", "the carrier's name, in TLS", (("mark", party("carrier").identity.host),)),
+        *(Control(f"tap:{link}", f"{one.name}'s name, in TLS", (("mark", one.identity.host),)) for link, one in _LINKS),
         Control("memory:carrier", "its master key", (("master",),)),
         Control("keys:carrier", "its master key", (("master",),)),
         Control("keys:auditor", "its private key", (("seed", "auditor/cbi/1"),)),

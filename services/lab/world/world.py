@@ -195,9 +195,7 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
         ports = dict(zip([*names, "mediation"], numbers, strict=True))
         store = await _store(root, store_url, cluster=cluster)
         world = World(root, Authority.create(), ports, store, Clock.start(root / "clock"), faults=faults or {})
-        world.workers = workers
-        if arrangement is not None:
-            world.arrangement = arrangement
+        world.workers, world.arrangement = workers, arrangement or world.arrangement
         if tapped:
             world.taps = {name: Tap(root / "taps" / f"{name}.bin", port) for name, port in ports.items()}
         try:
