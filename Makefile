@@ -6,8 +6,9 @@ OTHER := .venv/3.13
 NODE := tests/interop/node_modules/.package-lock.json
 DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server postgresql prosody strace \
   exim4-daemon-light dovecot-imapd
+# What has a wheel: a fresh machine compiles nothing.
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
-  --no-emit-index-url --quiet
+  --no-emit-index-url --only-binary :all: --quiet
 # Bytecode is kept, whatever the shell says: else each of some hundred processes compiles our program again.
 unexport PYTHONDONTWRITEBYTECODE
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
@@ -90,7 +91,7 @@ picture: install
 	$(BIN)/python docs/picture.py
 
 lock:
-	$(COMPILE) --group dev --extra xmpp --upgrade --output-file requirements.lock
+	$(COMPILE) --group dev --extra matrix --extra xmpp --upgrade --output-file requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock --output-file requirements-run.lock
 
 clean:

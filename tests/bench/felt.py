@@ -1,7 +1,7 @@
 """What a user waits for: a world's boot, first message, story, attack and end, its CPU and memory.
 
-Beside it a Prosody, and a Synapse where matrix-synapse is installed, each with two accounts. One after the other in
-this process, so that all are measured on the same machine in the same minutes.
+Beside it a Prosody and a Synapse, each with two accounts. One after the other in this process, so that all are measured
+on the same machine in the same minutes.
 """
 
 import json
@@ -13,7 +13,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ class Watch:
 async def measure(progress: Progress, repeats: int) -> Felt:
     """Measure; raises `Yours` where Prosody is not installed."""
     PEERS[PEER].binary()
-    runs = {"ours": _world, PEER: _prosody, **({"synapse": _synapse} if find_spec("synapse") else {})}
+    runs = {"ours": _world, PEER: _prosody, "synapse": _synapse}
     before, steps = os.getloadavg()[0], progress.add_task("A world and others", total=len(runs) * repeats)
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
     for _ in range(repeats):

@@ -1,7 +1,6 @@
-"""What a user waits for is measured whole: every phase of a world, and the same of a Prosody where it has them."""
+"""What a user waits for is measured whole: every phase of a world, and those that a Prosody and a Synapse have."""
 
 import shutil
-from importlib.util import find_spec
 
 import pytest
 from rich.progress import Progress
@@ -22,7 +21,7 @@ async def test_every_phase_is_measured_once_for_each_run() -> None:
     phases = {"boot", "first message", "handsets", "story", "attack", "end", "CPU", "MiB"}
     plugin = "pytest with our plugin unused"
     assert {*phases, plugin} == found.ours.keys()
-    assert {"prosody", *(["synapse"] if find_spec("synapse") else [])} == found.peers.keys()
+    assert {"prosody", "synapse"} == found.peers.keys()
     for peer in found.peers.values():
         assert {"boot", "first message", "end", "CPU", "MiB"} == peer.keys()
     positive = [value for each in (found.ours, *found.peers.values()) for name, value in each.items() if name != plugin]

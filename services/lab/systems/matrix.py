@@ -63,6 +63,7 @@ class _Talk:
         told_her = kit.told("mallory", self._asked(API, people["mallory"].access_token))
         for client in people.values():
             await client.close()
+            client.store.database.close()  # which matrix-nio leaves open
         keys = [Secret("recovery key", paper), Secret("key backup", copy["ciphertext"])]
         file = self.sealed["file"], self.event
         register(opens([one.name for one in keys], opener(lambda found, _: recovered(found.decode(), copy), *file)))
