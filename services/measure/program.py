@@ -15,11 +15,9 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
-from tiers.measure.capture.processes import tree
+from tiers.measure.capture.processes import HOST, IPV6, tree
 from tiers.measure.errors import Misused, NotWhole
 
-HOST, IPV6 = "127.0.0.1", "::1"
-"""Where a program may listen."""
 MARK = "TIERS_MEASURE"
 """A variable with a random value, in the environment of what is started here: what must be found in its memory."""
 SECONDS, _GRACE, _PAUSE = 60.0, 15.0, 0.02

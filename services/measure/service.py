@@ -23,10 +23,10 @@ from tiers.measure.capture import stores
 from tiers.measure.capture.files import below
 from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory
 from tiers.measure.capture.places import Before, around, left
-from tiers.measure.capture.processes import arguments, environment, listening, said_by, tree
+from tiers.measure.capture.processes import HOST, arguments, environment, listening, said_by, tree
 from tiers.measure.capture.wire import Tap, passed
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
-from tiers.measure.program import HOST, MARK, Ask, Program, address, answers, family, has_ended
+from tiers.measure.program import MARK, Ask, Program, address, answers, family, has_ended
 from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source
 from tiers.measure.search.spelling import spell, trace
 from tiers.measure.secret import Secret, canary
@@ -240,9 +240,7 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
         program = Program(name, command, os.environ if env is None else env, cwd, Path(kept) / "output")
         try:
             program.until_ready(ready)
-            if tap and program.host != HOST:
-                raise Misused(f"Have {name} listen on {HOST}: tap=True forwards to it there.")
-            with closing(Tap(program.port)) if tap else nullcontext() as wire:
+            with closing(Tap(program.host, program.port)) if tap else nullcontext() as wire:
                 port = wire.port if wire else program.port
                 service = Service(name, program.pid, port, [*logs, program.output], state, redis, postgres, keylog)
                 service.asks, service.tap, service.host = asks or {}, wire, program.host

@@ -126,16 +126,16 @@ def test_what_two_processes_have_in_common_is_looked_through_once_and_not_lost()
     assert small < 2 * 4096
 
 
-def test_a_port_that_nobody_named_is_asked() -> None:
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", "AF_INET"), ("::1", "AF_INET6")])
+def test_a_port_that_nobody_named_is_asked(host: str, family: str) -> None:
     raw = os.urandom(32)
     serve = (
-        "held = socket.create_server(('127.0.0.1', 0)); said = key.hex().encode();"
+        f"held = socket.create_server(('{host}', 0), family=socket.{family}); said = key.hex().encode();"
         " threading.Thread(target=lambda: held.accept()[0].sendall(said) or os._exit, daemon=True).start()"
     )
     with holding(raw, serve) as process:
         (port,) = listening(tree(process.pid))
-        (chunk,) = said_by(port)
-        assert found(Source("said", (chunk,)), raw).facts
+        assert found(Source("said", tuple(said_by(port))), raw).facts
 
 
 def test_new_files_are_taken_and_old_ones_are_not(tmp_path: Path) -> None:

@@ -191,17 +191,15 @@ def test_a_program_that_does_not_answer_says_why(tmp_path: Path, monkeypatch: py
     ):
         with pytest.raises(error, match=re.escape(says)), run("broken", command, ready="/ready"):
             pass
-    with (
-        pytest.raises(Misused, match=r"listen on 127\.0\.0\.1"),
-        run("far", answering({}, "", "::1", "AF_INET6"), tap=True),
-    ):
-        pass
 
 
-def test_a_program_that_listens_everywhere_is_reached_through_the_tap_however_late_it_starts() -> None:
-    command = answering({"/": (200, "there")}, "time.sleep(0.5)", "::", "AF_INET6")
+@pytest.mark.parametrize(("host", "family"), [("::", "AF_INET6"), ("::1", "AF_INET6"), ("localhost", "AF_INET")])
+def test_a_program_is_reached_through_the_tap_wherever_it_listens_and_however_late(host: str, family: str) -> None:
+    text = canary()
+    command = answering({"/": (200, text.text)}, "time.sleep(0.5)", host, family)
     with run("late", command, ready="/", tap=True) as service:
-        assert urllib.request.urlopen(service.url).read() == b"there"
+        assert urllib.request.urlopen(service.url).read() == text.raw
+        service.assert_holds(text, in_=["wire"])
 
 
 def test_where_a_program_sends_one_on_to_is_looked_at_too(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tiers.measure.search.scan import Chunk
 
+HOST, IPV6 = "127.0.0.1", "::1"
+"""Where a program may listen."""
 _PIPE = 1 << 16
 _SECONDS = 0.5
 _NONBLOCK = 2
@@ -98,10 +100,10 @@ def listening(pids: list[int]) -> set[int]:
 
 def said_by(port: int) -> Iterator[Chunk]:
     """Yield what a port says to whoever connects and asks for `/`."""
-    said = b""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), _SECONDS) as peer:
-        peer.settimeout(_SECONDS)
-        peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        while len(said) < _PIPE and (more := peer.recv(_PIPE)):
-            said += more
-    yield Chunk(f"what port {port} says", 0, said)
+    for host in (HOST, IPV6):
+        said = b""
+        with suppress(OSError), socket.create_connection((host, port), _SECONDS) as peer:
+            peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while len(said) < _PIPE and (more := peer.recv(_PIPE)):
+                said += more
+        yield Chunk(f"what port {port} says", 0, said)

@@ -19,11 +19,12 @@ Connection = list[tuple[bool, bytes]]
 
 
 class Tap:
-    """Listens on a port of its own and forwards to `port`. What passed stands in `connections`."""
+    """Listens at `host` on a port of its own and forwards to `port` there. What passed stands in `connections`."""
 
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, host: str, port: int) -> None:
+        self._to = host, port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self.port: int = self._listener.getsockname()[1]
         self.connections: list[Connection] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -40,7 +41,7 @@ class Tap:
                 threading.Thread(target=self._carry, args=(client, self.connections[-1]), daemon=True).start()
 
     def _carry(self, client: socket.socket, kept: Connection) -> None:
-        with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._to)) as server:
+        with client, suppress(OSError), socket.create_connection(self._to) as server:
             answering = threading.Thread(target=_forward, args=(server, client, False, kept), daemon=True)
             answering.start()
             _forward(client, server, True, kept)
