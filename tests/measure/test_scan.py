@@ -42,6 +42,14 @@ FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
 HAY = st.binary(max_size=64)
 NOISE = sha256(b"noise").digest() * 4
+Z85 = bytes.maketrans(
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+)
+XXENCODE = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+)
 FEW = settings(max_examples=8)  # of each row, and the rows are many
 TEXT = "Bring the blue folder to platform nine at six o'clock"
 
@@ -93,10 +101,13 @@ KEY_WRITERS: dict[str, Callable[[bytes], bytes | str]] = {
     "quoted": quote,
     "base64 with line ends": lambda raw: base64.encodebytes(b"kkkk" * 3 + raw + b"kkkk" * 20),
     "base64 in a URL": lambda raw: quote(base64.b64encode(raw).decode()),
+    "base64url": lambda raw: base64.urlsafe_b64encode(b"kkk" + raw),
     "base32": base64.b32encode,
     "base32, lower case, in groups": lambda raw: " ".join(textwrap.wrap(base64.b32encode(raw).decode().lower(), 4)),
     "base32hex": base64.b32hexencode,
     "base85": base64.b85encode,
+    "Z85": lambda raw: base64.b85encode(raw).translate(Z85),
+    "xxencode": lambda raw: base64.b64encode(raw).translate(XXENCODE),
     "Ascii85": lambda raw: base64.a85encode(raw, adobe=True),
     "uuencode": binascii.b2a_uu,
     "base64 of hex": lambda raw: base64.b64encode(raw.hex().encode()),

@@ -2,7 +2,8 @@ r"""One table of the ways in which bytes are written down, by programs, logs and
 
 What is looked for and what is looked through are both *squeezed* first: letters in lower case, and what stands between
 them left out (blanks, line ends, punctuation, NUL, the `x` of `0x`). So one row stands for hex in either case, with
-colons, in a dump, as `\x..`, and in UTF-16 or UTF-32; and a list of numbers may have any form.
+colons, in a dump, as `\x..`, and in UTF-16 or UTF-32; a list of numbers may have any form; base64 stands for base64url,
+base85 for Z85, and crypt's base64 for xxencode.
 """
 
 import base64
@@ -14,6 +15,7 @@ import quopri
 import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
 _BETWEEN = b"\0\t\n\v\f\r xX\x7f" + string.punctuation.encode()
@@ -32,17 +34,13 @@ _BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 _BASE64S = {
     "base64 of crypt": "./" + string.digits + string.ascii_uppercase + string.ascii_lowercase,
     "base64 of bcrypt": "./" + string.ascii_uppercase + string.ascii_lowercase + string.digits,
-    "xxencode": "+-" + string.digits + string.ascii_uppercase + string.ascii_lowercase,
 }
 _BASE45 = string.digits + string.ascii_uppercase + " $%*+-./:"
-_BASE85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
-_Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _BASES = {
     "base 10": string.digits,
     "base 36": string.digits + string.ascii_lowercase,
     "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base62": string.digits + string.ascii_uppercase + string.ascii_lowercase,
-    "base62, lower first": string.digits + string.ascii_lowercase + string.ascii_uppercase,
 }
 Encoding = Callable[[bytes], Iterable[bytes]]
 
@@ -77,23 +75,15 @@ def _shifted(encode: Callable[[bytes], bytes], bits: int, group: int) -> Encodin
 
 def _once(encode: Callable[[bytes], bytes | str]) -> Encoding:
     def wrapped(raw: bytes) -> Iterator[bytes]:
-        written = encode(raw)
-        yield written.encode() if isinstance(written, str) else written
+        with suppress(UnicodeError):  # what is no text is not written as one
+            written = encode(raw)
+            yield written.encode() if isinstance(written, str) else written
 
     return wrapped
 
 
-def _text(encode: Callable[[str], str | bytes]) -> Encoding:
-    """Encode what is text; nothing of what is none."""
-
-    def wrapped(raw: bytes) -> Iterator[bytes]:
-        try:
-            written = encode(raw.decode())
-        except UnicodeError:
-            return
-        yield written.encode() if isinstance(written, str) else written
-
-    return wrapped
+def _text(encode: Callable[[str], bytes | str]) -> Encoding:
+    return _once(lambda raw: encode(raw.decode()))
 
 
 def _each(form: str, *, signed: bool = False) -> Encoding:
@@ -122,28 +112,24 @@ def _swapped(width: int) -> Encoding:
     return _once(lambda raw: b"".join(raw[at : at + width][::-1] for at in range(0, len(raw), width)))
 
 
-def _number(alphabet: str) -> Encoding:
-    def written(raw: bytes) -> Iterator[bytes]:
-        if len(raw) > _LONGEST_NUMBER:
-            return
-        for order in ("big", "little"):
-            rest, digits = int.from_bytes(raw, order), list[str]()
-            while rest:
-                rest, digit = divmod(rest, len(alphabet))
-                digits.append(alphabet[digit])
-            yield "".join(reversed(digits)).encode()
-
-    return written
-
-
-def _big_integer(raw: bytes) -> Iterator[bytes]:
-    """Write the digits of Python's own integers: 30 bits in four bytes each."""
-    for order in ("big", "little"):
-        rest, digits = int.from_bytes(raw, order), b""
-        while rest and len(raw) <= _LONGEST_NUMBER:
-            digits += (rest & 0x3FFFFFFF).to_bytes(4, "little")
-            rest >>= 30
+def _digits(raw: bytes, base: int) -> Iterator[list[int]]:
+    """Yield the digits of all bytes as one number, the lowest first, in either order of bytes; nothing of a text."""
+    for order in ("big", "little") if len(raw) <= _LONGEST_NUMBER else ():
+        rest, digits = int.from_bytes(raw, order), list[int]()
+        while rest:
+            rest, digit = divmod(rest, base)
+            digits.append(digit)
         yield digits
+
+
+def _number(alphabet: str) -> Encoding:
+    base = len(alphabet)
+    return lambda raw: ("".join(alphabet[digit] for digit in digits[::-1]).encode() for digits in _digits(raw, base))
+
+
+def _big_integer(raw: bytes) -> Iterable[bytes]:
+    """Write the digits of Python's own integers: 30 bits in four bytes each."""
+    return (b"".join(digit.to_bytes(4, "little") for digit in digits) for digits in _digits(raw, 1 << 30))
 
 
 def _base45(raw: bytes) -> str:
@@ -171,15 +157,12 @@ def _base32(alphabet: bytes) -> Encoding:
 ENCODINGS: Mapping[str, Encoding] = {
     "raw": _once(bytes),
     "hex": _once(lambda raw: raw.hex()),
-    "HEX": _once(lambda raw: raw.hex().upper()),
     "base64": _shifted(base64.b64encode, 6, 3),
-    "base64url": _shifted(base64.urlsafe_b64encode, 6, 3),
     "base64, quoted": _once(lambda raw: quote_plus(base64.b64encode(raw))),
     **{how: _base64(alphabet) for how, alphabet in _BASE64S.items()},
     "base32": _shifted(base64.b32encode, 5, 5),
     **{how: _base32(alphabet) for how, alphabet in _BASE32S.items()},
     "base85": _once(base64.b85encode),
-    "Z85": _once(lambda raw: base64.b85encode(raw).translate(bytes.maketrans(_BASE85, _Z85))),
     "base45": _once(_base45),
     "Ascii85": _once(base64.a85encode),
     **{how: _number(alphabet) for how, alphabet in _BASES.items()},

@@ -96,7 +96,8 @@ def _from_hex(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
 @lru_cache(maxsize=1 << 9)
 def _from_base64(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
     whole = _BREAK.sub(b"", run).translate(_URL)
-    each = ((at, base64.b64decode(whole[at:][: (len(whole) - at) & ~3] + _rest(whole[at:]))) for at in range(4))
+    runs = (whole[at : len(whole) - ((len(whole) - at) % 4 == 1)] for at in range(4))  # a letter over is no byte
+    each = enumerate(base64.b64decode(run + b"==") for run in runs)
     return tuple(one for at, inside in each for one in _and_within("base64", at, inside, depth))
 
 
@@ -116,12 +117,6 @@ def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
     return bytes.fromhex(match[1].decode()) if match[1] else _LETTERS.get(match[2], match[2])
-
-
-def _rest(run: bytes) -> bytes:
-    """Return what is left of a run after whole groups, filled up."""
-    left = run[len(run) & ~3 :]
-    return left + b"=" * (4 - len(left)) if len(left) > 1 else b""
 
 
 def _inflated(name: str, unpack: Open | None, data: bytes, begin: int) -> Iterator[tuple[str, int, bytes]]:

@@ -26,21 +26,6 @@ BLOCK, OVERLAP = 1 << 17, 1 << 11
 _GAP = b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a shut thing looks like: how it begins, its whole pattern, and how it is read (`None` if it is none)."""
-
-    name: str
-    begins: bytes
-    pattern: re.Pattern[bytes]
-    read: Callable[[bytes], Hashable]
-
-    def cut(self, chunk: "Chunk") -> "Iterator[Chunk]":
-        """Cut every thing of this shape out of a chunk, and leave the rest."""
-        for match in self.pattern.finditer(chunk.data):
-            yield Chunk(f"{chunk.place}, {self.name}", chunk.start + match.start(), match[0])
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Chunk:
     """Bytes that lie together: `place` says where (`memory of gateway, [heap]`), `start` is the first one's offset."""
@@ -89,6 +74,29 @@ class Evidence:
         """Return it in one line that every terminal and file takes: a file may have any name."""
         said = f"{self.place}, offset {self.offset:#x}, {self.how}"
         return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in said)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a shut thing looks like: how it begins, its whole pattern, and how it is read (`None` if it is none)."""
+
+    name: str
+    begins: bytes
+    pattern: re.Pattern[bytes]
+    read: Callable[[bytes], Hashable]
+
+    def cut(self, chunk: Chunk) -> Iterator[Chunk]:
+        """Cut every thing of this shape out of a chunk, and leave the rest."""
+        for match in self.pattern.finditer(chunk.data):
+            yield Chunk(f"{chunk.place}, {self.name}", chunk.start + match.start(), match[0])
+
+    def things(self, chunk: Chunk) -> Iterator[tuple[Hashable, Evidence]]:
+        """Yield every thing of this shape, as it is read, and where it lies: maybe within another."""
+        begin = chunk.data.find(self.begins)
+        while begin >= 0:
+            if (match := self.pattern.match(chunk.data, begin)) and (thing := self.read(match[0])) is not None:
+                yield thing, Evidence(chunk.place, chunk.start + begin, self.name)
+            begin = chunk.data.find(self.begins, begin + 1)
 
 
 @dataclass(slots=True)
@@ -165,8 +173,8 @@ class Scanner:
         """Pass chunks on, and cut out of them what has a shape."""
         for chunk in chunks:
             for shape in self._shapes:
-                for begin in _all(chunk.data, shape.begins):
-                    _cut(shape, chunk, begin, found)
+                for thing, evidence in shape.things(chunk):
+                    found.shut.setdefault(thing, evidence)
             yield chunk
 
     def _look(self, block: _Block, found: Found, pieces: "dict[tuple[str, int], Pieces]") -> None:
@@ -233,18 +241,6 @@ def _before(data: bytes, squeezed: int) -> int:
         else:
             size = half
     return at
-
-
-def _all(data: bytes, begins: bytes) -> Iterator[int]:
-    at = data.find(begins)
-    while at >= 0:
-        yield at
-        at = data.find(begins, at + 1)
-
-
-def _cut(shape: Shape, chunk: Chunk, start: int, found: Found) -> None:
-    if (match := shape.pattern.match(chunk.data, start)) and (thing := shape.read(match[0])) is not None:
-        found.shut.setdefault(thing, Evidence(chunk.place, chunk.start + start, shape.name))
 
 
 def merge(parts: Sequence[Found], name: str = "") -> Found:

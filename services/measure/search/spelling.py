@@ -21,7 +21,7 @@ QUARTER = 8
 """Bytes of a key, in hex, of which two near each other are enough: a word of 64 bits, a quarter of a key on a line."""
 SHORTEST = 8
 """Characters, squeezed, below which anything is found by chance."""
-_COMMON = {"raw", "hex", "base64", "base64url", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
+_COMMON = {"raw", "hex", "base64", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
 _IN_HEX = {"hex", "words of 64 bits, hex"}
 
 
