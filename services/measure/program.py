@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
-from tiers.measure.capture.processes import HOST, IPV6, tree
+from tiers.measure.capture.processes import HOST, IPV6, stat_of, tree
 from tiers.measure.errors import Misused, NotWhole
 
 MARK = "TIERS_MEASURE"
@@ -155,17 +155,12 @@ def marked(mark: str) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/environ") if mark else ():
         with suppress(OSError):
             if f"{MARK}={mark}".encode() in path.read_bytes():
-                found.append((int(_stat(pid := int(path.parent.name))[19]), pid))
+                found.append((int(stat_of(pid := int(path.parent.name))[19]), pid))
     return [pid for _, pid in sorted(found)]
 
 
 def has_ended(pid: int) -> bool:
     """Say whether a process is none any more, or waits only for its parent to notice that it ended. Linux only."""
     with suppress(OSError):
-        return _stat(pid)[0] == "Z"
+        return stat_of(pid)[0] == "Z"
     return True
-
-
-def _stat(pid: int) -> list[str]:
-    """Return what stands in /proc/<pid>/stat after the name: state, …, and as the 20th when it began (proc(5))."""
-    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -20,12 +20,10 @@ class Secret:
 
     @property
     def text(self) -> str:
-        """The value as text."""
         return self.value if isinstance(self.value, str) else self.value.decode()
 
     @property
     def raw(self) -> bytes:
-        """The value as bytes."""
         return self.value.encode() if isinstance(self.value, str) else self.value
 
     @property

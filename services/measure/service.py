@@ -23,7 +23,7 @@ from tiers.measure.capture import stores
 from tiers.measure.capture.files import below
 from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory
 from tiers.measure.capture.places import Before, around, left
-from tiers.measure.capture.processes import HOST, arguments, environment, listening, said_by, tree
+from tiers.measure.capture.processes import HOST, arguments, environment, listening, said_by
 from tiers.measure.capture.wire import Tap, passed
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
 from tiers.measure.program import MARK, Ask, Program, address, answers, family, has_ended
@@ -63,7 +63,6 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
         return f"http://{address(self.host, self.port)}"
 
     # ---- captures ----
@@ -83,12 +82,8 @@ class Service:
             raise NotWhole(f"{kind} of {self.name} may not be read: run as the user that started it") from None
         return replace(whole, packed=kind != "memory")
 
-    def _memory(self) -> Iterator[Chunk]:
-        seen = set[int]()
-        for pid in family(self.pid, self.mark):
-            if pid not in seen:
-                seen |= {*tree(pid)}
-                yield from memory("memory", Process(self.name, pid)).chunks
+    def _memory(self) -> Iterable[Chunk]:
+        return memory("memory", Process(self.name, self.pid), pids=family(self.pid, self.mark)).chunks
 
     def _environment(self) -> Iterator[Chunk]:
         return self._each(environment)

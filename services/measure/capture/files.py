@@ -53,24 +53,18 @@ def file_chunks(name: str, path: Path, within: Path | None = None) -> Iterator[C
 def folder(name: str, path: Path) -> Source:
     """Read everything below a folder; raises `NotWhole` if it is not there, empty, or never still for a moment."""
     for _ in range(_TRIES):
-        seen = _inside(path)
+        seen = sorted(path.rglob("*"))
         try:
-            source = files(name, seen, path)
+            return files(name, seen, path)
         except NotWhole:
-            if seen == _inside(path):
+            if seen == sorted(path.rglob("*")):  # else a file was replaced while we looked
                 raise
-            continue  # a file was replaced while we looked
-        return source
     raise NotWhole(f"{name}: its files keep changing")
 
 
 def below(name: str, path: Path) -> Iterable[Chunk]:
     """Read a file, or everything below a folder."""
     return folder(name, path).chunks if path.is_dir() else file_chunks(name, path)
-
-
-def _inside(path: Path) -> list[Path]:
-    return sorted(path.rglob("*"))
 
 
 def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:

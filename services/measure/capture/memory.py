@@ -32,12 +32,9 @@ class Running(Protocol):
     """A process, with the name under which it is known."""
 
     @property
-    def name(self) -> str:
-        """Its name."""
-
+    def name(self) -> str: ...
     @property
-    def pid(self) -> int:
-        """Its number."""
+    def pid(self) -> int: ...
 
 
 class Process(NamedTuple):
@@ -78,13 +75,13 @@ def each(families: Mapping[str, Sequence[Running]], parent: Running | None) -> I
         yield Source(name, chunks, packed=False, beside=shared)
 
 
-def memory(name: str, child: Running, known: Pages | None = None) -> Source:
-    """Read all that a running process and its descendants hold; raises `NotWhole` if any of it cannot be read.
+def memory(name: str, child: Running, known: Pages | None = None, pids: Iterable[int] = ()) -> Source:
+    """Read all that a running process and its descendants hold, or `pids`; raises `NotWhole` if any cannot be read.
 
     What is the same in the `known` pages is left out: whoever has them looks through them.
     """
     chunks: list[Chunk] = []
-    for pid in tree(child.pid):
+    for pid in pids or tree(child.pid):
         who = child.name if pid == child.pid else f"{child.name}, child {pid}"
         try:
             chunks += _memory(who, pid, known or {}, _SMALLEST if pid == child.pid else 0)
@@ -109,22 +106,19 @@ def pages_of(source: Source) -> Pages:
     }
 
 
-def unlike(chunks: Iterable[Chunk], known: Pages) -> list[Chunk]:
-    """Return what of some memory is not the same in the known pages, and a little on either side.
+def unlike(chunks: Iterable[Chunk], known: Pages) -> Iterator[Chunk]:
+    """Yield what of some memory is not the same in the known pages, and a little on either side.
 
     Nothing is lost: what was written since lies close together, for it is no secret's bytes that lay there before.
     """
-    return [piece for chunk in chunks for piece in _pieces(chunk, known)]
-
-
-def _pieces(chunk: Chunk, known: Pages) -> Iterator[Chunk]:
-    begin = end = 0
-    for at in chain(_differing(chunk, known), [len(chunk.data) + _PAGE]):
-        if at - _REACH > end:
-            if end:
-                yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:end])
-            begin = at - _REACH
-        end = at + _BLOCK + _REACH
+    for chunk in chunks:
+        begin = end = 0
+        for at in chain(_differing(chunk, known), [len(chunk.data) + _PAGE]):
+            if at - _REACH > end:
+                if end:
+                    yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:end])
+                begin = at - _REACH
+            end = at + _BLOCK + _REACH
 
 
 def _differing(chunk: Chunk, known: Pages) -> Iterator[int]:
@@ -147,7 +141,7 @@ def _memory(who: str, pid: int, known: Pages, least: int) -> list[Chunk]:
         if not missing:
             if (size := sum(len(chunk.data) for chunk in chunks)) < least:
                 raise NotWhole(f"the memory of {who} is only {size} bytes")
-            own = unlike(chunks, known) if known else chunks
+            own = list(unlike(chunks, known)) if known else chunks
             return [*own, *_lists(chunks, own)]
     raise NotWhole(f"{len(missing)} regions of the memory of {who} cannot be read")
 

@@ -25,16 +25,20 @@ _LISTEN = "0A"
 def tree(pid: int) -> list[int]:
     """Return a process, its descendants, and whoever is in its session."""
     parents, sessions = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
-            if fields[0] != "Z":
-                number = int(path.parent.name)
-                parents[number], sessions[number] = int(fields[1]), int(fields[3])
+            state, parent, _, session, *_ = stat_of(number := int(path.name))
+            if state != "Z":
+                parents[number], sessions[number] = int(parent), int(session)
     found = [pid]
     for one in found:
         found += [child for child, parent in parents.items() if parent == one and child not in found]
     return found + [one for one, session in sessions.items() if session == pid and one not in found]
+
+
+def stat_of(pid: int) -> list[str]:
+    """Return what stands in /proc/<pid>/stat after the name: state, parent, …; the 20th is when it began (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def environment(name: str, pid: int) -> Iterator[Chunk]:

@@ -24,7 +24,6 @@ class Rule:
 
 
 def is_variable(term: str) -> bool:
-    """Whether a term of a pattern is a variable."""
     return len(term) == 1 and "A" <= term <= "Z"
 
 

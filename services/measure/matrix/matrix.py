@@ -40,8 +40,6 @@ class Outcome:
 
 
 class MessageRow(msgspec.Struct, frozen=True):
-    """One message of the matrix."""
-
     key: str
     title: str
     sender: str
@@ -153,7 +151,6 @@ class Matrix(msgspec.Struct, frozen=True):
         return as_html(self)
 
     def cell(self, vantage: str, message: str) -> Cell:
-        """Return one cell."""
         return next(cell for cell in self.cells if (cell.vantage, cell.message) == (vantage, message))
 
     def one_text(self, vantage: str) -> bool | None:

@@ -109,7 +109,6 @@ class Found:
     shut: dict[Hashable, Evidence] = field(default_factory=dict)
 
     def places(self, fact: Fact) -> Sequence[Evidence]:
-        """Return where a fact was found."""
         return self.facts.get(fact, ())
 
 
@@ -122,7 +121,6 @@ class _Block:
     begins: list[int] = field(default_factory=list)
 
     def add(self, chunk: Chunk) -> None:
-        """Lay a chunk beside those that are there."""
         self.chunks.append(chunk)
         self.begins.append(len(self.squeezed))
         self.squeezed += squeeze(chunk.data)
@@ -150,7 +148,6 @@ class Scanner:
         self._lock = Lock()
 
     def scan(self, source: Source) -> Found:
-        """Look through one source."""
         found = self._through(source)
         if source.beside is not None:
             found = merge([found, self._once(source.beside)], source.name)
