@@ -49,16 +49,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Vantage:
-    """Who stands where: the captures by name, what he is declared to hold, and what must be found in them (controls).
-
-    `holds` names secrets, or `ciphertext` for all messages as they were sent, or `texts`.
-    """
+    """Who stands where: the captures by name, and what must be found in them (the positive control)."""
 
     id: str
     captures: Mapping[str, Take]
-    title: str = ""
-    says: str = ""
-    holds: tuple[str, ...] = ()
     control: Secret | None = None
 
 
@@ -67,11 +61,15 @@ class Deed:
     """A rule with the function that does it."""
 
     rule: Rule
-    keys: tuple[str, ...]
     do: Callable[..., bytes | None]
 
+    @property
+    def keys(self) -> tuple[Fact, ...]:
+        """The secrets that it needs; a ciphertext is what else it needs."""
+        return self.rule.needs[:-1]
 
-def opens(keys: str | Sequence[str], do: Callable[..., bytes | None], says: str = "") -> Deed:
+
+def opens(keys: str | Sequence[str], do: Callable[..., bytes | None]) -> Deed:
     """Return the rule that a secret, or several together, by name, open ciphertexts.
 
     `do` gets their values and a ciphertext, all bytes; it returns what is inside, or `None` for what it does not open.
@@ -81,9 +79,8 @@ def opens(keys: str | Sequence[str], do: Callable[..., bytes | None], says: str 
         raise Misused(f"Give a secret a name of more than one letter: {short[0]} stands for any in a rule.")
     name, verb = " and ".join(names), "opens" if len(names) == 1 else "open"
     needs = (*(("secret", one) for one in names), ("sealed", "M"))
-    said = says or f"{name} {verb} ".replace("{", "{{").replace("}", "}}") + "{M}"
-    rule = Rule(name, needs, (("opened", name, "M"),), ("plaintext", "M"), said)
-    return Deed(rule, names, do)
+    says = f"{name} {verb} ".replace("{", "{{").replace("}", "}}") + "{M}"
+    return Deed(Rule(name, needs, (("opened", name, "M"),), ("plaintext", "M"), says), do)
 
 
 DEEDS: dict[str, Deed] = {}
@@ -135,20 +132,17 @@ class _Study:
         known += [Known(("sealed", one.key), one.sealed) for one in messages if one.sealed]
         self.messages, self.vantages = messages, vantages
         self.known = {one.fact: one for one in known}
-        deeds = [deed for deed in DEEDS.values() if all(("secret", key) in self.known for key in deed.keys)]
+        deeds = [deed for deed in DEEDS.values() if self.known.keys() >= set(deed.keys)]
         self.scanner = Scanner(needles(known))
         operations = {deed.rule.name: partial(self._operate, deed) for deed in deeds}
         self.engine = Engine([deed.rule for deed in deeds], operations)
         self.opened = frozenset(
             ("opened", deed.rule.name, key)  # every rule apart: two may open the same
             for deed in deeds
-            for one in messages
-            if one.sealed
-            for (_, key), _ in self._operate(
-                deed, [("sealed", one.key)], [*(self.known["secret", key].raw for key in deed.keys), one.sealed]
-            )
+            for shut in [("sealed", one.key) for one in messages if one.sealed]
+            for (_, key), _ in self._operate(deed, [shut], [self.known[fact].raw for fact in (*deed.keys, shut)])
         )
-        self._check({name for _, name, _ in self.opened}, {key for _, _, key in self.opened})
+        self._check()
 
     def _operate(self, deed: Deed, facts: Sequence[Fact], values: Sequence[Any]) -> Iterable[Made]:
         """Do what a rule says with what was found; it has opened a message if the text is in what it returns."""
@@ -157,12 +151,13 @@ class _Study:
             if found.places(text := ("plaintext", facts[-1][1])):
                 yield text, inside
 
-    def _check(self, open_: set[str], opened: set[str]) -> None:
+    def _check(self) -> None:
+        rules, opened = {rule for _, rule, _ in self.opened}, {key for _, _, key in self.opened}
         if empty := [one.id for one in self.vantages if not one.captures]:
             raise Misused(f"Say of which captures {empty[0]} is made: who holds nothing proves nothing.")
         if shut := [one.key for one in self.messages if one.sealed and one.key not in opened]:
             raise Misused(f"Register the rule that opens {shut[0]}: not even all secrets together open it.")
-        if idle := sorted({rule.name for rule in self.engine.rules} - open_):
+        if idle := sorted({rule.name for rule in self.engine.rules} - rules):
             raise Misused(f"Mend the rule of {idle[0]}: it opens no message here, so it would prove nothing.")
 
     def matrix(self, declared: Policy | None) -> Matrix:
@@ -184,8 +179,7 @@ class _Study:
         if declared is None:
             derived = {where: (content_of(reads=one.reads), one.forge) for where, one in outcomes.items()}
             titles = {one.key: one.title for one in self.messages}
-            stand = {one.id: Row(one.title or one.id, one.says, one.holds) for one in self.vantages}
-            declared = saying(Policy(titles, {}, {}, stand), derived)
+            declared = saying(Policy(titles, {}, {}, {one.id: Row(one.id, "", ()) for one in self.vantages}), derived)
         else:
             derived = dict(self._derive(declared))
         rows = [MessageRow(one.key, declared.messages.get(one.key, one.title), "", "", "", "") for one in self.messages]

@@ -151,11 +151,15 @@ class Matrix(msgspec.Struct, frozen=True):
         return as_html(self)
 
     def cell(self, vantage: str, message: str) -> Cell:
-        return next(cell for cell in self.cells if (cell.vantage, cell.message) == (vantage, message))
+        return next(cell for cell in self.row(vantage) if cell.message == message)
+
+    def row(self, vantage: str) -> list[Cell]:
+        """Return the cells of a vantage point, in the order of the messages."""
+        return [cell for cell in self.cells if cell.vantage == vantage]
 
     def one_text(self, vantage: str) -> bool | None:
         """Whether a vantage point reads the receiver's text, of all that it reads; `None` if that is nothing."""
-        said = [cell.one_text for cell in self.cells if cell.vantage == vantage and cell.one_text is not None]
+        said = [cell.one_text for cell in self.row(vantage) if cell.one_text is not None]
         return all(said) if said else None
 
 

@@ -29,7 +29,7 @@ _NAME = len("auditor-outside-window") + 1  # characters of the first column, and
 _COLUMN = len("sealed+") + 1
 _WORDS = {Content.READS: "READS", Content.SEALED: "sealed", Content.UNMEASURED: "-"}
 _SAME = {True: "yes", False: "NO!", None: ""}
-_NO_YES: Mapping[bool | None, str] = {False: "no", True: "yes"}
+_NO_YES = {True: "yes", False: "no", None: ""}
 _COLOURS = {Content.READS: "bold red", Content.SEALED: "green", Content.UNMEASURED: "dim"}
 
 
@@ -41,20 +41,19 @@ def word(cell: Cell) -> str:
 def show(matrix: Matrix, console: Console) -> None:
     """Print who can read which message, and the verdict; a narrow terminal gets the table in parts."""
     console.print("\n[bold]Who can read which message[/]")
-    numbered = list(enumerate(matrix.messages, 1))
     most = max(1, (console.width - _NAME - _COLUMN) // _COLUMN)
-    for columns in (numbered[begin : begin + most] for begin in range(0, len(numbered), most)):
+    for begin in range(0, len(matrix.messages), most):
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
         table.add_column("vantage point", no_wrap=True, min_width=_NAME - 1)
-        for number, _ in columns:
-            table.add_column(str(number), no_wrap=True, min_width=_COLUMN - 1)
+        for number in range(begin, min(begin + most, len(matrix.messages))):
+            table.add_column(str(number + 1), no_wrap=True, min_width=_COLUMN - 1)
         table.add_column("one text", no_wrap=True)
         for vantage in matrix.vantages:
-            cells = (matrix.cell(vantage.id, message.key) for _, message in columns)
+            cells = matrix.row(vantage.id)[begin : begin + most]
             shown = (f"[{_COLOURS[cell.content]}]{word(cell)}[/]" for cell in cells)
             table.add_row(vantage.id, *shown, _SAME[matrix.one_text(vantage.id)])
         console.print(table, "")
-    for number, message in numbered:
+    for number, message in enumerate(matrix.messages, 1):
         console.print(f"{number}  {message.title}", highlight=False, markup=False)
     console.print(f"\n{KEY}\n", highlight=False)
     for line in verdict(matrix):
@@ -85,12 +84,11 @@ def as_json(matrix: Matrix) -> str:
 def as_csv(matrix: Matrix) -> str:
     """Return one line for each cell."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer = csv.DictWriter(out, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
     for cell in matrix.cells:
-        three = (cell.content, cell.declared, cell.closure, cell.forge, cell.forge_declared, cell.forge_closure)
-        said = (" ".join(cell.metadata), _NO_YES.get(cell.one_text, ""), _NO_YES[not cell.disagreements], cell.because)
-        writer.writerow([cell.message, cell.vantage, *map(str, three), *said])
+        shown = {"one_text": _NO_YES[cell.one_text], "agrees": _NO_YES[not cell.disagreements]}
+        writer.writerow(msgspec.structs.asdict(cell) | shown | {"metadata": " ".join(cell.metadata)})
     return out.getvalue()
 
 
@@ -99,23 +97,17 @@ def as_markdown(matrix: Matrix) -> str:
     keys = [message.key for message in matrix.messages]
     lines = ["# Who can read which message", ""]
     lines += [f"| vantage point | {' | '.join(keys)} | one text |", "|---" * (len(keys) + 2) + "|"]
+    reasons: list[str] = []
     for vantage in matrix.vantages:
-        cells = (word(matrix.cell(vantage.id, key)).replace("*", r"\*").replace("~", r"\~") for key in keys)
+        cells = matrix.row(vantage.id)
+        words = (word(cell).replace("*", r"\*").replace("~", r"\~") for cell in cells)
         title = vantage.title.replace("|", r"\|")
-        lines.append(f"| {title} | {' | '.join(cells)} | {_SAME[matrix.one_text(vantage.id)]} |")
-    lines += ["", f"Key: {KEY.replace('*', chr(92) + '*')}", "", *verdict(matrix), "", "## Why", ""]
-    lines += [f"* **{who}** · {what}: {because}" for who, what, because in _reasons(matrix)]
+        lines.append(f"| {title} | {' | '.join(words)} | {_SAME[matrix.one_text(vantage.id)]} |")
+        for because in dict.fromkeys(cell.because for cell in cells if cell.because):
+            of = ", ".join(cell.message for cell in cells if cell.because == because)
+            reasons.append(f"* **{vantage.title}** · {of}: {because}")
+    lines += ["", f"Key: {KEY.replace('*', chr(92) + '*')}", "", *verdict(matrix), "", "## Why", "", *reasons]
     return "\n".join(lines) + "\n"
-
-
-def _reasons(matrix: Matrix) -> list[tuple[str, str, str]]:
-    """Return (vantage, messages, sentence), each sentence once."""
-    titles = {vantage.id: vantage.title for vantage in matrix.vantages}
-    said: dict[tuple[str, str], list[str]] = {}
-    for cell in matrix.cells:
-        if cell.because:
-            said.setdefault((cell.vantage, cell.because), []).append(cell.message)
-    return [(titles[who], ", ".join(keys), because) for (who, because), keys in said.items()]
 
 
 _STYLE = """
@@ -150,7 +142,7 @@ def _html_table(matrix: Matrix) -> str:
     head = "".join(_html_head("col", one.title, one.key) for one in matrix.messages)
     rows = "".join(
         f"<tr>{_html_head('row', vantage.says, vantage.title)}"
-        + "".join(_html_cell(matrix.cell(vantage.id, message.key)) for message in matrix.messages)
+        + "".join(map(_html_cell, matrix.row(vantage.id)))
         + f'<td class="text">{_SAME[matrix.one_text(vantage.id)]}</td></tr>'
         for vantage in matrix.vantages
     )
@@ -182,7 +174,7 @@ def as_junit(matrix: Matrix) -> str:
     root = ET.Element("testsuites", name="intercept-tiers matrix")
     for vantage in matrix.vantages:
         suite = ET.SubElement(root, "testsuite", name=vantage.id)
-        for cell in (cell for cell in matrix.cells if cell.vantage == vantage.id):
+        for cell in matrix.row(vantage.id):
             case = _case(suite, cell.message)
             if cell.disagreements:
                 steps = "\n".join([*cell.derivation, *cell.forged])
