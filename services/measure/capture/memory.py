@@ -11,9 +11,11 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from tiers.measure.capture.processes import arguments, environment, tree, unnamed
 from tiers.measure.errors import NotWhole
-from tiers.measure.search.scan import Chunk, Source, split
+from tiers.measure.search.scan import Chunk, Source, runs, split
 
 MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3
@@ -182,14 +184,9 @@ def _present(pid: int, region: _Region) -> Iterator[tuple[int, int]]:
         return
     with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
         file.seek(region.start // _PAGE * 8)
-        entries = memoryview(file.read((region.end - region.start) // _PAGE * 8)).cast("Q")
-    begin: int | None = None
-    for at, entry in enumerate(chain(entries, [0])):
-        if entry >> 62 and begin is None:
-            begin = at
-        elif not entry >> 62 and begin is not None:
-            yield region.start + begin * _PAGE, region.start + at * _PAGE
-            begin = None
+        entries = np.frombuffer(file.read((region.end - region.start) // _PAGE * 8), np.uint64)
+    for begin, end in runs(entries >> np.uint64(62) != 0):
+        yield region.start + begin * _PAGE, region.start + end * _PAGE
 
 
 def _lists(chunks: list[Chunk], own: list[Chunk]) -> Iterator[Chunk]:

@@ -9,14 +9,20 @@ from tiers.measure.capture.files import file_chunks
 from tiers.measure.search.scan import Chunk
 
 _LARGEST = 1 << 26
-Stamp = tuple[int, int]
-Before = dict[Path, Stamp]
+Before = dict[Path, tuple[int, int]]
 
 
 def around(folder: Path) -> Before:
-    """Return what lies at the top of places where programs leave things, and when each was last written."""
+    """Return what lies at the top of places where programs leave things: when it was last written, ns, and its size."""
     homes = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home(), folder}  # noqa: S108 - looked into, not written to
-    return {path: _stamp(path) for home in homes for path in _inside(home)}
+    found: Before = {}
+    for home in homes:
+        with suppress(OSError):  # no such place, or not for us
+            for path in sorted(home.iterdir()):
+                with suppress(OSError):  # it is gone
+                    about = path.lstat()
+                    found[path] = about.st_mtime_ns, about.st_size
+    return found
 
 
 def left(name: str, folder: Path, before: Before, besides: Iterable[Path]) -> Iterator[Chunk]:
@@ -30,16 +36,3 @@ def left(name: str, folder: Path, before: Before, besides: Iterable[Path]) -> It
             with suppress(OSError):
                 if one.is_file() and one.stat().st_size < _LARGEST:
                     yield from file_chunks(name, one)
-
-
-def _inside(folder: Path) -> list[Path]:
-    with suppress(OSError):
-        return sorted(folder.iterdir())
-    return []
-
-
-def _stamp(path: Path) -> Stamp:
-    with suppress(OSError):
-        about = path.lstat()
-        return about.st_mtime_ns, about.st_size
-    return 0, 0

@@ -4,7 +4,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -91,12 +90,10 @@ def _opened(connections: Mapping[int, Connection], keylog: Path) -> Iterator[Con
     for number, one in connections.items():
         if one[0][1][_RANDOM].hex() not in keys:
             raise NotWhole(f"the key log has no key of connection {number}")
-    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
-        file.write(b"".join(_packets(connections.values())))
-        file.flush()
-        follow = [word for number in range(len(connections)) for word in ("-z", f"follow,tls,raw,{number}")]
-        command = [tshark, "-r", file.name, "-o", f"tls.keylog_file:{keylog}", "-q", *follow]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own words
+    packets = b"".join(_packets(connections.values()))
+    follow = [word for number in range(len(connections)) for word in ("-z", f"follow,tls,raw,{number}")]
+    command = [tshark, "-r", "-", "-o", f"tls.keylog_file:{keylog}", "-q", *follow]
+    told = subprocess.run(command, input=packets, capture_output=True, check=True).stdout.decode()  # noqa: S603 - our own words
     parts = {int(part.split()[5]): part.splitlines() for part in told.split(_LINE)[1::2]}
     for _number, (_follow, _filter, _client, _server, *lines) in sorted(parts.items()):
         yield [(not line.startswith("\t"), bytes.fromhex(line)) for line in lines]

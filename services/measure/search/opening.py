@@ -61,7 +61,6 @@ _STREAMS: dict[bytes, tuple[str, Open | None]] = {
     rb"\x28\xb5\x2f\xfd": ("zstd", _ZSTD),
     rb"PK\x03\x04[\0-\xff]{26}": ("zip", _DEFLATE),
 }  # fmt: skip
-_BEGINS = {re.compile(pattern, re.DOTALL): stream for pattern, stream in _STREAMS.items()}
 _RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za-z0-9+/_-]+)*")
 """Base64: with what JSON has escaped, and over lines of sixty characters or more."""
 _BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
@@ -102,8 +101,8 @@ def _from_base64(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
 
 
 def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
-    for pattern, (name, unpack) in _BEGINS.items():
-        for match in pattern.finditer(data):
+    for pattern, (name, unpack) in _STREAMS.items():
+        for match in re.finditer(pattern, data, re.DOTALL):
             begin = match.start()
             if name == "zip":
                 begin += 30 + int.from_bytes(data[begin + 26 : begin + 28], "little")

@@ -11,6 +11,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
 from tiers.measure.search.anchors import Anchors
@@ -254,16 +257,15 @@ def merge(parts: Sequence[Found], name: str = "") -> Found:
     return out
 
 
-def split(place: str, data: bytes, start: int = 0, block: int = 16_384) -> Iterator[Chunk]:
+def split(place: str, data: bytes, start: int, block: int = 16_384) -> Iterator[Chunk]:
     """Cut bytes into chunks without the blocks that are all zero: memory that was never written holds nothing."""
     zero = bytes(block)
-    begin: int | None = None
-    for at in range(0, len(data), block):
-        if data[at : at + block] == zero[: len(data) - at]:
-            if begin is not None:
-                yield Chunk(place, start + begin, data[begin:at])
-                begin = None
-        elif begin is None:
-            begin = at
-    if begin is not None:
-        yield Chunk(place, start + begin, data[begin:])
+    written = [data[at : at + block] != zero[: len(data) - at] for at in range(0, len(data), block)]
+    for begin, end in runs(np.array(written, np.bool_)):
+        yield Chunk(place, start + begin * block, data[begin * block : end * block])
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where each run of true flags begins and ends."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
