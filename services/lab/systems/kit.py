@@ -52,6 +52,11 @@ def configured(folder: Path, *names: str) -> None:
         (folder / name).write_text(text)
 
 
+def on_port(configuration: str, *command: str) -> list[str]:
+    """Return the words that put their port into a configuration, `@PORT@` in it, and then run a command."""
+    return ["sh", "-c", f'sed -i "s/@PORT@/$1/" {configuration} && shift && exec "$@"', "sh", "{port}", *command]
+
+
 def become_user(folder: Path) -> list[str]:
     """Give a folder to `USER`; returns the words before a command that run it as he."""
     if USER.pw_uid == os.getuid():

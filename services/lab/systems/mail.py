@@ -50,8 +50,7 @@ def _servers(root: Path, open_: ExitStack, exim: str, dovecot: str) -> tuple[Ser
     kit.configured(root, "exim.conf", "dovecot.conf")
     become = kit.become_user(root)
     listen = [*become, str(root / "exim"), "-C", str(root / "exim.conf"), "-bdf", "-oX", "127.0.0.1.{port}"]
-    fill = 'sed "s/@PORT@/$1/" dovecot.conf > imap.conf && exec "$2" -F -c "$PWD/imap.conf"'
-    serve = [*become, "sh", "-c", fill, "sh", "{port}", dovecot]
+    serve = [*become, *kit.on_port("dovecot.conf", dovecot, "-F", "-c", str(root / "dovecot.conf"))]
     start = partial(run, cwd=root, logs=[root / "log"], state=[root / "state"], tap=True)
     return open_.enter_context(start("exim", listen)), open_.enter_context(start("dovecot", serve))
 

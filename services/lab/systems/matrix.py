@@ -88,11 +88,10 @@ class _Talk:
     # ---- what is said ----
 
     async def _login(self, name: str) -> Any:
-        """Register somebody, and log in with a client that keeps its keys in a folder."""
+        """Register somebody, who is then logged in, with a client that keeps its keys in a folder."""
         (self.root / name).mkdir()
         client = nio.AsyncClient(self.synapse.url, f"@{name}:localhost", store_path=str(self.root / name))
         await client.register(name, f"password of {name}")
-        await client.login(f"password of {name}")
         if client.should_upload_keys:
             await client.keys_upload()
         await client.sync(full_state=True)

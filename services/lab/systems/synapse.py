@@ -11,18 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tiers.lab.systems.kit import configured
+from tiers.lab.systems.kit import configured, on_port
 from tiers.measure import Service, run
 
 API = "/_matrix/client/v3"
-_START = """
-import sys, pathlib
-config = pathlib.Path(sys.argv[1])
-config.write_text(config.read_text().replace("@PORT@", sys.argv[2]))
-sys.argv = ["homeserver", "-c", sys.argv[1]]
-from synapse.app.homeserver import main
-main()
-"""
 
 
 @contextmanager
@@ -30,7 +22,7 @@ def synapse(folder: Path, *, tap: bool = False) -> Iterator[Service]:
     """Start a Synapse in a new folder, and end it; raises `NotWhole` if it does not answer."""
     folder.mkdir()
     configured(folder, "homeserver.yaml", "synapse-log.yaml")
-    command = [sys.executable, "-c", _START, str(folder / "homeserver.yaml"), "{port}"]
+    command = on_port("homeserver.yaml", sys.executable, "-m", "synapse.app.homeserver", "-c", "homeserver.yaml")
     logs = [folder / "homeserver.log"]
     with run("synapse", command, ready="/health", cwd=folder, logs=logs, state=[folder], tap=tap) as server:
         yield server
