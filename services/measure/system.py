@@ -120,8 +120,6 @@ def measure(
 
 
 class _Study:
-    """One measurement."""
-
     def __init__(self, messages: Sequence[Message], vantages: Sequence[Vantage], secrets: Sequence[Secret]) -> None:
         every = list(dict.fromkeys([*secrets, *(one.control for one in vantages if one.control is not None)]))
         for names in ([one.key for one in messages], [one.id for one in vantages], [one.name for one in every]):
@@ -198,8 +196,8 @@ class _Study:
         """Close what each vantage point is declared to hold: secrets by name, `ciphertext`, `texts`."""
         words: dict[str, list[Fact]] = {fact[1]: [fact] for fact in self.known if fact[0] == "secret"}
         words |= {f"text:{one.key}": [("plaintext", one.key)] for one in self.messages}
-        words |= {"ciphertext": [("sealed", one.key) for one in self.messages]}
-        words |= {"texts": [("plaintext", one.key) for one in self.messages]}
+        words["ciphertext"] = [("sealed", one.key) for one in self.messages]
+        words["texts"] = [("plaintext", one.key) for one in self.messages]
         if strange := sorted({word for row in declared.vantages.values() for word in row.holds} - set(words)):
             raise Misused(f"Declare holdings out of: {', '.join(words)}; {strange[0]} is none.")
         for name, row in declared.vantages.items():

@@ -2,6 +2,7 @@
 
 import json
 import string
+import textwrap
 from collections.abc import Callable
 from functools import reduce
 from operator import xor
@@ -13,6 +14,7 @@ from nio.crypto.sessions import InboundGroupSession
 
 from tiers.lab.systems.synapse import API, ask
 from tiers.measure import Service
+from tiers.measure.search.encodings import ENCODINGS
 
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 BACKUP = "m.megolm_backup.v1.curve25519-aes-sha2"
@@ -54,11 +56,8 @@ def back_up(server: Service, token: str, room: str, session: Any) -> tuple[str, 
 def _written_down(key: bytes) -> str:
     """Write a recovery key as people keep it, in base58 (Matrix, "cryptographic key representation")."""
     whole = b"\x8b\x01" + key
-    number, digits = int.from_bytes(whole + bytes([reduce(xor, whole)]), "big"), ""
-    while number:
-        number, digit = divmod(number, len(_BASE58))
-        digits = _BASE58[digit] + digits
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+    written, _ = ENCODINGS["base58"](whole + bytes([reduce(xor, whole)]))
+    return " ".join(textwrap.wrap(written.decode(), 4))
 
 
 def recovered(paper: str, copy: dict[str, str]) -> Any:

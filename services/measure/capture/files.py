@@ -63,7 +63,6 @@ def folder(name: str, path: Path) -> Source:
 
 
 def below(name: str, path: Path) -> Iterable[Chunk]:
-    """Read a file, or everything below a folder."""
     return folder(name, path).chunks if path.is_dir() else file_chunks(name, path)
 
 

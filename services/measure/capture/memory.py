@@ -40,8 +40,6 @@ class Running(Protocol):
 
 
 class Process(NamedTuple):
-    """A process by its number."""
-
     name: str
     pid: int
 

@@ -57,7 +57,6 @@ def matches(
 
 
 def substitute(pattern: Fact, bound: Binding) -> Fact:
-    """Put in what the variables stand for."""
     return tuple(bound.get(term, term) if is_variable(term) else term for term in pattern)
 
 

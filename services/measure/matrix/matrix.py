@@ -113,8 +113,6 @@ class Attacked:
 
 
 class Disagreement(msgspec.Struct, frozen=True):
-    """A cell that is not as declared."""
-
     message: str
     vantage: str
     what: str

@@ -22,13 +22,13 @@ _BETWEEN = b"\0\t\n\v\f\r xX\x7f" + string.punctuation.encode()
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 _LONGEST_NUMBER = 64
 """Bytes that somebody would write as one number: keys, not texts."""
-_BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BASE32 = string.ascii_uppercase + "234567"
 _BASE32S = {
-    "base32hex": b"0123456789ABCDEFGHIJKLMNOPQRSTUV",
-    "Crockford's base32": b"0123456789ABCDEFGHJKMNPQRSTVWXYZ",
-    "z-base-32": b"ybndrfg8ejkmcpqxot1uwisza345h769",
-    "Bech32": b"qpzry9x8gf2tvdw0s3jn54khce6mua7l",
-    "Geohash": b"0123456789bcdefghjkmnpqrstuvwxyz",
+    "base32hex": "0123456789ABCDEFGHIJKLMNOPQRSTUV",
+    "Crockford's base32": "0123456789ABCDEFGHJKMNPQRSTVWXYZ",
+    "z-base-32": "ybndrfg8ejkmcpqxot1uwisza345h769",
+    "Bech32": "qpzry9x8gf2tvdw0s3jn54khce6mua7l",
+    "Geohash": "0123456789bcdefghjkmnpqrstuvwxyz",
 }
 _BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 _BASE64S = {
@@ -144,14 +144,10 @@ def _septets(text: str) -> bytes:
     return packed.to_bytes(-(-7 * len(text) // 8), "little")
 
 
-def _base64(alphabet: str) -> Encoding:
-    table = bytes.maketrans(_BASE64.encode(), alphabet.encode())
-    return _shifted(lambda raw: base64.b64encode(raw).translate(table), 6, 3)
-
-
-def _base32(alphabet: bytes) -> Encoding:
-    table = bytes.maketrans(_BASE32, alphabet)
-    return _once(lambda raw: base64.b32encode(raw).translate(table))
+def _lettered(encode: Callable[[bytes], bytes], letters: str, others: str) -> Callable[[bytes], bytes]:
+    """Encode, and put others in the place of its letters."""
+    table = bytes.maketrans(letters.encode(), others.encode())
+    return lambda raw: encode(raw).translate(table)
 
 
 ENCODINGS: Mapping[str, Encoding] = {
@@ -159,9 +155,9 @@ ENCODINGS: Mapping[str, Encoding] = {
     "hex": _once(lambda raw: raw.hex()),
     "base64": _shifted(base64.b64encode, 6, 3),
     "base64, quoted": _once(lambda raw: quote_plus(base64.b64encode(raw))),
-    **{how: _base64(alphabet) for how, alphabet in _BASE64S.items()},
+    **{how: _shifted(_lettered(base64.b64encode, _BASE64, letters), 6, 3) for how, letters in _BASE64S.items()},
     "base32": _shifted(base64.b32encode, 5, 5),
-    **{how: _base32(alphabet) for how, alphabet in _BASE32S.items()},
+    **{how: _once(_lettered(base64.b32encode, _BASE32, letters)) for how, letters in _BASE32S.items()},
     "base85": _once(base64.b85encode),
     "base45": _once(_base45),
     "Ascii85": _once(base64.a85encode),

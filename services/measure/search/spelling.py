@@ -55,7 +55,6 @@ class Needle:
 
 
 def needles(known: Iterable[Known]) -> Iterator[Needle]:
-    """Spell every secret in every way."""
     for one in known:
         yield from spell(one)
 
