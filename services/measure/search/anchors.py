@@ -29,18 +29,16 @@ class Anchors:
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         """Return (where, which) for every anchor that stands in `data`, in the order in which they stand there."""
-        found = [hit for first in range(min(ANCHOR, len(data) - ANCHOR + 1)) for hit in self._find(data, first)]
+        found = list[tuple[int, int]]()
+        for first in range(min(ANCHOR, len(data) - ANCHOR + 1)):  # every eighth place from there on
+            numbers = np.frombuffer(data, "<u8", (len(data) - first) // ANCHOR, first)
+            at = np.flatnonzero(self._maybe[_hash(numbers)])
+            those = numbers[at]
+            among = np.searchsorted(self._sorted, those)
+            among[among == len(self._sorted)] = 0
+            hits = np.flatnonzero(self._sorted[among] == those) if len(at) else at
+            found += zip((at[hits] * ANCHOR + first).tolist(), self._order[among[hits]].tolist(), strict=True)
         return sorted(found)
-
-    def _find(self, data: bytes, first: int) -> Iterable[tuple[int, int]]:
-        """Look at every eighth place from `first` on."""
-        numbers = np.frombuffer(data, "<u8", (len(data) - first) // ANCHOR, first)
-        at = np.flatnonzero(self._maybe[_hash(numbers)])
-        those = numbers[at]
-        among = np.searchsorted(self._sorted, those)
-        among[among == len(self._sorted)] = 0
-        hits = np.flatnonzero(self._sorted[among] == those) if len(at) else at
-        return zip((at[hits] * ANCHOR + first).tolist(), self._order[among[hits]].tolist(), strict=True)
 
 
 def _hash(numbers: _Numbers) -> _Numbers:
