@@ -3,28 +3,23 @@
     memory:<process>  state:<party>  log:<party>  logs  keys:carrier  taps  store  handset:<who>  seized:<who>
     answers:<asker>   ciphertext   left
 
-`<who>` is a name, or `sender` or `receiver` of the message that is looked at. `store` is the provider's store on disk,
-everything in it, and `memory:store` its processes: of a cluster, all nodes'. `ciphertext` is less: every envelope that
-the store ever accepted and nothing else, laid beside somebody's holdings, so that nobody fails to read merely because a
-message never came his way.
+`<who>` is a name, or `sender` or `receiver` of the message that is looked at. `taps` are what passed from each handset
+(`tap:<who>`) and to all parties (`tap:parties`). `store` is the provider's store on disk, everything in it, and
+`memory:store` its processes: of a cluster, all nodes'. `ciphertext` is less: every envelope that the store ever
+accepted and nothing else, laid beside somebody's holdings, so that nobody fails to read merely because a message never
+came his way.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tiers.lab.world.cast import HANDSETS, PARTIES, WITNESSES, party
+from tiers.lab.world.cast import ACME, GLOBEX, HANDSETS, PARTIES, WITNESSES, party
 from tiers.measure.derive.rules import Fact
 
 CIPHERTEXT = "ciphertext"
 LEFT = "left"
 _LOGS = (*(f"log:{one.name}" for one in PARTIES), "log:store")
-_LINKS = (
-    *((one.name, one) for one in PARTIES),
-    ("mediation", party("carrier")),
-    *((one.name, party("gateway")) for one in HANDSETS),
-)
-"""The links that are tapped, and a party that is reached on each."""
-_TAPS = tuple(f"tap:{link}" for link, _ in _LINKS)
+_TAPS = (*(f"tap:{person.name}" for person in HANDSETS), "tap:parties")
 _GATEWAY = ("memory:gateway", "log:gateway")
 _STORE = ("memory:store", "store")
 _OPERATOR = (*_GATEWAY, *_STORE, "memory:carrier", "state:carrier", "answers:operator")
@@ -104,6 +99,16 @@ class Control:
     facts: tuple[Fact, ...]
 
 
+_KEYS: tuple[tuple[str, str, Fact], ...] = (
+    ("court", "the judge's key", ("mark", "court/judge.key")),
+    ("auditor", "its private key", ("seed", "auditor/cbi/1")),
+    ("ledger", "the log's key", ("mark", "ledger/log.key")),
+    *((name, "the witness's key", ("mark", f"{name}/witness.key")) for name in WITNESSES),
+    ("acme", "its root key", ("orgroot", ACME)),
+    ("globex", "its root key", ("orgroot", GLOBEX)),
+)
+
+
 def controls(keys: Iterable[str]) -> tuple[Control, ...]:
     """Return the positive controls, one or more for each capture. `keys` are the messages."""
     handsets = tuple(person.name for person in HANDSETS)
@@ -118,25 +123,17 @@ def controls(keys: Iterable[str]) -> tuple[Control, ...]:
         Control(CIPHERTEXT, "the header of a message", headers),
         Control(LEFT, "what was looked through", (("mark", "left"),)),
         *(Control(f"log:{one.name}", "its name", (("mark", str(one.identity)),)) for one in PARTIES),
-        *(Control(f"tap:{link}", f"{one.name}'s name, in TLS", (("mark", one.identity.host),)) for link, one in _LINKS),
+        *(
+            Control(f"tap:{name}", "the relay's name, in TLS", (("mark", party("gateway").identity.host),))
+            for name in handsets
+        ),
+        Control("tap:parties", "a party's name, in TLS", tuple(("mark", one.identity.host) for one in PARTIES)),
         Control("memory:carrier", "its master key", (("master",),)),
         Control("keys:carrier", "its master key", (("master",),)),
         Control("keys:auditor", "its private key", (("seed", "auditor/cbi/1"),)),
         Control("keys:other-agency", "its private key", (("seed", "auditor/nia/1"),)),
         Control("state:carrier", "its signing key", (("mark", "carrier/signing.key"),)),
-        Control("memory:court", "the judge's key", (("mark", "court/judge.key"),)),
-        Control("state:court", "the judge's key", (("mark", "court/judge.key"),)),
-        Control("memory:auditor", "its private key", (("seed", "auditor/cbi/1"),)),
-        Control("state:auditor", "its private key", (("seed", "auditor/cbi/1"),)),
-        Control("memory:ledger", "the log's key", (("mark", "ledger/log.key"),)),
-        Control("state:ledger", "the log's key", (("mark", "ledger/log.key"),)),
-        *(
-            Control(f"{what}:{name}", "the witness's key", (("mark", f"{name}/witness.key"),))
-            for name in WITNESSES
-            for what in ("memory", "state")
-        ),
-        *(Control(f"{kind}:acme", "its root key", (("orgroot", "S50000001"),)) for kind in ("memory", "state")),
-        *(Control(f"{kind}:globex", "its root key", (("orgroot", "S50000002"),)) for kind in ("memory", "state")),
+        *(Control(f"{kind}:{name}", says, (fact,)) for kind in ("memory", "state") for name, says, fact in _KEYS),
         *(Control(f"handset:{name}", "its signing key", (("sign", name),)) for name in handsets),
         *(Control(f"seized:{name}", "its signing key", (("sign", name),)) for name in handsets),
         *(Control(f"answers:{who}", "a refusal", refused) for who in ("gateway", "court", "ledger", "other-customer")),

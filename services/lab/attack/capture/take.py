@@ -62,7 +62,8 @@ def _take(world: World, sent: Iterable[Sent], name: str) -> Source | None:  # no
         case "keys":
             return _keys(world, name, who)
         case "tap":
-            return files(name, [world.root / "taps" / f"{who}.bin"])
+            links = world.ports if who == "parties" else (who,)
+            return files(name, [world.root / "taps" / f"{link}.bin" for link in links])
         case "handset":
             return folder(name, world.root / "handsets" / who)
         case "store":
