@@ -335,6 +335,17 @@ def test_a_stream_with_any_byte_altered_raises_nothing(how: str, data: st.DataOb
     assert sum(len(inside) for _, _, inside in opening.opened(bytes(packed))) >= 0
 
 
+@pytest.mark.parametrize("begins", [b"x\x9c", b"\x1f\x8b\x08", b"BZh91AY&SY", b"\xfd7zXZ\0", b"PK\x03\x04"])
+def test_a_large_file_is_not_copied_for_what_only_looks_like_a_stream(begins: bytes) -> None:
+    data = begins + b"\xff" * (1 << 23)
+    tracemalloc.start()
+    try:
+        assert list(opening.opened(data)) == []
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_stream_that_was_cut_off_is_opened_as_far_as_it_goes() -> None:
     raw = os.urandom(32)
     assert finds(gzip.compress(raw + os.urandom(4096))[:1000], raw)

@@ -19,13 +19,14 @@ _MOST = 1 << 24
 """Bytes that are taken out of one stream."""
 _MEMORY = 1 << 27
 """Bytes that a stream may claim for its dictionary."""
+_FIRST = 1 << 12
 _DEEPEST = 3
 _LEAST = 12
 _FAILS: list[type[Exception]] = [zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError]
 """What is raised for bytes that are no stream of a kind."""
 
 
-Open = Callable[[bytes, int], bytes]
+Open = Callable[[memoryview, int], bytes]
 """Returns at most so many bytes of what a stream holds, and raises one of `_FAILS`."""
 
 
@@ -40,7 +41,12 @@ def _library(name: str, error: str, make: Callable[[Any], Open]) -> Open | None:
 
 
 def _zlib(bits: int) -> Open:
-    return lambda data, most: zlib.decompressobj(bits).decompress(data, most)
+    def inflated(data: memoryview, most: int) -> bytes:
+        stream = zlib.decompressobj(bits)
+        out = stream.decompress(data[:_FIRST], most)  # it copies what it leaves, also of what turns out to be no stream
+        return out if stream.eof or len(out) == most else out + stream.decompress(data[_FIRST:], most - len(out))
+
+    return inflated
 
 
 _DEFLATE = _zlib(-15)
@@ -122,6 +128,6 @@ def _inflated(name: str, unpack: Open | None, data: bytes, begin: int) -> Iterat
     if unpack is None:
         return
     with suppress(*_FAILS):
-        inside = unpack(data[begin : begin + _MOST], _MOST)
+        inside = unpack(memoryview(data)[begin : begin + _MOST], _MOST)
         if len(inside) >= _LEAST:
             yield name, begin, inside
