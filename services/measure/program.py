@@ -51,7 +51,7 @@ def answers(host: str, port: int, ask: Ask) -> Iterator[tuple[int, bytes]]:
             with closing(http.client.HTTPConnection(host, port, timeout=SECONDS)) as connection:
                 connection.request(method, quote(path, safe=string.punctuation), body, dict(ask.headers))
                 answer = connection.getresponse()
-                said = f"{answer.status} {answer.headers}".encode("utf-8", "surrogateescape") + answer.read()
+                said = f"{answer.status} {answer.headers}".encode("utf-8", "surrogateescape") + _whole(answer)
         except http.client.HTTPException as error:
             raise OSError(f"it does not speak HTTP: {error!r}") from None
         yield answer.status, said
@@ -60,6 +60,16 @@ def answers(host: str, port: int, ask: Ask) -> Iterator[tuple[int, bytes]]:
             return
         path = to._replace(scheme="", netloc="").geturl()
         method, body = (method, body) if answer.status in {307, 308} else ("GET", None)
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    """Read an answer to its end; raises `OSError` for one that has none, such as a stream of events."""
+    said, until = bytearray(), time.monotonic() + SECONDS
+    while more := answer.read1():
+        said += more
+        if time.monotonic() > until:
+            raise OSError(f"its answer does not end within {SECONDS:.0f} s")
+    return bytes(said)
 
 
 def _free_port() -> int:

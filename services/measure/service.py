@@ -11,7 +11,7 @@ in temporary and home folders, and ports that nobody named.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -58,6 +58,9 @@ class Service:
     _controls: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        for name, given in {"logs": self.logs, "state": self.state, **self.asks}.items():
+            if isinstance(given, str | Path | Ask):
+                raise Misused(f"Write {name} of {self.name} as a list: [{given!r}].")
         self.logs, self.state = [*map(Path, self.logs)], [*map(Path, self.state)]
         self.keylog = Path(self.keylog) if self.keylog else None
 
@@ -156,6 +159,10 @@ class Service:
         """Take captures and look for secrets; returns what was found in each, with its size in bytes."""
         if not wanted or not (kinds := tuple(in_)):
             raise Misused("Say what to look for, and in which captures: in_=['log'].")
+        if len(names := {one.name for one in wanted}) < len(set(wanted)):
+            raise Misused(
+                f"Give each secret a name of its own, canary('first'): among {', '.join(sorted(names))} are two of one."
+            )
         needles = [needle for secret in wanted for needle in spell(secret.known())]
         scanner = Scanner([*needles, trace(_MARK, "its value", self.mark)] if self.mark else needles)
         found = {kind: scanner.scan(self.capture(kind)) for kind in kinds}
@@ -188,9 +195,13 @@ class Service:
 
         Freed memory is residue and no leak, so some may be there.
         """
+        if not 0 <= at_most < 1:
+            raise Misused(f"Write at_most as a share from 0 to below 1; {at_most} lets everything pass.")
         texts = [canary(f"text {number}") for number in range(n)]
         for text in texts:
-            say(text.text)
+            if isinstance(later := say(text.text), Coroutine):
+                later.close()
+                raise Misused("Give a function that is done when it returns: lambda text: asyncio.run(say(text)).")
         found = self.look(*texts, in_=["memory"])["memory"]
         kept = [_told(text, found.places(text.fact)[0]) for text in texts if found.places(text.fact)]
         if (share := len(kept) / n) > at_most:
@@ -237,8 +248,8 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
             program.until_ready(ready)
             with closing(Tap(program.host, program.port)) if tap else nullcontext() as wire:
                 port = wire.port if wire else program.port
-                service = Service(name, program.pid, port, [*logs, program.output], state, redis, postgres, keylog)
-                service.asks, service.tap, service.host = asks or {}, wire, program.host
+                service = Service(name, program.pid, port, logs, state, redis, postgres, keylog, asks or {}, wire)
+                service.logs, service.host = [*service.logs, program.output], program.host
                 service.mark, service.own = program.mark, (program.port,)
                 service.folder, service.before = folder, before
                 yield service

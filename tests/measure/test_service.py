@@ -153,6 +153,22 @@ def test_captures_are_known_configured_and_not_empty(tmp_path: Path) -> None:
             silent.look(KEY, in_=["log"])
 
 
+def test_what_would_pass_without_a_look_is_refused(tmp_path: Path) -> None:
+    async def say_later(_text: str) -> None:
+        """Do nothing: nobody awaits it."""
+
+    with serving(folder_of(tmp_path)) as service:
+        with pytest.raises(Misused, match="a name of its own"):  # else one that is found would stand for both
+            service.assert_holds(canary(), canary(), in_=["log"])
+        with pytest.raises(Misused, match="done when it returns"):
+            service.assert_forgets(say_later, n=1)
+        with pytest.raises(Misused, match="share"):
+            service.assert_forgets(lambda text: say(service, text), at_most=25)
+        for given in ({"logs": "app.log"}, {"state": tmp_path}, {"asks": {"guest": "/notes"}}):
+            with pytest.raises(Misused, match="as a list"):
+                attach("other", pid=service.pid, **given)
+
+
 ANSWERS = """
 import http.server, os, socket, sys, time
 {first}
@@ -208,6 +224,15 @@ def test_where_a_program_sends_one_on_to_is_looked_at_too(tmp_path: Path) -> Non
     command = answering(paths | {"/": (301, "https://example.org/")}, "", "::1", "AF_INET6")
     with run("sends", command, ready="/", asks={"guest": ["/old"]}) as service:
         service.assert_holds(text, other, in_=["answers"])
+
+
+def test_an_answer_that_does_not_end_is_no_clean_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = answering({"/": (200, "")})
+    command[2] = command[2].replace("self.wfile.write(to.encode())", "while True: self.wfile.write(b'tick')")
+    with run("streams", command, asks={"guest": ["/"]}) as service:
+        monkeypatch.setattr(program, "SECONDS", 0.5)
+        with pytest.raises(NotWhole, match="does not end"):
+            service.look(canary(), in_=["answers"])
 
 
 def test_what_became_a_daemon_or_left_its_family_is_measured_and_ended(tmp_path: Path) -> None:
