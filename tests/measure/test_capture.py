@@ -129,6 +129,20 @@ def test_a_folder_is_read_to_the_bottom(tmp_path: Path) -> None:
     assert finds(folder("state:ledger", tmp_path), raw)
 
 
+def test_a_log_that_is_a_link_is_read_where_it_leads_and_a_folder_has_attributes_too(tmp_path: Path) -> None:
+    raw, other = os.urandom(32), os.urandom(32)
+    (tmp_path / "elsewhere").write_bytes(b"said: " + raw)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "current.log").symlink_to(tmp_path / "elsewhere")
+    assert finds(folder("log", tmp_path / "logs"), raw)
+    assert finds(files("log", [tmp_path / "logs" / "current.log"]), raw)
+    try:
+        os.setxattr(tmp_path / "logs", "user.note", other)
+    except (OSError, AttributeError):
+        pytest.skip("this file system has no attributes")
+    assert finds(folder("log", tmp_path / "logs"), other)
+
+
 def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> None:
     raw = os.urandom(40_000)
     with sqlite3.connect(tmp_path / "some[1].db") as db:

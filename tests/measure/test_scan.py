@@ -374,6 +374,29 @@ def test_a_secret_that_is_too_short_is_refused(raw: bytes) -> None:
         list(spell(Known(FACT, raw)))
 
 
+@pytest.mark.parametrize("raw", [bytes(32), b"!?!?!?!?!?!?!?!?"])
+def test_a_secret_of_which_nothing_would_be_looked_for_is_refused(raw: bytes) -> None:
+    with pytest.raises(Misused, match="or never"):
+        list(spell(Known(FACT, raw)))
+
+
+GIVEN: dict[str, Callable[[bytes], bytes]] = {
+    "hex": lambda raw: raw.hex().encode(),
+    "base64": base64.b64encode,
+    "base64url": lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"="),
+    "PEM": lambda raw: b"-----BEGIN A KEY-----\n" + base64.encodebytes(raw) + b"-----END A KEY-----\n",
+}
+
+
+@pytest.mark.parametrize("how", GIVEN)
+@FEW
+@given(KEYS, KEYS)
+def test_a_key_that_was_given_as_text_is_found_as_the_program_holds_it(how: str, raw: bytes, other: bytes) -> None:
+    assert finds(b"key: " + raw, GIVEN[how](raw))
+    assert finds(json.dumps(list(raw)), GIVEN[how](raw))
+    assert raw == other or not finds(other, GIVEN[how](raw))
+
+
 def test_texts_that_begin_alike_are_told_apart() -> None:
     one, two = b"the same beginning, one end", b"the same beginning, another"
     both = [*spell(Known(("a",), one)), *spell(Known(("b",), two))]

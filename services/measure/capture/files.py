@@ -30,7 +30,10 @@ def files(name: str, paths: Iterable[Path], within: Path | None = None) -> Sourc
 
 
 def file_chunks(name: str, path: Path, within: Path | None = None) -> Iterator[Chunk]:
-    """Yield a file: its name below `within`, its bytes, the rows of a database, where a link leads, its attributes."""
+    """Yield a file: its name below `within`, its bytes, the rows of a database, its attributes, where a link leads.
+
+    What lies behind a link to a file is read as well; behind one to a folder, for whoever names that folder.
+    """
     place = f"{name}, {path.name}"
     named = path.name if within is None else str(path.relative_to(within))
     path.lstat()
@@ -38,7 +41,6 @@ def file_chunks(name: str, path: Path, within: Path | None = None) -> Iterator[C
     yield Chunk(where, 0, named.encode("utf-8", "surrogateescape"), aside=True)
     if path.is_symlink():
         yield Chunk(f"{place}, where it leads", 0, str(path.readlink()).encode("utf-8", "surrogateescape"))
-        return
     if hasattr(os, "listxattr"):
         with suppress(OSError):  # a file system without attributes
             for attribute in os.listxattr(path):
@@ -53,11 +55,11 @@ def file_chunks(name: str, path: Path, within: Path | None = None) -> Iterator[C
 def folder(name: str, path: Path) -> Source:
     """Read everything below a folder; raises `NotWhole` if it is not there, empty, or never still for a moment."""
     for _ in range(_TRIES):
-        seen = sorted(path.rglob("*"))
+        seen = [path, *sorted(path.rglob("*"))]
         try:
             return files(name, seen, path)
         except NotWhole:
-            if seen == sorted(path.rglob("*")):  # else a file was replaced while we looked
+            if seen == [path, *sorted(path.rglob("*"))]:  # else a file was replaced while we looked
                 raise
     raise NotWhole(f"{name}: its files keep changing")
 

@@ -3,8 +3,11 @@
 A needle carries the fact that finding it proves, and never shows its bytes.
 """
 
+import base64
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import Misused
@@ -22,6 +25,9 @@ QUARTER = 8
 SHORTEST = 8
 """Characters, squeezed, below which anything is found by chance."""
 _COMMON = {"raw", "hex", "base64", "Latin-1", "UTF-16", "percent", "Python literal", "JSON"}
+_ARMOUR = re.compile(rb"-----[^-]*-----")
+_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+_URL = bytes.maketrans(b"-_", b"+/")
 _IN_HEX = {"hex", "words of 64 bits, hex"}
 
 
@@ -62,9 +68,12 @@ def needles(known: Iterable[Known]) -> Iterator[Needle]:
 def spell(known: Known) -> Iterator[Needle]:
     """Spell a secret in every way, each once; raises `Misused` for one so short that it would be found by chance."""
     raw = known.raw
-    if len(raw) < PART or (known.words and len(squeeze(raw)) < PART):
-        raise Misused(f"Take a secret of {PART} characters or more: {' '.join(known.fact)} would be found by chance.")
+    if len(raw) < PART or len(squeeze(raw)) < (PART if known.words else SHORTEST):
+        said = f"{PART} characters or more, not all of them punctuation"
+        raise Misused(f"Take a secret of {said}: {' '.join(known.fact)} would be found by chance, or never.")
     seen = set[bytes]()
+    for inside in _decoded(raw):
+        yield from (replace(one, how=f"{one.how}, decoded") for one in spell(Known(known.fact, inside)))
     for how, written in encodings(raw):
         spelled = squeeze(written)
         if spelled not in seen and len(spelled) >= SHORTEST:
@@ -79,6 +88,17 @@ def spell(known: Known) -> Iterator[Needle]:
             elif how in _IN_HEX:
                 piece = min(least, _share(len(spelled), QUARTER, len(raw)))
             yield Needle(known.fact, how, spelled, least, max(piece, SHORTEST))
+
+
+def _decoded(raw: bytes) -> Iterator[bytes]:
+    """Yield what a secret says that is itself hex, base64 or PEM: a program holds the key, and not how it was given."""
+    text = b"".join(_ARMOUR.sub(b"", raw).split()).translate(_URL)
+    mixed = text.upper() != text != text.lower()  # else it may be a word
+    with suppress(ValueError):
+        inside = bytes.fromhex(text.decode()) if _HEX.fullmatch(text) else b""
+        inside = inside or (base64.b64decode(text + b"=" * (-len(text) % 4), validate=True) if mixed else b"")
+        if len(squeeze(inside)) >= PART:
+            yield inside
 
 
 def _share(size: int, part: int, whole: int) -> int:
