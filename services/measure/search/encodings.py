@@ -9,10 +9,12 @@ base85 for Z85, and crypt's base64 for xxencode.
 import base64
 import binascii
 import codecs
+import hashlib
 import html
 import json
 import quopri
 import string
+import struct
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -38,6 +40,8 @@ _BASE64S = {
 _BASE45 = string.digits + string.ascii_uppercase + " $%*+-./:"
 _BASES = {
     "base 10": string.digits,
+    "base 8": string.octdigits,
+    "base 32": string.digits + string.ascii_lowercase[:22],
     "base 36": string.digits + string.ascii_lowercase,
     "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base62": string.digits + string.ascii_uppercase + string.ascii_lowercase,
@@ -92,6 +96,12 @@ def _each(form: str, *, signed: bool = False) -> Encoding:
     return _once(lambda raw: b" ".join(map(table.__getitem__, raw)))
 
 
+def _escaped(form: str) -> Encoding:
+    """Write what can be printed as it is, and the other bytes by number."""
+    table = [chr(byte) if 32 < byte < 127 else form.format(byte) for byte in range(256)]  # noqa: PLR2004 - ASCII
+    return _once(lambda raw: "".join(map(table.__getitem__, raw)))
+
+
 def _marked(mark: bytes, from_: int) -> Encoding:
     """Write each byte with a mark before it if it is so large, as packed numbers are written."""
     return _once(lambda raw: b"".join(mark + bytes([byte]) if byte >= from_ else bytes([byte]) for byte in raw))
@@ -132,6 +142,19 @@ def _big_integer(raw: bytes) -> Iterable[bytes]:
     return (b"".join(digit.to_bytes(4, "little") for digit in digits) for digits in _digits(raw, 1 << 30))
 
 
+def _base58(raw: bytes) -> Iterator[bytes]:
+    """Write a key as a wallet does, with kind and check, and as did:key and multicodec do, with kind."""
+    wholes = [raw, b"\x80" + raw, b"\x80" + raw + b"\1"]
+    wholes = [one + hashlib.sha256(hashlib.sha256(one).digest()).digest()[:4] for one in wholes]
+    for whole in (*wholes, b"\xed\1" + raw, b"\x80\x26" + raw):
+        yield from _number(_BASES["base58"])(whole)
+
+
+def _negative(raw: bytes) -> str:
+    """Write a number as Java does, whose first bit is its sign."""
+    return str(int.from_bytes(raw, "big", signed=True)) if len(raw) <= _LONGEST_NUMBER else ""
+
+
 def _base45(raw: bytes) -> str:
     """RFC 9285."""
     numbers = (int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw) & ~1, 2))
@@ -162,15 +185,25 @@ ENCODINGS: Mapping[str, Encoding] = {
     "base45": _once(_base45),
     "Ascii85": _once(base64.a85encode),
     **{how: _number(alphabet) for how, alphabet in _BASES.items()},
+    "base58 with kind and check": _base58,
+    "base 10, signed": _once(_negative),
     "list of integers": _each("{}"),
     "list of signed integers": _each("{}", signed=True),
     "list of integers, three digits": _each("{:03}"),
     "list of decimals": _each("{}.0"),
     "list of integers, u8": _each("{}u8"),
+    "list of integers, chr": _each("chr{}"),
     "list of integers, by place": _once(lambda raw: " ".join(f"{at}:{byte}" for at, byte in enumerate(raw))),
     "packed integers of MessagePack": _marked(b"\xcc", 128),
     "packed integers of CBOR": _marked(b"\x18", 24),
     "packed integers of pickle": _marked(b"K", 0),
+    "packed integers of pickle, protocol 0": _each("I{}a"),
+    "packed integers of BSON": _once(lambda raw: b"".join(b"\x10%d%c" % (at, byte) for at, byte in enumerate(raw))),
+    "packed integers of Avro": _once(
+        lambda raw: b"".join(bytes([2 * b & 127 | 128, b >> 6]) if b & 64 or b & 128 else bytes([2 * b]) for b in raw)
+    ),
+    "floats of 32 bits": _once(lambda raw: struct.pack(f"<{len(raw)}f", *raw)),
+    "floats of 64 bits": _once(lambda raw: struct.pack(f"<{len(raw)}d", *raw)),
     "packed integers of protobuf": _once(
         lambda raw: b"".join(bytes([b | 128, 1]) if b & 128 else bytes([b]) for b in raw)
     ),
@@ -195,6 +228,7 @@ ENCODINGS: Mapping[str, Encoding] = {
     "words of 16 bits, bare hex": _words("{:04x}", 2),
     "words of 32 bits, bare hex": _words("{:08x}", 4),
     "words of 32 bits, hex": _words("0{:08x}", 4),
+    "words of 32 bits, hex and u": _words("0{:08x}u", 4),
     "words of 64 bits, hex": _words("0{:016x}", 8),
     **{f"bytes in words of {8 * width} bits": _swapped(width) for width in (2, 4, 8)},
     "digits of a Python integer": _big_integer,
@@ -204,8 +238,14 @@ ENCODINGS: Mapping[str, Encoding] = {
     "quoted-printable": _once(quopri.encodestring),
     "percent": _once(quote),
     "percent, as in forms": _once(quote_plus),
+    "percent, twice": _once(lambda raw: quote(quote(raw))),
+    "C literal": _escaped("{:03o}"),
+    "C literal, without leading zeros": _escaped("{:o}"),
+    "hex, halves of a byte swapped": _once(lambda raw: "".join(f"{byte:02x}"[::-1] for byte in raw)),
     "Python literal": _once(lambda raw: repr(raw)[2:-1]),
     "Latin-1": _once(lambda raw: raw.decode("latin-1")),
+    "Latin-1, twice": _once(lambda raw: raw.decode("latin-1").encode().decode("latin-1")),
+    "JSON of what is no text": _once(lambda raw: json.dumps(raw.decode("utf-8", "surrogateescape"))),
     "Latin-1 in JSON": _once(lambda raw: json.dumps(raw.decode("latin-1"))),
     "Latin-1 in JSON, not escaped": _once(lambda raw: json.dumps(raw.decode("latin-1"), ensure_ascii=False)),
     "JSON": _text(json.dumps),
@@ -228,5 +268,5 @@ _INNER: Mapping[str, Callable[[bytes], bytes]] = {
     "base64": base64.b64encode,
     "base64url": base64.urlsafe_b64encode,
 }
-_OUTER = ("hex", "base64", "list of integers")
+_OUTER = ("hex", "base64", "base32", "base85", "list of integers", "EBCDIC")
 _BACKWARDS = ("raw", "hex", "base64", "list of integers")

@@ -1,4 +1,4 @@
-"""Opens what is packed: compressed streams, and base64 or hex in text, also one within the other. Pure.
+"""Opens what is packed: compressed streams, base64, hex or lists in text, also one within the other. Pure.
 
 A stream that was cut off is opened as far as it goes.
 """
@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
+from itertools import chain
 from typing import Any
+
+from tiers.measure.search.apart import apart, framed
 
 _MOST = 1 << 24
 """Bytes that are taken out of one stream."""
@@ -70,10 +73,20 @@ _STREAMS: dict[bytes, tuple[str, Open | None]] = {
 _RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za-z0-9+/_-]+)*")
 """Base64: with what JSON has escaped, and over lines of sixty characters or more."""
 _BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
-_ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|x\\x9c|x%9c)")
-_ESCAPES = re.compile(rb"(?:\\x|%)([0-9a-fA-F]{2})|\\([nrt\\'\"])")
-_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|x\\x9c|x%9c|\\u001f\\u008b|x\\u009c)")
+_ESCAPES = re.compile(rb"(?:\\x|\\u00|%)([0-9a-fA-F]{2})|\\([nrtbf\\'\"/])|\xc2([\x80-\xbf])|\xc3([\x80-\xbf])")
+_LATIN = [re.compile(rb"\x1f\xc2\x8b\x08"), re.compile(rb"x\xc2\x9c(?:[\0-\x7f]|[\xc2\xc3][\x80-\xbf]){9}")]
+"""Streams that were taken for text in Latin-1 and written as UTF-8."""
+_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
+_LISTS = [
+    *(re.compile(begins + rb"(?:[\s,]{1,2}\d{1,3}){9,}") for begins in (rb"31[\s,]{1,2}139", rb"120[\s,]{1,2}156")),
+    *(
+        re.compile(begins + rb"(?:[\s:,]{1,2}(?:0x)?[0-9A-Fa-f]{2}){9,}")
+        for begins in (rb"1f[\s:,]{1,2}(?:0x)?8b", rb"1F[\s:,]{1,2}(?:0x)?8B", rb"78[\s:,]{1,2}(?:0x)?9[cC]")
+    ),
+]
+"""A list of numbers, decimal or in hex, that is a compressed stream; another list is found as it is."""
 _URL = bytes.maketrans(b"-_", b"+/")
 
 
@@ -81,9 +94,15 @@ def opened(data: bytes, depth: int = 0) -> Iterator[tuple[str, int, bytes]]:
     """Yield (how, offset in `data`, what was inside) for everything that is packed."""
     for how, at, inside in _compressed(data):
         yield from _and_within(how, at, inside, depth)
+    if depth + 1 < _DEEPEST:
+        yield from apart(data)
+        for how, at, inside in framed(data) if not depth else ():
+            yield from _and_within(how, at, inside, depth)
     for pattern, decoded in ((_HEX, _from_hex), (_RUN, _from_base64)):
         for match in pattern.finditer(data):
             yield from ((how, match.start() + at, inside) for how, at, inside in decoded(match[0], depth))
+    for match in chain(*(pattern.finditer(data) for pattern in _LISTS)):
+        yield from ((how, match.start(), inside) for how, _, inside in _from_list(match[0], depth))
 
 
 def _and_within(how: str, at: int, inside: bytes, depth: int) -> Iterator[tuple[str, int, bytes]]:
@@ -106,6 +125,15 @@ def _from_base64(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
     return tuple(one for at, inside in each for one in _and_within("base64", at, inside, depth))
 
 
+def _from_list(run: bytes, depth: int) -> tuple[tuple[str, int, bytes], ...]:
+    numbers = re.split(rb"[\s,:]+", run)
+    base = 10 if run[:2] in {b"31", b"12"} else 16
+    try:
+        return tuple(_and_within("list", 0, bytes(int(one, base) for one in numbers), depth))
+    except ValueError:
+        return ()
+
+
 def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
     for pattern, (name, unpack) in _STREAMS.items():
         for match in re.finditer(pattern, data, re.DOTALL):
@@ -116,12 +144,16 @@ def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
             yield from _inflated(name, unpack, data, begin)
     yield from _inflated("deflate", _DEFLATE, data, 0)
     yield from _inflated("brotli", _BROTLI, data, 0)
-    for match in _ESCAPED.finditer(data):
+    for match in chain(*(pattern.finditer(data) for pattern in (_ESCAPED, *_LATIN))):
         yield "escapes", match.start(), _ESCAPES.sub(_unescaped, data[match.start() : match.start() + _MOST])
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(match[1].decode()) if match[1] else _LETTERS.get(match[2], match[2])
+    if match[1]:
+        return bytes.fromhex(match[1].decode())
+    if match[2]:
+        return _LETTERS.get(match[2], match[2])
+    return match[3] or bytes([match[4][0] + 64])
 
 
 def _inflated(name: str, unpack: Open | None, data: bytes, begin: int) -> Iterator[tuple[str, int, bytes]]:
