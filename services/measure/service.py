@@ -6,7 +6,7 @@
 
 Captures (`in_`): memory, environment, arguments, log, store, wire, answers, places. `memory` has the whole tree of
 processes, their environment, arguments and open files without a name; `store` files and databases; `places` new files
-in temporary and home folders, and ports that nobody named.
+in temporary and home folders, and sockets that nobody named.
 """
 
 import os
@@ -22,7 +22,7 @@ from typing import Any
 from tiers.measure.capture import stores
 from tiers.measure.capture.files import below
 from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory
-from tiers.measure.capture.places import Before, around, left
+from tiers.measure.capture.places import Before, around, folders_in, left
 from tiers.measure.capture.processes import HOST, arguments, environment, listening, said_by
 from tiers.measure.capture.wire import Tap, passed
 from tiers.measure.errors import MeasureError, Misused, NotWhole, Unmeasured
@@ -53,7 +53,7 @@ class Service:
     host: str = HOST
     mark: str = ""
     own: Sequence[int] = ()
-    folder: Path = field(default_factory=Path.cwd)
+    folders: Sequence[Path] = field(default_factory=lambda: [Path.cwd()])
     before: Before = field(default_factory=dict)
     _controls: set[str] = field(default_factory=set)
 
@@ -147,11 +147,11 @@ class Service:
     def _places(self) -> Iterator[Chunk]:
         here = Path(f"/proc/{self.pid}/cwd").resolve()
         yield Chunk("places, where it runs", 0, str(here).encode())
-        if here == Path(here.anchor):  # daemons go there, and nothing of what lies there is theirs
-            here = self.folder
-        yield from left("places", here, self.before, [*self.logs, *self.state])
-        for port in sorted(listening(family(self.pid, self.mark)) - set(self.own)):
-            yield from said_by(port)
+        own = [here] if here != Path(here.anchor) else []  # daemons go there, and nothing of what lies there is theirs
+        yield from left("places", {*own, *self.folders}, self.before, [*self.logs, *self.state])
+        for one in sorted(listening(family(self.pid, self.mark))):
+            if one.port not in self.own:
+                yield from said_by(one)
 
     # ---- assertions ----
 
@@ -240,8 +240,8 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
     `{port}` in `command` stands for a free port; `ready` is a path that it answers without an error, else a connection
     is enough. What it prints is one of its logs. Raises `NotWhole` with the end of that if it does not answer.
     """
-    folder = Path(cwd or Path.cwd()).resolve()
-    before = around(folder)
+    folders = folders_in(Path(cwd).resolve()) if cwd else [Path.cwd()]
+    before = around(*folders)
     with tempfile.TemporaryDirectory(prefix="measure-") as kept:
         program = Program(name, command, os.environ if env is None else env, cwd, Path(kept) / "output")
         try:
@@ -251,7 +251,7 @@ def run(  # noqa: PLR0913 - one parameter for each thing that a program has
                 service = Service(name, program.pid, port, logs, state, redis, postgres, keylog, asks or {}, wire)
                 service.logs, service.host = [*service.logs, program.output], program.host
                 service.mark, service.own = program.mark, (program.port,)
-                service.folder, service.before = folder, before
+                service.folders, service.before = folders, before
                 yield service
         finally:
             program.end()
@@ -264,4 +264,4 @@ def attach(name: str, *, pid: int, port: int = 0, **captures: Any) -> Service:
     folder = Path.cwd()
     with suppress(OSError):  # somebody else's: then no capture can be taken
         folder = Path(f"/proc/{pid}/cwd").resolve()
-    return Service(name, pid, port, own=(port,), folder=folder, before=around(folder), **captures)
+    return Service(name, pid, port, own=(port,), folders=[folder], before=around(folder), **captures)

@@ -1,6 +1,7 @@
 """What a process holds beside plain memory: children, environment, files without a name, pipes, lists, other ports."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ import pytest
 
 from tiers.measure.capture import memory as capturing
 from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memory, pages_of, unlike
-from tiers.measure.capture.places import around, left
-from tiers.measure.capture.processes import listening, said_by, tree
+from tiers.measure.capture.places import around, folders_in, left
+from tiers.measure.capture.processes import listening, said_by, tree, unnamed
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source
 from tiers.measure.search.spelling import Known, spell
 
@@ -61,14 +62,21 @@ PLACES = {
     ),
     "a memfd": ("held = os.memfd_create('x'); os.write(held, key)", "/memfd:x"),
     "names of threads": (THREADS, "names of the threads of"),
+    "a socket that nobody reads": ("held = socket.socketpair(); held[0].send(key)", "unread by"),
+    "a datagram that nobody reads": (
+        "held = socket.socket(type=2); held.bind(('', 0)); socket.socket(type=2).sendto(key, held.getsockname())",
+        "unread by",
+    ),
+    "the folder where it runs": ("os.mkdir(key.hex()); os.chdir(key.hex())", "cwd of"),
     "a pipe": ("held = os.pipe(); os.write(held[1], key)", "a pipe of"),
 }
 
 
 @contextmanager
-def holding(raw: bytes, put: str) -> Iterator[Process]:
+def holding(raw: bytes, put: str, cwd: Path | None = None) -> Iterator[Process]:
     command = [sys.executable, "-c", PUT.format(put=put)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True, cwd=cwd)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(raw.hex().encode() + b"\n")
@@ -86,10 +94,10 @@ def found(source: Source, raw: bytes) -> Found:
 
 
 @pytest.mark.parametrize("how", PLACES)
-def test_a_key_is_found_where_a_process_put_it(how: str) -> None:
+def test_a_key_is_found_where_a_process_put_it(how: str, tmp_path: Path) -> None:
     put, place = PLACES[how]
     raw = os.urandom(32)
-    with holding(raw, put) as process:
+    with holding(raw, put, tmp_path) as process:
         source = memory("memory:holder", process)
         near = Source("near", tuple(chunk for chunk in source.chunks if place in chunk.place))
         assert found(near, raw).facts, how
@@ -126,16 +134,52 @@ def test_what_two_processes_have_in_common_is_looked_through_once_and_not_lost()
     assert small < 2 * 4096
 
 
-@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", "AF_INET"), ("::1", "AF_INET6")])
-def test_a_port_that_nobody_named_is_asked(host: str, family: str) -> None:
+SOCKETS = {
+    "a port": "socket.create_server(('127.0.0.1', 0))",
+    "a port of another address": "socket.create_server(('127.0.0.9', 0))",
+    "a port of IPv6": "socket.create_server(('::1', 0), family=socket.AF_INET6)",
+    "a Unix socket": "bound('near.sock')",
+    "an abstract socket": "bound('\\0near')",
+    "a port of UDP": "bound(('127.0.0.1', 0), socket.AF_INET, socket.SOCK_DGRAM)",
+}
+ANSWER = """
+def bound(where, family=socket.AF_UNIX, kind=socket.SOCK_STREAM):
+    one = socket.socket(family, kind)
+    one.bind(where)
+    if kind == socket.SOCK_STREAM: one.listen()
+    return one
+def answer(said):
+    if held.type == socket.SOCK_DGRAM: held.sendto(said, held.recvfrom(100)[1])
+    else: held.accept()[0].sendall(said)
+    os._exit
+held = {held}
+threading.Thread(target=answer, args=(key.hex().encode(),), daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("how", SOCKETS)
+def test_a_socket_that_nobody_named_is_asked(how: str, tmp_path: Path) -> None:
     raw = os.urandom(32)
-    serve = (
-        f"held = socket.create_server(('{host}', 0), family=socket.{family}); said = key.hex().encode();"
-        " threading.Thread(target=lambda: held.accept()[0].sendall(said) or os._exit, daemon=True).start()"
-    )
-    with holding(raw, serve) as process:
-        (port,) = listening(tree(process.pid))
-        assert found(Source("said", tuple(said_by(port))), raw).facts
+    with holding(raw, ANSWER.format(held=SOCKETS[how]), tmp_path) as process:
+        (address,) = listening(tree(process.pid))
+        assert found(Source("said", tuple(said_by(address))), raw).facts
+
+
+def test_the_name_of_a_socket_is_looked_at() -> None:
+    raw = os.urandom(32)
+    with holding(raw, ANSWER.format(held="bound('\\0' + key.hex())")) as process:
+        (address,) = listening(tree(process.pid))
+        assert found(Source("said", tuple(said_by(address))), raw).facts
+
+
+def test_looking_into_a_socket_leaves_what_is_in_it() -> None:
+    raw = os.urandom(32)
+    one, other = socket.socketpair()
+    with one, other:
+        one.send(raw)
+        source = Source("own", tuple(unnamed("us", os.getpid())))
+        assert found(source, raw).facts
+        assert other.recv(100) == raw
 
 
 def test_new_files_are_taken_and_old_ones_are_not(tmp_path: Path) -> None:
@@ -145,11 +189,21 @@ def test_new_files_are_taken_and_old_ones_are_not(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "deep").write_bytes(raw)
     (tmp_path / "known").write_bytes(old)
-    source = Source("left", tuple(left("left", tmp_path, before, [tmp_path / "known", tmp_path.parent])))
+    source = Source("left", tuple(left("left", [tmp_path], before, [tmp_path / "known", tmp_path.parent])))
     assert not found(source, raw).facts
-    source = Source("left", tuple(left("left", tmp_path, before, [tmp_path / "known"])))
+    source = Source("left", tuple(left("left", [tmp_path], before, [tmp_path / "known"])))
     assert found(source, raw).facts
     assert not found(source, old).facts
+
+
+def test_a_file_in_a_folder_that_was_there_is_taken_if_it_is_new_or_was_written_since(tmp_path: Path) -> None:
+    raw = os.urandom(32)
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "old").write_bytes(b"old")
+    folders = folders_in(tmp_path)
+    before = around(*folders)
+    (tmp_path / "data" / "deep" / "old").write_bytes(b"old, and " + raw)
+    assert found(Source("left", tuple(left("left", folders, before, []))), raw).facts
 
 
 def test_a_process_alone_is_taken_without_its_children() -> None:

@@ -12,11 +12,12 @@ _LARGEST = 1 << 26
 Before = dict[Path, tuple[int, int]]
 
 
-def around(folder: Path) -> Before:
+def around(*folders: Path) -> Before:
     """Return what lies at the top of places where programs leave things: when it was last written, ns, and its size."""
-    homes = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home(), folder}  # noqa: S108 - looked into, not written to
+    usual = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path("/run/lock")}  # noqa: S108 - looked into, not written to
+    homes = {Path.home() / one for one in ("", ".cache", ".config", ".local/share", ".local/state")}
     found: Before = {}
-    for home in homes:
+    for home in {*usual, *homes, *folders}:
         with suppress(OSError):  # no such place, or not for us
             for path in sorted(home.iterdir()):
                 with suppress(OSError):  # it is gone
@@ -25,10 +26,15 @@ def around(folder: Path) -> Before:
     return found
 
 
-def left(name: str, folder: Path, before: Before, besides: Iterable[Path]) -> Iterator[Chunk]:
+def folders_in(folder: Path) -> list[Path]:
+    """Return a folder and the folders in it: around them is looked for what a program leaves where it runs."""
+    return [folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())]
+
+
+def left(name: str, folders: Iterable[Path], before: Before, besides: Iterable[Path]) -> Iterator[Chunk]:
     """Yield what is new or was written since, name and content; but for paths that are looked at elsewhere."""
     known = [path.resolve() for path in besides]
-    for path, stamp in around(folder).items():
+    for path, stamp in around(*folders).items():
         if before.get(path) == stamp or any(one in (path, *path.parents) or path in one.parents for one in known):
             continue
         new = [path, *path.rglob("*")] if path not in before else [path]

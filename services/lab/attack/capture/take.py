@@ -91,10 +91,10 @@ def _left(world: World) -> Source:
     others = {path for path in world.before.keys() | around(Path.cwd()).keys() if path.name.startswith(_OTHERS)}
     besides = [world.root, *(path for path in others if path.is_dir())]
     pids = [pid for child in world.children.values() for pid in tree(child.pid)]
-    strange = listening(pids) - set(world.ports.values())
+    strange = [one for one in listening(pids) if one.port not in world.ports.values()]
     seen = Chunk("left, looked through", 0, f"{len(pids)} processes".encode())
-    said = (chunk for port in strange for chunk in said_by(port))
-    return Source("left", (seen, *left("left", Path.cwd(), world.before, besides), *said))
+    said = (chunk for one in strange for chunk in said_by(one))
+    return Source("left", (seen, *left("left", [Path.cwd()], world.before, besides), *said))
 
 
 def _ciphertext(world: World, sent: Iterable[Sent]) -> Source:
