@@ -87,6 +87,7 @@ PAGE = "<style>p{}</style><p>Hello <b>you</b><br>and &lt;me&gt;<script>x()</scri
     ("raw", "seen"),
     [
         (built(("text/html", "", PAGE)), "Hello you\nand <me>"),
+        (built(("text/html", "", "<html><head><meta charset=utf-8><title>x</title><body>Hello")), "Hello"),
         (built(("text/calendar", "", "BEGIN:VCALENDAR\nSUMMARY:Lunch")), "SUMMARY:Lunch"),
         (BOUNCE, "Status: 5.1.1"),
         (built(("application/pdf", "réport.pdf", "12345")), "[réport.pdf, application/pdf, 5 bytes]"),

@@ -41,7 +41,7 @@ _BETWEEN: Final = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,40}\?[bBqQ]\?)")
 _TAG: Final = re.compile(r"<(/?)([A-Za-z!?][^\s<>/]*)(?:[\s/][^<>]*)?>")
 _BREAKS: Final = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
 _REPORT: Final = "message/delivery-status"
-_UNSEEN: Final = frozenset({"style", "script", "head", "title"})
+_UNSEEN: Final = frozenset({"style", "script", "title"})
 _BROKEN = (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
 """What `email` raises on hostile mail, beside its own."""
 
