@@ -142,6 +142,8 @@ def _wrong(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> Iterator[str]:
 def _untimely(warrant: Warrant, kind: str, leaf: Leaf) -> Iterator[str]:
     """Say what of a leaf was not done on its day."""
     state = warrant.state
+    if kind == "warrant.approved" and "open_after" not in leaf:
+        yield "a warrant is approved, and no day is named on which its seal is opened"
     if kind == "warrant.served" and leaf.get("open_after") != warrant.open_after:
         yield "the carrier promises to open the seal on another day than the court"
     if kind == "warrant.expired" and warrant.open_after is not None and leaf["ts"] < warrant.open_after:

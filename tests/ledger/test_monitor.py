@@ -41,6 +41,7 @@ def said(kind: str, at: int = 0, **members: object) -> dict[str, object]:
 BEGUN = [said("warrant.applied"), said("warrant.approved"), said("warrant.served"), said("task.activated", 1)]
 EXPIRED = [said("warrant.expired", 60), said("warrant.expired", 60, party=CARRIER)]
 ENDED = [said("task.deactivated", 10), *EXPIRED, said("seal.opened", 60)]
+UNDATED = {name: value for name, value in said("warrant.approved").items() if name != "open_after"}
 CANCELLED = said("warrant.cancelled", 2)
 ORDERLY = [*BEGUN, said("grant.released", 5), *ENDED, said("loss.recorded", 60, count=3)]
 
@@ -97,6 +98,7 @@ def test_a_task_that_the_relay_set_before_a_cancellation_of_the_same_minute_is_t
         ([*BEGUN, said("warrant.cancelled", 2), said("task.deactivated", 9)], "a task stood for long after"),
         ([said("warrant.applied"), said("warrant.approved", party=CUSTOMER)], "a customer has logged warrant.approved"),
         ([*BEGUN[:3], said("task.activated", 1, party=CARRIER)], "a carrier has logged task.activated"),
+        ([BEGUN[0], UNDATED], "no day is named on which its seal is opened"),
         ([*BEGUN, said("warrant.expired", 59)], "expires before its day"),
         ([said("grant.released", party=COURT)], "grant.released out of order: the warrant is unknown"),
         ([said("warrant.applied"), said("grant.released", party=COURT)], "out of order: the warrant is applied"),
