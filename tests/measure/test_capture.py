@@ -159,6 +159,19 @@ def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> Non
     assert finds(source, b"hello there, all of you")
 
 
+def test_a_key_in_pieces_in_the_rows_of_a_database_is_found(tmp_path: Path) -> None:
+    raw, other = os.urandom(32), os.urandom(32).hex()
+    with sqlite3.connect(tmp_path / "some.db") as db:
+        db.execute("CREATE TABLE bytes (at INTEGER, byte INTEGER)")
+        db.executemany("INSERT INTO bytes VALUES (?, ?)", enumerate(raw))
+        db.execute("CREATE TABLE words (at INTEGER, word TEXT)")
+        db.executemany("INSERT INTO words VALUES (?, ?)", [(at, other[at : at + 8]) for at in range(0, 64, 8)])
+    db.close()
+    source = folder("state:auditor", tmp_path)
+    assert finds(source, raw)
+    assert finds(source, bytes.fromhex(other))
+
+
 def test_a_database_that_is_none_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "some.db").write_bytes(b"SQLite format 3\0 and nothing more")
     with pytest.raises(NotWhole):

@@ -16,6 +16,8 @@ from tiers.measure.errors import NotWhole
 from tiers.measure.search.scan import Chunk, Source
 
 _TRIES = 3
+_SHORT = 40
+"""Bytes of a value that may be a piece of something: short ones of all rows are looked at together."""
 
 
 def files(name: str, paths: Iterable[Path], within: Path | None = None) -> Source:
@@ -93,7 +95,10 @@ def _tables(name: str, path: Path) -> Iterator[Chunk]:
         db.text_factory = bytes  # text that is none, too
         for table in tables:
             quoted = table.replace('"', '""')
+            lines = bytearray()
             for at, row in enumerate(db.execute(f'SELECT * FROM "{quoted}"')):  # noqa: S608 - its own table's name
                 place = f"{name}, {path.name}, {table}, row {at}"
                 values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
                 yield from (Chunk(place, 0, value) for value in values if value)
+                lines += b"\t".join(value for value in values if len(value) < _SHORT) + b"\n"
+            yield Chunk(f"{name}, {path.name}, {table}", 0, bytes(lines))
