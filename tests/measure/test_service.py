@@ -87,6 +87,18 @@ def test_every_numbered_database_of_a_redis_is_read(redis: str) -> None:
     attach("app", pid=os.getpid(), redis=redis).assert_holds(text, in_=["store"])
 
 
+def test_what_a_redis_tells_besides_and_what_lies_in_pieces_in_it_is_read(redis: str) -> None:
+    slow, name, pieces = canary("slow"), canary("name"), canary("pieces")
+    app = attach("app", pid=os.getpid(), redis=redis)
+    with Redis(unix_socket_path=redis.removeprefix("unix://"), client_name=name.text) as db:
+        db.config_set("slowlog-log-slower-than", 0)
+        db.set("note", slow.text)
+        db.delete("note")
+        db.config_set("slowlog-log-slower-than", -1)
+        db.rpush("pieces", *(pieces.text[at : at + 4] for at in range(0, 32, 4)))
+        app.assert_holds(slow, name, pieces, in_=["store"])
+
+
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_planted_leak_is_found_and_named(leak: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     kind, place = LEAKS[leak]

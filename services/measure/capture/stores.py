@@ -1,6 +1,7 @@
 """Captures what databases give to whoever may ask: every key of a Redis or Valkey, every row of a PostgreSQL."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -13,12 +14,21 @@ _TABLES = (
 )
 """Tables, materialized views, foreign tables. A partitioned table's rows lie in its partitions."""
 
+_BESIDE_KEYS = ("SLOWLOG GET -1", "FUNCTION LIST WITHCODE", "CLIENT LIST", "PUBSUB CHANNELS")
+"""What a server tells besides: commands that took long, with what was in them; code; names of clients and channels."""
+
 
 def redis(url: str) -> Iterator[Chunk]:
-    """Yield every key and value of a Redis or Valkey, of all its numbered databases; raises `NotWhole` for others."""
+    """Yield every key and value of a Redis or Valkey, of all its numbered databases, and what else it tells.
+
+    Raises `NotWhole` for values of other kinds.
+    """
     library = _library("redis")
     with library.Redis.from_url(url) as asked:
         numbers = [int(name.removeprefix("db")) for name in asked.info("keyspace")]
+        for what in _BESIDE_KEYS:
+            with suppress(library.RedisError):  # this server, or this user, has it not
+                yield Chunk(f"redis, {what}", 0, repr(asked.execute_command(*what.split())).encode())
     for number in numbers:
         with library.Redis.from_url(url, db=number) as db:
             yield from _keys(db)
@@ -39,8 +49,7 @@ def _keys(db: Any) -> Iterator[Chunk]:
         kind = db.type(key)
         if kind not in reads:
             raise NotWhole(f"redis: {key[:40]!r} is a {kind.decode()}, which nothing here can read")
-        for value in reads[kind](key):
-            yield Chunk(f"redis, {key[:40]!r}", 0, value or b"")
+        yield Chunk(f"redis, {key[:40]!r}", 0, b"\n".join(value or b"" for value in reads[kind](key)))
 
 
 def postgres(dsn: str) -> Iterator[Chunk]:
