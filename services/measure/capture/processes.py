@@ -152,7 +152,7 @@ def _host(written: str) -> str:
         for at in range(0, len(written), 8)
     ]
     host = ipaddress.ip_address(b"".join(words))
-    return str(host) if int(host) else {4: "127.0.0.1", 6: "::1"}[host.version]
+    return str(host) if int(host) else {4: HOST, 6: IPV6}[host.version]
 
 
 def said_by(address: Address) -> Iterator[Chunk]:
