@@ -4,7 +4,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,12 +61,22 @@ def database(path: Path, schema: str) -> sqlite3.Connection:
 
     Raises `Yours` for a file that is no such database.
     """
-    with _usable(path):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE))  # sqlite gives its journal the permissions of this file
-        db = sqlite3.connect(path, isolation_level=None)
+    with opening(path) as db:
         db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
         db.executescript(schema)
     return db
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a sqlite3 file, or make it, 0600. What is done inside makes it ready: if that fails, it is closed again.
+
+    Raises `Yours` for a file that cannot be used so.
+    """
+    with _usable(path), ExitStack() as failed:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE))  # sqlite gives its journal the permissions of this file
+        yield failed.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        failed.pop_all()
 
 
 @contextmanager

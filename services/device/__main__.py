@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Annotated, Any
 
 import msgspec
@@ -44,18 +44,22 @@ def _pin(text: str) -> str:
 Pin = Annotated[str, typer.Argument(parser=_pin, metavar="PIN", help="BlackBerry PIN, 8 lowercase hex digits")]
 
 
+def _memory(settings: Settings) -> closing[HandsetStore]:
+    return closing(HandsetStore(settings.state))
+
+
 @asynccontextmanager
 async def _handset() -> AsyncIterator[tuple[Device, Settings]]:
     settings = load(Settings, os.environ)
-    store = HandsetStore(settings.state)
-    ring = store.load()
-    if ring is None:
-        raise Yours("device.new", "Run `tiers-device new PIN` first.")
-    gateway = Address(settings.gateway_url, Identity(Role.GATEWAY, settings.gateway))
-    bes = Address(settings.bes_url, Identity(Role.CUSTOMER, settings.org)) if settings.bes_url else None
-    async with client_session(device_context(settings.ca)) as http:
-        arrangement = arrange(settings.consumer, settings.enterprise)
-        yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), settings
+    with _memory(settings) as store:
+        ring = store.load()
+        if ring is None:
+            raise Yours("device.new", "Run `tiers-device new PIN` first.")
+        gateway = Address(settings.gateway_url, Identity(Role.GATEWAY, settings.gateway))
+        bes = Address(settings.bes_url, Identity(Role.CUSTOMER, settings.org)) if settings.bes_url else None
+        async with client_session(device_context(settings.ca)) as http:
+            arrangement = arrange(settings.consumer, settings.enterprise)
+            yield Device(store, ring, http, Network(gateway, bes, arrangement=arrangement)), settings
 
 
 @asynccontextmanager
@@ -79,7 +83,8 @@ def _run(work: Callable[[Device, Settings], Awaitable[None]]) -> None:
 @app.command()
 def new(pin: Pin) -> None:
     """Make the keys of a new handset."""
-    ring = HandsetStore(load(Settings, os.environ).state).create(pin)
+    with _memory(load(Settings, os.environ)) as store:
+        ring = store.create(pin)
     typer.echo(f"{ring.pin} {ring.sign.public.thumbprint()}")
 
 
@@ -140,14 +145,16 @@ def receive(count: Annotated[int, typer.Option(min=1, help="stop after this many
 @app.command()
 def messages() -> None:
     """Show what the user has, sent and received."""
-    for message in HandsetStore(load(Settings, os.environ).state).messages():
-        _show(message)
+    with _memory(load(Settings, os.environ)) as store:
+        for message in store.messages():
+            _show(message)
 
 
 @app.command()
 def delete(mid: str) -> None:
     """Erase a message."""
-    HandsetStore(load(Settings, os.environ).state).delete(mid)
+    with _memory(load(Settings, os.environ)) as store:
+        store.delete(mid)
 
 
 @app.command()

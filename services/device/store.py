@@ -4,13 +4,12 @@ Messages are keyed by `mid`: however often the relay delivers one, the user has 
 its content; its `mid` stays, so it cannot come back.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from tiers.chassis.state import StateDir
+from tiers.chassis.state import StateDir, opening
 from tiers.device.keyring import ConsumerKeys, EnterpriseKeys, Keyring
 from tiers.wire.custody import Card, GlobalKey
 from tiers.wire.encoding import parse_json
@@ -82,13 +81,12 @@ class Message:
 class HandsetStore:
     def __init__(self, path: Path) -> None:
         self._state = StateDir(path)
-        self._db = sqlite3.connect(path / "messages.db", isolation_level=None)
-        self._db.execute("PRAGMA secure_delete = ON")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute(_SCHEMA)
-        if "readers" not in {row[1] for row in self._db.execute("PRAGMA table_info(message)")}:
-            self._db.execute(_OLDER)
-        (path / "messages.db").chmod(0o600)
+        with opening(path / "messages.db") as self._db:
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(_SCHEMA)
+            if "readers" not in {row[1] for row in self._db.execute("PRAGMA table_info(message)")}:
+                self._db.execute(_OLDER)
 
     def close(self) -> None:
         self._db.close()

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from tiers.wire.errors import Yours
 
 
 def other(path: Path) -> None:
-    sqlite3.connect(path).executescript("CREATE TABLE warrants (x)")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("CREATE TABLE warrants (x)")
 
 
 @pytest.mark.parametrize("made", [Path.touch, lambda path: path.symlink_to("/nonexistent/x")])
