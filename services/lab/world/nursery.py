@@ -59,7 +59,8 @@ def main() -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    arguments = serve(socket.socket(fileno=os.dup(0)))
+    with socket.socket(fileno=os.dup(0)) as owner:
+        arguments = serve(owner)
     if arguments is not None:
         from tiers.lab.world import launcher  # noqa: PLC0415 - in the child only
 
