@@ -62,7 +62,9 @@ def test_another_arrangement_is_printed_as_asked_and_a_leak_is_planted_in_it(tmp
     good = run("matrix", "--arrangement", "two-keys", "--format", "json", TMPDIR=str(tmp_path))
     said = json.loads(good.stdout)
     cells = {(one["vantage"], one["message"]): one["content"] for one in said["cells"]}
-    assert (0, "", True) == (good.returncode, good.stderr, said["agreement"]["holds"])
+    agreement = said["agreement"]
+    assert ([], []) == (agreement["disagreements"], agreement["missing_controls"])
+    assert (0, "", True) == (good.returncode, good.stderr, agreement["holds"])
     assert ("sealed", "reads") == (cells["operator", "bes-bbm"], cells["customer", "bes-bbm"])
     assert "sealed" == cells["carrier-keys", "bbm"]  # under two keys; in the default arrangement it reads
 
