@@ -9,6 +9,7 @@ import ssl
 import time
 import weakref
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,10 @@ class Tls:
 
 def seconds_left(certificate: Mapping[str, Any]) -> float:
     """Return how long a verified certificate (`SSLSocket.getpeercert()`) is good; negative once it has expired."""
-    return ssl.cert_time_to_seconds(certificate["notAfter"]) - time.clock_gettime(time.CLOCK_REALTIME)
+    return _seconds(certificate["notAfter"]) - time.clock_gettime(time.CLOCK_REALTIME)
+
+
+_seconds = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
 
 
 _watched: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()

@@ -92,8 +92,8 @@ async def raw_body(request: web.Request) -> bytes:
     limit, reading, address = request.get(_LIMIT, MAX_BODY), _reading, (request.remote, request.get(_CALLER))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
-    if not request.body_exists:
-        return b""
+    if request.content.is_eof() and request.content.total_bytes <= limit:  # a small one came with its head
+        return request.content.read_nowait()
     if reading[address] >= MAX_BODIES:
         raise TooMany("request.too_many", f"Send at most {MAX_BODIES} bodies at once from one address.")
     reading[address] += 1

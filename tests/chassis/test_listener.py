@@ -184,24 +184,31 @@ async def test_a_body_that_does_not_come_is_refused_and_one_too_large_is_not_rea
 
 async def test_unfinished_bodies_from_one_address_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chassis, "MAX_BODIES", 3)
-    async with party(tmp_path) as (port, http):
-        held = []
-        for _ in range(3):
-            reader, writer = await opened(port, tmp_path)
-            writer.write(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
-            held.append((reader, writer))
+    half = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\ny"
+    ours = issue("carrier/in", tmp_path).client
+
+    async def reading(bodies: int) -> None:
         async with asyncio.timeout(20):
-            while sum(chassis._reading.values()) < 3:  # noqa: ASYNC110 - nobody tells
+            while sum(chassis._reading.values()) < bodies:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
+
+    async with party(tmp_path) as (port, http):
+        held = [await opened(port, tmp_path) for _ in range(4)]
+        for _, writer in held[:3]:
+            writer.write(half)
+        await reading(3)
+        held[3][1].write(half)
+        async with asyncio.timeout(20):
+            assert b"request.too_many" in await held[3][0].readuntil(b"}")
         async with http.post(f"https://127.0.0.1:{port}/x", data=b"y", server_hostname=_host()) as answer:
-            assert (answer.status, b"request.too_many" in await answer.read()) == (429, True)
-        known = aiohttp.TCPConnector(ssl=issue("carrier/in", tmp_path).client)
-        async with aiohttp.ClientSession(
-            connector=known
-        ) as party_of_ours:  # strangers beside it take nothing of its own
-            url = f"https://127.0.0.1:{port}/x"
-            assert 200 == (await party_of_ours.post(url, data=b"y", server_hostname=_host())).status
-        for _, writer in held:
+            assert 200 == answer.status  # a whole one
+        known = await asyncio.open_connection("127.0.0.1", port, ssl=ours, server_hostname=_host())
+        known[1].write(half)
+        await reading(4)  # strangers beside it take nothing of its own
+        known[1].write(b"z")
+        async with asyncio.timeout(20):
+            assert b" 200 " in await known[0].readuntil(b"\r\n")
+        for _, writer in (*held, known):
             writer.transport.abort()
 
 
