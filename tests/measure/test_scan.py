@@ -441,7 +441,13 @@ def test_a_text_is_found_when_most_of_it_was_cut_off(start: int, length: int) ->
 
 def test_words_that_many_texts_have_are_no_part_of_one() -> None:
     assert not finds("we met at six o'clock. " * 40, TEXT, words=True)
-    assert finds("at six o'clock", b"at six o'clock")
+
+
+def test_a_text_whose_letters_are_base64_is_no_key() -> None:
+    text = "And the halves of this one open nothing"
+    assert finds(f"I said: {text}", text, words=True)
+    as_it_lies = b"d\0\0\0The halves of this key lie in two buildings"  # in a process of Python 3.13
+    assert not finds(as_it_lies, text, words=True)
 
 
 @pytest.mark.parametrize("raw", [b"", b"short", b"eleven char"])

@@ -72,7 +72,7 @@ def spell(known: Known) -> Iterator[Needle]:
         said = f"{PART} characters or more, not all of them punctuation"
         raise Misused(f"Take a secret of {said}: {' '.join(known.fact)} would be found by chance, or never.")
     seen = set[bytes]()
-    for inside in _decoded(raw):
+    for inside in () if known.words else _decoded(raw):
         yield from (replace(one, how=f"{one.how}, decoded") for one in spell(Known(known.fact, inside)))
     for how, written in encodings(raw):
         spelled = squeeze(written)
@@ -92,7 +92,7 @@ def spell(known: Known) -> Iterator[Needle]:
 
 def _decoded(raw: bytes) -> Iterator[bytes]:
     """Yield what a secret says that is itself hex, base64 or PEM: a program holds the key, and not how it was given."""
-    text = b"".join(_ARMOUR.sub(b"", raw).split()).translate(_URL)
+    text = b"".join(_ARMOUR.sub(b"", raw).splitlines()).translate(_URL)
     mixed = text.upper() != text != text.lower()  # else it may be a word
     with suppress(ValueError):
         inside = bytes.fromhex(text.decode()) if _HEX.fullmatch(text) else b""
