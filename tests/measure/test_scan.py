@@ -306,6 +306,15 @@ def test_a_key_is_found_however_it_is_written(how: str, raw: bytes, before: byte
     assert finds(around[0] + data + around[1], raw)
 
 
+@pytest.mark.parametrize("number", [b"3278", b"3299"])
+def test_what_looks_like_an_escape_in_a_packed_key_is_none_where_others_are_written(number: bytes) -> None:
+    raw = sha256(number).digest()
+    packed = gzip.compress(raw, mtime=0)
+    assert finds(packed.decode("latin-1"), raw)
+    assert finds(json.dumps(packed.decode("latin-1")), raw)
+    assert finds(repr(packed), raw)
+
+
 @pytest.mark.parametrize("how", KEY_WRITERS)
 @FEW
 @given(KEYS, KEYS)

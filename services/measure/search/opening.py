@@ -74,9 +74,16 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za
 """Base64: with what JSON has escaped, and over lines of sixty characters or more."""
 _BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
 _ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|x\\x9c|x%9c|\\u001f\\u008b|x\\u009c)")
-_ESCAPES = re.compile(rb"(?:\\x|\\u00|%)([0-9a-fA-F]{2})|\\([nrtbf\\'\"/])|\xc2([\x80-\xbf])|\xc3([\x80-\xbf])")
 _LATIN = [re.compile(rb"\x1f\xc2\x8b\x08"), re.compile(rb"x\xc2\x9c(?:[\0-\x7f]|[\xc2\xc3][\x80-\xbf]){9}")]
 """Streams that were taken for text in Latin-1 and written as UTF-8."""
+_BYTE = rb"([0-9a-fA-F]{2})|\\([nrtbf\\'\"/])"
+_ESCAPES = {
+    sign: re.compile(byte + rb"|\xc2([\x80-\xbf])|\xc3([\x80-\xbf])")
+    for sign, byte in (
+        (b"\xc2", rb"(?!)()()"), (rb"\x", rb"\\x" + _BYTE), (rb"\u", rb"\\u00" + _BYTE), (b"%", b"%" + _BYTE),
+    )
+}  # fmt: skip
+"""What stands for a byte where a stream begins with such a sign: by chance it has the other escapes, too."""
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
 _LISTS = [
@@ -145,7 +152,8 @@ def _compressed(data: bytes) -> Iterator[tuple[str, int, bytes]]:
     yield from _inflated("deflate", _DEFLATE, data, 0)
     yield from _inflated("brotli", _BROTLI, data, 0)
     for match in chain(*(pattern.finditer(data) for pattern in (_ESCAPED, *_LATIN))):
-        yield "escapes", match.start(), _ESCAPES.sub(_unescaped, data[match.start() : match.start() + _MOST])
+        escapes = next(_ESCAPES[sign] for sign in _ESCAPES if sign in match[0].lower())
+        yield "escapes", match.start(), escapes.sub(_unescaped, data[match.start() : match.start() + _MOST])
 
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
