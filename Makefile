@@ -70,7 +70,7 @@ unit: install
 unit-3.13: install
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \
 	python=$$(.ci/python 3.13) || { echo 'SKIPPED: the unit tests on Python 3.13, which does not start here.'; exit 0; }; \
-	[ -e $(OTHER)/.dev ] || { $$python -m venv --without-pip $(OTHER) && \
+	[ $(OTHER)/.dev -nt $(DEV) ] || { $$python -m venv --without-pip $(OTHER) && \
 	  $(INSTALL) $(OTHER)/bin/python --require-hashes -r requirements.lock && \
 	  $(INSTALL) $(OTHER)/bin/python --no-deps --no-build-isolation --editable . && touch $(OTHER)/.dev; } && \
 	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -n auto -m unit -p no:cacheprovider

@@ -98,7 +98,7 @@ def _each(form: str, *, signed: bool = False) -> Encoding:
 
 def _escaped(form: str) -> Encoding:
     """Write what can be printed as it is, and the other bytes by number."""
-    table = [chr(byte) if 32 < byte < 127 else form.format(byte) for byte in range(256)]  # noqa: PLR2004 - ASCII
+    table = [chr(byte) if 32 <= byte < 127 else form.format(byte) for byte in range(256)]  # noqa: PLR2004 - ASCII
     return _once(lambda raw: "".join(map(table.__getitem__, raw)))
 
 
