@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.classroom.story import play
+from tiers.lab.cli.kit import called
 from tiers.lab.faults.registry import by_party
 from tiers.lab.matrix import lesson
 from tiers.lab.matrix.matrix import measure
@@ -86,7 +87,9 @@ def show(matrix: Matrix, console: Console, *, full: bool) -> None:
             f"\nEvery cell was attacked: {said.cells - said.unmeasured} of {said.cells} are as declared{unmeasured}.",
             highlight=False,
         )
-        console.print("All of them: tiers demo --full. On a page, to play with: tiers up.", highlight=False)
+        tiers = called()
+        console.print(f"All of them: {tiers} demo --full.", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"On a page, to play with: {tiers} up.", highlight=False, soft_wrap=True, markup=False)
 
 
 async def run_demo(root: Path, store_url: str, *, quiet: bool, full: bool = False, cluster: bool = False) -> Document:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import io
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Coroutine
@@ -104,6 +105,11 @@ def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(main())
     except asyncio.CancelledError:
         raise Stopped from None
+
+
+def called() -> str:
+    """Return `tiers` as it can be called from here."""
+    return "tiers" if shutil.which("tiers") else sys.argv[0]
 
 
 def ended(app: typer.Typer, name: str) -> None:

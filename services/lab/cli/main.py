@@ -1,7 +1,6 @@
 """`tiers`: the classroom from the command line."""
 
 import asyncio
-import shutil
 import sys
 from enum import StrEnum
 from importlib import import_module
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from tiers.lab.classroom.desk import opened
 from tiers.lab.cli.demo import Document, demo_on_the_page, measure_once, run_demo
-from tiers.lab.cli.kit import Cluster, Format, ended, run_to_end, show_matrix, store_url
+from tiers.lab.cli.kit import Cluster, Format, called, ended, run_to_end, show_matrix, store_url
 from tiers.lab.world import folders
 from tiers.lab.world.arrangement import DEFAULT
 from tiers.lab.world.world import booted
@@ -112,8 +111,7 @@ async def _up(root: Path, workers: int, *, cluster: bool) -> None:
         leave_control(root, where)
         for name, child in world.children.items():
             console.print(f"{name:<9} {world.url(name)}  pid {child.pid}", highlight=False)
-        tiers = "tiers" if shutil.which("tiers") else sys.argv[0]  # as it can be called from here
-        said = _WELCOME.format(page=where.page, checkout=folders.CHECKOUT, tiers=tiers)
+        said = _WELCOME.format(page=where.page, checkout=folders.CHECKOUT, tiers=called())
         console.print(f"\n{said}", highlight=False, soft_wrap=True, markup=False)
         await asyncio.Event().wait()
 
