@@ -35,7 +35,7 @@ from tiers.measure.errors import Misused
 from tiers.measure.search import opening
 from tiers.measure.search.anchors import ANCHOR, Anchors
 from tiers.measure.search.encodings import ENCODINGS, encodings, squeeze
-from tiers.measure.search.scan import Chunk, Evidence, Found, Scanner, Source, merge, split
+from tiers.measure.search.scan import BLOCK, SLICE, Chunk, Evidence, Found, Scanner, Source, merge, unlike
 from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, anchors_of, needles, spell, trace
 
 FACT = ("cek", "bbm")
@@ -506,16 +506,28 @@ def test_what_lies_across_two_blocks_is_found(at: int, raw: bytes) -> None:
     assert finds(bytes(at) + raw.hex().encode() + bytes(40_000 - at), raw)
 
 
-@given(st.integers(0, 5), st.integers(0, 100), st.integers(0, 3))
-def test_leaving_out_empty_blocks_loses_nothing(blocks: int, at: int, tail: int) -> None:
-    raw = b"\x01" * 8 + os.urandom(24)
-    data = bytes(64 * blocks + at) + raw + bytes(64 * tail)
-    chunks = list(split("memory", data, 5000, block=64))
-    whole = bytearray(len(data))
-    for chunk in chunks:
-        whole[chunk.start - 5000 : chunk.start - 5000 + len(chunk.data)] = chunk.data
-    assert bytes(whole) == data
-    assert sum(len(chunk.data) for chunk in chunks) <= 64 * 2 + 32
+@given(st.integers(0, 5), st.integers(0, 200), st.integers(1, 4))
+def test_leaving_out_what_was_there_before_loses_nothing(before: int, at: int, after: int) -> None:
+    then = NOISE * (2 * (before + 1 + after))
+    raw, lies = b"\x01" * 32, SLICE * before + at
+    data = then[:lies] + raw + then[lies + 32 :]
+    (chunk,) = unlike(Chunk("memory", 5000, data), then)
+    assert len(chunk.data) <= 4 * SLICE
+    found = chunk.data.index(raw)
+    assert (chunk.offset(found), chunk.offset(found + 31)) == (5000 + lies, 5000 + lies + 31)
+    assert not list(unlike(Chunk("memory", 5000, then), then))
+
+
+def test_a_key_behind_much_that_was_left_out_is_reported_where_it_lay() -> None:
+    raw, size = sha256(b"key").digest(), 4 * BLOCK
+    data, then, lies = bytearray(os.urandom(size)), bytearray(size), size - 5 * SLICE + 100
+    for at in range(0, size, 4 * SLICE):
+        then[at : at + 3 * SLICE] = data[at : at + 3 * SLICE]
+    data[lies : lies + 32] = raw
+    (chunk,) = unlike(Chunk("memory", 5000, bytes(data)), bytes(then))
+    assert BLOCK < len(chunk.data) < size
+    (place,) = Scanner(spell(Known(FACT, raw))).scan(Source("memory", (chunk,), packed=False)).facts[FACT]
+    assert 0 <= place.offset - (5000 + lies) < 8  # the key begins with what is left out between letters
 
 
 def test_a_coalition_holds_what_each_of_it_holds() -> None:

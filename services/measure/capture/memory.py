@@ -7,22 +7,24 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tiers.measure.capture.processes import arguments, environment, tree, unnamed
 from tiers.measure.errors import NotWhole
-from tiers.measure.search.scan import Chunk, Source, runs, split
+from tiers.measure.search.scan import Chunk, Source, unlike
 
 MEASURES_MEMORY = sys.platform == "linux"
 _TRIES = 3
 _SMALLEST = 1 << 16
 """Bytes of memory below which a capture of a process cannot be whole; a child that has just begun may have less."""
-_PAGE, _BLOCK, _REACH = 4096, 256, 256
-"""Bytes of a page, and of a part of it; and by how many what was written reaches into its neighbours."""
+_PAGE = 4096
+_EMPTY = bytes(_PAGE)
 _INT = 32
 """Bytes of one of CPython's small integers; they lie in one array."""
 _SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 33)), re.DOTALL)
@@ -68,8 +70,8 @@ def each(families: Mapping[str, Sequence[Running]], parent: Running | None) -> I
 
     What they have in common with the `parent` that they were forked from is looked through once.
     """
-    shared = alone(parent.name, parent) if parent else Source("nothing", ())
-    pages = pages_of(shared)
+    whole = _read(parent.name, parent.pid, _SMALLEST) if parent else []
+    pages, shared = pages_of(whole), Source(parent.name if parent else "nothing", tuple(own(whole, {})), packed=False)
     for name, children in families.items():
         chunks = tuple(chunk for child in children for chunk in memory(name, child, pages).chunks)
         yield Source(name, chunks, packed=False, beside=shared)
@@ -84,7 +86,7 @@ def memory(name: str, child: Running, known: Pages | None = None, pids: Iterable
     for pid in pids or tree(child.pid):
         who = child.name if pid == child.pid else f"{child.name}, child {pid}"
         try:
-            chunks += _memory(who, pid, known or {}, _SMALLEST if pid == child.pid else 0)
+            chunks += own(_read(who, pid, _SMALLEST if pid == child.pid else 0), known or {})
         except NotWhole:
             if pid == child.pid or Path(f"/proc/{pid}").exists():
                 raise
@@ -94,44 +96,28 @@ def memory(name: str, child: Running, known: Pages | None = None, pids: Iterable
 
 def alone(name: str, child: Running) -> Source:
     """Read the memory of one process without its descendants; raises `NotWhole` if any of it cannot be read."""
-    return Source(name, tuple(_memory(child.name, child.pid, {}, _SMALLEST)), packed=False)
+    return Source(name, tuple(own(_read(child.name, child.pid, _SMALLEST), {})), packed=False)
 
 
-def pages_of(source: Source) -> Pages:
-    """Return memory by address."""
+def pages_of(chunks: Iterable[Chunk]) -> Pages:
+    """Return whole memory by address."""
     return {
-        chunk.start + at: chunk.data[at : at + _PAGE]
-        for chunk in source.chunks
-        for at in range(0, len(chunk.data), _PAGE)
+        chunk.start + at: chunk.data[at : at + _PAGE] for chunk in chunks for at in range(0, len(chunk.data), _PAGE)
     }
 
 
-def unlike(chunks: Iterable[Chunk], known: Pages) -> Iterator[Chunk]:
-    """Yield what of some memory is not the same in the known pages, and a little on either side.
-
-    Nothing is lost: what was written since lies close together, for it is no secret's bytes that lay there before.
-    """
-    for chunk in chunks:
-        begin = end = 0
-        for at in chain(_differing(chunk, known), [len(chunk.data) + _PAGE]):
-            if at - _REACH > end:
-                if end:
-                    yield Chunk(chunk.place, chunk.start + begin, chunk.data[begin:end])
-                begin = at - _REACH
-            end = at + _BLOCK + _REACH
+def own(chunks: Sequence[Chunk], known: Pages) -> Iterator[Chunk]:
+    """Yield what of some memory is not the same in the known pages, and what lists in it say; zeros say nothing."""
+    new = [part for chunk in chunks for part in unlike(chunk, _before(chunk, known))]
+    yield from new
+    yield from _lists(chunks, new)
 
 
-def _differing(chunk: Chunk, known: Pages) -> Iterator[int]:
-    """Yield where parts begin that are not the same in the known pages."""
-    for at in range(0, len(chunk.data), _PAGE):
-        page, before = chunk.data[at : at + _PAGE], known.get(chunk.start + at, b"")
-        if page != before:
-            for part in range(0, len(page), _BLOCK):
-                if page[part : part + _BLOCK] != before[part : part + _BLOCK]:
-                    yield at + part
+def _before(chunk: Chunk, known: Pages) -> bytes:
+    return b"".join([known.get(at, _EMPTY) for at in range(chunk.start, chunk.start + len(chunk.data), _PAGE)])
 
 
-def _memory(who: str, pid: int, known: Pages, least: int) -> list[Chunk]:
+def _read(who: str, pid: int, least: int) -> list[Chunk]:
     missing: set[_Region] = set()
     for _ in range(_TRIES):
         regions = _regions(who, pid)
@@ -141,8 +127,7 @@ def _memory(who: str, pid: int, known: Pages, least: int) -> list[Chunk]:
         if not missing:
             if (size := sum(len(chunk.data) for chunk in chunks)) < least:
                 raise NotWhole(f"the memory of {who} is only {size} bytes")
-            own = list(unlike(chunks, known)) if known else chunks
-            return [*own, *_lists(chunks, own)]
+            return chunks
     raise NotWhole(f"{len(missing)} regions of the memory of {who} cannot be read")
 
 
@@ -159,51 +144,59 @@ def _read_regions(who: str, pid: int, regions: Iterable[_Region]) -> tuple[list[
     chunks: list[Chunk] = []
     missing: set[_Region] = set()
     try:
-        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as file:
+        with _of(pid, "mem") as memory, _of(pid, "pagemap") as pages:
             for region in regions:
-                for start, end in _present(pid, region):
+                for start, end in _present(pages, region):
                     try:
-                        file.seek(start)
-                        data = file.read(end - start)
+                        memory.seek(start)
+                        data = memory.read(end - start)
                     except OSError:
                         missing.add(region)
                         continue
                     if len(data) != end - start:
                         missing.add(region)
-                    chunks += split(f"memory of {who}, {region.name}", data, start)
+                    else:
+                        chunks.append(Chunk(f"memory of {who}, {region.name}", start, data))
     except OSError:
         raise NotWhole(f"the memory of {who} may not be read: run as the user that started it") from None
     return chunks, missing
 
 
-def _present(pid: int, region: _Region) -> Iterator[tuple[int, int]]:
+def _of(pid: int, what: str) -> FileIO:
+    return Path(f"/proc/{pid}/{what}").open("rb", buffering=0)
+
+
+def _present(pages: FileIO, region: _Region) -> Iterator[tuple[int, int]]:
     """Yield the parts of a region that were ever written or read: /proc/<pid>/pagemap, bits 62 and 63."""
     if region.start >= 1 << 63:
         return
-    with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as file:
-        file.seek(region.start // _PAGE * 8)
-        entries = np.frombuffer(file.read((region.end - region.start) // _PAGE * 8), np.uint64)
-    for begin, end in runs(entries >> np.uint64(62) != 0):
+    pages.seek(region.start // _PAGE * 8)
+    entries = np.frombuffer(pages.read((region.end - region.start) // _PAGE * 8), np.uint64)
+    for begin, end in _runs(entries >> 62 != 0):
         yield region.start + begin * _PAGE, region.start + end * _PAGE
 
 
-def _lists(chunks: list[Chunk], own: list[Chunk]) -> Iterator[Chunk]:
+def _runs(flags: NDArray[np.bool_], least: int = 1) -> list[tuple[int, int]]:
+    """Return where each run of so many true flags or more begins and ends."""
+    padded = np.zeros(len(flags) + 2, np.bool_)
+    padded[1:-1] = flags
+    edges = np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
+    return [(int(begin), int(end)) for begin, end in edges[edges[:, 1] - edges[:, 0] >= least]]
+
+
+def _lists(chunks: Iterable[Chunk], own: Iterable[Chunk]) -> Iterator[Chunk]:
     """Yield the bytes that lie in `own` as lists of Python's small integers, one pointer for each, into `chunks`."""
     for chunk in chunks:
         if "python" in chunk.place.rpartition(",")[2] and (found := _SMALL_INTS.search(chunk.data)):
             zero = chunk.start + found.start() - 24 - _INT
-            common = re.escape((zero >> 24).to_bytes(5, "little"))
-            several = re.compile(common + b"(?:..." + common + b"){%d,}" % (_SHORTEST_LIST - 1), re.DOTALL)
-            yield from (run for where in own for run in _runs(where, zero, several))
+            yield from (listed for where in own for listed in _listed(where, zero))
 
 
-def _runs(chunk: Chunk, zero: int, several: re.Pattern[bytes]) -> Iterator[Chunk]:
-    """Yield runs of pointers to small integers; `zero` is where 0 lies, and `several` what they have in common."""
-    for match in several.finditer(chunk.data):
-        begin = match.start() - 3
-        if begin >= 0 and begin % 8 == 0:
-            pointers = memoryview(chunk.data[begin : match.end()]).cast("Q")
-            places = [pointer - zero for pointer in pointers]
-            held = bytes(place // _INT for place in places if 0 <= place < 256 * _INT and place % _INT == 0)
-            if len(held) >= _SHORTEST_LIST:
-                yield Chunk(f"{chunk.place}, a list of integers", chunk.start + begin, held)
+def _listed(chunk: Chunk, zero: int) -> Iterator[Chunk]:
+    """Yield what lists of pointers to small integers say; `zero` is where 0 lies, and all of Python's own near it."""
+    pointers = np.frombuffer(chunk.data, np.uint64)
+    for begin, end in _runs(pointers >> 24 == zero >> 24, _SHORTEST_LIST):
+        places = pointers[begin:end] - np.uint64(zero)
+        held = places[(places < 256 * _INT) & (places % _INT == 0)] // _INT
+        if len(held) >= _SHORTEST_LIST:
+            yield Chunk(f"{chunk.place}, a list of integers", chunk.offset(begin * 8), held.astype(np.uint8).tobytes())

@@ -1,7 +1,7 @@
 """Finds where any of many strings of eight bytes stands. Pure.
 
-Eight bytes are one number. A table of bits says of a number's hash whether it may be one of those looked for; what
-may be is then looked up among them. Both are done for a whole block at once, and let other threads run meanwhile.
+Eight bytes are one number. Two tables say of a number's hashes whether it may be one of those looked for; what may be
+is then looked up among them. All is done for a whole block at once, and let other threads run meanwhile.
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+_Numbers = NDArray[np.uint64]
 ANCHOR = 8
 """Bytes of an anchor."""
 _BITS = 21
+_FIRST, _SECOND = 64 - _BITS, 64 - 2 * _BITS
+"""By how much a mixed number is shifted for its two hashes."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 """The golden ratio of 2^64: it spreads neighbours (Knuth, vol. 3, 6.4)."""
-_Numbers = NDArray[np.uint64]
 
 
 class Anchors:
@@ -24,15 +26,16 @@ class Anchors:
         given = np.frombuffer(b"".join(anchors), "<u8")
         self._order = np.argsort(given)
         self._sorted = given[self._order]
-        self._maybe = np.zeros(1 << _BITS, np.bool_)
-        self._maybe[_hash(given)] = True
+        self._first, self._second = (_table(given * _MIX, shift) for shift in (_FIRST, _SECOND))
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         """Return (where, which) for every anchor that stands in `data`, in the order in which they stand there."""
         found = list[tuple[int, int]]()
         for first in range(min(ANCHOR, len(data) - ANCHOR + 1)):  # every eighth place from there on
             numbers = np.frombuffer(data, "<u8", (len(data) - first) // ANCHOR, first)
-            at = np.flatnonzero(self._maybe[_hash(numbers)])
+            mixed = numbers * _MIX
+            at = np.flatnonzero(self._first[_hash(mixed, _FIRST)])
+            at = at[self._second[_hash(mixed[at], _SECOND)]]
             those = numbers[at]
             among = np.searchsorted(self._sorted, those)
             among[among == len(self._sorted)] = 0
@@ -41,5 +44,11 @@ class Anchors:
         return sorted(found)
 
 
-def _hash(numbers: _Numbers) -> _Numbers:
-    return (numbers * _MIX) >> np.uint64(64 - _BITS)
+def _hash(mixed: _Numbers, shift: int) -> _Numbers:
+    return (mixed >> np.uint64(shift)) & np.uint64((1 << _BITS) - 1)
+
+
+def _table(mixed: _Numbers, shift: int) -> NDArray[np.bool_]:
+    table = np.zeros(1 << _BITS, np.bool_)
+    table[_hash(mixed, shift)] = True
+    return table

@@ -18,6 +18,7 @@ import struct
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache, lru_cache
 from urllib.parse import quote, quote_plus
 
 _BETWEEN = b"\0\t\n\v\f\r xX\x7f" + string.punctuation.encode()
@@ -39,8 +40,6 @@ _BASE64S = {
 }
 _BASE45 = string.digits + string.ascii_uppercase + " $%*+-./:"
 _BASES = {
-    "base 10": string.digits,
-    "base 8": string.octdigits,
     "base 32": string.digits + string.ascii_lowercase[:22],
     "base 36": string.digits + string.ascii_lowercase,
     "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
@@ -122,32 +121,47 @@ def _swapped(width: int) -> Encoding:
     return _once(lambda raw: b"".join(raw[at : at + width][::-1] for at in range(0, len(raw), width)))
 
 
-def _digits(raw: bytes, base: int) -> Iterator[list[int]]:
-    """Yield the digits of all bytes as one number, the lowest first, in either order of bytes; nothing of a text."""
+def _numbers(raw: bytes) -> Iterator[int]:
+    """Yield all bytes as one number, in either order; nothing of a text."""
     for order in ("big", "little") if len(raw) <= _LONGEST_NUMBER else ():
-        rest, digits = int.from_bytes(raw, order), list[int]()
-        while rest:
-            rest, digit = divmod(rest, base)
-            digits.append(digit)
-        yield digits
+        yield int.from_bytes(raw, order)
+
+
+def _digits(number: int, base: int) -> list[int]:
+    """Return the digits of a number, the highest first."""
+    digits = list[int]()
+    while number:
+        number, digit = divmod(number, base)
+        digits.append(digit)
+    return digits[::-1]
 
 
 def _number(alphabet: str) -> Encoding:
-    base = len(alphabet)
-    return lambda raw: ("".join(alphabet[digit] for digit in digits[::-1]).encode() for digits in _digits(raw, base))
+    return lambda raw: (_written(number, alphabet) for number in _numbers(raw))
+
+
+def _written(number: int, alphabet: str) -> bytes:
+    two = _pairs(alphabet)  # two digits at a time are half the divisions
+    return "".join([two[digit] for digit in _digits(number, len(two))]).lstrip(alphabet[0]).encode()
+
+
+@cache
+def _pairs(alphabet: str) -> list[str]:
+    return [one + other for one in alphabet for other in alphabet]
 
 
 def _big_integer(raw: bytes) -> Iterable[bytes]:
-    """Write the digits of Python's own integers: 30 bits in four bytes each."""
-    return (b"".join(digit.to_bytes(4, "little") for digit in digits) for digits in _digits(raw, 1 << 30))
+    """Write the digits of Python's own integers: 30 bits in four bytes each, the lowest first."""
+    for number in _numbers(raw):
+        yield b"".join(digit.to_bytes(4, "little") for digit in reversed(_digits(number, 1 << 30)))
 
 
 def _base58(raw: bytes) -> Iterator[bytes]:
     """Write a key as a wallet does, with kind and check, and as did:key and multicodec do, with kind."""
-    wholes = [raw, b"\x80" + raw, b"\x80" + raw + b"\1"]
+    wholes = [raw, b"\x80" + raw, b"\x80" + raw + b"\1"] if len(raw) <= _LONGEST_NUMBER else []
     wholes = [one + hashlib.sha256(hashlib.sha256(one).digest()).digest()[:4] for one in wholes]
-    for whole in (*wholes, b"\xed\1" + raw, b"\x80\x26" + raw):
-        yield from _number(_BASES["base58"])(whole)
+    for whole in (*wholes, b"\xed\1" + raw, b"\x80\x26" + raw) if wholes else ():
+        yield _written(int.from_bytes(whole), _BASES["base58"])
 
 
 def _negative(raw: bytes) -> str:
@@ -167,6 +181,10 @@ def _septets(text: str) -> bytes:
     return packed.to_bytes(-(-7 * len(text) // 8), "little")
 
 
+_base32 = lru_cache(maxsize=1)(base64.b32encode)
+"""As many times as it has alphabets, one after the other."""
+
+
 def _lettered(encode: Callable[[bytes], bytes], letters: str, others: str) -> Callable[[bytes], bytes]:
     """Encode, and put others in the place of its letters."""
     table = bytes.maketrans(letters.encode(), others.encode())
@@ -180,10 +198,12 @@ ENCODINGS: Mapping[str, Encoding] = {
     "base64, quoted": _once(lambda raw: quote_plus(base64.b64encode(raw))),
     **{how: _shifted(_lettered(base64.b64encode, _BASE64, letters), 6, 3) for how, letters in _BASE64S.items()},
     "base32": _shifted(base64.b32encode, 5, 5),
-    **{how: _once(_lettered(base64.b32encode, _BASE32, letters)) for how, letters in _BASE32S.items()},
+    **{how: _once(_lettered(_base32, _BASE32, letters)) for how, letters in _BASE32S.items()},
     "base85": _once(base64.b85encode),
     "base45": _once(_base45),
     "Ascii85": _once(base64.a85encode),
+    "base 8": lambda raw: (f"{number:o}".encode() for number in _numbers(raw)),
+    "base 10": lambda raw: (f"{number}".encode() for number in _numbers(raw)),
     **{how: _number(alphabet) for how, alphabet in _BASES.items()},
     "base58 with kind and check": _base58,
     "base 10, signed": _once(_negative),

@@ -26,6 +26,8 @@ KEEP = 4
 """Places that are kept of one fact in one source."""
 BLOCK, OVERLAP = 1 << 17, 1 << 11
 """Bytes that are squeezed at once, and how far one block reaches into the next: no needle is longer."""
+SLICE = 256
+"""Bytes of the slices of a chunk that are left out if they hold nothing new."""
 _GAP = b"\n"
 
 
@@ -38,6 +40,19 @@ class Chunk:
     data: bytes
     aside: bool = False
     """Whether this is no content by itself: a file's name."""
+    slices: NDArray[np.intp] | None = field(default=None, compare=False)
+    """Which slices of `SLICE` bytes these are, counted from `start`, where others were left out."""
+
+    def offset(self, at: int) -> int:
+        """Return where a byte of `data` lay."""
+        return self.start + (at if self.slices is None else int(self.slices[at // SLICE]) * SLICE + at % SLICE)
+
+    def cut(self, begin: int, end: int) -> "Chunk":
+        """Return some of it; `begin` is a multiple of `SLICE`."""
+        data = self.data[begin:end]
+        if self.slices is None:
+            return Chunk(self.place, self.start + begin, data)
+        return Chunk(self.place, self.start, data, slices=self.slices[begin // SLICE : -(-end // SLICE)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +106,14 @@ class Shape:
     def cut(self, chunk: Chunk) -> Iterator[Chunk]:
         """Cut every thing of this shape out of a chunk, and leave the rest."""
         for match in self.pattern.finditer(chunk.data):
-            yield Chunk(f"{chunk.place}, {self.name}", chunk.start + match.start(), match[0])
+            yield Chunk(f"{chunk.place}, {self.name}", chunk.offset(match.start()), match[0])
 
     def things(self, chunk: Chunk) -> Iterator[tuple[Hashable, Evidence]]:
         """Yield every thing of this shape, as it is read, and where it lies: maybe within another."""
         begin = chunk.data.find(self.begins)
         while begin >= 0:
             if (match := self.pattern.match(chunk.data, begin)) and (thing := self.read(match[0])) is not None:
-                yield thing, Evidence(chunk.place, chunk.start + begin, self.name)
+                yield thing, Evidence(chunk.place, chunk.offset(begin), self.name)
             begin = chunk.data.find(self.begins, begin + 1)
 
 
@@ -130,10 +145,10 @@ class _Block:
         self.squeezed += _GAP
 
     def chunk_at(self, where: int) -> tuple[Chunk, int]:
-        """Return whose a squeezed byte is, and its offset there, in bytes that are not squeezed."""
+        """Return whose a squeezed byte is, and where it lay."""
         which = bisect_right(self.begins, where) - 1
         chunk = self.chunks[which]
-        return chunk, _before(chunk.data, where - self.begins[which])
+        return chunk, chunk.offset(_before(chunk.data, where - self.begins[which]))
 
 
 class Scanner:
@@ -184,8 +199,7 @@ class Scanner:
             places = found.facts.get(needle.fact, [])
             if len(places) == KEEP:
                 continue
-            chunk, offset = block.chunk_at(first)
-            how, where = needle.how, chunk.start + offset
+            how, (chunk, where) = needle.how, block.chunk_at(first)
             if size < needle.least:
                 how = f"{needle.how}, in pieces"
                 if not pieces[chunk.place, id(needle)].add(where, at, size, 2 * needle.piece):
@@ -215,7 +229,7 @@ def _contents(source: Source) -> Iterator[Chunk]:
     for chunk in source.chunks:
         yield chunk
         for how, at, data in opened(chunk.data) if source.packed else ():
-            yield Chunk(f"{chunk.place}, offset {chunk.start + at:#x}, {how} opened", 0, data)
+            yield Chunk(f"{chunk.place}, offset {chunk.offset(at):#x}, {how} opened", 0, data)
 
 
 def _blocks(chunks: Iterable[Chunk]) -> Iterator[_Block]:
@@ -223,7 +237,7 @@ def _blocks(chunks: Iterable[Chunk]) -> Iterator[_Block]:
     block = _Block()
     for chunk in chunks:
         for begin in range(0, max(1, len(chunk.data) - OVERLAP), BLOCK):
-            block.add(Chunk(chunk.place, chunk.start + begin, chunk.data[begin : begin + BLOCK + OVERLAP]))
+            block.add(chunk.cut(begin, begin + BLOCK + OVERLAP))
             if len(block.squeezed) >= BLOCK:
                 yield block
                 block = _Block()
@@ -257,15 +271,16 @@ def merge(parts: Sequence[Found], name: str = "") -> Found:
     return out
 
 
-def split(place: str, data: bytes, start: int, block: int = 16_384) -> Iterator[Chunk]:
-    """Cut bytes into chunks without the blocks that are all zero: memory that was never written holds nothing."""
-    zero = bytes(block)
-    written = [data[at : at + block] != zero[: len(data) - at] for at in range(0, len(data), block)]
-    for begin, end in runs(np.array(written, np.bool_)):
-        yield Chunk(place, start + begin * block, data[begin * block : end * block])
+def unlike(chunk: Chunk, before: bytes) -> Iterator[Chunk]:
+    """Yield what of some memory is not as it was `before`, in whole slices, and the slice on either side.
 
-
-def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return where each run of true flags begins and ends."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
-    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
+    Nothing is lost: what was written since lies close together, for it is no secret's bytes that lay there before.
+    """
+    now, then = (np.frombuffer(data, np.uint64).reshape(-1, SLICE // 8) for data in (chunk.data, before))
+    differs = (now != then).any(axis=1)
+    near = differs.copy()
+    near[1:] |= differs[:-1]
+    near[:-1] |= differs[1:]
+    kept = np.flatnonzero(near)
+    if len(kept):
+        yield Chunk(chunk.place, chunk.start, now[kept].tobytes(), slices=kept)

@@ -7,7 +7,8 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import Misused
@@ -43,8 +44,7 @@ class Known:
         return f"<Known {' '.join(self.fact)}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Needle:
+class Needle(NamedTuple):
     """One spelling of a secret, squeezed. `how` says which.
 
     `least` characters of it are enough by themselves; pieces of `piece` if two of them lie near each other.
@@ -73,7 +73,7 @@ def spell(known: Known) -> Iterator[Needle]:
         raise Misused(f"Take a secret of {said}: {' '.join(known.fact)} would be found by chance, or never.")
     seen = set[bytes]()
     for inside in () if known.words else _decoded(raw):
-        yield from (replace(one, how=f"{one.how}, decoded") for one in spell(Known(known.fact, inside)))
+        yield from (one._replace(how=f"{one.how}, decoded") for one in spell(Known(known.fact, inside)))
     for how, written in encodings(raw):
         spelled = squeeze(written)
         if spelled not in seen and len(spelled) >= SHORTEST:
@@ -115,17 +115,21 @@ def anchors_of(needle: Needle) -> Iterator[tuple[int, bytes]]:
     """Yield places of a needle and what stands there: every part of it that is enough holds one of them whole."""
     spelled, step = needle.spelled, needle.piece - ANCHOR + 1
     for at in range(step - 1, len(spelled) - ANCHOR + 1, step):
-        yield from ((where, spelled[where : where + ANCHOR]) for where in _telling(spelled, at))
+        anchor = spelled[at : at + ANCHOR]
+        if anchor.strip(anchor[:1]):
+            yield at, anchor
+        else:
+            yield from _around(spelled, at)
 
 
-def _telling(spelled: bytes, at: int) -> tuple[int, ...]:
-    """Return where an anchor tells as much as at `at`: one byte over and over stands everywhere, so where it ends."""
+def _around(spelled: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where one byte over and over, which stands everywhere, begins and ends."""
     byte = spelled[at : at + 1]
-    if spelled[at : at + ANCHOR].strip(byte):
-        return (at,)
     before = len(spelled[:at].rstrip(byte)) - 1
     after = len(spelled) - len(spelled[at:].lstrip(byte)) - ANCHOR + 1
-    return tuple(where for where in (before, after) if 0 <= where <= len(spelled) - ANCHOR)
+    for where in (before, after):
+        if 0 <= where <= len(spelled) - ANCHOR:
+            yield where, spelled[where : where + ANCHOR]
 
 
 def trace(fact: Fact, how: str, written: str | bytes) -> Needle:
