@@ -143,11 +143,13 @@ def heed(auth: Authorisation, word: Word) -> Authorisation:
 
 def advance(auth: Authorisation, author: Author, now: int) -> Authorisation:
     """Let the clock take effect: a warrant expires, and its seal is to be opened."""
-    over, agency, seal = now >= auth.claims.exp * 1000, auth.claims.agency, auth.seal
-    if over and auth.status in _MAY_BECOME:
+    if now < auth.claims.exp * 1000:
+        return auth
+    agency, seal = auth.claims.agency, auth.seal
+    if auth.status in _MAY_BECOME:
         expired = author.leaf("warrant.expired", now, agency, seal.commit())
         auth = _with(msgspec.structs.replace(auth, status=Status.EXPIRED), expired)
-    if over and auth.evidence is not None and not auth.opening:
+    if auth.evidence is not None and not auth.opening:
         opened = author.leaf("seal.opened", now, agency, seal.commit(), opens=seal.opening(auth.evidence.index))
         auth = _with(msgspec.structs.replace(auth, opening=True), opened)
     return auth

@@ -5,9 +5,10 @@ last `*` is any generation. Where subscribers of some jurisdiction have other re
 """
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 
-from tiers.wire.message.envelope import GCMKW, HPKE, Envelope, message_epoch
+from tiers.wire.message.envelope import GCMKW, HPKE, Envelope, Protected, message_epoch
 
 ALG = {"carrier": GCMKW, "global": GCMKW, "escrow": GCMKW, "device": HPKE, "org": HPKE}
 """The algorithm of a recipient, by the first part of its `kid`."""
@@ -17,6 +18,9 @@ _ANY = "*"
 
 Name = tuple[str, ...]
 """A reader by algorithm and `kid`; a third member stands for "of any generation"."""
+Members = tuple[str | int | None, ...]
+"""What the braces in patterns stand for, in this order:"""
+_BRACES = ("carrier", "from", "to", "org", "to_org", "epoch")
 
 
 @lru_cache(maxsize=64)
@@ -41,21 +45,27 @@ def delivered(patterns: str) -> str:
     return patterns + _ADMITTED if is_admitted(patterns) else patterns
 
 
+def named(envelope: Envelope) -> tuple[Name, ...]:
+    """Return who can read an envelope, by its own word."""
+    return tuple([(one.header.alg, one.header.kid) for one in envelope.jwe.recipients])
+
+
 def fits(envelope: Envelope, patterns: str, carrier: str | None, org: str | None, to_org: str | None) -> bool:
     """Whether the recipients are these readers, each once, and nobody else."""
-    header, recipients = envelope.header, envelope.jwe.recipients
-    epoch = message_epoch(header) if "{epoch}" in patterns else 0
-    wanted = _filled(patterns, carrier, header.sender, header.to, org, to_org, epoch)
-    return len(recipients) == len(wanted) and {_name(r.header.alg, r.header.kid, wanted) for r in recipients} == wanted
+    return are(named(envelope), patterns, members(envelope.header, carrier, org, to_org))
 
 
-@lru_cache(maxsize=65_536)
-def _filled(  # noqa: PLR0913, PLR0917 - what a pattern may name
-    patterns: str, carrier: str | None, sender: str, to: str, org: str | None, to_org: str | None, epoch: int
-) -> frozenset[Name]:
-    members = {"carrier": carrier, "from": sender, "to": to, "org": org, "to_org": to_org, "epoch": epoch}
-    kids = (pattern.format_map(members) for pattern in patterns.split())
-    return frozenset(_pattern(ALG[kid.partition("/")[0]], kid) for kid in kids)
+def members(header: Protected, carrier: str | None, org: str | None, to_org: str | None) -> Members:
+    """Return what the braces in patterns stand for."""
+    return carrier, header.sender, header.to, org, to_org, message_epoch(header)
+
+
+def are(names: tuple[Name, ...], patterns: str, said: Members) -> bool:
+    """Whether some names are those of the readers that patterns ask for, each once."""
+    values = dict(zip(_BRACES, said, strict=True))
+    kids = [pattern.format_map(values) for pattern in patterns.split()]
+    wanted = {_pattern(ALG[kid.partition("/")[0]], kid) for kid in kids}
+    return len(names) == len(wanted) and {_name(*name, wanted) for name in names} == wanted
 
 
 def _pattern(alg: str, kid: str) -> Name:
@@ -63,13 +73,9 @@ def _pattern(alg: str, kid: str) -> Name:
     return (alg, stem, _ANY) if last == _ANY else (alg, kid)
 
 
-def _name(alg: str, kid: str, wanted: frozenset[Name]) -> Name:
+def _name(alg: str, kid: str, wanted: Set[Name]) -> Name:
     """Return which of the wanted readers a recipient is, or another name than any of them."""
-    exact = (alg, kid)
-    return exact if exact in wanted else _of_any_generation(alg, kid)
-
-
-@lru_cache(maxsize=65_536)
-def _of_any_generation(alg: str, kid: str) -> Name:
+    if (alg, kid) in wanted:
+        return alg, kid
     stem, _, generation = kid.rpartition("/")
     return (alg, stem, _ANY) if _GENERATION.fullmatch(generation) else ()
