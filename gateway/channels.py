@@ -48,7 +48,7 @@ class Readers:
         return _admitted(self.patterns, signed, named(envelope), members(envelope.header, carrier, org, to_org))
 
 
-# Who writes to whom has the same readers all the minute long. What is refused is not kept: a `kid` may be of any length.
+# Who writes to whom has the same readers for a minute. What is refused is not kept: its `kid` may be of any length.
 @lru_cache(maxsize=65_536)
 def _admitted(readers: str, signed: bool, names: tuple[Name, ...], said: Members) -> bool:  # noqa: FBT001 - hashed
     fitting = [patterns for patterns in choices(readers) if signed == is_signed(patterns)]

@@ -10,13 +10,14 @@ TS 103 221-2 acknowledges keepalives alone; that the ack covers what was sent be
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
-from tiers.chassis.background import wanted
+from tiers.chassis.background import all_of, wanted
 from tiers.chassis.tls import Tls, end_with_certificate
 from tiers.chassis.web import parse_listen
 from tiers.gateway.interception.tasks import Tasks
@@ -35,6 +36,8 @@ from tiers.wire.message.envelope import parse_protected
 _log = structlog.get_logger()
 BATCH = 64
 """Copies of one task in a round: what a flooding target may put before another's."""
+TOGETHER = 4
+"""Tasks whose copies are read together: what is asked of the store in one turn shares a batch."""
 GATHER_SECONDS = 0.05
 KEEPALIVE_SECONDS = 30.0
 ACK_SECONDS = 30.0
@@ -142,9 +145,8 @@ class Link:
         self._decoder = Decoder()
         self._sequence = 0
 
-    async def send(self, pdus: Sequence[Pdu]) -> None:
-        for pdu in pdus:
-            self._writer.write(encode(pdu))
+    async def send(self, pdus: Iterable[Pdu]) -> None:
+        self._writer.write(b"".join(map(encode, pdus)))
         await self._writer.drain()
 
     async def confirm(self) -> None:
@@ -173,6 +175,7 @@ class Batch(NamedTuple):
 
     xid: str
     copies: Sequence[Copy]
+    octets: int
     number: int
     unsendable: int
 
@@ -218,41 +221,48 @@ class CopySender:
     async def _deliver(self, link: Link) -> None:
         while self._lease.held and wanted():
             self._woken.clear()
-            waiting = await self._copies.waiting()
-            sent = [batch for xid in sorted(waiting) if (batch := await self._send(link, xid))]
+            waiting = sorted(await self._copies.waiting())
+            sent = list[Batch]()
+            for at in range(0, len(waiting), TOGETHER):
+                read = await all_of(self._read(xid) for xid in waiting[at : at + TOGETHER])
+                for batch, pdus in filter(None, read):
+                    await link.send(pdus)
+                    sent.append(batch)
             await link.confirm()
             self._pause = BACKOFF_SECONDS[0]
-            for batch in sent:
-                await self._settle(batch)
+            await self._settle(sent)
             if not sent:
                 await self._idle()
 
-    async def _send(self, link: Link, xid: str) -> Batch | None:
+    async def _read(self, xid: str) -> tuple[Batch, Sequence[Pdu]] | None:
+        """Return the next copies of a task, without their contents, and the PDUs that say them."""
         task = self._tasks.get(xid)
         copies = await self._copies.copies(xid, BATCH) if task else ()
         if task is None or not copies:
             return None
-        number, unsendable = await self._numbers.next(xid), 0
+        number, pdus, unsendable = await self._numbers.next(xid), list[Pdu](), 0
         for place, copy in enumerate(copies):
             try:
-                pdus = pdus_of(copy, xid, task.claims.delivery, number + place, self._relay)
+                pdus += pdus_of(copy, xid, task.claims.delivery, number + place, self._relay)
             except TiersError as error:
                 # its number stays unused: the mediation sees that one is missing
                 _log.error("copies.unsendable", xid=xid, code=error.code)
                 unsendable += 1
-            else:
-                await link.send(pdus)
-        return Batch(xid, copies, number, unsendable)
+        octets = sum(len(copy.envelope) for copy in copies)
+        return Batch(xid, [replace(copy, envelope=b"") for copy in copies], octets, number, unsendable), pdus
 
-    async def _settle(self, batch: Batch) -> None:
+    async def _settle(self, sent: Sequence[Batch]) -> None:
         """Forget what the mediation has. Should we die between the two, it sees the copies again and drops them."""
+        await all_of(self._advance(batch) for batch in sent)
+        async with self._counting:
+            await all_of(self._copies.forget_copies(batch.xid, batch.copies) for batch in sent)
+            for batch in sent:
+                self._tasks.backlog.release(batch.xid, len(batch.copies), batch.octets)
+
+    async def _advance(self, batch: Batch) -> None:
         if batch.unsendable:
             await self._numbers.lose(batch.xid, batch.unsendable, gap=0)
         await self._numbers.advance(batch.xid, batch.number, batch.number + len(batch.copies))
-        async with self._counting:
-            await self._copies.forget_copies(batch.xid, batch.copies)
-            octets = sum(len(copy.envelope) for copy in batch.copies)
-            self._tasks.backlog.release(batch.xid, len(batch.copies), octets)
 
     async def _idle(self) -> None:
         try:

@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
+from tiers.chassis.background import all_of
 from tiers.chassis.listener import Counts, Listener
 from tiers.chassis.logs import seldom
 from tiers.chassis.tls import Tls, end_with_certificate
@@ -104,19 +105,28 @@ class ProductStore:
         self._store = store
         self._lock = asyncio.Lock()
 
-    async def add(self, liid: str, arrivals: Sequence[Arrival]) -> Taken:
-        """Keep what is new of the arrivals, all or nothing."""
-        product, known, state = _keys(liid)
+    async def add(self, arrived: Mapping[str, Sequence[Arrival]]) -> dict[str, Taken]:
+        """Keep what is new of the arrivals of each LIID, all of it or nothing."""
         async with self._lock:
-            flags = await self._store.ask("SMISMEMBER", known, *(arrival.key for arrival in arrivals))
-            fields: dict[bytes, bytes] = await self._store.ask("HGETALL", state)
-            seen = {arrival.key for arrival, flag in zip(arrivals, flags, strict=True) if flag}
-            expected = {field: int(number) for field, number in fields.items() if field != _LOST}
-            taken = take(arrivals, seen, expected)
-            new = [part for arrival in taken.fresh for part in (arrival.key, arrival.raw)]
-            lost = int(fields.get(_LOST, 0)) + taken.lost
-            moved = [part for field in taken.expected.items() for part in field]
-            await self._store.ask("EVAL", _KEEP, 3, product, known, state, len(new), *new, _LOST, lost, *moved)
+            taken = await all_of(self._add(liid, arrivals) for liid, arrivals in arrived.items())
+        return dict(zip(arrived, taken, strict=True))
+
+    async def _add(self, liid: str, arrivals: Sequence[Arrival]) -> Taken:
+        product, known, state = _keys(liid)
+        fields: dict[bytes, bytes]
+        flags, fields = await all_of(
+            (
+                self._store.ask("SMISMEMBER", known, *(arrival.key for arrival in arrivals)),
+                self._store.ask("HGETALL", state),
+            )
+        )
+        seen = {arrival.key for arrival, flag in zip(arrivals, flags, strict=True) if flag}
+        expected = {field: int(number) for field, number in fields.items() if field != _LOST}
+        taken = take(arrivals, seen, expected)
+        new = [part for arrival in taken.fresh for part in (arrival.key, arrival.raw)]
+        lost = int(fields.get(_LOST, 0)) + taken.lost
+        moved = [part for field in taken.expected.items() for part in field]
+        await self._store.ask("EVAL", _KEEP, 3, product, known, state, len(new), *new, _LOST, lost, *moved)
         return taken
 
     async def page(self, liid: str, after: int) -> Product:
@@ -234,10 +244,9 @@ class Mediation:
                     seldom("mediation.unknown_task", xid=str(pdu.head.xid))
                 else:
                     by_liid.setdefault(liid, []).append(arrival_of(pdu))
-        for liid, arrivals in by_liid.items():
-            taken = await self._product.add(liid, arrivals)
+        for liid, taken in (await self._product.add(by_liid)).items():
             self._count.labels("kept").inc(len(taken.fresh))
-            self._count.labels("repeated").inc(len(arrivals) - len(taken.fresh))
+            self._count.labels("repeated").inc(len(by_liid[liid]) - len(taken.fresh))
             if taken.lost:
                 self._count.labels("lost").inc(taken.lost)
                 _log.warning("mediation.lost", liid=liid, count=taken.lost)

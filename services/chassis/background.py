@@ -2,14 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar, cast
 
 import structlog
 
 from tiers.wire.errors import TiersError
 
 _log = structlog.get_logger()
+T = TypeVar("T")
 PAUSE_SECONDS = 1.0
 """How long a round that failed waits until it is tried again."""
 broken: list[str] = []
@@ -62,6 +63,15 @@ def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
     task.add_done_callback(ended)
     return task
+
+
+async def all_of(works: Iterable[Awaitable[T]]) -> list[T]:
+    """Do several things at once; returns what they return. Raises the first failure, once all have ended."""
+    done = await asyncio.gather(*works, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return cast("list[T]", done)
 
 
 async def stop(*tasks: asyncio.Task[Any]) -> None:

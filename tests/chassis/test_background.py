@@ -97,3 +97,20 @@ def test_what_stops_a_party_at_its_start_does_nothing_to_the_terminal(tmp_path: 
     assert (2, 1) == (ended.returncode, len(ended.stderr.decode().splitlines()))
     assert "tls.files" in ended.stderr.decode()
     assert not any(one in ended.stderr.decode() for one in "\x1b\u202e")
+
+
+async def test_of_several_things_at_once_the_first_failure_is_told_when_all_have_ended() -> None:
+    ended = list[int]()
+
+    async def work(number: int, *, fails: bool = False) -> int:
+        await asyncio.sleep(0)
+        ended.append(number)
+        if fails:
+            raise Ours("store.unavailable", f"{number}")
+        return number
+
+    assert await background.all_of(work(number) for number in range(3)) == [0, 1, 2]
+    ended.clear()
+    with pytest.raises(Ours, match="1"):
+        await background.all_of([work(0), work(1, fails=True), work(2, fails=True), work(3)])
+    assert ended == [0, 1, 2, 3]

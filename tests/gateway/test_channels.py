@@ -1,5 +1,7 @@
 """The fork: who may send what to whom, named refusals, and nothing but our own errors from any input."""
 
+import tracemalloc
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -191,3 +193,14 @@ def way_or_code(envelope: Envelope, sender: Device, to: Device | None) -> Ask | 
         return decide(envelope, sender, to, NOW)
     except TiersError as error:
         return error.code
+
+
+def test_of_a_message_that_is_refused_nothing_is_kept_however_long_its_readers_names_are() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            kids = [f"org/{ACME}/{BOB}/{number}{'9' * 20_000}", f"org/{ACME}/bes/1"]
+            assert refusal(enterprise(header(E, ALICE, BOB, NOW), kids=kids), *BOTH) == "envelope.recipients"
+        assert tracemalloc.get_traced_memory()[0] < 200 * 20_000 / 4
+    finally:
+        tracemalloc.stop()

@@ -5,7 +5,7 @@ last `*` is any generation. Where subscribers of some jurisdiction have other re
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Container
 from functools import lru_cache
 
 from tiers.wire.message.envelope import GCMKW, HPKE, Envelope, Protected, message_epoch
@@ -65,7 +65,7 @@ def are(names: tuple[Name, ...], patterns: str, said: Members) -> bool:
     values = dict(zip(_BRACES, said, strict=True))
     kids = [pattern.format_map(values) for pattern in patterns.split()]
     wanted = {_pattern(ALG[kid.partition("/")[0]], kid) for kid in kids}
-    return len(names) == len(wanted) and {_name(*name, wanted) for name in names} == wanted
+    return len(names) == len(wanted) and {_name(name, wanted) for name in names} == wanted
 
 
 def _pattern(alg: str, kid: str) -> Name:
@@ -73,9 +73,10 @@ def _pattern(alg: str, kid: str) -> Name:
     return (alg, stem, _ANY) if last == _ANY else (alg, kid)
 
 
-def _name(alg: str, kid: str, wanted: Set[Name]) -> Name:
+def _name(name: Name, wanted: Container[Name]) -> Name:
     """Return which of the wanted readers a recipient is, or another name than any of them."""
-    if (alg, kid) in wanted:
-        return alg, kid
+    if name in wanted:
+        return name
+    alg, kid = name
     stem, _, generation = kid.rpartition("/")
     return (alg, stem, _ANY) if _GENERATION.fullmatch(generation) else ()
