@@ -131,5 +131,8 @@ def _check_enterprise(envelope: Envelope, sender: Device, receiver: Device | Non
 def _customer_of(envelope: Envelope) -> str | None:
     """Return whose device the receiver is, by the word of the recipients; `None` where they do not say."""
     middle = f"/{envelope.header.to}/"
-    kids = (recipient.header.kid for recipient in envelope.jwe.recipients)
-    return next((kid[4 : kid.index(middle)] for kid in kids if kid.startswith("org/") and middle in kid), None)
+    for recipient in envelope.jwe.recipients:
+        org, found, _ = recipient.header.kid.partition(middle)
+        if found and org.startswith("org/"):
+            return org[4:]
+    return None

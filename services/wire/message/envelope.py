@@ -26,12 +26,16 @@ TYP = "message+jwe"
 GCMKW = "A256GCMKW"
 HPKE = "HPKE-9-KE"
 
-Pin = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
-Org = Annotated[str, Meta(pattern=r"^S[0-9]{8}\Z")]
-Mid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+_PIN, _ORG = "[0-9a-f]{8}", "S[0-9]{8}"
+_MID = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+Pin = Annotated[str, Meta(pattern=rf"^{_PIN}\Z")]
+Org = Annotated[str, Meta(pattern=rf"^{_ORG}\Z")]
+Mid = Annotated[str, Meta(pattern=rf"^{_MID}\Z")]
 _FIRST_MS, _END_MS = 1_262_304_000_000, 2_268_936_960_000  # the epochs of the key tree
 _B64U_32 = 43  # characters of 32 bytes
 _COMMITMENT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+_NAMES = re.compile(f"{_MID} {_PIN} {_PIN} (?:={_ORG}|-) {_COMMITMENT.pattern}")
+"""What a header names, in one line: to look once is a third of the time of looking at each."""
 
 
 class Channel(StrEnum):
@@ -61,20 +65,20 @@ SIGNED_CTY = "JOSE"
 class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
     """The JWE protected header: what everybody on the path sees, and nobody can change. `ts` is ms since 1970.
 
-    `cmt` commits to the content key (commitment.py).
+    `cmt` commits to the content key (commitment.py). That names are a `Mid`, `Pin` or `Org` is checked when it is read.
     """
 
     typ: str
     enc: str
-    mid: Mid
+    mid: str
     channel: Channel
     service: Service
-    sender: Pin
-    to: Pin
+    sender: str
+    to: str
     ts: Annotated[int, Meta(ge=_FIRST_MS, lt=_END_MS)]
     cty: str
     cmt: str
-    org: Org | UnsetType = UNSET
+    org: str | UnsetType = UNSET
 
 
 class RecipientHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,7 +169,7 @@ class HandsetKid(msgspec.Struct, frozen=True):
 Kid = CarrierKid | DeviceKid | BesKid | GlobalKid | EscrowKid | HandsetKid
 
 _NAME, _NUMBER = "[a-z]{2,8}", "0|[1-9][0-9]{0,8}"
-_MEMBERS = {"org": "S[0-9]{8}", "pin": "[0-9a-f]{8}", "epoch": _NUMBER, "generation": _NUMBER}
+_MEMBERS = {"org": _ORG, "pin": _PIN, "epoch": _NUMBER, "generation": _NUMBER}
 _GRAMMAR: tuple[tuple[type[Kid], re.Pattern[str]], ...] = tuple(
     (kind, re.compile(re.sub(r"\{(\w+)\}", lambda part: f"(?P<{part[1]}>{_MEMBERS.get(part[1], _NAME)})", kind.shape)))
     for kind in get_args(Kid)
@@ -213,9 +217,16 @@ def _read_protected(protected: str) -> Protected:
         raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
     if (header.org is UNSET) != (header.channel is Channel.CONSUMER):
         raise Yours("envelope.header", "Name the sender's org in an enterprise message, and in no other.")
-    if not _COMMITMENT.fullmatch(header.cmt):
-        raise Yours("envelope.commitment", "Commit to the content key in `cmt`: 32 bytes in base64url.")
+    org = "-" if header.org is UNSET else f"={header.org}"
+    if not _NAMES.fullmatch(f"{header.mid} {header.sender} {header.to} {org} {header.cmt}"):
+        raise _misnamed(header)
     return header
+
+
+def _misnamed(header: Protected) -> Yours:
+    if not _COMMITMENT.fullmatch(header.cmt):
+        return Yours("envelope.commitment", "Commit to the content key in `cmt`: 32 bytes in base64url.")
+    return Yours("envelope.malformed", "Write mid, from, to and org as specified: a UUIDv7, two PINs, an org.")
 
 
 def format_jwe(jwe: Jwe) -> bytes:
