@@ -514,19 +514,24 @@ async def not_too_wide(page: Seen, view: str) -> None:
     assert (view, True) == (view, wide <= 0)
 
 
+SERIOUS = {"resultTypes": ["violations"]}
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+"""What alone can differ by night: nothing but colours does."""
+
+
 @pytest.mark.usefixtures("lesson")
 @pytest.mark.parametrize("size", [LAPTOP, BEAMER, PHONE, TWICE], ids=["laptop", "beamer", "phone", "200 %"])
 async def test_axe_finds_nothing_serious_by_day_and_by_night_and_nothing_is_too_wide(
     control: Control, chromium: Any, size: dict[str, int]
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe-playwright-python is missing").Axe()
-    options = {"bypass_csp": True, "device_scale_factor": 2 if size is TWICE else 1}
-    async with window(chromium, await invited(control), size, **options) as seen:
+    scaled = {"bypass_csp": True, "device_scale_factor": 2 if size is TWICE else 1}
+    async with window(chromium, await invited(control), size, **scaled) as seen:
         async for view in through_every_view(seen):
             await not_too_wide(seen, view)
-            for scheme in ("light", "dark"):
+            for scheme, options in (("light", {}), ("dark", COLOURS)):
                 await seen.page.emulate_media(color_scheme=scheme)
-                found = (await axe.run(seen.page)).response["violations"]
+                found = (await axe.run(seen.page, options=SERIOUS | options)).response["violations"]
                 serious = [
                     (one["id"], [node["target"] for node in one["nodes"][:3]])
                     for one in found
