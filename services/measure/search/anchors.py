@@ -30,18 +30,17 @@ class Anchors:
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         """Return (where, which) for every anchor that stands in `data`, in the order in which they stand there."""
-        found = list[tuple[int, int]]()
-        for first in range(min(ANCHOR, len(data) - ANCHOR + 1)):  # every eighth place from there on
-            numbers = np.frombuffer(data, "<u8", (len(data) - first) // ANCHOR, first)
-            mixed = numbers * _MIX
-            at = np.flatnonzero(self._first[_hash(mixed, _FIRST)])
-            at = at[self._second[_hash(mixed[at], _SECOND)]]
-            those = numbers[at]
-            among = np.searchsorted(self._sorted, those)
-            among[among == len(self._sorted)] = 0
-            hits = np.flatnonzero(self._sorted[among] == those) if len(at) else at
-            found += zip((at[hits] * ANCHOR + first).tolist(), self._order[among[hits]].tolist(), strict=True)
-        return sorted(found)
+        if len(data) < ANCHOR:
+            return []
+        numbers = np.ndarray(len(data) - ANCHOR + 1, "<u8", data, strides=(1,))  # eight bytes from each place on
+        mixed = numbers * _MIX
+        at = np.flatnonzero(self._first[_hash(mixed, _FIRST)])
+        at = at[self._second[_hash(mixed[at], _SECOND)]]
+        those = numbers[at]
+        among = np.searchsorted(self._sorted, those)
+        among[among == len(self._sorted)] = 0
+        hits = np.flatnonzero(self._sorted[among] == those) if len(at) else at
+        return list(zip(at[hits].tolist(), self._order[among[hits]].tolist(), strict=True))
 
 
 def _hash(mixed: _Numbers, shift: int) -> _Numbers:
