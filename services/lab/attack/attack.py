@@ -30,6 +30,7 @@ from tiers.measure.derive.knowledge import Knowledge, Step
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
 from tiers.measure.matrix.matrix import Attacked, ControlRow, Outcome
+from tiers.measure.search.beside import beside
 from tiers.measure.search.scan import Evidence, Found, Scanner, Source, merge
 from tiers.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.api.court import Entry
@@ -126,7 +127,9 @@ class _Run:
         here = [name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}]
         captured = await _all(at_once(desk, messages.values(), here))
         self.book, self.scanner = await asyncio.wrap_future(self.spelled)
-        scans = list(map(self._scan, captured))
+        memory = [source for source in captured if not source.packed]
+        remembered = beside(lambda: list(map(self.scanner.scan, memory))) if memory else None
+        scans = [self._scan(source) for source in captured if source.packed]
         last = max(int(case.minute) for case in self.cases.values())
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}
         said = await self._ask(ask_as_relay)
@@ -138,6 +141,7 @@ class _Run:
         self.doubles = await bench.doubles()
         self.doubled = scene_of(self.doubles, self.book.scene)
         await self._keep(scans)
+        self.found |= {one.name: one for one in await remembered} if remembered else {}
         return bench
 
     async def expire(self) -> None:
