@@ -36,7 +36,7 @@ from tiers.measure.search import opening
 from tiers.measure.search.anchors import ANCHOR, Anchors
 from tiers.measure.search.encodings import ENCODINGS, encodings, squeeze
 from tiers.measure.search.scan import BLOCK, SLICE, Chunk, Evidence, Found, Scanner, Source, merge, unlike
-from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, anchors_of, needles, spell, trace
+from tiers.measure.search.spelling import PART, SHORTEST, Known, Needle, needles, spell, trace
 
 FACT = ("cek", "bbm")
 KEYS = st.binary(max_size=8).map(lambda seed: sha256(seed).digest())  # a key looks random, as this does
@@ -292,8 +292,11 @@ def test_an_anchor_is_found_wherever_it_stands(anchors: list[bytes], hay: bytes,
         at = draw.draw(st.integers(0, len(hay)))
         hay = hay[:at] + anchor[: draw.draw(st.integers(ANCHOR - 1, ANCHOR))] + hay[at:]
     places = range(len(hay) - ANCHOR + 1)
-    stands = [(at, anchors.index(hay[at : at + ANCHOR])) for at in places if hay[at : at + ANCHOR] in anchors]
-    assert stands == Anchors(anchors).find(hay)
+    stands = [(at, anchors.index(hay[at : at + ANCHOR]), 0) for at in places if hay[at : at + ANCHOR] in anchors]
+    each = [one for one in anchors if len(set(one)) > 1]  # one byte over and over stands everywhere
+    assert [found for found in stands if anchors[found[1]] in each] == [
+        (at, anchors.index(each[which]), where) for at, which, where in Anchors(each, [ANCHOR] * len(each)).find(hay)
+    ]
 
 
 @pytest.mark.parametrize("how", KEY_WRITERS)
@@ -356,10 +359,10 @@ def test_a_part_of_a_secret_is_a_secret(raw: bytes, start: int, how: str) -> Non
 def test_every_part_that_is_enough_is_looked_for_unless_it_is_one_byte_over_and_over(
     written: str, enough: int, start: int
 ) -> None:
-    spelled, part = written.encode(), written[start : start + enough]
+    spelled = written.encode()
+    part = spelled[start : start + enough]
     assume(len(part) == enough and len(set(part)) > 1)
-    anchors = anchors_of(Needle(FACT, "raw", spelled, enough, enough))
-    assert any(start <= at <= start + enough - ANCHOR and spelled[at : at + ANCHOR] == anchor for at, anchor in anchors)
+    assert any(at - where == start for where, _, at in Anchors([spelled], [enough]).find(part))
 
 
 @given(KEYS, st.integers(0, 24))

@@ -20,7 +20,7 @@ from tiers.measure.search.anchors import Anchors
 from tiers.measure.search.encodings import squeeze
 from tiers.measure.search.fit import Fit, Pieces, best, extent
 from tiers.measure.search.opening import opened
-from tiers.measure.search.spelling import Needle, anchors_of
+from tiers.measure.search.spelling import Needle
 
 KEEP = 4
 """Places that are kept of one fact in one source."""
@@ -155,12 +155,8 @@ class Scanner:
     """Looks for all needles at once, and cuts out what has one of the `shapes`."""
 
     def __init__(self, needles: Iterable[Needle], shapes: Sequence[Shape] = ()) -> None:
-        anchors: dict[bytes, list[tuple[Needle, int]]] = {}
-        for needle in needles:
-            for at, anchor in anchors_of(needle):
-                anchors.setdefault(anchor, []).append((needle, at))
-        self._needles = list(anchors.values())
-        self._anchors = Anchors(anchors)
+        self._needles = list(needles)
+        self._anchors = Anchors([one.spelled for one in self._needles], [one.piece for one in self._needles])
         self._shapes = tuple(shapes)
         self._beside: dict[int, tuple[Source, Found]] = {}
         self._lock = Lock()
@@ -207,20 +203,20 @@ class Scanner:
             if (place := Evidence(chunk.place, where, how)) not in places:
                 found.facts[needle.fact] = [*places, place]
 
-    def _fitting(self, hits: Iterable[tuple[int, int]], squeezed: bytes) -> list[Fit]:
+    def _fitting(self, hits: Iterable[tuple[int, int, int]], squeezed: bytes) -> list[Fit]:
         """Return the needles that fit, in the order in which they lie.
 
         Two texts may have words in common: the one that goes on is the one that is there.
         """
         fits = list[Fit]()
         ends = dict[tuple[int, int], int]()  # how far a needle, laid at a place, is known to fit
-        for start, which in hits:
-            for needle, at in self._needles[which]:
-                if start >= ends.get((id(needle), start - at), 0):
-                    left, right = extent(needle.spelled, at, squeezed, start)
-                    ends[id(needle), start - at] = start + right
-                    if left + right >= needle.piece:
-                        fits.append((needle, start - left, at - left, left + right))
+        for start, which, at in hits:
+            if start >= ends.get((which, start - at), 0):
+                needle = self._needles[which]
+                left, right = extent(needle.spelled, at, squeezed, start)
+                ends[which, start - at] = start + right
+                if left + right >= needle.piece:
+                    fits.append((needle, start - left, at - left, left + right))
         return best(fits)
 
 

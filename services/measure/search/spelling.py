@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import Misused
-from tiers.measure.search.anchors import ANCHOR
 from tiers.measure.search.encodings import encodings, squeeze
 
 PART = 12
@@ -109,27 +108,6 @@ def _share(size: int, part: int, whole: int) -> int:
 def _thinnest(raw: bytes) -> int:
     """Return how many characters are left, squeezed, of that part of a key of which the fewest are."""
     return min(len(squeeze(raw[at : at + PART])) for at in range(max(1, len(raw) - PART + 1)))
-
-
-def anchors_of(needle: Needle) -> Iterator[tuple[int, bytes]]:
-    """Yield places of a needle and what stands there: every part of it that is enough holds one of them whole."""
-    spelled, step = needle.spelled, needle.piece - ANCHOR + 1
-    for at in range(step - 1, len(spelled) - ANCHOR + 1, step):
-        anchor = spelled[at : at + ANCHOR]
-        if anchor.strip(anchor[:1]):
-            yield at, anchor
-        else:
-            yield from _around(spelled, at)
-
-
-def _around(spelled: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """Yield where one byte over and over, which stands everywhere, begins and ends."""
-    byte = spelled[at : at + 1]
-    before = len(spelled[:at].rstrip(byte)) - 1
-    after = len(spelled) - len(spelled[at:].lstrip(byte)) - ANCHOR + 1
-    for where in (before, after):
-        if 0 <= where <= len(spelled) - ANCHOR:
-            yield where, spelled[where : where + ANCHOR]
 
 
 def trace(fact: Fact, how: str, written: str | bytes) -> Needle:

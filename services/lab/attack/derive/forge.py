@@ -90,6 +90,7 @@ class Bench:
     homes: Mapping[str, str] = field(default_factory=dict)
     """Who lives in a jurisdiction that has a consumer custody of its own, and in which."""
     tried: dict[tuple[object, ...], bool] = field(default_factory=dict)
+    leaves: dict[tuple[str, int], Node] = field(default_factory=dict)
 
     async def add_to(self, knowledge: Knowledge) -> None:
         """Add to what is known, for every message, whether one like it can be forged."""
@@ -234,7 +235,9 @@ class Bench:
         return replace(self.rings[case.receiver], consumer=ConsumerKeys(CARRIER, (leaf,)))
 
     def _leaf(self, pin: str, epoch: int) -> Node:
-        return descend(subscriber_root(self.master, pin), Position(DEPTH, epoch))
+        if (pin, epoch) not in self.leaves:
+            self.leaves[pin, epoch] = descend(subscriber_root(self.master, pin), Position(DEPTH, epoch))
+        return self.leaves[pin, epoch]
 
     # ---- enterprise: a signature says who wrote it ----
 
