@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import signal
+import socket
 import sys
 import threading
 import time
@@ -50,13 +51,23 @@ async def test_without_an_answer_the_capture_is_not_whole(
     assert said in capfd.readouterr().err
 
 
-async def test_work_that_nobody_waits_for_any_more_is_ended() -> None:
-    reading, writing = os.pipe()
-    task = beside(lambda: (os.write(writing, str(os.getpid()).encode()), time.sleep(600)))
-    child = os.pidfd_open(int(await asyncio.to_thread(os.read, reading, 20)))
+async def test_work_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "who")
+    task = beside(lambda: (path.write_text(str(os.getpid())), time.sleep(600)))
+    child = os.pidfd_open(int(await asyncio.to_thread(path.read_text)))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await asyncio.to_thread(select.select, [child], [], [], 60))[0] == [child]
-    for one in (reading, writing, child):
-        os.close(one)
+    os.close(child)
+
+
+async def test_who_is_hung_up_on_meanwhile_sees_it(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "go on")
+    ours, theirs = socket.socketpair()
+    task = beside(path.read_text)
+    ours.close()
+    assert await asyncio.to_thread(theirs.recv, 1) == b""
+    theirs.close()
+    path.write_text("done")
+    assert await task == "done"

@@ -38,11 +38,13 @@ def _do(work: Callable[[], object], writing: int) -> NoReturn:
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        for begin, end in ((3, writing), (writing + 1, os.sysconf("SC_OPEN_MAX"))):
+            os.closerange(begin, end)  # whoever is hung up on meanwhile shall see it
         gc.disable()
         with os.fdopen(writing, "wb") as file:
             pickle.dump(work(), file)
     except BaseException:  # noqa: BLE001 - it goes no further than this
-        traceback.print_exc()
+        os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(0)
 
