@@ -66,15 +66,14 @@ $(DEV): $(RUN) requirements.lock
 unit: install
 	$(BIN)/pytest --quiet -n auto -m unit
 
-# The unit tests on 3.13 too, where that interpreter is, with fewer examples of each.
+# The unit tests on 3.13 too, where that interpreter is.
 unit-3.13: install
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \
 	python=$$(.ci/python 3.13) || { echo 'SKIPPED: the unit tests on Python 3.13, which does not start here.'; exit 0; }; \
 	[ $(OTHER)/.dev -nt $(DEV) ] || { $$python -m venv --without-pip $(OTHER) && \
 	  $(INSTALL) $(OTHER)/bin/python --require-hashes -r requirements.lock && \
 	  $(INSTALL) $(OTHER)/bin/python --no-deps --no-build-isolation --editable . && touch $(OTHER)/.dev; } && \
-	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -n auto -m unit \
-	  -p no:cacheprovider --hypothesis-profile=again
+	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -n auto -m unit -p no:cacheprovider
 
 # The independent tools that some tests check us with. Without root, the tests say which are missing.
 # A server that comes with them is not left running: tests start their own.

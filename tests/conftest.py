@@ -19,7 +19,6 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("tiers", deadline=None)
-settings.register_profile("again", deadline=None, max_examples=20)  # what an interpreter does otherwise is soon seen
 settings.load_profile("tiers")
 
 _LONGEST = (
