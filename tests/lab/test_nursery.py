@@ -18,7 +18,7 @@ from tiers.lab.world.cast import PARTIES
 from tiers.lab.world.forking import Forked, Nursery
 from tiers.lab.world.processes import LAUNCHER, Child, base_environ, children_of, nursery, start, stop
 from tiers.lab.world.world import World, booted
-from tiers.measure.capture.memory import alone, memory
+from tiers.measure.capture.memory import memory
 from tiers.measure.capture.processes import tree
 from tiers.measure.search.scan import Scanner
 from tiers.measure.search.spelling import Known, spell
@@ -112,7 +112,7 @@ async def test_a_secret_of_one_party_is_never_in_anothers_memory_through_the_nur
         assert {name} == found, "its own are there, and nobody else's"
 
     everything = Scanner([*catalogue(desk, {"hello": sent}, ()).needles, *needles])
-    found = everything.scan(alone("nursery", of_the_nursery())).facts
+    found = everything.scan(memory("nursery", child := of_the_nursery(), pids=[child.pid])).facts
     assert {} == {fact: where for fact, where in found.items() if fact[0] != "mark"}  # marks are no secrets
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tiers.measure.capture import memory as capturing
-from tiers.measure.capture.memory import MEASURES_MEMORY, Process, alone, memory, own, pages_of
+from tiers.measure.capture.memory import MEASURES_MEMORY, Process, memory, own, pages_of
 from tiers.measure.capture.places import around, folders_in, left
 from tiers.measure.capture.processes import listening, said_by, tree, unnamed
 from tiers.measure.search.scan import Chunk, Found, Scanner, Source
@@ -212,4 +212,4 @@ def test_a_file_in_a_folder_that_was_there_is_taken_if_it_is_new_or_was_written_
 def test_a_process_alone_is_taken_without_its_children() -> None:
     with holding(os.urandom(32), "child = subprocess.Popen(['sleep', '60'])") as process:
         assert len(tree(process.pid)) == 2
-        assert not [chunk for chunk in alone("one", process).chunks if "child" in chunk.place]
+        assert not [chunk for chunk in memory("one", process, pids=[process.pid]).chunks if "child" in chunk.place]

@@ -30,7 +30,7 @@ from tiers.measure.derive.knowledge import Knowledge, Step
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
 from tiers.measure.matrix.matrix import Attacked, ControlRow, Outcome
-from tiers.measure.search.beside import beside
+from tiers.measure.search.fork import in_fork
 from tiers.measure.search.scan import Evidence, Found, Scanner, Source, merge
 from tiers.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.api.court import Entry
@@ -128,7 +128,7 @@ class _Run:
         captured = await _all(at_once(desk, messages.values(), here))
         self.book, self.scanner = await asyncio.wrap_future(self.spelled)
         memory = [source for source in captured if not source.packed]
-        remembered = beside(lambda: list(map(self.scanner.scan, memory))) if memory else None
+        remembered = in_fork(lambda: list(map(self.scanner.scan, memory))) if memory else None
         scans = [self._scan(source) for source in captured if source.packed]
         last = max(int(case.minute) for case in self.cases.values())
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}

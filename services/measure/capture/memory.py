@@ -94,11 +94,6 @@ def memory(name: str, child: Running, known: Pages | None = None, pids: Iterable
     return Source(name, tuple(chunk for chunk in chunks if chunk.data), packed=False)
 
 
-def alone(name: str, child: Running) -> Source:
-    """Read the memory of one process without its descendants; raises `NotWhole` if any of it cannot be read."""
-    return Source(name, tuple(own(_read(child.name, child.pid, _SMALLEST), {})), packed=False)
-
-
 def pages_of(chunks: Iterable[Chunk]) -> Pages:
     """Return whole memory by address."""
     return {

@@ -16,7 +16,7 @@ from tiers.measure.errors import NotWhole
 T = TypeVar("T")
 
 
-def beside(work: Callable[[], T]) -> "asyncio.Task[T]":
+def in_fork(work: Callable[[], T]) -> "asyncio.Task[T]":
     """Begin to do it, with all that we know now; the task raises `NotWhole` if there is no answer.
 
     The work takes no lock, starts no thread and asks nobody: other threads of ours are not in the fork.

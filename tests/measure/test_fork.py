@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tiers.measure.errors import NotWhole
-from tiers.measure.search.beside import beside
+from tiers.measure.search.fork import in_fork
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only memory is looked through so, on Linux only")
 
@@ -24,7 +24,7 @@ async def test_the_answer_is_of_another_process_that_knows_what_this_one_knew() 
     held = threading.Event()
     thread = threading.Thread(target=held.wait)
     thread.start()
-    first = beside(lambda: (os.getpid(), dict(known)))
+    first = in_fork(lambda: (os.getpid(), dict(known)))
     known.clear()
     pid, said = await first
     held.set()
@@ -47,13 +47,13 @@ async def test_without_an_answer_the_capture_is_not_whole(
     work: Callable[[], None], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(NotWhole, match="has ended"):
-        await beside(work)
+        await in_fork(work)
     assert said in capfd.readouterr().err
 
 
 async def test_work_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
     os.mkfifo(path := tmp_path / "who")
-    task = beside(lambda: (path.write_text(str(os.getpid())), time.sleep(600)))
+    task = in_fork(lambda: (path.write_text(str(os.getpid())), time.sleep(600)))
     child = os.pidfd_open(int(await asyncio.to_thread(path.read_text)))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -65,7 +65,7 @@ async def test_work_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> N
 async def test_who_is_hung_up_on_meanwhile_sees_it(tmp_path: Path) -> None:
     os.mkfifo(path := tmp_path / "go on")
     ours, theirs = socket.socketpair()
-    task = beside(path.read_text)
+    task = in_fork(path.read_text)
     ours.close()
     assert await asyncio.to_thread(theirs.recv, 1) == b""
     theirs.close()
