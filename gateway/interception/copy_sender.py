@@ -255,14 +255,16 @@ class CopySender:
         """Forget what the mediation has. Should we die between the two, it sees the copies again and drops them."""
         await all_of(self._advance(batch) for batch in sent)
         async with self._counting:
-            await all_of(self._copies.forget_copies(batch.xid, batch.copies) for batch in sent)
-            for batch in sent:
-                self._tasks.backlog.release(batch.xid, len(batch.copies), batch.octets)
+            await all_of(self._forget(batch) for batch in sent)
 
     async def _advance(self, batch: Batch) -> None:
         if batch.unsendable:
             await self._numbers.lose(batch.xid, batch.unsendable, gap=0)
         await self._numbers.advance(batch.xid, batch.number, batch.number + len(batch.copies))
+
+    async def _forget(self, batch: Batch) -> None:
+        await self._copies.forget_copies(batch.xid, batch.copies)
+        self._tasks.backlog.release(batch.xid, len(batch.copies), batch.octets)
 
     async def _idle(self) -> None:
         try:
