@@ -14,7 +14,7 @@ from tiers.gateway.devices import Device
 from tiers.wire.api.carrier import Ask
 from tiers.wire.errors import Forbidden, Policy, Yours
 from tiers.wire.message.envelope import SIGNED_CTY, Channel, Envelope, parse_kid
-from tiers.wire.message.readers import Members, Name, are, choices, is_admitted, is_signed, members, named
+from tiers.wire.message.readers import Members, Name, choices, fits, is_admitted, is_signed, members, named
 
 MAX_SKEW_MS = 120_000
 CONSUMER_READERS = "carrier/{carrier}/{from}/{epoch}"
@@ -44,18 +44,18 @@ class Readers:
 
         `carrier` and `org` are the sender's, `to_org` the receiver's customer. Where there is a choice, one of them.
         """
-        signed = envelope.header.cty == SIGNED_CTY
-        return _admitted(self.patterns, signed, named(envelope), members(envelope.header, carrier, org, to_org))
+        header = envelope.header
+        return _admitted(self.patterns, header.cty, named(envelope), members(header, carrier, org, to_org))
 
 
 # Who writes to whom has the same readers for a minute. What is refused is not kept: its `kid` may be of any length.
 @lru_cache(maxsize=65_536)
-def _admitted(readers: str, signed: bool, names: tuple[Name, ...], said: Members) -> bool:  # noqa: FBT001 - hashed
-    fitting = [patterns for patterns in choices(readers) if signed == is_signed(patterns)]
+def _admitted(readers: str, cty: str, names: tuple[Name, ...], said: Members) -> bool:
+    fitting = [patterns for patterns in choices(readers) if (cty == SIGNED_CTY) == is_signed(patterns)]
     if not fitting:
         raise Yours("envelope.header", "Set typ, enc and cty as specified for this channel and service.")
     for patterns in fitting:
-        if are(names, patterns, said):
+        if fits(names, patterns, said):
             return is_admitted(patterns)
     raise Yours("envelope.recipients", _SENTENCES.get(readers, f"Name these readers: {readers}."))
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from tiers.chassis.background import all_of
 from tiers.chassis.logs import seldom
 from tiers.gateway.mailbox.promises import (
     KEEP_MS,
@@ -173,11 +174,7 @@ class Mailboxes:
         await self._store.check()
 
     async def _all(self, commands: Sequence[Command]) -> list[Any]:
-        replies = await self._store.ask_all(commands)
-        for reply in replies:
-            if isinstance(reply, Ours):
-                raise reply
-        return replies
+        return await all_of(self._store.ask(*command) for command in commands)
 
     def _shards(self, xid: str) -> Sequence[int]:
         places = self._places.get(xid)

@@ -103,15 +103,9 @@ class ProductStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = asyncio.Lock()
 
-    async def add(self, arrived: Mapping[str, Sequence[Arrival]]) -> dict[str, Taken]:
-        """Keep what is new of the arrivals of each LIID, all of it or nothing."""
-        async with self._lock:
-            taken = await all_of(self._add(liid, arrivals) for liid, arrivals in arrived.items())
-        return dict(zip(arrived, taken, strict=True))
-
-    async def _add(self, liid: str, arrivals: Sequence[Arrival]) -> Taken:
+    async def add(self, liid: str, arrivals: Sequence[Arrival]) -> Taken:
+        """Keep what is new of the arrivals, all or nothing. Nobody else adds to this LIID meanwhile."""
         product, known, state = _keys(liid)
         fields: dict[bytes, bytes]
         flags, fields = await all_of(
@@ -170,6 +164,7 @@ class Mediation:
 
     def __init__(self, store: Store, liid_of: LiidOf, metrics: CollectorRegistry) -> None:
         self._product = ProductStore(store)
+        self._storing = asyncio.Lock()  # two relays may have copies for one LIID
         self._liid_of = liid_of
         self._listener: Listener | None = None
         self._open: dict[Identity, tuple[asyncio.Task[None], asyncio.StreamWriter]] = {}
@@ -244,12 +239,16 @@ class Mediation:
                     seldom("mediation.unknown_task", xid=str(pdu.head.xid))
                 else:
                     by_liid.setdefault(liid, []).append(arrival_of(pdu))
-        for liid, taken in (await self._product.add(by_liid)).items():
-            self._count.labels("kept").inc(len(taken.fresh))
-            self._count.labels("repeated").inc(len(by_liid[liid]) - len(taken.fresh))
-            if taken.lost:
-                self._count.labels("lost").inc(taken.lost)
-                _log.warning("mediation.lost", liid=liid, count=taken.lost)
+        async with self._storing:
+            await all_of(self._keep(liid, arrivals) for liid, arrivals in by_liid.items())
+
+    async def _keep(self, liid: str, arrivals: Sequence[Arrival]) -> None:
+        taken = await self._product.add(liid, arrivals)
+        self._count.labels("kept").inc(len(taken.fresh))
+        self._count.labels("repeated").inc(len(arrivals) - len(taken.fresh))
+        if taken.lost:
+            self._count.labels("lost").inc(taken.lost)
+            _log.warning("mediation.lost", liid=liid, count=taken.lost)
 
 
 def _relay(writer: asyncio.StreamWriter) -> Identity:

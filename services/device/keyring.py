@@ -36,7 +36,7 @@ from tiers.wire.message.envelope import (
     format_kid,
     format_protected,
 )
-from tiers.wire.message.readers import delivered, fits
+from tiers.wire.message.readers import delivered, fits, members, named
 from tiers.wire.message.sealing import ContentKey, HpkePrivateKey, open_message, seal_content
 
 # The relay takes messages that are dated up to two minutes before its own time, and no older ones.
@@ -192,7 +192,8 @@ def _unseal(ring: Keyring, envelope: Envelope, channel: Channel, custody: Custod
     if header.channel is not channel or (header.cty == SIGNED_CTY) != custody.signed:  # 1
         raise Yours("content.type", "The content is not of the type that the service carries.")
     carrier = ring.consumer.carrier if ring.consumer else None
-    if not fits(envelope, delivered(" ".join(custody.readers[channel])), carrier, header.org or None, org):  # 2
+    said = members(header, carrier, header.org or None, org)
+    if not fits(named(envelope), delivered(" ".join(custody.readers[channel])), said):  # 2
         raise Yours("device.readers", "Ask the sender who else reads this: it names a reader whom nobody agreed on.")
     return open_message(envelope, custody.unseal(envelope, _holder(ring, channel)))  # 3
 

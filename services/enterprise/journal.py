@@ -13,7 +13,7 @@ from tiers.wire.errors import Forbidden, Missing, TooMany, Yours
 from tiers.wire.keys.jose import VerifyKey
 from tiers.wire.message.content import read_content, verify_content
 from tiers.wire.message.envelope import BesKid, Channel, DeviceKid, Envelope, find_recipient, format_kid, parse_kid
-from tiers.wire.message.readers import fits
+from tiers.wire.message.readers import fits, members, named
 from tiers.wire.message.sealing import HpkePrivateKey, decrypt_with, open_message
 
 SKEW_MS = 120_000
@@ -49,9 +49,8 @@ def check_copy(envelope: Envelope, caller: str, org: str, newest: int) -> Envelo
         raise Yours("journal.org", f"Send as a device of {org}: this message names another customer as the sender's.")
     if bes_generation(envelope, org) > newest:  # 4
         raise not_ours(org)
-    if not fits(
-        envelope, " ".join(CUSTOMER.readers[Channel.ENTERPRISE]), None, header.org or None, _to_org(envelope)
-    ):  # 5
+    said = members(header, None, header.org or None, _to_org(envelope))
+    if not fits(named(envelope), " ".join(CUSTOMER.readers[Channel.ENTERPRISE]), said):  # 5
         raise Yours("journal.readers", "Seal to the receiver and both key servers: this names one more, or one less.")
     return envelope
 

@@ -20,6 +20,7 @@ from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.forge import Bench
 from tiers.lab.attack.derive.scene import Case
 from tiers.lab.attack.derive.two_texts import Double, scene_of, shown_twice
+from tiers.lab.attack.fork import in_fork
 from tiers.lab.attack.search.catalogue import Catalogue, cases_of, catalogue
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT, Vantage, controls
@@ -30,7 +31,6 @@ from tiers.measure.derive.knowledge import Knowledge, Step
 from tiers.measure.derive.rules import Fact
 from tiers.measure.errors import NotWhole
 from tiers.measure.matrix.matrix import Attacked, ControlRow, Outcome
-from tiers.measure.search.fork import in_fork
 from tiers.measure.search.scan import Evidence, Found, Scanner, Source, merge
 from tiers.wire.api.carrier import Admissions, Ask, Refusal, parse_admitted
 from tiers.wire.api.court import Entry
@@ -104,7 +104,7 @@ async def _claims(desk: Desk, jti: str) -> Claims:
 
 @dataclass(slots=True)
 class _Run:
-    """One attack under way. `found` grows by the captures, which are scanned in threads: most of it needs no lock."""
+    """One attack under way. `found` grows by the captures: memory is scanned in a fork, the rest in threads."""
 
     interview: Interview
     cases: Mapping[str, Case]

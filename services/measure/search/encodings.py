@@ -158,10 +158,11 @@ def _big_integer(raw: bytes) -> Iterable[bytes]:
 
 def _base58(raw: bytes) -> Iterator[bytes]:
     """Write a key as a wallet does, with kind and check, and as did:key and multicodec do, with kind."""
-    wholes = [raw, b"\x80" + raw, b"\x80" + raw + b"\1"] if len(raw) <= _LONGEST_NUMBER else []
-    wholes = [one + hashlib.sha256(hashlib.sha256(one).digest()).digest()[:4] for one in wholes]
-    for whole in (*wholes, b"\xed\1" + raw, b"\x80\x26" + raw) if wholes else ():
-        yield _written(int.from_bytes(whole), _BASES["base58"])
+    if len(raw) <= _LONGEST_NUMBER:
+        wholes = (raw, b"\x80" + raw, b"\x80" + raw + b"\1")
+        checked = (one + hashlib.sha256(hashlib.sha256(one).digest()).digest()[:4] for one in wholes)
+        for whole in (*checked, b"\xed\1" + raw, b"\x80\x26" + raw):
+            yield _written(int.from_bytes(whole), _BASES["base58"])
 
 
 def _negative(raw: bytes) -> str:

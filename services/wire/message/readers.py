@@ -50,18 +50,13 @@ def named(envelope: Envelope) -> tuple[Name, ...]:
     return tuple([(one.header.alg, one.header.kid) for one in envelope.jwe.recipients])
 
 
-def fits(envelope: Envelope, patterns: str, carrier: str | None, org: str | None, to_org: str | None) -> bool:
-    """Whether the recipients are these readers, each once, and nobody else."""
-    return are(named(envelope), patterns, members(envelope.header, carrier, org, to_org))
-
-
 def members(header: Protected, carrier: str | None, org: str | None, to_org: str | None) -> Members:
     """Return what the braces in patterns stand for."""
     return carrier, header.sender, header.to, org, to_org, message_epoch(header)
 
 
-def are(names: tuple[Name, ...], patterns: str, said: Members) -> bool:
-    """Whether some names are those of the readers that patterns ask for, each once."""
+def fits(names: tuple[Name, ...], patterns: str, said: Members) -> bool:
+    """Whether the recipients that are `named` are these readers, each once, and nobody else."""
     values = dict(zip(_BRACES, said, strict=True))
     kids = [pattern.format_map(values) for pattern in patterns.split()]
     wanted = {_pattern(ALG[kid.partition("/")[0]], kid) for kid in kids}

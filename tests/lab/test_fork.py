@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tiers.lab.attack.fork import in_fork
 from tiers.measure.errors import NotWhole
-from tiers.measure.search.fork import in_fork
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only memory is looked through so, on Linux only")
 
