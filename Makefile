@@ -2,7 +2,6 @@
 BIN := .venv/bin
 RUN := .venv/.run
 DEV := .venv/.dev
-OTHER := .venv/3.13
 NODE := tests/interop/node_modules/.package-lock.json
 DEBIAN_TEST := chromium tshark jose redis-server nodejs npm mosquitto nats-server postgresql prosody strace \
   exim4-daemon-light dovecot-imapd
@@ -14,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Hashes are checked. What is installed is compiled at once: else eight parties would do it, each for itself.
 INSTALL = $$(command -v uv || echo $(BIN)/uv) pip install --quiet --compile-bytecode --python
 
-.PHONY: help demo up install test lint unit unit-3.13 picture lock clean
+.PHONY: help demo up install test lint unit unit-other picture lock clean
 
 help:
 	@echo 'make demo       from nothing to who can read which message; installs what a run needs'
@@ -38,7 +37,7 @@ install: $(DEV)
 
 # What needs no other process runs side by side. Some of the rest waits for a disk or a page: a worker more than cores.
 test: install tools
-	@$(MAKE) --no-print-directory -j lint unit unit-3.13
+	@$(MAKE) --no-print-directory -j lint unit unit-other
 	$(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder -m 'not unit'
 
 lint: install
@@ -66,14 +65,15 @@ $(DEV): $(RUN) requirements.lock
 unit: install
 	$(BIN)/pytest --quiet -n auto -m unit
 
-# The unit tests on 3.13 too, where that interpreter is.
-unit-3.13: install
-	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; then exit 0; fi; \
-	python=$$(.ci/python 3.13) || { echo 'SKIPPED: the unit tests on Python 3.13, which does not start here.'; exit 0; }; \
-	[ $(OTHER)/.dev -nt $(DEV) ] || { $$python -m venv --without-pip $(OTHER) && \
-	  $(INSTALL) $(OTHER)/bin/python --require-hashes -r requirements.lock && \
-	  $(INSTALL) $(OTHER)/bin/python --no-deps --no-build-isolation --editable . && touch $(OTHER)/.dev; } && \
-	$(OTHER)/bin/python --version && $(OTHER)/bin/pytest --quiet -n auto -m unit -p no:cacheprovider
+# The unit tests on the oldest Python too, or on the newest where the oldest is what is installed here.
+unit-other: install
+	@other=$$($(BIN)/python -c 'import sys; print("3.13" if sys.version_info[:2] == (3, 11) else "3.11")') && \
+	python=$$(.ci/python $$other) || { echo "SKIPPED: the unit tests on Python $$other, which does not start here."; exit 0; }; \
+	there=.venv/$$other; \
+	[ $$there/.dev -nt $(DEV) ] || { $$python -m venv --without-pip $$there && \
+	  $(INSTALL) $$there/bin/python --require-hashes -r requirements.lock && \
+	  $(INSTALL) $$there/bin/python --no-deps --no-build-isolation --editable . && touch $$there/.dev; } && \
+	$$there/bin/python --version && $$there/bin/pytest --quiet -n auto -m unit -p no:cacheprovider
 
 # The independent tools that some tests check us with. Without root, the tests say which are missing.
 # A server that comes with them is not left running: tests start their own.
