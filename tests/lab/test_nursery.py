@@ -111,7 +111,7 @@ async def test_a_secret_of_one_party_is_never_in_anothers_memory_through_the_nur
         found = {owner for owner, _number in scanner.scan(memory(name, child)).facts}
         assert {name} == found, "its own are there, and nobody else's"
 
-    everything = Scanner([*catalogue(desk, {"hello": sent}, ()).needles, *needles])
+    everything = Scanner([*catalogue(desk, {"hello": sent}, ()).needles(), *needles])
     found = everything.scan(memory("nursery", child := of_the_nursery(), pids=[child.pid])).facts
     assert {} == {fact: where for fact, where in found.items() if fact[0] != "mark"}  # marks are no secrets
 

@@ -6,9 +6,8 @@ There is one `Outcome` for each vantage point and message.
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,8 +19,8 @@ from tiers.lab.attack.derive.attacker import Scene, close, derivation, start
 from tiers.lab.attack.derive.forge import Bench
 from tiers.lab.attack.derive.scene import Case
 from tiers.lab.attack.derive.two_texts import Double, scene_of, shown_twice
-from tiers.lab.attack.fork import in_fork
 from tiers.lab.attack.search.catalogue import Catalogue, cases_of, catalogue
+from tiers.lab.attack.search.searcher import Searcher
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT, Vantage, controls
 from tiers.lab.classroom.desk import Desk, Sent
@@ -64,14 +63,12 @@ async def _attack(
     desk: Desk, messages: Mapping[str, Sent], warrants: Iterable[str], vantages: Sequence[Vantage]
 ) -> Attacked:
     run = await _prepare(desk, messages, warrants, vantages)
-    try:
+    with closing(run.searcher):
         bench = await run.capture()
         outcomes = await run.judge(bench, after_expiry=False)
         if AFTER_EXPIRY in run.wanted:
             await run.expire()
             outcomes |= await run.judge(bench, after_expiry=True)
-    finally:
-        run.threads.shutdown(wait=False, cancel_futures=True)
     sizes = {name: found.size for name, found in run.found.items()}
     return Attacked(outcomes, tuple(run.check()), sizes)
 
@@ -86,15 +83,9 @@ async def _prepare(
     served = tuple(Served(one.jti, one.sub, one.window) for one in claims)
     wanted = {source for one in vantages for case in cases.values() for source in one.of(case.sender, case.receiver)}
     expiry = max((one.exp * 1000 for one in claims), default=0)
-    threads = ThreadPoolExecutor(os.cpu_count())
-    spelled = threads.submit(_spelled, desk, messages, now)
-    interview = Interview(desk, messages, served)
-    return _Run(interview, cases, tuple(vantages), spelled, frozenset(wanted), expiry, threads)
-
-
-def _spelled(desk: Desk, messages: Mapping[str, Sent], now: int) -> tuple[Catalogue, Scanner]:
-    book = catalogue(desk, messages, (now,))
-    return book, Scanner(book.needles, [JWE])
+    book = await asyncio.to_thread(catalogue, desk, messages, (now,))
+    searcher = Searcher(lambda: Scanner(book.needles(), [JWE]))
+    return _Run(Interview(desk, messages, served), cases, tuple(vantages), book, searcher, frozenset(wanted), expiry)
 
 
 async def _claims(desk: Desk, jti: str) -> Claims:
@@ -104,17 +95,15 @@ async def _claims(desk: Desk, jti: str) -> Claims:
 
 @dataclass(slots=True)
 class _Run:
-    """One attack under way. `found` grows by the captures: memory is scanned in a fork, the rest in threads."""
+    """One attack under way. `found` grows by the captures, which are searched meanwhile."""
 
     interview: Interview
     cases: Mapping[str, Case]
     vantages: tuple[Vantage, ...]
-    spelled: Future[tuple[Catalogue, Scanner]]
+    book: Catalogue
+    searcher: Searcher
     wanted: frozenset[str]
     expiry: int
-    threads: ThreadPoolExecutor
-    book: Catalogue = field(init=False)
-    scanner: Scanner = field(init=False)
     found: dict[str, Found] = field(default_factory=dict)
     known: dict[tuple[tuple[str, ...], bool], tuple[Knowledge, Knowledge]] = field(default_factory=dict)
     doubles: tuple[Double, ...] = ()
@@ -124,24 +113,22 @@ class _Run:
     async def capture(self) -> Bench:
         """Take and scan every capture but the last (take.py, 1 to 4)."""
         desk, messages = self.interview.desk, self.interview.messages
-        here = [name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}]
-        captured = await _all(at_once(desk, messages.values(), here))
-        self.book, self.scanner = await asyncio.wrap_future(self.spelled)
-        memory = [source for source in captured if not source.packed]
-        remembered = in_fork(lambda: list(map(self.scanner.scan, memory))) if memory else None
-        scans = [self._scan(source) for source in captured if source.packed]
+        here = {name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}}
+        memory = {name for name in here if name.startswith("memory:")}  # the most: other things are searched meanwhile
+        there = (at_once(desk, messages.values(), names) for names in (here - memory, memory))
+        looks = [self.searcher.look(await _all(sources)) for sources in there]
         last = max(int(case.minute) for case in self.cases.values())
         subscribers = {name for case in self.cases.values() for name in (case.sender, case.receiver)}
         said = await self._ask(ask_as_relay)
         later, _ = await asyncio.gather(self._ask(ask_all), drained(desk, subscribers, last))
-        scans += map(self._scan, [*said, *later])
+        looks.append(self.searcher.look([*said, *later]))
         people = [name.partition(":")[2] for name in self.wanted if name.startswith("seized:")]
-        scans += map(self._scan, await _all(seized(desk, name) for name in people))
+        looks.append(self.searcher.look(await _all(seized(desk, name) for name in people)))
         bench = self._bench()
         self.doubles = await bench.doubles()
         self.doubled = scene_of(self.doubles, self.book.scene)
-        await self._keep(scans)
-        self.found |= {one.name: one for one in await remembered} if remembered else {}
+        for look in looks:
+            self._keep(await look)
         return bench
 
     async def expire(self) -> None:
@@ -150,17 +137,14 @@ class _Run:
         minutes = -(-(self.expiry - clock.now()) // EPOCH_MS)
         if minutes > 0:
             clock.turn(minutes)
-        await self._keep([self._scan(await ask_again(self.interview))])
+        self._keep(await self.searcher.look([await ask_again(self.interview)]))
 
     async def _ask(self, whom: Callable[[Interview], Awaitable[list[Source]]]) -> list[Source]:
         asks = any(name.startswith("answers:") for name in self.wanted)
         return [one for one in await whom(self.interview) if one.name in self.wanted] if asks else []
 
-    def _scan(self, source: Source) -> "Future[Found]":
-        return self.threads.submit(self.scanner.scan, source)
-
-    async def _keep(self, scans: "Iterable[Future[Found]]") -> None:
-        self.found |= {one.name: one for one in await asyncio.gather(*map(asyncio.wrap_future, scans))}
+    def _keep(self, found: Iterable[Found]) -> None:
+        self.found |= {one.name: one for one in found}
 
     def _bench(self) -> Bench:
         desk = self.interview.desk
@@ -253,7 +237,7 @@ class _Run:
 
 
 async def _all(sources: Iterable[Source]) -> list[Source]:
-    """Take captures; they are scanned while others are asked and waited for."""
+    """Take captures, beside what else we do."""
     return await asyncio.to_thread(lambda: list(sources))
 
 

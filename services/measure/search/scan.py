@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +158,6 @@ class Scanner:
         self._anchors = Anchors([one.spelled for one in self._needles], [one.piece for one in self._needles])
         self._shapes = tuple(shapes)
         self._beside: dict[int, tuple[Source, Found]] = {}
-        self._lock = Lock()
 
     def scan(self, source: Source) -> Found:
         found = self._through(source)
@@ -169,10 +167,9 @@ class Scanner:
 
     def _once(self, source: Source) -> Found:
         """Look through what several sources have in common; it is kept, so that its `id` is nobody else's."""
-        with self._lock:
-            if id(source) not in self._beside:
-                self._beside[id(source)] = source, self._through(source)
-            return self._beside[id(source)][1]
+        if id(source) not in self._beside:
+            self._beside[id(source)] = source, self._through(source)
+        return self._beside[id(source)][1]
 
     def _through(self, source: Source) -> Found:
         found, pieces = Found(source.name, source.size), defaultdict[tuple[str, int], Pieces](Pieces)

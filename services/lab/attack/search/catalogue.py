@@ -4,7 +4,7 @@ The lab knows everything, openly. It opens every message itself, with the attack
 only ever stood in somebody's memory for a moment.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tiers.chassis.state import StateDir
@@ -23,7 +23,7 @@ from tiers.lab.classroom.desk import Desk, Sent
 from tiers.lab.world.cast import HANDSETS, PARTIES
 from tiers.measure.derive.knowledge import Knowledge, Step, learn
 from tiers.measure.derive.rules import Fact
-from tiers.measure.search.spelling import PART, Known, Needle, needles, spell, trace
+from tiers.measure.search.spelling import PART, Known, Needle, needles, trace
 from tiers.wire.keys.keytree import Master
 from tiers.wire.message.envelope import message_epoch
 from tiers.wire.message.sealing import HpkePrivateKey
@@ -34,11 +34,17 @@ _ENROLLED_BEFORE = 2
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The secrets by fact, every spelling of them, and the scene that the attacker knows."""
+    """The secrets by fact, the texts, the traces that are no secrets, and the scene that the attacker knows."""
 
     known: Mapping[Fact, Known]
-    needles: tuple[Needle, ...]
+    texts: tuple[Known, ...]
+    traces: tuple[Needle, ...]
     scene: Scene
+
+    def needles(self) -> Iterator[Needle]:
+        """Spell everything: this takes a while."""
+        yield from needles((*self.known.values(), *self.texts))
+        yield from self.traces
 
     @property
     def master(self) -> Master:
@@ -58,7 +64,7 @@ def catalogue(desk: Desk, messages: Mapping[str, Sent], extra_epochs: Iterable[i
     scene = Scene({sent.envelope.jwe.protected: cases[key] for key, sent in messages.items()}, tuple(epochs))
     known = _held(desk, epochs)
     known |= _opened(known, messages, scene)
-    return Catalogue(known, (*needles(known.values()), *_traces(messages), *_marks(desk)), scene)
+    return Catalogue(known, tuple(_texts(messages)), (*_traces(messages), *_marks(desk)), scene)
 
 
 def _held(desk: Desk, epochs: list[int]) -> dict[Fact, Known]:
@@ -97,12 +103,16 @@ def _opened(known: Mapping[Fact, Known], messages: Mapping[str, Sent], scene: Sc
     return out
 
 
+def _texts(messages: Mapping[str, Sent]) -> Iterable[Known]:
+    for key, sent in messages.items():
+        if len(sent.note.text) > PART and not sent.own:
+            yield Known(("plaintext", key), sent.note.text.encode(), words=True)
+
+
 def _traces(messages: Mapping[str, Sent]) -> Iterable[Needle]:
     for key, sent in messages.items():
-        text = sent.note.text
-        if len(text) > PART and not sent.own:
-            yield from spell(Known(("plaintext", key), text.encode(), words=True))
-        elif len(text) > PART and not any(text in one.note.text for one in messages.values() if one is not sent):
+        text, others = sent.note.text, (one.note.text for one in messages.values() if one is not sent)
+        if len(text) > PART and sent.own and not any(text in other for other in others):
             yield trace(("plaintext", key), "its whole text", text)  # else only keys tell it from others
         yield from trace_needles(key, sent.envelope)
 
