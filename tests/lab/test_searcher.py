@@ -49,16 +49,22 @@ async def test_each_capture_is_answered_for_and_large_ones_do_not_hold_up_the_la
 
 
 @forked
-async def test_the_search_is_another_process_and_gone_when_it_is_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_the_search_is_two_other_processes_and_gone_when_it_is_closed(tmp_path: Path, *, under_way: bool) -> None:
     where = tmp_path / "who"
     with closing(Searcher(lambda: (where.write_text(str(os.getpid())), spelled())[1])) as search:
         await search.look([])
-        pid = int(where.read_text())
-        assert pid != os.getpid()
-        child = os.pidfd_open(pid)
-    assert select.select([child], [], [], 0)[0] == [child]
-    assert not Path(f"/proc/{pid}").exists()
-    os.close(child)
+        first = int(where.read_text())
+        second = int(Path(f"/proc/{first}/task/{first}/children").read_text())
+        assert os.getpid() not in {first, second}
+        gone = [os.pidfd_open(pid) for pid in (first, second)]
+        if under_way:
+            search.look([holding("a", os.urandom(1 << 20))] * 200)
+            await asyncio.sleep(0)
+    for child in gone:
+        assert (await asyncio.to_thread(select.select, [child], [], [], 60))[0] == [child]
+        os.close(child)
+    assert not Path(f"/proc/{first}").exists()
 
 
 def killed() -> Scanner:
