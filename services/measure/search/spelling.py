@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from tiers.measure.derive.rules import Fact
@@ -77,16 +78,22 @@ def spell(known: Known) -> Iterator[Needle]:
         spelled = squeeze(written)
         if spelled not in seen and len(spelled) >= SHORTEST:
             seen.add(spelled)
-            part = WORDS if known.words else PART if how in _COMMON else RARE
-            least = min(len(spelled), max(SHORTEST + 1, _share(len(spelled), part, len(raw))))
+            least, piece = _enough(how, len(spelled), len(raw), words=known.words)
             if how == "raw" and not known.words:
-                least = min(least, max(SHORTEST + 1, _thinnest(raw)))
-            piece = least
-            if known.words and how in _COMMON:
-                piece = min(least, _share(len(spelled), PART, len(raw)))
-            elif how in _IN_HEX:
-                piece = min(least, _share(len(spelled), QUARTER, len(raw)))
-            yield Needle(known.fact, how, spelled, least, max(piece, SHORTEST))
+                least = piece = min(least, max(SHORTEST + 1, _thinnest(raw)))
+            yield Needle(known.fact, how, spelled, least, piece)
+
+
+@lru_cache(maxsize=1 << 14)
+def _enough(how: str, size: int, whole: int, *, words: bool) -> tuple[int, int]:
+    """Return `least` and `piece` of a needle of `size` characters, which spell `whole` bytes."""
+    part = WORDS if words else PART if how in _COMMON else RARE
+    least = piece = min(size, max(SHORTEST + 1, _share(size, part, whole)))
+    if words and how in _COMMON:
+        piece = min(least, _share(size, PART, whole))
+    elif how in _IN_HEX:
+        piece = min(least, _share(size, QUARTER, whole))
+    return least, max(piece, SHORTEST)
 
 
 def _decoded(raw: bytes) -> Iterator[bytes]:

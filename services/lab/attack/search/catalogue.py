@@ -28,9 +28,6 @@ from tiers.wire.keys.keytree import Master
 from tiers.wire.message.envelope import message_epoch
 from tiers.wire.message.sealing import HpkePrivateKey
 
-_ENROLLED_BEFORE = 2
-"""Handsets were enrolled at most so many minutes before the first message."""
-
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -77,13 +74,12 @@ def _held(desk: Desk, epochs: list[int]) -> dict[Fact, Known]:
     for name, device in desk.devices.items():
         secrets += handset_secrets(name, device.ring)
     master = Master(next(one.raw for one in secrets if one.fact == ("master",)))
-    enrolled = range(epochs[0] - _ENROLLED_BEFORE, epochs[0] + 1)
     court = next((Master(one.raw) for one in secrets if one.fact == ("escrowmaster",)), None)
     for person in HANDSETS:
         if person.subscriber:
-            secrets += tree_secrets(master, person.name, person.pin, epochs, enrolled)
+            secrets += tree_secrets(master, person.name, person.pin, epochs)
             if court is not None:
-                secrets += tree_secrets(court, court_of(person.name), person.pin, epochs, enrolled)
+                secrets += tree_secrets(court, court_of(person.name), person.pin, epochs)
     return {one.fact: one for one in secrets}
 
 

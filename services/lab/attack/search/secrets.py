@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tiers.device.keyring import Keyring
-from tiers.lab.attack.derive.scene import court_of
 from tiers.lab.world.cast import HANDSETS, PARTIES
 from tiers.measure.derive.rules import Fact
 from tiers.measure.search.spelling import Known, Needle, trace
 from tiers.wire.identity import Role
-from tiers.wire.keys.keytree import DEPTH, EPOCHS, Master, Node, Position, cover, descend, subscriber_root
+from tiers.wire.keys.keytree import DEPTH, Master, Node, Position, descend, subscriber_root
 from tiers.wire.keys.secret import Secret
 from tiers.wire.message.envelope import BesKid, DeviceKid, Envelope, format_kid
 
@@ -60,12 +59,9 @@ def party_secrets(state: Path) -> Iterator[Known]:
 
 
 def handset_secrets(name: str, ring: Keyring) -> Iterator[Known]:
-    """Return what a handset holds. `ring` is its keyring as it stands."""
+    """Return what a handset holds beside nodes of its tree. `ring` is its keyring as it stands."""
     yield Known(("sign", name), ring.sign.reveal())
     yield from hybrid_secrets(device_key(name, ring), ring.hpke.reveal())
-    if ring.consumer is not None:
-        yield from (node_secret(name, node) for node in ring.consumer.nodes)
-    yield from (node_secret(court_of(name), node) for node in ring.escrow)
     if ring.factory is not None:
         yield Known(("globalkey",), ring.factory.reveal())
 
@@ -89,18 +85,10 @@ def node_secret(name: str, node: Node) -> Known:
     return Known(("node", name, place_of(node.at)), node.key.reveal())
 
 
-def tree_secrets(
-    master: Master, name: str, pin: str, epochs: Iterable[int], enrolled: Iterable[int]
-) -> Iterator[Known]:
-    """Derive the nodes of a subscriber's tree that matter.
-
-    Every node on the way to the minutes `epochs`, and the cover that was handed out at an enrolment in one of the
-    minutes `enrolled`.
-    """
+def tree_secrets(master: Master, name: str, pin: str, epochs: Iterable[int]) -> Iterator[Known]:
+    """Derive every node of a subscriber's tree that opens one of the minutes `epochs`: no other opens a message."""
     root = subscriber_root(master, pin)
-    ways = {Position(depth, epoch >> (DEPTH - depth)) for epoch in epochs for depth in range(DEPTH + 1)}
-    handed = {at for epoch in enrolled for at in cover(epoch, EPOCHS)}
-    for at in sorted(ways | handed):
+    for at in sorted({Position(depth, epoch >> (DEPTH - depth)) for epoch in epochs for depth in range(DEPTH + 1)}):
         yield node_secret(name, descend(root, at))
 
 
