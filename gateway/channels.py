@@ -122,9 +122,9 @@ def _check_enterprise(envelope: Envelope, sender: Device, receiver: Device | Non
         raise Policy("envelope.channel", "Activate with a customer before you send enterprise messages.")
     if header.org != sender.org:
         raise Forbidden("envelope.org", "Name the customer that activated this device in `org`.")
-    named = _customer_of(envelope)  # first whether it is right by its own word: then whose a PIN is shows to nobody
-    readers.check(envelope, sender.carrier, sender.org, named)
-    if receiver is None or receiver.org is None or named not in {None, receiver.org}:
+    to_org = _customer_of(envelope)  # first whether it is right by its own word: then whose a PIN is shows to nobody
+    readers.check(envelope, sender.carrier, sender.org, to_org)
+    if receiver is None or receiver.org is None or to_org not in {None, receiver.org}:
         raise Yours("envelope.receiver", "Check the PIN: it is no device of the customer that is named.")
 
 

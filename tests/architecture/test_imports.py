@@ -118,3 +118,11 @@ def test_every_folder_stands_on_a_floor_and_is_linked_into_the_package() -> None
     assert set(NAMED[HANDSET]["forbidden_modules"]) == parties - {"tiers.device"}
     below = {"tiers.wire", "tiers.chassis", "tiers.measure"}
     assert set(NAMED[STORE]["source_modules"]) == parties - {"tiers.gateway", "tiers.carrier"} | below
+
+
+def test_what_tests_share_stands_in_kits() -> None:
+    """For `python -m pytest` the program's `gateway` comes before the tests' own, and no test of it can be imported."""
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    tests = "|".join(file.stem for file in files if file.stem.startswith("test_"))
+    imported = re.compile(rf"^\s*(?:from|import) (?:\w+\.)*(?:{tests})\b", re.MULTILINE)
+    assert [file.name for file in files if imported.search(file.read_text())] == []

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from gateway.test_orders import Office, order
-from kits.relay import ACME, ALICE, BOB, CAROL, DAVE, Handset, World, running
+from kits.orders import Office, order
+from kits.relay import ACME, ALICE, BOB, CAROL, DAVE, Handset, World, mids, running
 from kits.store import client, connect
 from tiers.gateway.processes.bus import Bus
 from tiers.gateway.processes.lease import KEY, LEASE_MS, Lease
-from tiers.wire.message.envelope import Envelope
 from tiers.wire.message.frames import Refused
 
 
@@ -24,10 +23,6 @@ async def two(tmp_path: Path, store_url: str) -> AsyncIterator[tuple[World, Worl
         there = await stack.enter_async_context(running(tmp_path, store_url))
         await here.activate(ACME, ALICE, BOB, CAROL, DAVE)
         yield here, there
-
-
-def mids(got: list[Envelope]) -> list[str]:
-    return [envelope.header.mid for envelope in got]
 
 
 async def test_what_one_process_accepts_reaches_a_session_with_the_other(two: tuple[World, World]) -> None:

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.test_bus import mids
-from gateway.test_mailbox import X1, entry, opened, texts
 from kits.cluster import Grid
-from kits.relay import ACME, ALICE, BOB, World, running
+from kits.mailbox import X1, entry, opened, texts
+from kits.relay import ACME, ALICE, BOB, World, mids, running
 from kits.store import client
 from tiers.gateway.mailbox.promises import START, Left, Match, Removal
 from tiers.gateway.mailbox.streams import Mailboxes

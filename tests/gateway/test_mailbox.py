@@ -2,33 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 import uuid_utils
 
 from kits.cluster import Grid
+from kits.mailbox import NOW, X1, X2, entry, opened, texts
 from kits.relay import ALICE, BOB, CAROL, header
 from kits.store import connect
 from tiers.chassis import logs
 from tiers.gateway.mailbox import scripts, streams
 from tiers.gateway.mailbox.promises import START, Entry, Match, NoPlace, Removal
-from tiers.gateway.mailbox.scripts import HELLO
 from tiers.gateway.mailbox.streams import Mailboxes
-from tiers.gateway.processes.bus import SHARDS, Bus, shard_of
+from tiers.gateway.processes.bus import SHARDS, shard_of
 from tiers.wire.errors import Ours
 from tiers.wire.lawful.x2x3 import Direction
 from tiers.wire.message.envelope import Channel
-
-NOW = 1_400_000_040_000
-X1, X2 = "0b6e0e5a-0000-4000-8000-000000000001", "0b6e0e5a-0000-4000-8000-000000000002"
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Mailboxes]:
-    bus = Bus(url, HELLO)
-    async with bus.store:
-        yield Mailboxes(bus)
 
 
 @pytest.fixture
@@ -48,20 +37,10 @@ async def boxes(request: pytest.FixtureRequest, real: Mailboxes, spread: Mailbox
     return {"real": real, "spread": spread}[request.param]
 
 
-def entry(
-    to: str = BOB, text: bytes = b"{}", at: int = 0, matches: tuple[Match, ...] = (), sender: str = ALICE
-) -> Entry:
-    return Entry(header(Channel.CONSUMER, sender, to, NOW), text, "protected", NOW, at, matches)
-
-
 async def stored(boxes: Mailboxes, *entries: Entry) -> list[str]:
     places = await boxes.commit(entries, [])
     assert all(isinstance(place, str) for place in places)
     return [str(place) for place in places]
-
-
-async def texts(boxes: Mailboxes, pin: str, after: str = START, count: int = 100) -> list[bytes]:
-    return [message.envelope for message in await boxes.read(pin, after, count)]
 
 
 async def test_a_commit_keeps_its_order_and_each_receiver_its_own_messages(boxes: Mailboxes) -> None:

@@ -1,77 +1,28 @@
 """Regulators' orders at the relay: who may give one, what it does to messages, what it cannot bring about."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import aiohttp
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kits.interception import PINNED, RELAY, MemoryLedger
-from kits.outside import outside
-from kits.pki import issue
-from kits.relay import ACME, ALICE, BOB, GATEWAY, Clock, World, opened, running, signing_key
+from kits.interception import RELAY
+from kits.orders import PTA, REGULATORS, TRA, Office, order
+from kits.relay import ACME, ALICE, BOB, GATEWAY, opened, signing_key
 from kits.store import connect
-from tiers.chassis.client import Peer
-from tiers.gateway.channels import INDIA, Arrangement, parse_readers
+from tiers.gateway.channels import Arrangement, parse_readers
 from tiers.gateway.mailbox.promises import START, Entry
-from tiers.gateway.orders import ORDERS, Docket, answer_to
-from tiers.gateway.processes.bus import Bus
-from tiers.wire.api.gateway import Answer, OrderAnswered, OrdersInForce, ServeOrder
+from tiers.gateway.orders import ORDERS, answer_to
+from tiers.wire.api.gateway import Answer
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
-from tiers.wire.lawful.order import Kind, Order, VerifiedOrder, sign_order, verify_order
-from tiers.wire.lawful.trust import Trust
-from tiers.wire.log.leaf import Author
+from tiers.wire.lawful.order import Kind, VerifiedOrder, sign_order, verify_order
 from tiers.wire.message.envelope import Channel, Service, format_envelope, parse_envelope
 from tiers.wire.message.frames import Ack, Bye, Deliver, Drained, Refused
 from tiers.wire.message.proof import Request, sign_request
 
 C, E = Channel.CONSUMER, Channel.ENTERPRISE
-PTA, TRA = SigningKey(b"p" * 32), SigningKey(b"t" * 32)
-REGULATORS = {"regulator/pta": PTA.public, "regulator/tra": TRA.public}
-BES = ((E,), (Service.BBM, Service.EMAIL))
-
-
-def order(kind: Kind = Kind.SUSPEND, **changes: object) -> Order:
-    about = {} if kind is Kind.WITHDRAW else {"channels": BES[0], "services": BES[1]}
-    fields = {
-        "jti": "PTA/1", "iss": "pta", "aud": "1", "jurisdiction": "PK", "kind": kind, "nbf": 0, "legal_basis": "a law",
-    }  # fmt: skip
-    return Order(**{**fields, **about, **changes})  # type: ignore[arg-type]
-
-
-class Office:
-    """A relay in Pakistan, its log, and regulators at its door."""
-
-    def __init__(self, folder: Path, store_url: str) -> None:
-        self.ledger = MemoryLedger()
-        self.folder = folder
-        self._store_url = store_url
-        self.world: World
-
-    def _docket(self, clock: Clock, bus: Bus) -> Docket:
-        def trust() -> Trust:
-            return Trust({}, {}, {}, {}, (PINNED,), REGULATORS)
-
-        return Docket(outside(Author(GATEWAY, "PK"), self.ledger, trust, clock), INDIA, bus)
-
-    def running(self) -> AbstractAsyncContextManager[World]:
-        return running(self.folder, self._store_url, docket=self._docket)
-
-    async def serve(self, one: Order, key: SigningKey = PTA, who: str = "regulator/pta") -> OrderAnswered:
-        return await self._ask(who, "POST", OrderAnswered, ServeOrder(sign_order(one, key)))
-
-    async def listed(self) -> tuple[str, ...]:
-        return (await self._ask("carrier/in", "GET", OrdersInForce)).orders
-
-    async def _ask(self, who: str, method: str, kind: type, body: msgspec.Struct | None = None) -> object:
-        tls = issue(who, self.folder)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls.client)) as http:
-            return await Peer(http, self.world.url, GATEWAY).ask(method, "/v1/orders", kind, body)
 
 
 @pytest.fixture

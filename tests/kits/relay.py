@@ -364,3 +364,7 @@ async def _stop(runner: web.AppRunner, delivery: Delivery, path: list[asyncio.Ta
     for task in path:
         task.cancel()
     await asyncio.gather(*path, return_exceptions=True)
+
+
+def mids(got: list[Envelope]) -> list[str]:
+    return [envelope.header.mid for envelope in got]

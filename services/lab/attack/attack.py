@@ -114,7 +114,7 @@ class _Run:
         """Take and scan every capture but the last (take.py, 1 to 4)."""
         desk, messages = self.interview.desk, self.interview.messages
         here = {name for name in self.wanted if name.partition(":")[0] not in {"answers", "seized"}}
-        memory = {name for name in here if name.startswith("memory:")}  # the most: other things are searched meanwhile
+        memory = {name for name in here if name.startswith("memory:")}  # last: the rest is searched while it is read
         there = (at_once(desk, messages.values(), names) for names in (here - memory, memory))
         looks = [self.searcher.look(await _all(sources)) for sources in there]
         last = max(int(case.minute) for case in self.cases.values())

@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -25,23 +25,17 @@ PYTHON = (sys.executable, "-P")
 LAUNCHER = (*PYTHON, "-m", "tiers.lab.world.launcher")
 FORKS = sys.platform == "linux"
 _OWN = ("TIERS_", "NOTIFY_SOCKET", "SSLKEYLOGFILE")
+_LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 START_SECONDS = 30.0
 PORTS = range(20_000, 32_000)
 STOP_SECONDS = 8.0
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Have the kernel kill the child when the lab dies (Linux). Elsewhere a killed lab leaves its children behind."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-
-    def before_exec() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # a child that would be nobody's is captured with it
-
-    return before_exec
+def die_with_parent() -> None:
+    """Have the kernel end this child when the lab dies. Linux; elsewhere a killed lab leaves its children behind."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # a child that would be nobody's is captured with it
 
 
 Process = asyncio.subprocess.Process | Forked
@@ -77,7 +71,7 @@ async def start(name: str, command: Sequence[str], environ: Mapping[str, str], l
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,
                 start_new_session=True,
             )
     return Child(name, command, environ, log, process)

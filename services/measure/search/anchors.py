@@ -1,7 +1,7 @@
 """Finds where any part of many needles begins to stand, by eight bytes of it. Pure.
 
 Eight bytes are one number. Two tables say of a number's hashes whether it may be one of those looked for; what may be
-is then looked up among them. All is done for a whole block at once, and lets other threads run meanwhile.
+is then looked up among them. All is done for a whole block at once.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,11 +2,12 @@
 
 Where nothing is forked (macOS), a thread does it.
 
-    captures -> what was found in each; memory in one fork, what is captured meanwhile in the other
+    captures -> what was found in each
+
+Two forks, so that memory, which takes longest, holds up nothing else: whichever is idle takes what comes next.
 """
 
 import asyncio
-import ctypes
 import gc
 import itertools
 import os
@@ -21,12 +22,10 @@ from contextlib import suppress
 from functools import partial
 from typing import IO
 
-from tiers.lab.world.processes import FORKS
+from tiers.lab.world.processes import FORKS, die_with_parent
 from tiers.measure.errors import NotWhole
 from tiers.measure.search.scan import Found, Scanner, Source
 
-_FORKS = 2
-_PR_SET_PDEATHSIG = 1
 _ENDED = (OSError, EOFError, pickle.UnpicklingError)
 """What is met by one half when the other has gone."""
 
@@ -39,7 +38,7 @@ class Searcher:
 
         `spell` takes no lock, starts no thread and asks nobody: other threads of ours are not in the fork.
         """
-        pairs = [socket.socketpair() for _ in range(_FORKS if FORKS else 1)]
+        pairs = [socket.socketpair() for _ in range(2 if FORKS else 1)]
         self._ours, theirs = zip(*pairs, strict=True)
         self._streams = [line.makefile("rwb") for line in self._ours]
         self._idle: asyncio.Queue[IO[bytes]] = asyncio.Queue()
@@ -117,9 +116,9 @@ def _forked(work: Callable[[], None], lines: Sequence[socket.socket]) -> int:
             line.close()
         return pid
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        die_with_parent()
         kept = [2, *sorted(line.fileno() for line in lines), os.sysconf("SC_OPEN_MAX")]
         for before, after in itertools.pairwise(kept):
             os.closerange(before + 1, after)  # whoever is hung up on meanwhile shall see it
