@@ -233,6 +233,7 @@ async def test_a_warrant_that_the_court_stopped_gives_no_key_and_is_not_served_a
     hands: Hands, verb: str, code: str
 ) -> None:
     desk, world = hands.desk, hands.world
+    world.clock.turn(1)  # to the start of a minute
     jti, unserved = [await desk.apply("bob", claims(world).services, minutes=5) for _ in range(2)]
     for one in (jti, unserved):
         await desk.decide(one, "approval")

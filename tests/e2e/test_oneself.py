@@ -60,6 +60,7 @@ async def test_a_note_to_oneself_is_delivered_once_copied_once_and_inspected(
     if suspended:  # the relay then reads what it hands out
         regulator = Regulator.appear(desk, f"pta-{channel}")
         await regulator.suspend(f"PTA/{channel}", (Channel.CONSUMER, Channel.ENTERPRISE), (Service.EMAIL,))
+    desk.world.clock.turn(1)  # to the start of a minute: the inspection asks for what is over
     jti = await desk.apply(WHO, (Service.BBM,), minutes=3)
     await desk.decide(jti, "approval")
     await desk.serve(jti)

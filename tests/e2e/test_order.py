@@ -48,6 +48,8 @@ async def monitored(desk: Desk) -> tuple[int, str]:
 
 
 async def served(desk: Desk, target: str, minutes: int = 3) -> str:
+    """Have a warrant issued and served at the start of a minute."""
+    desk.world.clock.turn(1)
     jti = await desk.apply(target, tuple(Service), minutes=minutes)
     await desk.decide(jti, "approval")
     await desk.serve(jti)

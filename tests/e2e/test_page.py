@@ -60,7 +60,11 @@ async def chromium() -> AsyncIterator[Any]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def lesson(desk: WatchedDesk, control: Control) -> None:
-    """A lesson that has just begun, with a message on each lane: whatever another test has left."""
+    """A lesson that has just begun, with a message on each lane: whatever another test has left.
+
+    It begins at the start of a minute: a warrant's first must not end by chance before the test asks for that.
+    """
+    desk.world.clock.turn(1)
     await ask(control, "reset")
     for note in SENT:
         await desk.send(note)

@@ -56,6 +56,7 @@ def note(sender: str, to: str, channel: str, text: str) -> dict[str, str]:
 
 
 async def served_on(control: Control, target: str) -> str:
+    await ask(control, "turn", {"minutes": 1})  # to the start of a minute
     jti = str((await ask(control, "apply", {"target": target, "services": ["bbm"], "minutes": 1}))["jti"])
     await ask(control, "decide", {"jti": jti, "verb": "approval"})
     await ask(control, "serve", {"jti": jti})

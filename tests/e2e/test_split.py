@@ -40,7 +40,8 @@ async def says(desk: Desk, sender: str, to: str, text: str, service: Service = S
 
 
 async def served(desk: Desk) -> str:
-    """Have a warrant of one minute on Alice approved and served."""
+    """Have a warrant of one minute on Alice approved and served at the start of a minute."""
+    desk.world.clock.turn(1)
     jti = await desk.apply("alice", tuple(Service), minutes=1)
     await desk.decide(jti, "approval")
     await desk.serve(jti)
