@@ -23,14 +23,14 @@ settings.load_profile("tiers")
 
 _LONGEST = (
     "lab/test_scenarios.py",
-    "e2e/test_page.py",
+    "page/test_page.py",
     "e2e/test_faults.py",
     "e2e/test_demo.py",
     "lab/test_leaks.py",
     "e2e/test_stopping.py",
     "lab/test_plugin.py",
-    "e2e/test_page_scenarios.py",
-    "e2e/test_page_lesson.py",
+    "page/test_scenarios.py",
+    "page/test_lesson.py",
     "lab/test_arrangements.py",
 )
 """Files that take longer than half a minute: what begins last is to be short."""

@@ -3,7 +3,6 @@
 import asyncio
 import faulthandler
 import os
-import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -16,6 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from tiers.chassis import background, logs
+from tiers.chassis.begin import begin
 from tiers.chassis.client import Peer, client_session
 from tiers.chassis.outside import LedgerClient, Outside
 from tiers.chassis.settings import AuthorSettings, load
@@ -41,7 +41,7 @@ def run_party(
     A wrong setting or state directory ends it with status 2, a part of it that failed with 1.
     `first` is called before there is an event loop.
     """
-    no_core()
+    begin()
     try:
         found = load(settings, os.environ)
         first(found)
@@ -53,11 +53,6 @@ def run_party(
     faulthandler.cancel_dump_traceback_later()
     if background.broken:
         raise SystemExit(1)
-
-
-def no_core() -> None:
-    """Have the kernel write no core file of this process: it would hold every key."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def wall_clock() -> int:

@@ -14,8 +14,8 @@ import msgspec
 import structlog
 import typer
 
+from tiers.chassis.begin import begin
 from tiers.chassis.client import client_session
-from tiers.chassis.program import no_core
 from tiers.chassis.settings import load
 from tiers.chassis.tls import device_context
 from tiers.device.client import Device
@@ -188,7 +188,7 @@ def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str
 
 def main() -> None:
     """Run the command; an error is one line on standard error."""
-    no_core()
+    begin()
     structlog.configure(processors=[_line], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

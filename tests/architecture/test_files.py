@@ -14,7 +14,7 @@ IN_PLACE = {
     "services/chassis/state.py": 1,  # `replace_file` itself, under another name
     "services/lab/faults/planting.py": 1,  # what a leak leaves behind
     "services/lab/faults/relay.py": 1,  # appends
-    "services/lab/cli/kit.py": 2,  # nothing, in the place of an output that nobody reads, or cannot be written
+    "services/lab/cli/kit.py": 1,  # nothing, in the place of an output that cannot be written
     "services/lab/cli/lesson.py": 3,  # a saved lesson and its sheets, a person's own files
     "services/lab/exercises/hard.py": 1,  # what a student measured, for himself
     "services/lab/systems/kit.py": 3,  # what servers are configured by, before they start

@@ -13,7 +13,7 @@ from bench.hour import Round
 from tiers.lab.cli import bench
 from tiers.wire.errors import Yours
 
-TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()", "bench"]
+TIERS = [sys.executable, "-c", "from tiers.lab.cli import main; main()", "bench"]
 
 
 def test_every_argument_is_the_benchs_own() -> None:

@@ -20,7 +20,7 @@ from tiers.lab.world.processes import children_of
 
 pytestmark = pytest.mark.e2e
 
-TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()"]
+TIERS = [sys.executable, "-c", "from tiers.lab.cli import main; main()"]
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

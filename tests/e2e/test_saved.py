@@ -21,7 +21,7 @@ from tiers.lab.page.control import CONTROL, Control
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-TIERS = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()"]
+TIERS = [sys.executable, "-c", "from tiers.lab.cli import main; main()"]
 TEXT = "A text for the operator alone"
 CHAPTERS = ("told", "boots", "scene", "ended", "measured", "reset", "world")  # model/reduce.js
 SHEET = {"A4": (842, 595), "Letter": (792, 612)}  # points, landscape

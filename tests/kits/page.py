@@ -139,3 +139,8 @@ async def ask(control: Control, act: str, body: dict[str, Any] | None = None) ->
         http.post(f"{control.url}/api/{act}", json=body or {}, headers=headers) as response,
     ):
         return await response.json(content_type=None)
+
+
+async def invited(control: Control) -> str:
+    """Return an address that lets one more browser in."""
+    return str((await ask(control, "invite"))["address"])

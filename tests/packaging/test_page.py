@@ -24,7 +24,7 @@ async def enter(http: aiohttp.ClientSession, invitation: re.Match[str]) -> tuple
 
 async def test_the_wheel_serves_the_page(python: Path, tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(tmp_path)}
-    command = [str(python), "-c", "from tiers.lab.cli.main import main; main()", "up"]
+    command = [str(python), "-c", "from tiers.lab.cli import main; main()", "up"]
     process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

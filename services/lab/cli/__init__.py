@@ -3,10 +3,13 @@
 import gc
 import sys
 
+from tiers.chassis.begin import begin
+
 _BOOTS = {"compare", "demo", "matrix", "scenario", "up"}
 
 
 def main() -> None:
+    begin()
     gc.disable()  # imports make much and drop little
     try:
         if _BOOTS & set(sys.argv[1:2]):

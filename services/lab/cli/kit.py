@@ -16,7 +16,6 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 from rich.console import Console
 
-from tiers.chassis.program import no_core
 from tiers.measure.matrix import render
 from tiers.measure.matrix.matrix import Matrix
 from tiers.wire.errors import TiersError
@@ -114,7 +113,6 @@ def called() -> str:
 
 def ended(app: typer.Typer, name: str) -> None:
     """Run a command to its end: an error, or a signal that ended it, is one line on standard error."""
-    no_core()
     for number in _SIGNALS:
         signal.signal(number, _ending.signalled)
     sys.stdout, sys.stderr = _output(sys.stdout), _output(sys.stderr)
@@ -139,11 +137,9 @@ def ended(app: typer.Typer, name: str) -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _output(stream: TextIO | None) -> TextIO:
-    """Return a stream that says when it cannot be written, for one that may be closed."""
-    if not isinstance(stream, io.TextIOWrapper):
-        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as we run
-    return _Output(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
+def _output(stream: TextIO) -> TextIO:
+    """Return a stream that says when it cannot be written."""
+    return _Output(stream.buffer, stream.encoding, "backslashreplace", line_buffering=bool(stream.line_buffering))
 
 
 def _drop(stream: TextIO) -> None:

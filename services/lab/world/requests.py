@@ -1,7 +1,7 @@
 """Every party's request table, as its own program builds it: `tiers requests` prints it, docs/requests.md carries it.
 
-The lab imports no party. Each program runs as a process with throw-away settings, up to the moment at which it hands
-its table to the chassis; there the table is printed and the process ends, before anything listens.
+The lab imports no party. Each program is started as ever, with throw-away settings, and runs up to the moment at which
+it hands its table to the chassis; there the table is printed and the process ends, before anything listens.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry
 from tiers.chassis import web as chassis
 from tiers.lab.world import folders
 from tiers.lab.world.cast import PARTIES, Party
+from tiers.lab.world.clock import Clock
 from tiers.lab.world.pki import Authority
-from tiers.lab.world.processes import PYTHON, base_environ
+from tiers.lab.world.processes import LAUNCHER, base_environ, said, start
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 
@@ -49,24 +50,21 @@ async def tables() -> dict[str, tuple[Row, ...]]:
     """Return every program's table, by its role; the two customers run the same program. Raises `Ours`."""
     programs = {one.identity.role.value: one for one in PARTIES}
     with folders.fresh() as root:
-        authority = Authority.create()
-        found = await asyncio.gather(*(_table(one, authority, root / one.name) for one in programs.values()))
+        authority, clock = Authority.create(), Clock.start(root / "clock")
+        found = await asyncio.gather(*(_table(one, authority, clock, root / one.name) for one in programs.values()))
     return dict(zip(programs, found, strict=True))
 
 
-async def _table(one: Party, authority: Authority, root: Path) -> tuple[Row, ...]:
+async def _table(one: Party, authority: Authority, clock: Clock, root: Path) -> tuple[Row, ...]:
     authority.issue(one.identity, root / "tls")
-    said = _SETTINGS | {name: str(root / name) for name in ("state", "tls", "trust")} | {"name": one.identity.name}
-    environ = base_environ() | {f"TIERS_{name.upper()}": value for name, value in said.items()}
-    command = [*PYTHON, "-m", "tiers.lab.world.requests", one.program]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, err = await process.communicate()
+    settings = _SETTINGS | {name: str(root / name) for name in ("state", "tls", "trust")} | {"name": one.identity.name}
+    environ = base_environ() | {f"TIERS_{name.upper()}": value for name, value in settings.items()}
+    child = await start(one.name, [*LAUNCHER, str(clock.path), __name__, one.program], environ, log := root / "table")
+    await child.process.wait()
     try:
-        return msgspec.json.decode(out, type=tuple[Row, ...])
+        return msgspec.json.decode(log.read_bytes(), type=tuple[Row, ...])
     except msgspec.MsgspecError:
-        raise Ours("lab.start", f"{one.name} did not build its request table. It said: {err.decode()[-600:]}") from None
+        raise Ours("lab.start", f"{one.name} did not build its request table. It said: {said(log)}") from None
 
 
 def render(found: dict[str, tuple[Row, ...]]) -> str:

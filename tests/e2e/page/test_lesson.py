@@ -4,51 +4,18 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from kits.page import Seen, ask, browser, window
-from tiers.lab.classroom.desk import opened
-from tiers.lab.page.control import Control, served
-from tiers.lab.page.watched import WatchedDesk, watched
-from tiers.lab.world.world import booted
+from kits.page import Seen, ask, window
+from tiers.lab.page.control import Control
 from tiers.wire.encoding import b64u
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 STOPS = 13
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WatchedDesk]:
-    root: Path = tmp_path_factory.mktemp("lesson") / "w"
-    async with booted(root) as world, opened(world) as plain, watched(plain) as seen:
-        yield seen
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def control(desk: WatchedDesk) -> AsyncIterator[Control]:
-    async with served(desk) as where:
-        yield where
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Any]:
-    async with browser() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(control: Control, chromium: Any) -> AsyncIterator[Seen]:
-    address = str((await ask(control, "invite"))["address"])
-    async with window(chromium, address) as seen:
-        yield seen
-        assert [] == seen.complaints
-        assert [] == seen.strangers
 
 
 def note(sender: str, to: str, channel: str, text: str) -> dict[str, str]:

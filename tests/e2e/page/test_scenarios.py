@@ -2,51 +2,25 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from kits.page import Seen, ask, browser, window
-from tiers.lab.classroom.desk import Desk, opened
+from kits.page import Seen, ask
+from tiers.lab.classroom.desk import Desk
 from tiers.lab.matrix.policy import load_policy
-from tiers.lab.page.control import Control, served
+from tiers.lab.page.control import Control
 from tiers.lab.page.timeline import listed
-from tiers.lab.page.watched import WatchedDesk, watched
+from tiers.lab.page.watched import WatchedDesk
 from tiers.lab.scenarios import load, load_all
-from tiers.lab.world.world import booted
 from tiers.wire.message.envelope import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WatchedDesk]:
-    root: Path = tmp_path_factory.mktemp("scenes") / "w"
-    async with booted(root) as world, opened(world) as plain, watched(plain) as seen:
-        yield seen
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def control(desk: WatchedDesk) -> AsyncIterator[Control]:
-    async with served(desk) as where:
-        yield where
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Any]:
-    async with browser() as running:
-        yield running
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(control: Control, chromium: Any) -> AsyncIterator[Seen]:
-    address = str((await ask(control, "invite"))["address"])
-    async with window(chromium, address) as seen:
-        yield seen
-        assert [] == seen.complaints
-        assert [] == seen.strangers
+async def page(page: Seen, control: Control) -> AsyncIterator[Seen]:
+    yield page
     await ask(control, "back")
     await ask(control, "reset")
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,15 +11,14 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from kits.page import BEAMER, LAPTOP, PHONE, TWICE, Seen, ask, browser, window
-from tiers.lab.classroom.desk import Note, opened
+from kits.page import BEAMER, LAPTOP, PHONE, TWICE, Seen, ask, invited, window
+from tiers.lab.classroom.desk import Note
 from tiers.lab.page import server
-from tiers.lab.page.control import Control, served
+from tiers.lab.page.control import Control
 from tiers.lab.page.door import POLICY
 from tiers.lab.page.events import Accepted, Judged, Opened, Stored, Written
-from tiers.lab.page.watched import WatchedDesk, watched
+from tiers.lab.page.watched import WatchedDesk
 from tiers.lab.world.cast import PARTIES
-from tiers.lab.world.world import booted
 from tiers.wire.errors import TiersError
 from tiers.wire.message.envelope import Channel, Service
 
@@ -39,25 +37,6 @@ LANES = (
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WatchedDesk]:
-    root: Path = tmp_path_factory.mktemp("page") / "w"
-    async with booted(root) as world, opened(world) as plain, watched(plain) as seen:
-        yield seen
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def control(desk: WatchedDesk) -> AsyncIterator[Control]:
-    async with served(desk) as where:
-        yield where
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Any]:
-    async with browser() as running:
-        yield running
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def lesson(desk: WatchedDesk, control: Control) -> None:
     """A lesson that has just begun, with a message on each lane: whatever another test has left.
@@ -72,15 +51,8 @@ async def lesson(desk: WatchedDesk, control: Control) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(lesson: None, control: Control, chromium: Any) -> AsyncIterator[Seen]:
-    async with window(chromium, await invited(control)) as seen:
-        yield seen
-        assert [] == seen.complaints
-        assert [] == seen.strangers
-
-
-async def invited(control: Control) -> str:
-    return str((await ask(control, "invite"))["address"])
+async def page(lesson: None, page: Seen) -> Seen:
+    return page
 
 
 async def write(page: Seen, owner: str, text: str, **choices: str) -> None:
