@@ -11,18 +11,17 @@ A classroom of thirty, or a load generator of some thousands, behind one address
 """
 
 import asyncio
-import resource
 import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from tiers.chassis import background
+from tiers.chassis.begin import raise_descriptors
 from tiers.chassis.logs import seldom
 from tiers.chassis.tls import Tls
 from tiers.wire.errors import Yours
@@ -38,15 +37,6 @@ MAX_OPEN = 16_384
 MAX_HALF_OPEN = 256
 _BACKLOG = 1024
 _PAUSE = 0.1
-
-
-def raise_descriptors() -> int:
-    """Let this process open as many files as the system allows it; returns how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft if soft > 0 else MAX_OPEN * 2
 
 
 class Counts:

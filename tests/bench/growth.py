@@ -21,7 +21,7 @@ from bench.client import Client, open_all
 from bench.load import Member, Spec, parties_of
 from bench.results import Latency
 from bench.stage import Stage, several, staged
-from tiers.chassis.listener import raise_descriptors
+from tiers.chassis.begin import raise_descriptors
 from tiers.lab.world.cast import ACME, party
 from tiers.lab.world.processes import stop
 from tiers.wire.encoding import b64u

@@ -3,10 +3,7 @@
 import asyncio
 import json
 import logging
-import resource
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -245,16 +242,6 @@ def test_a_line_of_one_kind_comes_once_a_second_and_says_how_many_it_stands_for(
     lines = capsys.readouterr().out.splitlines()
     assert 3 == len(lines)
     assert "999" in lines[-1]
-
-
-def test_a_process_may_open_as_many_files_as_the_system_allows() -> None:
-    script = (
-        "import resource; from tiers.chassis.listener import raise_descriptors;"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (128, 2048)); print(raise_descriptors())"
-    )
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
-    assert min(2048, hard) == int(said)
 
 
 async def test_what_is_no_request_is_a_line_a_second_however_often_it_comes(

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-TIERS = [sys.executable, "-c", "from tiers.lab.cli import main; main()"]
+TIERS = [sys.executable, "-P", "-c", "from tiers.lab.cli import main; main()"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -91,3 +91,28 @@ def test_a_report_that_cannot_be_written_is_no_disagreement(to: str, command: st
     tiers = ["sh", "-c", f'exec "$@" >{to}', "sh", *TIERS, command]
     done = subprocess.run(tiers, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
     assert (status, said) == (done.returncode, done.stderr)
+
+
+def test_in_a_folder_that_has_gone_one_is_told_to_go_elsewhere(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    tiers = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *TIERS, "matrix"]
+    done = subprocess.run(tiers, cwd=gone, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert (2, "Go to a folder that is still there: this one has gone.\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("OSError(24, 'EMFILE')", "Let a process open more files (ulimit -n): all that it may are open.\n"),
+        ("MemoryError()", "Free some memory: there is not enough.\n"),
+        ("OSError(13, 'denied', '/there')", "Look at /there: denied.\n"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line(error: str, said: str) -> None:
+    code = (
+        "import typer; from tiers.lab.cli.kit import ended; app = typer.Typer();"
+        f"app.command()(lambda: (_ for _ in ()).throw({error})); ended(app, 'tiers')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (2, said) == (done.returncode, done.stderr)

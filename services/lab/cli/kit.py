@@ -24,6 +24,10 @@ from tiers.wire.message.visible import visible
 Cluster = Annotated[bool, typer.Option("--cluster", help="with a cluster of three nodes for a store")]
 STOPPED, CUT = 130, 141  # exit statuses: as a shell gives for SIGINT and SIGPIPE
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ADVICE = {
+    errno.ENOENT: "Go to a folder that is still there: this one has gone.",  # whatever else is missing has a name
+    errno.EMFILE: "Let a process open more files (ulimit -n): all that it may are open.",
+}
 
 
 class Format(StrEnum):
@@ -126,9 +130,13 @@ def ended(app: typer.Typer, name: str) -> None:
     except TiersError as error:
         _end(*(("Stopped.", STOPPED) if _ending.told else (str(error), 2)))
     except OSError as error:
-        if error.filename is None:
+        if error.filename is not None:
+            _end(f"Look at {error.filename}: {error.strerror}.", 2)
+        if error.errno not in _ADVICE:
             raise
-        _end(f"Look at {error.filename}: {error.strerror}.", 2)
+        _end(_ADVICE[error.errno], 2)
+    except MemoryError:
+        _end("Free some memory: there is not enough.", 2)
     except CutShort as error:
         _drop(sys.stdout)
         _end(*(("", CUT) if str(error) == os.strerror(errno.EPIPE) else (f"Write to another place: {error}.", 2)))
