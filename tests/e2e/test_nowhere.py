@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 import pytest_asyncio
 
 from kits.lawful import Hands
+from tiers.lab.attack.capture.take import at_once
 from tiers.lab.classroom.desk import Desk, Note, Sent, opened
 from tiers.lab.world.cast import ACME
+from tiers.lab.world.folders import PASSING, TOP
 from tiers.lab.world.world import World, booted
 from tiers.wire.encoding import unb64u
 from tiers.wire.message.envelope import Channel, Service
@@ -151,3 +154,13 @@ async def test_an_enterprise_plaintext_is_nowhere_on_the_providers_side(scene: S
         assert set() == search.found(text, search.files(*PROVIDER))
         assert set() == search.found(text, (("product", pdu) for pdu in scene.product))
     assert search.octets > 100_000_000
+
+
+async def test_what_is_left_in_a_temporary_folder_is_found_but_for_the_folders_of_other_worlds(scene: Scene) -> None:
+    found = []
+    for name in ("tiers-cache-", "core-of-a-relay-", TOP, PASSING):
+        with tempfile.TemporaryDirectory(prefix=name, dir="/tmp") as folder:
+            (Path(folder) / "file").write_bytes(b"left by " + name.encode())
+            (source,) = at_once(scene.desk, [], {"left"})
+        found += [name for chunk in source.chunks if chunk.data == b"left by " + name.encode()]
+    assert ["tiers-cache-", "core-of-a-relay-"] == found

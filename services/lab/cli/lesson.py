@@ -11,6 +11,7 @@ import typer
 
 from tiers.lab.cli.acts import asked
 from tiers.lab.page.worksheets import sheets
+from tiers.lab.world.folders import PASSING
 from tiers.wire.errors import Yours
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -61,7 +62,7 @@ def _print(told: str, file: Path) -> None:
     browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         raise Yours("lesson.browser", "Install Chromium to make a PDF, or save lesson.html and print it.")
-    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:
+    with tempfile.TemporaryDirectory(prefix=PASSING) as folder:
         source = Path(folder) / "lesson.html"
         source.write_text(told, encoding="utf-8")
         options = [

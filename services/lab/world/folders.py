@@ -23,6 +23,10 @@ from tiers.wire.errors import Yours
 CHECKOUT = Path(__file__).resolve().parents[3]
 HOME = hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]
 """The name of the classroom's folder: one for each checkout."""
+TOP = f"intercept-tiers-{os.getuid()}"
+"""The name of the folder of all folders."""
+PASSING = "tiers-lab-"
+"""How the names of folders begin in which the lab puts something for a moment."""
 SOCKET_BYTES = 100
 """The longest path of a socket that every system takes; the kernel's limit is 104 or 108 bytes with a zero."""
 
@@ -69,7 +73,7 @@ def socket_path(folder: Path, name: str) -> Path:
 
 @cache
 def _short() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="tiers-", dir="/tmp")
+    return tempfile.TemporaryDirectory(prefix=PASSING, dir="/tmp")
 
 
 def _settled(name: str) -> tuple[Path, int]:
@@ -84,7 +88,7 @@ def _settled(name: str) -> tuple[Path, int]:
 
 
 def _where() -> Path:
-    return Path(tempfile.gettempdir()).absolute() / f"intercept-tiers-{os.getuid()}"
+    return Path(tempfile.gettempdir()).absolute() / TOP
 
 
 def _top() -> Path:

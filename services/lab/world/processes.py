@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tiers.chassis.begin import raise_descriptors
 from tiers.lab.world.folders import socket_path
 from tiers.lab.world.forking import Forked, Nursery
 from tiers.wire.errors import Ours
@@ -84,7 +85,11 @@ def nursery() -> Nursery:
 
 
 def get_ready() -> None:
-    """Start the nursery, if parties are forked here: it gets ready while its owner does other things."""
+    """See that there are files enough: a world opens some five hundred here, for each of its links is tapped.
+
+    Start the nursery, if parties are forked here: it gets ready while its owner does other things.
+    """
+    raise_descriptors()
     if FORKS:
         nursery()
 

@@ -15,7 +15,6 @@ from typing import ClassVar
 
 import msgspec
 
-from tiers.chassis.begin import raise_descriptors
 from tiers.chassis.client import Peer, client_session
 from tiers.chassis.state import StateDir, replace_file
 from tiers.chassis.tls import Tls
@@ -186,7 +185,6 @@ async def booted(  # noqa: PLR0913 - what a world is told, each once
     unless `store_url` names one. The links between parties are `tapped`, unless their speed is what is looked at.
     """
     get_ready()
-    raise_descriptors()  # some five hundred: each link is tapped
     if root.exists():
         shutil.rmtree(root)
     for folder in ("state", "logs", "trust", "people", "handsets", "taps"):

@@ -80,7 +80,7 @@ def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:
 
 def _rows(name: str, path: Path) -> Iterator[Chunk]:
     """Read a database row by row: a long value lies scattered over pages, and is in one piece here only."""
-    with tempfile.TemporaryDirectory(prefix="tiers-") as copy:
+    with tempfile.TemporaryDirectory(prefix="measure-") as copy:
         try:
             for part in path.parent.glob(f"{glob.escape(path.name)}*"):
                 shutil.copy(part, copy)

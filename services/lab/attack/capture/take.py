@@ -22,6 +22,7 @@ from tiers.lab.attack.capture.interview import other_agency_folder
 from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.attack.vantages import CIPHERTEXT
 from tiers.lab.classroom.desk import Desk, Sent
+from tiers.lab.world.folders import PASSING, TOP
 from tiers.lab.world.processes import FORKS, Child, nursery
 from tiers.lab.world.world import World
 from tiers.measure.capture.files import files, folder
@@ -36,7 +37,7 @@ from tiers.wire.message.envelope import format_envelope
 DRAIN_MINUTES = EPOCH_SLACK + 1
 """After so many minutes a drained handset has erased the last minute in which something was sent."""
 _DRAIN_SECONDS = 6.0
-_OTHERS = ("tiers-", "pytest-of-", "measure-")
+_OTHERS = (TOP, PASSING, "pytest-of-", "measure-")
 _KEY_FILES = {"carrier": ("master.key", "signing.key", "register.key", "global.key"), "auditor": ("hpke.key",)}
 
 
