@@ -3,9 +3,10 @@
 What all parties are told stands here; what one is told besides, in its own config.py.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -17,6 +18,7 @@ from tiers.wire.log.leaf import Author, Jurisdiction
 
 T = TypeVar("T")
 _PREFIX = "TIERS_"
+_HTTPS = re.compile(r"https://[^/?#@\s]+/?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +56,18 @@ class AuthorSettings(PartySettings):
 
 def load(kind: type[T], environ: Mapping[str, str]) -> T:
     """Read the settings of a party; raises `Yours("settings.…")` that names the setting to change."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every caller passes a dataclass
+    told = fields(kind)  # type: ignore[arg-type]  # every caller passes a dataclass
+    known = {one.name for one in told}
     found: dict[str, Any] = _file(environ.get(f"{_PREFIX}CONFIG"))
     if unknown := sorted(found.keys() - known):
         raise Yours("settings.unknown", f"Remove {unknown[0]!r} from the settings file: there is no such setting.")
     found |= {name: environ[key] for name in known if (key := _PREFIX + name.upper()) in environ}
+    needed = [one.name for one in told if one.default is MISSING and one.default_factory is MISSING]
+    if lacking := ", ".join(_PREFIX + name.upper() for name in needed if name not in found):
+        raise Yours("settings.missing", f"Set {lacking}, or the same in the settings file.")
+    for name, value in found.items():
+        if name.endswith("_url") and name != "store_url" and value and not _HTTPS.fullmatch(str(value)):
+            raise Yours("settings.invalid", f"Set {_PREFIX}{name.upper()} to https://host:port.")
     try:
         return msgspec.convert(found, kind, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:

@@ -157,8 +157,10 @@ class Service:
 
     def look(self, *wanted: Secret, in_: Iterable[str]) -> dict[str, Found]:
         """Take captures and look for secrets; returns what was found in each, with its size in bytes."""
-        if not wanted or not (kinds := tuple(in_)):
+        if isinstance(in_, str) or not wanted or not (kinds := tuple(in_)):
             raise Misused("Say what to look for, and in which captures: in_=['log'].")
+        if strange := [one for one in wanted if not isinstance(one, Secret)]:  # type: ignore[redundant-expr]  # tests are seldom typed
+            raise Misused(f"Look for what Secret(…) or canary(…) returns: {type(strange[0]).__name__} is neither.")
         if len(names := {one.name for one in wanted}) < len(set(wanted)):
             raise Misused(
                 f"Give each secret a name of its own, canary('first'): among {', '.join(sorted(names))} are two of one."
@@ -197,6 +199,8 @@ class Service:
         """
         if not 0 <= at_most < 1:
             raise Misused(f"Write at_most as a share from 0 to below 1; {at_most} lets everything pass.")
+        if n < 1:
+            raise Misused(f"Say one text or more: n={n} says nothing.")
         texts = [canary(f"text {number}") for number in range(n)]
         for text in texts:
             if isinstance(later := say(text.text), Coroutine):

@@ -177,7 +177,7 @@ async def test_a_wrong_setting_ends_the_process_with_one_sentence(tmp_path: Path
     )
     _, said = await child.communicate()
     assert child.returncode == 2
-    assert said.startswith(b"settings.invalid: ")
+    assert said.startswith(b"settings.missing: Set TIERS_CARRIER_URL, ")
     assert said.count(b"\n") == 1
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -11,10 +12,11 @@ import typer
 from typer.testing import CliRunner
 
 from tiers.lab import scenarios
-from tiers.lab.classroom.desk import Note, _check_channel
+from tiers.lab.classroom.desk import Note, _check
 from tiers.lab.cli import acts, exercise, kit
 from tiers.lab.cli.main import app
 from tiers.lab.page.acts import _customer, _known
+from tiers.lab.world.cast import handset
 from tiers.wire.errors import Missing, Yours
 from tiers.wire.message.envelope import Channel, Service
 
@@ -53,7 +55,7 @@ def test_who_is_unknown_is_told_who_is_known() -> None:
 )
 def test_a_channel_is_for_those_who_have_its_keys(sender: str, to: str, channel: Channel, sentence: str) -> None:
     with pytest.raises(Yours, match=sentence):
-        _check_channel(Note(sender, to, channel, Service.BBM, "hello"))
+        _check(Note(sender, to, channel, Service.BBM, "hello"))
 
 
 @pytest.mark.parametrize(
@@ -157,3 +159,17 @@ def test_the_classroom_which_holds_every_key_leaves_no_core_file() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "(0, 0)" == done.stdout.splitlines()[-1]
+
+
+def test_whoever_has_no_handset_is_told_who_has() -> None:
+    with pytest.raises(Missing, match=r"^lab\.handset: Name a handset of the classroom: alice, bob, "):
+        handset("zoe")
+
+
+def test_a_note_may_say_its_channel_as_text_and_a_chat_has_no_subject() -> None:
+    note = Note("alice", "bob", "consumer", "bbm", "hello", "no")
+    assert (Channel.CONSUMER, Service.BBM) == (note.channel, note.service)
+    with pytest.raises(ValueError, match="smoke"):
+        replace(note, channel="smoke")
+    with pytest.raises(Yours, match=r"^lab\.subject"):
+        _check(note)

@@ -67,3 +67,12 @@ def test_the_library_that_reads_it_is_named_where_it_is_missing(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(Misused, match="Install psycopg"):
         attach("app", pid=os.getpid(), postgres="postgresql://").look(KEY, in_=["store"])
+
+
+def test_a_text_of_which_each_row_has_a_word_is_found(store: tuple[str, Path]) -> None:
+    text = canary()
+    with psycopg.connect(store[0]) as db:
+        db.execute("CREATE TABLE spoken (at serial, piece text)")
+        for at in range(0, len(text.text), 6):
+            db.execute("INSERT INTO spoken (piece) VALUES (%s)", (text.text[at : at + 6],))
+    attach("app", pid=os.getpid(), postgres=store[0]).assert_holds(text, in_=["store"])

@@ -209,6 +209,28 @@ def test_a_file_in_a_folder_that_was_there_is_taken_if_it_is_new_or_was_written_
     assert found(Source("left", tuple(left("left", folders, before, []))), raw).facts
 
 
+def test_what_is_left_below_a_folder_of_others_is_taken_whatever_its_kind_and_time(tmp_path: Path) -> None:
+    raws = [os.urandom(32) for _ in range(3)]
+    (tmp_path / "cache" / "app").mkdir(parents=True)
+    (tmp_path / "cache" / "old").write_bytes(b"old")
+    about, before = (tmp_path / "cache" / "old").stat(), around(tmp_path)
+    (tmp_path / "cache" / "new").write_bytes(raws[0])
+    (tmp_path / "cache" / raws[1].hex()).mkdir()
+    (tmp_path / "cache" / "old").write_bytes(raws[2])
+    os.utime(tmp_path / "cache" / "old", ns=(about.st_atime_ns, about.st_mtime_ns))
+    source = Source("left", tuple(left("left", [tmp_path], before, [])))
+    assert [True] * 3 == [bool(found(source, raw).facts) for raw in raws]
+
+
+def test_of_a_very_large_file_the_beginning_is_taken(tmp_path: Path) -> None:
+    raw, before = os.urandom(32), around(tmp_path)
+    with (tmp_path / "core").open("wb") as file:
+        file.write(raw)
+        file.truncate(1 << 27)
+    (chunk,) = [one for one in left("left", [tmp_path], before, []) if one.data.startswith(raw)]
+    assert 1 << 26 == len(chunk.data)
+
+
 def test_a_process_alone_is_taken_without_its_children() -> None:
     with holding(os.urandom(32), "child = subprocess.Popen(['sleep', '60'])") as process:
         assert len(tree(process.pid)) == 2

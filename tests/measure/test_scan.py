@@ -211,6 +211,28 @@ LINE_WRITERS: dict[str, Callable[[bytes], str]] = {
     "base64 in pieces": lambda raw: "\n".join(
         f"part: {one}" for one in textwrap.wrap(base64.b64encode(raw).decode(), 9)
     ),
+    "eight numbers a line": lambda raw: "\n".join(f"part {list(raw[at : at + 8])}" for at in range(0, 32, 8)),
+    "with a label": lambda raw: "\n".join(f"time={at} level=debug byte={one}" for at, one in enumerate(raw)),
+    "at fractions of a second": lambda raw: "\n".join(
+        f"17643216{at:02}.123 part {raw[4 * at : 4 * at + 4].hex()}" for at in range(8)
+    ),
+    "with other lines between": lambda raw: "\n".join(
+        f"12:00 T1 said {one}\n12:00 T2 is idle" + "\ntick" * (at % 3 == 0) for at, one in enumerate(raw)
+    ),
+    "under another id each time": lambda raw: "\n".join(
+        f"{uuid.UUID(int=at << 64)} byte {one}" for at, one in enumerate(raw)
+    ),
+    "records of three lines": lambda raw: "\n".join(
+        f"record:\n  index: {at}\n  value: {one}" for at, one in enumerate(raw)
+    ),
+    "pretty JSON": lambda raw: json.dumps([{"index": at, "value": one} for at, one in enumerate(raw)], indent=2),
+    "as a debugger shows it": lambda raw: "\n".join(
+        f"0x7ffe{at:04x}:\t" + "\t".join(f"0x{one:02x}" for one in raw[at : at + 8]) for at in range(0, 32, 8)
+    ),
+    "in long lines": lambda raw: "\n".join(f"12:00 byte {one} context={'abcdefgh' * 40}" for one in raw),
+    "pretty JSON in JSON": lambda raw: json.dumps({"log": json.dumps(list(raw), indent=1)}),
+    "numpy": lambda raw: str([f"np.uint8({one})" for one in raw]),
+    "Java": lambda raw: ", ".join(f"(byte) {one}" for one in raw),
 }
 TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
     "plain": lambda text: text,
@@ -231,12 +253,33 @@ TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
     "blanks that do not break": lambda text: text.replace(" ", "\u00a0"),
     "blanks of HTML": lambda text: text.replace(" ", "&nbsp;"),
     "in chunks": lambda text: chunked(text.encode(), 6),
+    "brotli, sent by HTTP": lambda text: (
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(packed := brotli.compress(text.encode())), packed)
+    ),
     "gzip in chunks": lambda text: chunked(gzip.compress(text.encode()), 6),
     "a WebSocket, masked": lambda text: framed(text.encode(), b"mask"),
     "a WebSocket, deflated": lambda text: framed(text.encode(), b"\0\1\2\3", deflated=True),
     "URL": quote,
     "form": lambda text: quote(text).replace("%20", "+"),
     "HTML": html.escape,
+    "a word a log line of a program": lambda text: (
+        "2026-11-28 begun\n"
+        + "\n".join(f"2026-11-28 12:00:0{at},000 DEBUG word {word}" for at, word in enumerate(text.split()))
+    ),
+    "a word a log line, cut while it is written": lambda text: (
+        bytes(1 << 16) + "\n".join(f"12:00 said {word}" for word in text.split()).encode()
+    ),
+    "a word a log line, in UTF-16": lambda text: "\n".join(f"12:00 said {word}" for word in text.split()).encode(
+        "utf-16"
+    ),
+    "as a model streams it": lambda text: "\n\n".join(
+        "data: " + json.dumps({"c": [{"d": {"t": f"{word} "}, "f": None}]}) for word in text.split()
+    ),
+    "lines in JSON": lambda text: json.dumps({"log": text.replace(" ", "\n")}),
+    "colours in JSON": lambda text: json.dumps([f"\x1b[3{at % 8}m{one}" for at, one in enumerate(text)]),
+    "tags, escaped": lambda text: html.escape("".join(f"<b>{one}</b>" for one in text)),
+    "narrow blanks": lambda text: text.replace(" ", "\u202f"),
+    "titles of a terminal": lambda text: "".join(f"{word} \x1b]0;x\x07" for word in text.split()),
     "backwards": lambda text: text[::-1],
     "rot13": lambda text: codecs.encode(text, "rot13"),
     "UTF-16": lambda text: text.encode("utf-16-be"),
@@ -268,6 +311,10 @@ ELSEWHERE_WRITERS: dict[str, Callable[[str], bytes | str]] = {
     "UTF-16": lambda text: text.encode("utf-16-le"),
     "URL": quote,
     "base64": lambda text: base64.b64encode(text.encode()),
+    "HTML, by hex number": lambda text: "".join(f"&#x{ord(one):X};" for one in text),
+    "in an older charset": lambda text: text.encode(
+        next(one for one in ("latin-1", "shift_jis", "koi8-r") if text.encode(one, "ignore").decode(one) == text)
+    ),
 }
 
 

@@ -176,6 +176,12 @@ def test_what_would_pass_without_a_look_is_refused(tmp_path: Path) -> None:
             service.assert_forgets(say_later, n=1)
         with pytest.raises(Misused, match="share"):
             service.assert_forgets(lambda text: say(service, text), at_most=25)
+        with pytest.raises(Misused, match="n=0 says nothing"):
+            service.assert_forgets(lambda text: say(service, text), n=0)
+        with pytest.raises(Misused, match="in_="):
+            service.look(canary(), in_="log")
+        with pytest.raises(Misused, match="str is neither"):
+            service.look("a text", in_=["log"])
         for given in ({"logs": "app.log"}, {"state": tmp_path}, {"asks": {"guest": "/notes"}}):
             with pytest.raises(Misused, match="as a list"):
                 attach("other", pid=service.pid, **given)

@@ -31,4 +31,4 @@ def test_a_system_that_is_missing_is_named_and_nothing_passes(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "nio", None)
     done = CliRunner().invoke(app, ["measure", "--all", "--format", "html"])
     assert done.exit_code == command.SKIPPED
-    assert done.output.startswith("Install intercept-tiers[matrix]")
+    assert done.output.startswith("Run make install, or install intercept-tiers[matrix]")

@@ -76,6 +76,11 @@ class Note:
     text: str
     subject: str = ""
 
+    def __post_init__(self) -> None:
+        """Take channel and service as text, too: `Note("alice", "bob", "consumer", "bbm", "hello")`."""
+        object.__setattr__(self, "channel", Channel(self.channel))
+        object.__setattr__(self, "service", Service(self.service))
+
 
 def bbm(sender: str, to: str, text: str) -> Note:
     return Note(sender, to, Channel.CONSUMER, Service.BBM, text)
@@ -132,8 +137,8 @@ class Desk:
         return self._people[identity]
 
     async def send(self, note: Note, key: str = "", *, own: bool = False) -> Sent:
-        """Send a message between two handsets; returns once it is accepted."""
-        _check_channel(note)
+        """Send a message between two handsets; returns once it is accepted. Raises `Yours` for what nobody can send."""
+        _check(note)
         device, receiver = self.devices[note.sender], handset(note.to).pin
         content = note.text.encode()
         if note.service is Service.EMAIL:
@@ -252,8 +257,10 @@ class Desk:
         return await peer.ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
 
 
-def _check_channel(note: Note) -> None:
-    """Raise `Yours` for a channel that the sender or the receiver has no keys for."""
+def _check(note: Note) -> None:
+    """Raise `Yours` for a subject of a chat, and a channel that the sender or the receiver has no keys for."""
+    if note.subject and note.service is Service.BBM:
+        raise Yours("lab.subject", "Leave the subject out: a chat message has none. Mail has one.")
     for person in (handset(note.sender), handset(note.to)):
         if note.channel is Channel.ENTERPRISE and not person.org:
             others = ", ".join(one.name for one in HANDSETS if one.org)

@@ -89,9 +89,9 @@ def _as_commands(detail: str) -> str:
 
 
 def _act(name: str, about: dict[str, Any]) -> Any:
-    """Ask, and print what is answered, signatures left out: they are on the page."""
+    """Ask, and print what is answered, what was signed left out: it is on the page."""
     answer = asked(name, about)
-    shown = {key: value for key, value in answer.items() if key != "warrant"}
+    shown = {key: value for key, value in answer.items() if key not in {"warrant", "bes"}}
     typer.echo(visible(json.dumps(shown, indent=2, ensure_ascii=False)))
     return answer
 

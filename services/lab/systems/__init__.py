@@ -11,5 +11,6 @@ def measured(system: str) -> Matrix:
     try:
         matrix: Matrix = import_module(f"{__name__}.{system}").measured()
     except ModuleNotFoundError as missing:
-        raise Unmeasured(f"Install intercept-tiers[{system}]: {missing.name} is not here.") from None
+        lacks = f"{missing.name} is not here"
+        raise Unmeasured(f"Run make install, or install intercept-tiers[{system}]: {lacks}.") from None
     return matrix

@@ -35,7 +35,7 @@ logging.getLogger("nio").addHandler(logging.NullHandler())  # else its warnings 
 def measured() -> Matrix:
     """Start a Synapse, talk, attack from everywhere; raises `Unmeasured` where it is to be installed."""
     if not find_spec("synapse"):
-        raise Unmeasured("Install intercept-tiers[matrix]: synapse is not here.")
+        raise Unmeasured("Run make install, or install intercept-tiers[matrix]: synapse is not here.")
     with tempfile.TemporaryDirectory(prefix="measure-") as kept, synapse(Path(kept) / "server", tap=True) as server:
         return kit.in_time(_Talk(Path(kept), server).attacked())
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tiers.wire.errors import Missing
 from tiers.wire.identity import Identity, parse_identity
 
 ACME = "S50000001"
@@ -67,4 +68,8 @@ def party(name: str) -> Party:
 
 
 def handset(name: str) -> Person:
-    return next(one for one in HANDSETS if one.name == name)
+    """Return whose handset this is; raises `Missing` for a name that nobody has."""
+    for one in HANDSETS:
+        if one.name == name:
+            return one
+    raise Missing("lab.handset", f"Name a handset of the classroom: {', '.join(one.name for one in HANDSETS)}.")

@@ -129,6 +129,8 @@ def _read(who: str, pid: int, least: int) -> list[Chunk]:
 def _regions(who: str, pid: int) -> list[_Region]:
     try:
         lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except PermissionError:
+        raise NotWhole(f"the memory of {who} may not be read: run as the user that started it") from None
     except OSError:
         raise NotWhole(f"{who} is not running") from None
     return [region for region in map(_Region.wanted, lines) if region is not None]

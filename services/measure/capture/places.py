@@ -1,5 +1,7 @@
 """Captures what a program leaves in places that nobody named: new files in temporary and home folders, new ports."""
 
+import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -8,22 +10,36 @@ from pathlib import Path
 from tiers.measure.capture.files import file_chunks
 from tiers.measure.search.scan import Chunk
 
-_LARGEST = 1 << 26
+_MOST = 1 << 26
+"""Bytes of a file that are looked at."""
 Before = dict[Path, tuple[int, int]]
 
 
 def around(*folders: Path) -> Before:
-    """Return what lies at the top of places where programs leave things: when it was last written, ns, and its size."""
+    """Return what lies in places where programs leave things, and in folders there: when it changed, ns, and its size.
+
+    That is when it was last written, renamed or given attributes: a program may set another time than that.
+    """
     usual = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path("/run/lock")}  # noqa: S108 - looked into, not written to
     homes = {Path.home() / one for one in ("", ".cache", ".config", ".local/share", ".local/state")}
     found: Before = {}
     for home in {*usual, *homes, *folders}:
-        with suppress(OSError):  # no such place, or not for us
-            for path in sorted(home.iterdir()):
-                with suppress(OSError):  # it is gone
-                    about = path.lstat()
-                    found[path] = about.st_mtime_ns, about.st_size
+        for path, about in _entries(home):
+            found[path] = about.st_ctime_ns, about.st_size
+            inner = _entries(path) if stat.S_ISDIR(about.st_mode) else ()
+            found |= {one: (it.st_ctime_ns, it.st_size) for one, it in inner}
     return found
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield what lies in a folder; no folder that is mounted there, such as /proc."""
+    with suppress(OSError), os.scandir(folder) as entries:  # no such place, or not for us
+        device = folder.stat().st_dev
+        for one in entries:
+            with suppress(OSError):  # it is gone
+                about = one.stat(follow_symlinks=False)
+                if about.st_dev == device or not stat.S_ISDIR(about.st_mode):
+                    yield Path(one.path), about
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -34,11 +50,17 @@ def folders_in(folder: Path) -> list[Path]:
 def left(name: str, folders: Iterable[Path], before: Before, besides: Iterable[Path]) -> Iterator[Chunk]:
     """Yield what is new or was written since, name and content; but for paths that are looked at elsewhere."""
     known = [path.resolve() for path in besides]
-    for path, stamp in around(*folders).items():
+    now = around(*folders)
+    new = now.keys() - before.keys()
+    for path, stamp in now.items():
         if before.get(path) == stamp or any(one in (path, *path.parents) or path in one.parents for one in known):
             continue
-        new = [path, *path.rglob("*")] if path not in before else [path]
-        for one in new:
+        if path.parent in new:
+            continue  # it comes with its folder
+        for one in [path, *path.rglob("*")] if path in new else [path]:
             with suppress(OSError):
-                if one.is_file() and one.stat().st_size < _LARGEST:
+                if one.is_file() and one.stat().st_size > _MOST:
+                    with one.open("rb") as file:
+                        yield Chunk(f"{name}, the beginning of {one.name}", 0, file.read(_MOST))
+                else:
                     yield from file_chunks(name, one)

@@ -14,6 +14,8 @@ _TABLES = (
 )
 """Tables, materialized views, foreign tables. A partitioned table's rows lie in its partitions."""
 
+_SHORT = 200
+"""Bytes of a row that may be a piece of something: short ones are looked at together."""
 _BESIDE_KEYS = ("SLOWLOG GET -1", "FUNCTION LIST WITHCODE", "CLIENT LIST", "PUBSUB CHANNELS")
 """What a server tells besides: commands that took long, with what was in them; code; names of clients and channels."""
 
@@ -49,16 +51,21 @@ def _keys(db: Any) -> Iterator[Chunk]:
         kind = db.type(key)
         if kind not in reads:
             raise NotWhole(f"redis: {key[:40]!r} is a {kind.decode()}, which nothing here can read")
-        yield Chunk(f"redis, {key[:40]!r}", 0, b"\n".join(value or b"" for value in reads[kind](key)))
+        values = [value or b"" for value in reads[kind](key)]
+        for whole in (*values, b"\n".join(values), b"\n".join(values[1::2])):  # of a hash, all that are no names
+            yield Chunk(f"redis, {key[:40]!r}", 0, whole)
 
 
 def postgres(dsn: str) -> Iterator[Chunk]:
     """Yield every row of every table and materialized view that the server shows, and every large object."""
     with _library("psycopg").connect(dsn) as db:
         for (table,) in db.execute(_TABLES).fetchall():
+            lines = bytearray()
             with db.cursor().copy(f"COPY (TABLE {table}) TO STDOUT") as rows:
                 for at, row in enumerate(rows):
                     yield Chunk(f"postgres, {table}, row {at}", 0, bytes(row))
+                    lines += bytes(row) if len(row) < _SHORT else b""
+            yield Chunk(f"postgres, {table}, its short rows", 0, bytes(lines))
         for number, data in db.execute("SELECT oid, lo_get(oid) FROM pg_largeobject_metadata").fetchall():
             yield Chunk(f"postgres, large object {number}", 0, bytes(data))
 

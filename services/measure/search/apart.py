@@ -1,31 +1,41 @@
 """Joins what lies apart: what changes from line to line, what marks part, what HTTP and WebSocket cut. Pure."""
 
+import codecs
 import re
-from collections.abc import Iterator
-from itertools import groupby, islice, pairwise
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from itertools import islice
 
 Piece = tuple[str, int, bytes]
 """How it lay apart, where in the data, and the whole."""
 _RECORD = re.compile(rb"[^\r\n}]+")
 _LONGEST = 300
-"""Characters of a line: what is said piece by piece is said in short lines."""
+"""Characters of a line that are looked at: what is said piece by piece is said near its beginning."""
 _FEWEST = 4
-"""Lines of one kind, one after the other."""
+"""Lines of one kind, whatever stands between them."""
 _BATCH, _OVERLAP = 1 << 12, 1 << 7
 """Lines that are looked at together, and how far one batch reaches into the next."""
-_WORDS = re.compile(rb"([^0-9A-Za-z+/=_.-]+)")
-_ALIKE = 2
-"""With how many words and gaps lines of one kind begin alike."""
-_NUMBER = re.compile(rb"\d+|[0-9A-Fa-f]{4,16}")
-_MARKS = re.compile(
-    rb"<[^<>]{0,200}>|&nbsp;|\xc2\xa0|\x1b\[[0-9;]*[A-Za-z]|[^\n]\x08"  # tags, blanks, colours, overstriking
-    rb"|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa9]|\xef\xbb\xbf|\xc2\xad"  # what has no width
-    rb"|\xcc[\x80-\xbf]|\xcd[\x80-\xaf]"  # what is set upon a letter
+_WORDS = re.compile(rb"([^0-9A-Za-z+/=_.-]+|=(?=[0-9A-Za-z]))")
+_TELLING = 8
+"""Words of a line that say of what kind it is."""
+_FROM = 6
+"""Columns from each of which on the rest of the lines is put together."""
+_NUMBER = re.compile(
+    rb"\d+(?:[.,]\d+)*Z?|(?:0x)?[0-9A-Fa-f]{4,16}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 )
-_NO_CONTROLS = bytes(byte for byte in range(256) if byte in b"\b\t\n\r\x1b" or (byte >= 32 and byte != 127))  # noqa: PLR2004 - ASCII
+"""What counts: a number, the time of day, an address, a UUID."""
+_MARKS = re.compile(
+    rb"(?:&lt;|%3C|\\+u003c)[^<>]{0,200}?(?:&gt;|%3E|\\+u003e)"  # tags, escaped
+    rb"|<[^<>]{0,1000}>|\x1b\[[0-9;:?]*[@-~]|\x1b\][^\x07\x1b]{0,200}\x07|[^\n]\x08"  # and as they are; colours, titles
+    rb"|&#?\w{1,8};|\xc2[\xa0\xad\xb7]|\xe2\x80[\x80-\xaf]|\xe3\x80\x80|\xe2\x81[\xa0-\xa9]|\xef\xbb\xbf"  # blanks
+    rb"|\xcc[\x80-\xbf]|\xcd[\x80-\xaf]|\xef\xb8[\x80-\x8f]|\xf3\xa0[\x80-\x87][\x80-\xbf]"  # what is set upon a letter
+    rb"|\\+(?:[nrt]|040|u(?:0020|00a0|00ad|20[0-6][0-9a-f]|feff))|(?:\\+u001b|#033)\[[0-9;:?]*[@-~]"  # escaped
+)
+_NO_CONTROLS = bytes(byte for byte in range(256) if byte in b"\a\b\t\n\r\x1b" or (byte >= 32 and byte != 127))  # noqa: PLR2004 - ASCII
 _SAMPLE, _CONTROLS_IN_TEXT = 1 << 16, 50
 """One control among fewer bytes: it is no text."""
-_CHUNKED = re.compile(rb"transfer-encoding: *chunked\r\n(?:[^\r\n]+\r\n)*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"transfer-encoding:[^\r\n]*chunked[ \t]*\r\n(?:[^\r\n]+\r\n)*\r\n", re.IGNORECASE)
+_WHOLE = re.compile(rb"content-length: *(\d{1,9})\r\n(?:[^\r\n]+\r\n)*\r\n", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9a-f]{1,8})[^\r\n]*\r\n", re.IGNORECASE)
 _UPGRADED = re.compile(rb"sec-websocket-(?:key|accept):(?:[^\r\n]+\r\n)+\r\n", re.IGNORECASE)
 _WIDE = {126: 2, 127: 8}
@@ -34,7 +44,9 @@ _COMPRESSED, _FLUSH = 0xC0, b"\0\0\xff\xff"
 
 
 def framed(data: bytes) -> Iterator[Piece]:
-    """Yield what was sent in chunks and in frames, whole; it may be packed."""
+    """Yield what was sent by HTTP, in chunks too, or in frames, whole; it may be packed."""
+    for found in _WHOLE.finditer(data):
+        yield "body", found.end(), data[found.end() : found.end() + int(found[1])]
     for found in _CHUNKED.finditer(data):
         yield "chunks", found.end(), b"".join(_chunks(data, found.end()))
     for found in _UPGRADED.finditer(data):
@@ -43,7 +55,9 @@ def framed(data: bytes) -> Iterator[Piece]:
 
 def apart(data: bytes) -> Iterator[Piece]:
     """Yield what lies apart in text, whole."""
-    begins = data[:_SAMPLE]
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", "replace").encode(errors="replace")
+    begins = (data := data.lstrip(b"\0"))[:_SAMPLE]  # a log that was cut while it was written begins with a hole
     if _CONTROLS_IN_TEXT * len(begins.translate(None, _NO_CONTROLS)) > len(begins):
         return
     if _MARKS.search(data):
@@ -52,33 +66,28 @@ def apart(data: bytes) -> Iterator[Piece]:
 
 
 def _columns(data: bytes) -> Iterator[bytes]:
-    """Yield what changes from line to line where lines begin alike: a byte of a key in each, a word, some letters."""
+    """Yield what changes in lines of one kind, wherever they stand: a byte of a key in each, a word, some letters."""
     records, lines = _RECORD.finditer(data), list[list[bytes]]()
     while batch := list(islice(records, _BATCH)):
-        short = (found[0] if found.end() - found.start() <= _LONGEST else b"" for found in batch)
-        lines = [*lines[-_OVERLAP:], *map(_WORDS.split, short)]
-        at = 0
-        for same, several in groupby(pairwise(lines), _begin_alike):
-            first, at = at, at + len(list(several))
-            if same and at - first >= _FEWEST - 1:
-                yield from _changing(lines[first : at + 1])
+        lines = [*lines[-_OVERLAP:], *(_WORDS.split(found[0][:_LONGEST]) for found in batch)]
+        kinds = defaultdict[Hashable, list[list[bytes]]](list)
+        for line in lines:
+            words = [b"" if _NUMBER.fullmatch(word) else word for word in line[::2] if word][:_TELLING]
+            kinds[tuple(words[:1])].append(line)
+            kinds[len(line), *words[:1], next(filter(None, words), b"")].append(line)
+        for several in kinds.values():
+            if len(several) >= _FEWEST:
+                yield from _changing(several)
 
 
 def _changing(lines: list[list[bytes]]) -> Iterator[bytes]:
-    """Yield each column that is not the same in all lines, and all from the first on that is no number."""
-    columns = list(zip(*lines, strict=False))  # up to the shortest
-    yield from (b"\n".join(column) for column in columns if len(set(column)) > 1)
-    changes = next((at for at, column in enumerate(columns) if not _all_alike(column)), len(columns))
-    yield b"\n".join(b"".join(line[changes:]) for line in lines)
-
-
-def _begin_alike(pair: tuple[list[bytes], list[bytes]]) -> bool:
-    begins = list(zip(pair[0][:_ALIKE], pair[1][:_ALIKE], strict=False))
-    return len(begins) == _ALIKE and all(map(_all_alike, begins))
-
-
-def _all_alike(column: tuple[bytes, ...]) -> bool:
-    return len({one.strip() for one in column}) == 1 or all(map(_NUMBER.fullmatch, column))
+    """Yield each column that is not the same in all lines, and all from each of the first of these on."""
+    columns = enumerate(zip(*lines, strict=False))  # up to the shortest
+    changing = [(at, column) for at, column in columns if len(set(column)) > 1]
+    yield from (b"\n".join(column) for _, column in changing)
+    words = [at for at, column in changing if not all(map(_NUMBER.fullmatch, column))]
+    for at in {*(at for at, _ in changing[:_FROM]), *words[:1]}:
+        yield b"\n".join(b"".join(line[at:]) for line in lines)
 
 
 def _chunks(data: bytes, at: int) -> Iterator[bytes]:

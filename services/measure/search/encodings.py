@@ -18,7 +18,7 @@ import struct
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from urllib.parse import quote, quote_plus
 
 _BETWEEN = b"\0\t\n\v\f\r xX\x7f" + string.punctuation.encode()
@@ -45,6 +45,7 @@ _BASES = {
     "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base62": string.digits + string.ascii_uppercase + string.ascii_lowercase,
 }
+_CHARSETS = ("latin-1", "cp1250", "cp1251", "koi8-r", "cp866", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr")
 Encoding = Callable[[bytes], Iterable[bytes]]
 
 
@@ -213,7 +214,8 @@ ENCODINGS: Mapping[str, Encoding] = {
     "list of integers, three digits": _each("{:03}"),
     "list of decimals": _each("{}.0"),
     "list of integers, u8": _each("{}u8"),
-    "list of integers, chr": _each("chr{}"),
+    **{f"list of integers, {name}": _each(f"{name}{{}}") for name in ("chr", "npuint8", "uint8", "byte")},
+    "list of integers and u": _each("{}u"),
     "list of integers, by place": _once(lambda raw: " ".join(f"{at}:{byte}" for at, byte in enumerate(raw))),
     "packed integers of MessagePack": _marked(b"\xcc", 128),
     "packed integers of CBOR": _marked(b"\x18", 24),
@@ -265,6 +267,8 @@ ENCODINGS: Mapping[str, Encoding] = {
     "hex, halves of a byte swapped": _once(lambda raw: "".join(f"{byte:02x}"[::-1] for byte in raw)),
     "Python literal": _once(lambda raw: repr(raw)[2:-1]),
     "Latin-1": _once(lambda raw: raw.decode("latin-1")),
+    "backslashreplace": _once(lambda raw: raw.decode("utf-8", "backslashreplace")),
+    **{f"taken for {one}": _once(partial(bytes.decode, encoding=one)) for one in ("cp1251", "cp1252")},
     "Latin-1, twice": _once(lambda raw: raw.decode("latin-1").encode().decode("latin-1")),
     "JSON of what is no text": _once(lambda raw: json.dumps(raw.decode("utf-8", "surrogateescape"))),
     "Latin-1 in JSON": _once(lambda raw: json.dumps(raw.decode("latin-1"))),
@@ -281,6 +285,8 @@ ENCODINGS: Mapping[str, Encoding] = {
     "SMS": _text(_septets),
     "UTF-7": _text(lambda text: text.encode("utf-7")),
     "EBCDIC": _text(lambda text: text.encode("cp037")),
+    **{charset: _text(partial(str.encode, encoding=charset)) for charset in _CHARSETS},
+    "HTML, by hex number": _text(lambda text: "".join(f"&#{ord(letter):x};" for letter in text)),
     "rot13": _text(lambda text: codecs.encode(text, "rot13")),
 }
 _INNER: Mapping[str, Callable[[bytes], bytes]] = {

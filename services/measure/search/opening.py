@@ -18,7 +18,7 @@ from typing import Any
 
 from tiers.measure.search.apart import apart, framed
 
-_MOST = 1 << 24
+_MOST = 1 << 26
 """Bytes that are taken out of one stream."""
 _MEMORY = 1 << 27
 """Bytes that a stream may claim for its dictionary."""

@@ -210,7 +210,9 @@ def check_prospective(claims: Claims, at: int) -> Claims:
     Raises `Policy`: a warrant reaches nothing that had passed.
     """
     if claims.window.start < at - SKEW_MS or claims.window.until <= at:
-        raise Policy("warrant.past", "Name a window that begins now or later: a warrant reaches nothing of the past.")
+        raise Policy(
+            "warrant.past", "Apply anew, for a window from now or later on: a warrant reaches nothing of the past."
+        )
     return claims
 
 
