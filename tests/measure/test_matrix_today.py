@@ -42,5 +42,5 @@ def test_a_backup_at_the_server_opens_with_the_recovery_key_and_not_without(meas
 def test_what_is_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tiers.lab.systems.matrix", raising=False)
     monkeypatch.setitem(sys.modules, "nio", None)
-    with pytest.raises(Unmeasured, match=r"Install intercept-tiers\[matrix\]: nio is not here"):
+    with pytest.raises(Unmeasured, match=r"install intercept-tiers\[matrix\]: nio is not here"):
         systems.measured("matrix")

@@ -76,3 +76,13 @@ def test_a_text_of_which_each_row_has_a_word_is_found(store: tuple[str, Path]) -
         for at in range(0, len(text.text), 6):
             db.execute("INSERT INTO spoken (piece) VALUES (%s)", (text.text[at : at + 6],))
     attach("app", pid=os.getpid(), postgres=store[0]).assert_holds(text, in_=["store"])
+
+
+def test_what_stands_beside_the_rows_is_found(store: tuple[str, Path]) -> None:
+    noted, given, shown, named = (canary(name) for name in ("noted", "given", "shown", "named"))
+    with psycopg.connect(store[0]) as db:
+        db.execute(f"CREATE TABLE told (body text DEFAULT '{given.text}')")
+        db.execute(f"COMMENT ON TABLE told IS '{noted.text}'")
+        db.execute(f"CREATE VIEW telling AS SELECT '{shown.text}' AS body")
+        db.execute(f"CREATE TYPE kind AS ENUM ('{named.text[:60]}')")
+    attach("app", pid=os.getpid(), postgres=store[0]).assert_holds(noted, given, shown, named, in_=["store"])

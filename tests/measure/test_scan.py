@@ -84,6 +84,12 @@ def base58(raw: bytes) -> str:
     return said
 
 
+def small(data: bytes) -> bytes:
+    """Compress as for a device with little memory."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, 10)
+    return stream.compress(data) + stream.flush()
+
+
 def chunked(body: bytes, size: int) -> bytes:
     """Write an HTTP answer in chunks."""
     pieces = (body[at : at + size] for at in range(0, len(body), size))
@@ -201,6 +207,9 @@ KEY_WRITERS: dict[str, Callable[[bytes], bytes | str]] = {
     "gzip as Latin-1 in JSON": lambda raw: json.dumps(gzip.compress(raw).decode("latin-1")),
     "gzip as Latin-1 in UTF-8": lambda raw: gzip.compress(raw).decode("latin-1"),
     "bits, the lowest first": lambda raw: "".join(f"{one:08b}"[::-1] for one in raw),
+    "zlib of a small window": lambda raw: small(NOISE + raw),
+    **{f"repr of zlib, {level}": lambda raw, level=level: repr(zlib.compress(raw * 9, level)) for level in (1, 5, 9)},
+    "list of zlib": lambda raw: json.dumps([*zlib.compress(NOISE + raw, 9)]),
 }
 LINE_WRITERS: dict[str, Callable[[bytes], str]] = {
     "a column of a table": lambda raw: "\n".join(f"{at},key,{one},x" for at, one in enumerate(raw)),
@@ -253,6 +262,7 @@ TEXT_WRITERS: dict[str, Callable[[str], bytes | str]] = {
     "blanks that do not break": lambda text: text.replace(" ", "\u00a0"),
     "blanks of HTML": lambda text: text.replace(" ", "&nbsp;"),
     "in chunks": lambda text: chunked(text.encode(), 6),
+    "a list of MessagePack": lambda text: msgspec.msgpack.encode(text.split()),
     "brotli, sent by HTTP": lambda text: (
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(packed := brotli.compress(text.encode())), packed)
     ),

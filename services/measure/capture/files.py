@@ -46,7 +46,9 @@ def file_chunks(name: str, path: Path, within: Path | None = None) -> Iterator[C
     if hasattr(os, "listxattr"):
         with suppress(OSError):  # a file system without attributes
             for attribute in os.listxattr(path):
-                yield Chunk(f"{place}, {attribute}", 0, attribute.encode() + b"=" + os.getxattr(path, attribute))
+                value = os.getxattr(path, attribute)
+                for one in (attribute.encode() + b"=" + value, value):
+                    yield Chunk(f"{place}, {attribute}", 0, one)
     if path.is_file():
         if data := path.read_bytes():
             yield Chunk(place, 0, data)
@@ -72,10 +74,12 @@ def below(name: str, path: Path) -> Iterable[Chunk]:
 
 def answers(name: str, said: Iterable[tuple[str, bytes]]) -> Source:
     """Take what APIs answered, (question, answer); raises `NotWhole` if nobody was asked."""
-    chunks = tuple(Chunk(f"{name}, {question}", 0, answer) for question, answer in said)
-    if not chunks:
+    answered = list(said)
+    if not answered:
         raise NotWhole(f"{name}: nobody was asked")
-    return Source(name, chunks)
+    short = b"\n".join(answer for _, answer in answered if len(answer) < _SHORT)
+    each = [(f"{name}, {question}", answer) for question, answer in answered]
+    return Source(name, tuple(Chunk(place, 0, answer) for place, answer in [*each, (f"{name}, short answers", short)]))
 
 
 def _rows(name: str, path: Path) -> Iterator[Chunk]:

@@ -29,6 +29,7 @@ _INT = 32
 """Bytes of one of CPython's small integers; they lie in one array."""
 _SMALL_INTS = re.compile(b".{28}".join(number.to_bytes(4, "little") for number in range(1, 33)), re.DOTALL)
 _SHORTEST_LIST = 12
+_PASSING = ("/memfd:", "/dev/shm/")  # noqa: S108 - where a mapping comes from; nothing is written
 Pages = Mapping[int, bytes]
 
 
@@ -61,8 +62,8 @@ class _Region:
         start, end = (int(part, 16) for part in parts[0].split("-"))
         name = parts[5].strip() if len(parts) > 5 else "anonymous"  # noqa: PLR2004 - the sixth column is the name
         kernels = name in {"[vvar]", "[vvar_vclock]", "[vsyscall]", "[vdso]"}
-        text = name.startswith("/") and "w" not in parts[1] and not name.startswith(("/memfd:", "/dev/shm/"))  # noqa: S108 - where a mapping comes from; nothing is written
-        return None if kernels or text else cls(start, end, Path(name).name)
+        lasts = name.startswith("/") and not (name.startswith(_PASSING) or name.endswith(" (deleted)"))
+        return None if kernels or (lasts and "w" not in parts[1]) else cls(start, end, Path(name).name)
 
 
 def each(families: Mapping[str, Sequence[Running]], parent: Running | None) -> Iterator[Source]:

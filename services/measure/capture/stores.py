@@ -13,11 +13,19 @@ _TABLES = (
     " AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
 )
 """Tables, materialized views, foreign tables. A partitioned table's rows lie in its partitions."""
+_SAID = (
+    "SELECT relname FROM pg_class WHERE oid > 16383",
+    "SELECT description FROM pg_description WHERE objoid > 16383",
+    "SELECT definition FROM pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+    "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef",
+    "SELECT enumlabel FROM pg_enum",
+)
+"""What its users have said besides: the first of their objects has number 16384."""
 
 _SHORT = 200
 """Bytes of a row that may be a piece of something: short ones are looked at together."""
-_BESIDE_KEYS = ("SLOWLOG GET -1", "FUNCTION LIST WITHCODE", "CLIENT LIST", "PUBSUB CHANNELS")
-"""What a server tells besides: commands that took long, with what was in them; code; names of clients and channels."""
+_BESIDE_KEYS = ("SLOWLOG GET -1", "FUNCTION LIST WITHCODE", "CLIENT LIST", "PUBSUB CHANNELS", "CONFIG GET *")
+"""What a server tells besides: commands that took long, with what was in them; code; clients; channels; settings."""
 
 
 def redis(url: str) -> Iterator[Chunk]:
@@ -66,6 +74,8 @@ def postgres(dsn: str) -> Iterator[Chunk]:
                     yield Chunk(f"postgres, {table}, row {at}", 0, bytes(row))
                     lines += bytes(row) if len(row) < _SHORT else b""
             yield Chunk(f"postgres, {table}, its short rows", 0, bytes(lines))
+        said = "\n".join(str(one) for query in _SAID for (one,) in db.execute(query).fetchall())
+        yield Chunk("postgres, names, comments and definitions", 0, said.encode())
         for number, data in db.execute("SELECT oid, lo_get(oid) FROM pg_largeobject_metadata").fetchall():
             yield Chunk(f"postgres, large object {number}", 0, bytes(data))
 

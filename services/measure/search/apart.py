@@ -11,6 +11,8 @@ Piece = tuple[str, int, bytes]
 _RECORD = re.compile(rb"[^\r\n}]+")
 _LONGEST = 300
 """Characters of a line that are looked at: what is said piece by piece is said near its beginning."""
+_SHORTEST, _LARGEST = 20, 1 << 22
+"""Letters that may be a text, and bytes that are looked through for them."""
 _FEWEST = 4
 """Lines of one kind, whatever stands between them."""
 _BATCH, _OVERLAP = 1 << 12, 1 << 7
@@ -32,6 +34,8 @@ _MARKS = re.compile(
     rb"|\\+(?:[nrt]|040|u(?:0020|00a0|00ad|20[0-6][0-9a-f]|feff))|(?:\\+u001b|#033)\[[0-9;:?]*[@-~]"  # escaped
 )
 _NO_CONTROLS = bytes(byte for byte in range(256) if byte in b"\a\b\t\n\r\x1b" or (byte >= 32 and byte != 127))  # noqa: PLR2004 - ASCII
+_NO_LETTERS = bytes(byte for byte in range(256) if byte not in b"\t\n\r" and not 32 <= byte < 127)  # noqa: PLR2004 - ASCII
+"""What stands between words that are packed as a list: how long they are, and of what kind."""
 _SAMPLE, _CONTROLS_IN_TEXT = 1 << 16, 50
 """One control among fewer bytes: it is no text."""
 _CHUNKED = re.compile(rb"transfer-encoding:[^\r\n]*chunked[ \t]*\r\n(?:[^\r\n]+\r\n)*\r\n", re.IGNORECASE)
@@ -57,6 +61,9 @@ def apart(data: bytes) -> Iterator[Piece]:
     """Yield what lies apart in text, whole."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = data.decode("utf-16", "replace").encode(errors="replace")
+    letters = data.translate(None, _NO_LETTERS) if len(data) <= _LARGEST else b""
+    if _SHORTEST <= len(letters) < len(data):
+        yield "without what is no letter", 0, letters
     begins = (data := data.lstrip(b"\0"))[:_SAMPLE]  # a log that was cut while it was written begins with a hole
     if _CONTROLS_IN_TEXT * len(begins.translate(None, _NO_CONTROLS)) > len(begins):
         return

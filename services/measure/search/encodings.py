@@ -45,7 +45,7 @@ _BASES = {
     "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base62": string.digits + string.ascii_uppercase + string.ascii_lowercase,
 }
-_CHARSETS = ("latin-1", "cp1250", "cp1251", "koi8-r", "cp866", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr")
+_CHARSETS = ("utf-7", "latin-1", "cp1251", "koi8-r", "cp866", "shift_jis", "gb18030")
 Encoding = Callable[[bytes], Iterable[bytes]]
 
 
@@ -96,9 +96,10 @@ def _each(form: str, *, signed: bool = False) -> Encoding:
     return _once(lambda raw: b" ".join(map(table.__getitem__, raw)))
 
 
-def _escaped(form: str) -> Encoding:
-    """Write what can be printed as it is, and the other bytes by number."""
+def _escaped(form: str, *, named: bool = False) -> Encoding:
+    """Write what can be printed as it is, and the other bytes by number; some by C's names."""
     table = [chr(byte) if 32 <= byte < 127 else form.format(byte) for byte in range(256)]  # noqa: PLR2004 - ASCII
+    table[7:14] = "abtnvfr" if named else table[7:14]
     return _once(lambda raw: "".join(map(table.__getitem__, raw)))
 
 
@@ -213,9 +214,8 @@ ENCODINGS: Mapping[str, Encoding] = {
     "list of signed integers": _each("{}", signed=True),
     "list of integers, three digits": _each("{:03}"),
     "list of decimals": _each("{}.0"),
-    "list of integers, u8": _each("{}u8"),
     **{f"list of integers, {name}": _each(f"{name}{{}}") for name in ("chr", "npuint8", "uint8", "byte")},
-    "list of integers and u": _each("{}u"),
+    **{f"list of integers and {name}": _each(f"{{}}{name}") for name in ("u", "u8")},
     "list of integers, by place": _once(lambda raw: " ".join(f"{at}:{byte}" for at, byte in enumerate(raw))),
     "packed integers of MessagePack": _marked(b"\xcc", 128),
     "packed integers of CBOR": _marked(b"\x18", 24),
@@ -263,6 +263,8 @@ ENCODINGS: Mapping[str, Encoding] = {
     "percent, as in forms": _once(quote_plus),
     "percent, twice": _once(lambda raw: quote(quote(raw))),
     "C literal": _escaped("{:03o}"),
+    "C literal, named": _escaped("{:03o}", named=True),
+    "Go literal": _escaped("{:02x}", named=True),
     "C literal, without leading zeros": _escaped("{:o}"),
     "hex, halves of a byte swapped": _once(lambda raw: "".join(f"{byte:02x}"[::-1] for byte in raw)),
     "Python literal": _once(lambda raw: repr(raw)[2:-1]),
@@ -283,7 +285,6 @@ ENCODINGS: Mapping[str, Encoding] = {
     "UTF-16": _text(lambda text: text.encode("utf-16-le")),
     "UTF-32": _text(lambda text: text.encode("utf-32-be")),
     "SMS": _text(_septets),
-    "UTF-7": _text(lambda text: text.encode("utf-7")),
     "EBCDIC": _text(lambda text: text.encode("cp037")),
     **{charset: _text(partial(str.encode, encoding=charset)) for charset in _CHARSETS},
     "HTML, by hex number": _text(lambda text: "".join(f"&#{ord(letter):x};" for letter in text)),

@@ -59,9 +59,15 @@ _BROTLI = _library(
 _ZSTD = _library(
     "zstandard", "ZstdError", lambda it: lambda data, most: it.ZstdDecompressor().stream_reader(data).read(most)
 )
+_ZLIB = b"|".join(
+    re.escape(bytes([first, level + 31 - (256 * first + level) % 31]))
+    for first in range(0x18, 0x88, 16)
+    for level in range(0, 256, 64)
+)
+"""How a stream begins: its window, how hard it was compressed, and a check of both (RFC 1950)."""
 _STREAMS: dict[bytes, tuple[str, Open | None]] = {
     rb"\x1f\x8b\x08": ("gzip", _zlib(31)),
-    rb"\x78[\x01\x5e\x9c\xda]": ("zlib", _zlib(15)),
+    _ZLIB: ("zlib", _zlib(15)),
     rb"BZh[1-9]1AY&SY": ("bzip2", lambda data, most: bz2.BZ2Decompressor().decompress(data, most)),
     rb"\xfd7zXZ\0": ("xz", lambda data, most: lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY).decompress(data, most)),
     rb"\x5d\0\0[\0-\xff]{3}": (
@@ -73,7 +79,7 @@ _STREAMS: dict[bytes, tuple[str, Open | None]] = {
 _RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za-z0-9+/_-]+)*")
 """Base64: with what JSON has escaped, and over lines of sixty characters or more."""
 _BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
-_ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|x\\x9c|x%9c|\\u001f\\u008b|x\\u009c)")
+_ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|\\u001f\\u008b|x(?:\\x|%|\\u00)(?:01|9c|da)|x\^\S{0,12}?(?:\\x|\\u00|%))")
 _LATIN = [re.compile(rb"\x1f\xc2\x8b\x08"), re.compile(rb"x\xc2\x9c(?:[\0-\x7f]|[\xc2\xc3][\x80-\xbf]){9}")]
 """Streams that were taken for text in Latin-1 and written as UTF-8."""
 _BYTE = rb"([0-9a-fA-F]{2})|\\([nrtbf\\'\"/])"
@@ -87,10 +93,13 @@ _ESCAPES = {
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{24,}")
 _LISTS = [
-    *(re.compile(begins + rb"(?:[\s,]{1,2}\d{1,3}){9,}") for begins in (rb"31[\s,]{1,2}139", rb"120[\s,]{1,2}156")),
     *(
-        re.compile(begins + rb"(?:[\s:,]{1,2}(?:0x)?[0-9A-Fa-f]{2}){9,}")
-        for begins in (rb"1f[\s:,]{1,2}(?:0x)?8b", rb"1F[\s:,]{1,2}(?:0x)?8B", rb"78[\s:,]{1,2}(?:0x)?9[cC]")
+        re.compile(begins + rb"(?:[\s,]{1,2}\d{1,3}){9,}")
+        for begins in (rb"31[\s,]{1,2}139", rb"120[\s,]{1,2}(?:1|94|156|218)")
+    ),
+    *(
+        re.compile(begins + rb"(?:[\s:,]{1,2}(?:0x)?[0-9A-Fa-f]{2}){9,}", re.IGNORECASE)
+        for begins in (rb"1f[\s:,]{1,2}(?:0x)?8b", rb"78[\s:,]{1,2}(?:0x)?(?:01|5e|9c|da)")
     ),
 ]
 """A list of numbers, decimal or in hex, that is a compressed stream; another list is found as it is."""
