@@ -52,7 +52,10 @@ PLACES = {
     "a number": ("held = int.from_bytes(key, 'big')", "memory of"),
     "two halves": ("held = [key[:16], bytearray(key[16:])]", "memory of"),
     "a child's environment": (
-        "child = subprocess.Popen(['sleep', '60'], env={'PATH': os.environ['PATH'], 'K': key.hex()})",
+        (
+            "child = subprocess.Popen(['sleep', '60'], env={'PATH': os.environ['PATH'], 'K': key.hex()})\n"
+            "while not open(f'/proc/{child.pid}/environ').read(): pass  # it is born before it has one"
+        ),
         "environment of",
     ),
     "a child's memory": (CHILD, "child"),

@@ -79,7 +79,9 @@ _STREAMS: dict[bytes, tuple[str, Open | None]] = {
 _RUN = re.compile(rb"[A-Za-z0-9+/_\\-]{24,}(?:(?<=[A-Za-z0-9+/_-]{60})\r?\n[A-Za-z0-9+/_-]+)*")
 """Base64: with what JSON has escaped, and over lines of sixty characters or more."""
 _BREAK = re.compile(rb"\\[rn]|[\r\n\\]")
-_ESCAPED = re.compile(rb"(?i:\\x1f\\x8b|%1f%8b|\\u001f\\u008b|x(?:\\x|%|\\u00)(?:01|9c|da)|x\^\S{0,12}?(?:\\x|\\u00|%))")
+_ESCAPED = re.compile(
+    rb"(?i:\\x1f\\x8b|%1f%8b|\\u001f\\u008b|x(?:\\x|%|\\u00)(?:01|9c|da)|x\^\S{0,12}?(?:\\x|\\u00|%))"
+)
 _LATIN = [re.compile(rb"\x1f\xc2\x8b\x08"), re.compile(rb"x\xc2\x9c(?:[\0-\x7f]|[\xc2\xc3][\x80-\xbf]){9}")]
 """Streams that were taken for text in Latin-1 and written as UTF-8."""
 _BYTE = rb"([0-9a-fA-F]{2})|\\([nrtbf\\'\"/])"
