@@ -110,7 +110,7 @@ async def test_a_wrong_setting_is_named_in_one_sentence(tmp_path: Path, party: s
     del running.environment["TIERS_CARRIER_URL"]
     code, errors = await ended(await running.start())
     assert (code, errors.count("\n")) == (2, 1)
-    assert "carrier_url" in errors
+    assert "TIERS_CARRIER_URL" in errors
 
 
 @pytest.mark.parametrize("party", sorted(PARTIES))

@@ -35,7 +35,8 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 
 
 async def says(desk: Desk, sender: str, to: str, text: str, service: Service = Service.BBM) -> None:
-    await desk.send(Note(sender, to, Channel.CONSUMER, service, text, "about it"))
+    subject = "about it" if service is Service.EMAIL else ""
+    await desk.send(Note(sender, to, Channel.CONSUMER, service, text, subject))
     await desk.received(to)
 
 
