@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,13 @@ def test_a_log_that_is_a_link_is_read_where_it_leads_and_a_folder_has_attributes
     except (OSError, AttributeError):
         pytest.skip("this file system has no attributes")
     assert finds(folder("log", tmp_path / "logs"), other)
+    os.setxattr(tmp_path / "logs", "user.packed", zlib.compress(b"said: " + b"x" * 99 + raw[::-1], wbits=-15))
+    assert finds(folder("log", tmp_path / "logs"), raw[::-1])
+
+
+def test_a_key_of_which_each_answer_has_a_part_is_found() -> None:
+    raw = os.urandom(32)
+    assert finds(answers("answers:court", [(f"part {at}", raw[at : at + 4]) for at in range(0, 32, 4)]), raw)
 
 
 def test_a_long_value_of_a_database_is_found_in_one_piece(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import unittest
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_every_numbered_database_of_a_redis_is_read(redis: str) -> None:
 
 
 def test_what_a_redis_tells_besides_and_what_lies_in_pieces_in_it_is_read(redis: str) -> None:
-    slow, name, pieces = canary("slow"), canary("name"), canary("pieces")
+    slow, name, pieces, fields, packed = (canary(name) for name in ("slow", "name", "pieces", "fields", "packed"))
     app = attach("app", pid=os.getpid(), redis=redis)
     with Redis(unix_socket_path=redis.removeprefix("unix://"), client_name=name.text) as db:
         db.config_set("slowlog-log-slower-than", 0)
@@ -96,7 +97,9 @@ def test_what_a_redis_tells_besides_and_what_lies_in_pieces_in_it_is_read(redis:
         db.delete("note")
         db.config_set("slowlog-log-slower-than", -1)
         db.rpush("pieces", *(pieces.text[at : at + 4] for at in range(0, 32, 4)))
-        app.assert_holds(slow, name, pieces, in_=["store"])
+        db.hset("fields", mapping={f"field {at}": fields.text[at : at + 4] for at in range(0, 32, 4)})
+        db.hset("packed", mapping={"id": "7", "body": zlib.compress(packed.text.encode(), wbits=-15)})
+        app.assert_holds(slow, name, pieces, fields, packed, in_=["store"])
 
 
 @pytest.mark.parametrize("leak", LEAKS)
