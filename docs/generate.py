@@ -47,8 +47,8 @@ _SETTINGS = """\
 # Settings
 
 Each party reads `TIERS_…` variables, or a TOML file that `TIERS_CONFIG` names, with the same names in lower case and
-without the prefix. Variables win. A name in it that does not exist, or a value that does not fit, ends the program with
-status 2 and a sentence that says which to change. Those without a default must be set.
+without the prefix. Variables win. A name in the file that does not exist, or a value that does not fit, ends
+the program with status 2 and a sentence that says which to change. Those without a default must be set.
 This page is made from each party's `config.py` by `python docs/generate.py`.
 """
 _COMMANDS = """\

@@ -493,6 +493,11 @@ def test_a_large_file_is_not_copied_for_what_only_looks_like_a_stream(begins: by
         tracemalloc.stop()
 
 
+def test_a_key_far_down_in_a_rotated_log_is_found() -> None:
+    raw = os.urandom(32)
+    assert finds(gzip.compress(bytes(1 << 24) + raw), raw)
+
+
 def test_a_stream_that_was_cut_off_is_opened_as_far_as_it_goes() -> None:
     raw = os.urandom(32)
     assert finds(gzip.compress(raw + os.urandom(4096))[:1000], raw)

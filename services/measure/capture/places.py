@@ -18,7 +18,7 @@ Before = dict[Path, tuple[int, int]]
 def around(*folders: Path) -> Before:
     """Return what lies in places where programs leave things, and in folders there: when it changed, ns, and its size.
 
-    That is when it was last written, renamed or given attributes: a program may set another time than that.
+    Not when it was last written: a program may set that time, and this one none.
     """
     usual = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path("/run/lock")}  # noqa: S108 - looked into, not written to
     homes = {Path.home() / one for one in ("", ".cache", ".config", ".local/share", ".local/state")}

@@ -88,7 +88,7 @@ def _columns(data: bytes) -> Iterator[bytes]:
 
 
 def _changing(lines: list[list[bytes]]) -> Iterator[bytes]:
-    """Yield each column that is not the same in all lines, and all from each of the first of these on."""
+    """Yield each column that changes, and the rest of the lines from each of the first such columns on."""
     columns = enumerate(zip(*lines, strict=False))  # up to the shortest
     changing = [(at, column) for at, column in columns if len(set(column)) > 1]
     yield from (b"\n".join(column) for _, column in changing)

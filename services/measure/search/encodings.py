@@ -96,10 +96,10 @@ def _each(form: str, *, signed: bool = False) -> Encoding:
     return _once(lambda raw: b" ".join(map(table.__getitem__, raw)))
 
 
-def _escaped(form: str, *, named: bool = False) -> Encoding:
-    """Write what can be printed as it is, and the other bytes by number; some by C's names."""
+def _escaped(form: str, names: str = "") -> Encoding:
+    """Write what can be printed as it is, and the other bytes by number; from 7 on by `names`, as in C."""
     table = [chr(byte) if 32 <= byte < 127 else form.format(byte) for byte in range(256)]  # noqa: PLR2004 - ASCII
-    table[7:14] = "abtnvfr" if named else table[7:14]
+    table[7 : 7 + len(names)] = names
     return _once(lambda raw: "".join(map(table.__getitem__, raw)))
 
 
@@ -263,8 +263,8 @@ ENCODINGS: Mapping[str, Encoding] = {
     "percent, as in forms": _once(quote_plus),
     "percent, twice": _once(lambda raw: quote(quote(raw))),
     "C literal": _escaped("{:03o}"),
-    "C literal, named": _escaped("{:03o}", named=True),
-    "Go literal": _escaped("{:02x}", named=True),
+    "C literal, named": _escaped("{:03o}", "abtnvfr"),
+    "Go literal": _escaped("{:02x}", "abtnvfr"),
     "C literal, without leading zeros": _escaped("{:o}"),
     "hex, halves of a byte swapped": _once(lambda raw: "".join(f"{byte:02x}"[::-1] for byte in raw)),
     "Python literal": _once(lambda raw: repr(raw)[2:-1]),
