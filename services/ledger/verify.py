@@ -36,6 +36,13 @@ TEXTS = {"type", "jurisdiction", "agency", "party", "commitment"}
 NUMBERS = {"ts", "count", "open_after", "index"}
 OPTIONAL = {"detail", "count", "open_after", "opens", "terms"}
 OPENING = {"index", "salt", "jti", "digest"}
+MEMBERS = {
+    "detail": (r"\w+\.refused|warrant\.rejected|order\.answered", r".*"),
+    "count": (r"loss\.recorded", r"\w+\.refused"),
+    "open_after": (r"warrant\.(approved|served)", r"warrant\.\w+"),
+    "opens": (r"seal\.opened", ""),
+    "terms": (r"grant\.released", ""),
+}  # in which types of leaf a member must stand, and in which others it may
 
 Leaf = dict[str, Any]  # this file trusts no type of ours: it reads JSON as anybody would
 
@@ -286,12 +293,14 @@ def _leaf(index: int, entry: bytes) -> Leaf:
         raise LogInvalid("log.leaf", f"leaf {index} is not an object in canonical JSON")
     if not _has_shape(leaf, TEXTS | {"ts"}, OPTIONAL):
         raise LogInvalid("log.leaf", f"leaf {index} has other members than the specification")
-    opens, kind = "opens" in leaf, leaf["type"]
-    if opens != (kind == "seal.opened") or (opens and not _has_shape(leaf["opens"], OPENING, set())):
-        raise LogInvalid("log.leaf", f"leaf {index} is not an opening, or not all of one")
-    wanted = {"detail": kind.endswith(".refused"), "terms": kind == "grant.released"}
-    if not PARTY.fullmatch(leaf["party"]) or any(must and name not in leaf for name, must in wanted.items()):
-        raise LogInvalid("log.leaf", f"leaf {index} does not say who logged it, or not all that its type must")
+    if "opens" in leaf and not _has_shape(leaf["opens"], OPENING, set()):
+        raise LogInvalid("log.leaf", f"leaf {index} is not all of an opening")
+    for name, (must, may) in MEMBERS.items():
+        here = re.fullmatch(must, leaf["type"]) or (name in leaf and re.fullmatch(may, leaf["type"]))
+        if bool(here) != (name in leaf):
+            raise LogInvalid("log.leaf", f"leaf {index} has {name} where its type has none, or lacks it")
+    if not PARTY.fullmatch(leaf["party"]):
+        raise LogInvalid("log.leaf", f"leaf {index} does not say who logged it")
     return leaf
 
 

@@ -323,10 +323,18 @@ def test_parties_and_verifier_read_a_policy_alike(world, tmp_path, line, good):
         {"ts": 1 << 53},
         {"type": "grant.released"},
         {"type": "warrant.refused"},
+        {"type": "warrant.approved", "open_after": None},
+        {"type": "warrant.rejected"},
+        {"type": "order.answered"},
+        {"type": "loss.recorded"},
+        {"type": "task.activated", "open_after": 1},
+        {"count": 1},
+        {"terms": "A" * 43},
     ],
 )
 def test_a_leaf_that_no_monitor_could_follow_is_none(world, check, leaf, changed):
     said = json.loads(encode_leaf(leaf())) | changed
+    said = {name: value for name, value in said.items() if value is not None}
     world.store.append([json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()])
     world.publish()
     with pytest.raises(LogInvalid, match=r"log\.leaf"):
