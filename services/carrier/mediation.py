@@ -38,13 +38,17 @@ LiidOf = Callable[[UUID], str | None]
 """Finds the LIID of a task that this carrier ever set: a cancelled one stays known until its last copies have come."""
 _FEW, _MANY = 8, 64  # PDUs read at a time: a few while their size is unknown
 _LOST = b"lost"
-# Asked again, because the answer was lost, it keeps nothing twice.
+# It keeps nothing twice, and nothing once the numbers have moved: it may come again, and long after we gave it up.
 _KEEP = """
-local count = tonumber(ARGV[1])
-for i = 2, count, 2 do
+local after = 1 + 3 * ARGV[1]
+for i = 2, after, 3 do
+  if (redis.call('HGET', KEYS[3], ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
+end
+for i = after + 1, #ARGV, 2 do
   if redis.call('SADD', KEYS[2], ARGV[i]) == 1 then redis.call('RPUSH', KEYS[1], ARGV[i + 1]) end
 end
-redis.call('HSET', KEYS[3], unpack(ARGV, count + 2))
+for i = 2, after, 3 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2]) end
+return 1
 """
 
 
@@ -107,21 +111,21 @@ class ProductStore:
     async def add(self, liid: str, arrivals: Sequence[Arrival]) -> Taken:
         """Keep what is new of the arrivals, all or nothing. Nobody else adds to this LIID meanwhile."""
         product, known, state = _keys(liid)
-        fields: dict[bytes, bytes]
-        flags, fields = await all_of(
-            (
-                self._store.ask("SMISMEMBER", known, *(arrival.key for arrival in arrivals)),
-                self._store.ask("HGETALL", state),
+        while True:
+            fields: dict[bytes, bytes]
+            flags, fields = await all_of(
+                (
+                    self._store.ask("SMISMEMBER", known, *(arrival.key for arrival in arrivals)),
+                    self._store.ask("HGETALL", state),
+                )
             )
-        )
-        seen = {arrival.key for arrival, flag in zip(arrivals, flags, strict=True) if flag}
-        expected = {field: int(number) for field, number in fields.items() if field != _LOST}
-        taken = take(arrivals, seen, expected)
-        new = [part for arrival in taken.fresh for part in (arrival.key, arrival.raw)]
-        lost = int(fields.get(_LOST, 0)) + taken.lost
-        moved = [part for field in taken.expected.items() for part in field]
-        await self._store.ask("EVAL", _KEEP, 3, product, known, state, len(new), *new, _LOST, lost, *moved)
-        return taken
+            seen = {arrival.key for arrival, flag in zip(arrivals, flags, strict=True) if flag}
+            taken = take(arrivals, seen, {field: int(number) for field, number in fields.items() if field != _LOST})
+            changed = taken.expected | ({_LOST: int(fields.get(_LOST, 0)) + taken.lost} if taken.lost else {})
+            moved = [part for field, to in changed.items() for part in (field, fields.get(field, b""), to)]
+            new = [part for arrival in taken.fresh for part in (arrival.key, arrival.raw)]
+            if await self._store.ask("EVAL", _KEEP, 3, product, known, state, len(changed), *moved, *new):
+                return taken
 
     async def page(self, liid: str, after: int) -> Product:
         """Return what follows the first `after` PDUs, up to about MAX_PAGE octets; raises `Yours`."""

@@ -15,7 +15,7 @@ from kits.interception import CARRIER, eventually, valkey
 from kits.pki import issue, short_lived
 from kits.store import client, connect
 from tiers.carrier import mediation as mediation_module
-from tiers.carrier.mediation import Mediation
+from tiers.carrier.mediation import Mediation, ProductStore, arrival_of
 from tiers.chassis import listener
 from tiers.chassis.tls import Tls, device_context
 from tiers.wire.encoding import unb64u
@@ -185,6 +185,34 @@ async def test_what_is_sent_again_after_a_broken_connection_is_kept_once(here: H
 
     assert await here.payloads() == [b"%010d" % number for number in range(60)]
     assert (await here.mediation.product(LIID, 0)).lost == 0
+
+
+@pytest.mark.parametrize("late", ["between a read and a write", "after the next ones"])
+async def test_a_write_that_was_given_up_and_comes_late_takes_no_number_back(
+    late: str, store_url: str, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = [[arrival_of(pdu(number)) for number in range(at, at + 3)] for at in (0, 3, 6)]
+    written: list[tuple[bytes | str | int, ...]] = []
+    async with client(store_url) as store:
+        product, ask = ProductStore(store), store.ask
+
+        async def held(*command: bytes | str | int) -> object:
+            if command[0] == "EVAL":
+                written.append(command)
+                if len(written) == 1:
+                    raise Ours("store.unavailable", "Try again in a second.")
+                if len(written) == 2 and late == "between a read and a write":
+                    await ask(*written[0])
+            return await ask(*command)
+
+        monkeypatch.setattr(store, "ask", held)
+        with pytest.raises(Ours):
+            await product.add(LIID, batches[0])
+        await product.add(LIID, batches[0])
+        await product.add(LIID, batches[1])
+        await ask(*written[0])
+        await product.add(LIID, batches[2])
+    assert (len(await here.payloads()), (await here.mediation.product(LIID, 0)).lost) == (9, 0)
 
 
 async def test_a_relays_newer_connection_ends_its_older(here: Here) -> None:
