@@ -10,9 +10,10 @@ import pytest
 from tiers.lab.attack import attack
 from tiers.lab.attack.capture import take
 from tiers.lab.attack.search.shapes import JWE
+from tiers.lab.classroom import desk
 from tiers.measure.search.scan import Shape
 from tiers.testing import AssertReadable, AssertSealed, Channel, Desk, Note, Service, Vantage
-from tiers.wire.errors import Yours
+from tiers.wire.errors import Ours, Yours
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,14 @@ def test_an_example_of_the_documentation_runs(example: int, tmp_path: Path) -> N
 def test_a_vantage_point_and_a_custody_scheme_take_about_twenty_lines(example: int) -> None:
     body = EXAMPLES[example].partition("\n\n")[2]
     assert len([line for line in body.splitlines() if line.strip()]) <= 22
+
+
+async def test_nobody_waits_for_ever_for_what_does_not_come(tiers_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "PATIENCE", 0)
+    with pytest.raises(Ours, match="after 0 seconds no such message has come to bob"):
+        await tiers_desk.received("bob")
+    with pytest.raises(Ours, match="after 0 seconds the carrier does not have every copy"):
+        await tiers_desk.copied()
 
 
 async def test_an_assertion_that_fails_says_where_the_bytes_lay(

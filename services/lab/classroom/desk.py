@@ -54,7 +54,7 @@ from tiers.wire.api.enterprise import (
 from tiers.wire.api.gateway import OrderAnswered as RegulatorAnswered
 from tiers.wire.api.gateway import ServeOrder
 from tiers.wire.encoding import b64u, parse_json, unb64u
-from tiers.wire.errors import Yours
+from tiers.wire.errors import Ours, Yours
 from tiers.wire.identity import Identity
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.keys.keytree import EPOCH_MS, epoch_of, epoch_start
@@ -63,6 +63,9 @@ from tiers.wire.lawful.order import sign_order
 from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
 from tiers.wire.message.envelope import Channel, Envelope, Service
 from tiers.wire.message.mail import write_mail
+
+PATIENCE = 30
+"""Seconds after which what has not come is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,12 @@ class Desk:
         await self.devices[name].online()
 
     async def received(self, name: str, mid: str = "") -> Message:
-        """Return the message `mid`, or the next that is new to a handset's user; raises what ended its session."""
-        return await self.devices[name].received.get(mid)
+        """Return the message `mid`, or the next that is new to a handset's user.
+
+        Raises what ended its session, or `Ours` where none comes.
+        """
+        async with _in_time(f"no such message has come to {name}"):
+            return await self.devices[name].received.get(mid)
 
     async def apply(self, target: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
         """Apply for a warrant on a handset, as `apply_on` does on a PIN."""
@@ -207,10 +214,14 @@ class Desk:
         return served
 
     async def copied(self) -> None:
-        """Wait until the mediation has every copy that the relay made: the product travels behind the messages."""
+        """Wait until the mediation has every copy that the relay made: the product travels behind the messages.
+
+        Raises `Ours` if it does not get them.
+        """
         operator = self.as_(OPERATOR).peer("gateway")
-        while b"\ntiers_gateway_copies 0.0\n" not in await operator.ask_raw("GET", "/metrics"):
-            await asyncio.sleep(0.02)
+        async with _in_time("the carrier does not have every copy of the relay's"):
+            while b"\ntiers_gateway_copies 0.0\n" not in await operator.ask_raw("GET", "/metrics"):
+                await asyncio.sleep(0.02)
 
     async def inspect(self, jti: str, start: int | None = None, until: int | None = None) -> Inspection:
         """Have the auditor inspect the product of a warrant, for [start, until) or all that has elapsed (ms)."""
@@ -255,6 +266,15 @@ class Desk:
         """Have a customer's administrator rotate its key; `destroy` erases the older ones: the kill switch."""
         peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
         return await peer.ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
+
+
+@asynccontextmanager
+async def _in_time(late: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except TimeoutError:
+        raise Ours("lab.late", f"Look into the logs: after {PATIENCE} seconds {late}.") from None
 
 
 def _check(note: Note) -> None:
