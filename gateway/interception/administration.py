@@ -162,8 +162,8 @@ class Interception:
         """Write losses down, end what is over by the clock or the court's silence, forget what is done."""
         now = self._outside.clock()
         self._dropped.clear()
-        for xid, count in self.tasks.backlog.dropped().items():
-            await self._numbers.lose(xid, count, gap=count)
+        for xid, dropped in self.tasks.backlog.dropped().items():
+            count = await self._numbers.lose(xid, dropped)
             self.tasks.backlog.recorded(xid, count)
             self._lost.inc(count)
             _log.warning("task.dropped", xid=xid, count=count)

@@ -50,6 +50,7 @@ if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) ~= tonumber(ARGV[2]) then
 local gap = redis.call('HGET', KEYS[2], ARGV[1]) or 0
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', ARGV[3] + gap))
 redis.call('HDEL', KEYS[2], ARGV[1])
+if ARGV[4] ~= '0' then redis.call('HINCRBY', KEYS[3], ARGV[1], ARGV[4]) end
 """
 _COUNT = """
 if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then return end
@@ -104,20 +105,28 @@ class Numbers:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._losing: dict[str, tuple[str, int]] = {}
 
     async def next(self, xid: str) -> int:
         return int(await self._store.ask("HGET", self.NEXT, xid) or 0)
 
-    async def advance(self, xid: str, number: int, to: int) -> None:
-        """Go on at `to`, leaving out as many numbers as copies were dropped: the mediation sees the gap.
+    async def advance(self, batch: "Batch") -> None:
+        """Go on after a batch, leaving out as many numbers as copies were dropped: the mediation sees the gap.
 
-        Changes nothing where another process has gone on from `number` already.
+        Its unsendable copies are to be logged. Changes nothing where somebody has gone on from its number already.
         """
-        await self._store.ask("EVAL", _ADVANCE, 2, self.NEXT, self.GAP, xid, number, to)
+        keys, after = (self.NEXT, self.GAP, self.UNLOGGED), batch.number + len(batch.copies)
+        await self._store.ask("EVAL", _ADVANCE, len(keys), *keys, batch.xid, batch.number, after, batch.unsendable)
 
-    async def lose(self, xid: str, count: int, gap: int) -> None:
-        """Note `count` copies that the mediation will never get, to be logged; `gap` of them have no number yet."""
-        await self._count(xid, gap, count)
+    async def lose(self, xid: str, count: int) -> int:
+        """Note copies that were dropped, which have no number: to be left out, and to be logged.
+
+        Returns how many: as many as at the first try, which may have been done though nobody heard of it.
+        """
+        name, count = self._losing.setdefault(xid, (secrets.token_hex(8), count))
+        await self._count(xid, name, count, count)
+        del self._losing[xid]
+        return count
 
     async def unlogged(self) -> dict[str, int]:
         """Return how many lost copies of which task the ledger has not been told of."""
@@ -125,15 +134,15 @@ class Numbers:
         return {xid.decode(): int(count) for xid, count in fields.items() if int(count)}
 
     async def logged(self, xid: str, count: int) -> None:
-        await self._count(xid, 0, -count)
+        await self._count(xid, secrets.token_hex(8), 0, -count)
 
     async def forget(self, xid: str) -> None:
         for key in (self.NEXT, self.GAP, self.UNLOGGED, self.COUNTED):
             await self._store.ask("HDEL", key, xid)
 
-    async def _count(self, xid: str, gap: int, count: int) -> None:
+    async def _count(self, xid: str, name: str, gap: int, count: int) -> None:
         keys = (self.GAP, self.UNLOGGED, self.COUNTED)
-        await self._store.ask("EVAL", _COUNT, len(keys), *keys, xid, secrets.token_hex(8), gap, count)
+        await self._store.ask("EVAL", _COUNT, len(keys), *keys, xid, name, gap, count)
 
 
 class Link:
@@ -253,14 +262,9 @@ class CopySender:
 
     async def _settle(self, sent: Sequence[Batch]) -> None:
         """Forget what the mediation has. Should we die between the two, it sees the copies again and drops them."""
-        await all_of(self._advance(batch) for batch in sent)
+        await all_of(self._numbers.advance(batch) for batch in sent)
         async with self._counting:
             await all_of(self._forget(batch) for batch in sent)
-
-    async def _advance(self, batch: Batch) -> None:
-        if batch.unsendable:
-            await self._numbers.lose(batch.xid, batch.unsendable, gap=0)
-        await self._numbers.advance(batch.xid, batch.number, batch.number + len(batch.copies))
 
     async def _forget(self, batch: Batch) -> None:
         await self._copies.forget_copies(batch.xid, batch.copies)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -204,6 +205,57 @@ async def test_a_flood_is_dropped_beyond_the_bound_and_every_drop_is_counted_on_
     assert await lab.lost() == 2 * 30  # an X2 and an X3 of each
     (loss,) = [leaf for leaf in lab.ledger.leaves if leaf.type == "loss.recorded"]
     assert (loss.count, loss.agency, loss.ts) == (30, "cbi", lab.now)
+
+
+async def test_a_copy_that_nobody_can_read_is_one_loss_on_both_sides_and_holds_up_none(
+    lab: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store fails at the end of its batch, which is sent again."""
+    xid = await lab.task(warrant := claims())
+    sent = [await lab.send(header())]
+    (queue,) = await lab.store.keys(f"*:li:{xid}")
+    await lab.store.xadd(queue, {"at": lab.at, "header": b"{", "envelope": b"{}", "to": "0"})
+    sent.append(await lab.send(header()))
+    advance, tries = copy_sender.Numbers.advance, iter(range(1000))
+
+    async def fails_once(numbers: copy_sender.Numbers, *said: Any) -> None:
+        if not next(tries):
+            raise Ours("store.unavailable", "Try again in a second.")
+        await advance(numbers, *said)
+
+    monkeypatch.setattr(copy_sender.Numbers, "advance", fails_once)
+    await lab.start_mediation()
+    background = lab.deliver()
+    await eventually(lab.drained)
+    lab.now = warrant.exp * 1000
+    await eventually(lambda: said(lab, 2))
+    await end(background)
+
+    assert mids(await lab.pdus()) == [entry.header.mid for entry in sent]
+    assert await lab.lost() == 2  # an X2 and an X3
+    assert [1] == [leaf.count for leaf in lab.ledger.leaves if leaf.type == "loss.recorded"]
+
+
+async def test_a_loss_that_was_noted_and_not_answered_for_is_counted_once(
+    lab: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MAX_QUEUE", 1)
+    xid = await lab.task(claims())
+    ask = lab.bus.store.ask
+
+    async def unanswered(*command: bytes | str | int) -> object:
+        answer = await ask(*command)
+        if command[0] == "EVAL":
+            raise Ours("store.unavailable", "Try again in a second.")
+        return answer
+
+    for dropped, asked, noted in ((2, unanswered, b"2"), (1, ask, b"2"), (0, ask, b"3")):
+        for _ in range(dropped + (asked is unanswered)):
+            await lab.send(header())
+        monkeypatch.setattr(lab.bus.store, "ask", asked)
+        with suppress(Ours):
+            await lab.interception.tick()
+        assert await lab.store.hget(copy_sender.Numbers.UNLOGGED, xid) == noted
 
 
 async def test_a_loss_is_logged_late_rather_than_never(lab: World, monkeypatch: pytest.MonkeyPatch) -> None:
