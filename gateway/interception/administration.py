@@ -63,10 +63,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Interception:
-    """The interception function of one relay.
-
-    `tasks` goes to the accept path, `routes()` into the request table.
-    """
+    """The interception function of one relay: `tasks` goes to the accept path, `routes()` into the request table."""
 
     def __init__(self, copies: Mailboxes, outside: Outside, bus: Bus, lease: Lease) -> None:
         self._bus = bus
@@ -110,12 +107,8 @@ class Interception:
         for xid in await self._copies.waiting():
             await self._sender.count(xid)
         for name, raw in records.items():
-            xid = name.decode()
-            try:
-                self._restore(xid, raw)
-            except TiersError as error:
-                _log.error("task.not_restored", xid=xid, code=error.code)
-                await self._refusals.note("task.refused", UNKNOWN_AGENCY, sealed_request(raw), error.code)
+            if code := self._restore(name.decode(), raw):
+                await self._refusals.note("task.refused", UNKNOWN_AGENCY, sealed_request(raw), code)
 
     def _heard(self, xid: str) -> None:
         self._stale.add(xid)
@@ -142,12 +135,8 @@ class Interception:
     async def _refresh(self, xid: str) -> None:
         """Take a task as it stands on disk; to be called with the lock held, so that no end is overtaken."""
         raw = await self._store.ask("HGET", TASKS, xid)
-        if raw is None:
-            return
-        try:
+        if raw is not None:
             self._restore(xid, raw)
-        except TiersError as error:
-            _log.error("task.not_restored", xid=xid, code=error.code)
 
     async def run(self, connect: Callable[[], Awaitable[Link]]) -> None:
         """Deliver, keep the clock and keep the ledger told, until cancelled. `connect` reaches the mediation."""
@@ -246,11 +235,9 @@ class Interception:
             async with self._lock:
                 await self._refresh(xid)
         task = self.tasks.deactivate(xid, carrier, now)
-        if status:
-            with suppress(Yours):  # it ends all the same
-                task = task.heard(status, self._outside.trust())
+        newer = self._newer(task, status)
         async with self._lock:
-            await self._end(task, now, status)
+            await self._end(newer, now, "" if newer is task else status)
         await self._bus.tell("task", xid)
 
     async def _list(self, caller: Identity, request: web.Request) -> api.Tasks:
@@ -261,23 +248,38 @@ class Interception:
                 raise Forbidden("task.listing", detail)
         return api.Tasks(self.tasks.listed(caller, self._outside.clock()))
 
-    def _restore(self, xid: str, raw: bytes) -> None:
-        record = parse_own(Record, raw, "task.record")
-        task = verify_task(xid, record.shown, parse_identity(record.carrier), self._outside.trust(), record.activated)
-        if record.ended is None:
-            self.tasks.activate(task)
-        else:
-            self.tasks.end(task.heard(record.word, self._outside.trust()) if record.word else task, record.ended)
+    def _restore(self, xid: str, raw: bytes) -> str:
+        """Take a task over from disk; returns the code of what it was refused for."""
+        try:
+            record = parse_own(Record, raw, "task.record")
+            carrier, trust = parse_identity(record.carrier), self._outside.trust()
+            task = verify_task(xid, record.shown, carrier, trust, record.activated)
+            if record.ended is None:
+                self.tasks.activate(task)
+            else:
+                self.tasks.end(self._newer(task, record.word), record.ended)
+        except TiersError as error:
+            _log.error("task.not_restored", xid=xid, code=error.code)
+            return error.code
+        return ""
 
-    async def _end(self, task: Task, now: int, status: str = "") -> None:
-        """End a task, in memory first; on disk, so that no restart brings it back."""
+    def _newer(self, task: Task, word: str) -> Task:
+        """Return a task with a newer word on it, or the same task: no old or false word keeps it from its end."""
+        with suppress(TiersError):
+            return task.heard(word, self._outside.trust())
+        return task
+
+    async def _end(self, task: Task, now: int, word: str = "") -> None:
+        """End a task, in memory first; on disk, so that no restart brings it back. `word` is a newer one."""
         self.tasks.end(task, now)
         raw = await self._store.ask("HGET", TASKS, task.xid)
         record = parse_own(Record, raw, "task.record") if raw else None
         if record is not None:
             if record.ended is None:
                 await self._owe(task, "task.deactivated", now)
-            ended = msgspec.structs.replace(record, ended=record.ended or now, word=status or record.word)
+            if self._newer(task, record.word) is not task:  # another process has heard more
+                word = ""
+            ended = msgspec.structs.replace(record, ended=record.ended or now, word=word or record.word)
             await self._store.ask("HSET", TASKS, task.xid, msgspec.json.encode(ended))
         _log.info("task.ended", xid=task.xid)
 

@@ -10,6 +10,7 @@ A task knows its target and its XID, never the LIID's reader: that is the mediat
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from tiers.gateway.mailbox.promises import Match
@@ -264,6 +265,9 @@ class Tasks:
         )
 
     def _keep(self, task: Task) -> None:
+        """Take a task over, and never an older word than the last that was heard."""
+        known = self._all.get(task.xid, task)
+        task = replace(task, word=max(task.word, known.word, key=attrgetter("serial")))
         self._all[task.xid] = task
         self._of_warrant.setdefault(task.commitment, {})[task.xid] = task
 

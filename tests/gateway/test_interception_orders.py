@@ -294,6 +294,46 @@ async def test_the_same_warrant_under_a_new_xid_sets_no_task_once_it_has_ended(g
     assert gate.lab.interception.tasks.match(header(), NOW, 1) == ()
 
 
+@pytest.mark.parametrize("again", ["an older word", "nonsense", "no word"])
+async def test_a_second_end_with_less_to_show_makes_the_relay_forget_no_cancellation(gate: Gate, again: str) -> None:
+    said, xid = claims(), str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(said))
+    await gate.ask("DELETE", f"/v1/tasks/{xid}", EndTask(word(said, 3, Status.CANCELLED)))
+    less = {"an older word": word(said), "nonsense": "nonsense", "no word": ""}[again]
+    await gate.ask("DELETE", f"/v1/tasks/{xid}", EndTask(less))
+
+    restarted = gate.lab.relay()
+    await restarted.load()
+    for other in (xid, str(uuid4())):
+        assert await gate.refused("PUT", f"/v1/tasks/{other}", order(said, 2)) == "task.old_word"
+        assert await gate.refused("PUT", f"/v1/tasks/{other}", order(said, 4)) == "warrant.cancelled"
+        with pytest.raises(Conflict, match=r"task\.old_word"):
+            await restarted._activate(other, msgspec.json.encode(order(said, 2)), CARRIER)
+
+
+async def test_another_process_of_the_relay_heard_of_the_cancellation(gate: Gate) -> None:
+    said, xid = claims(), str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(said))
+    asked_here, other = gate.lab.interception, gate.lab.relay()
+    await other.load()
+    await other.end(xid, CARRIER, word(said, 4, Status.CANCELLED))
+    await asked_here.end(xid, CARRIER, word(said, 2, Status.SUSPENDED))
+    assert await gate.refused("PUT", f"/v1/tasks/{xid}", order(said, 3)) == "task.old_word"
+
+
+async def test_a_record_whose_word_cannot_be_read_is_of_a_task_that_has_ended(gate: Gate) -> None:
+    said, xid = claims(), str(uuid4())
+    await gate.ask("PUT", f"/v1/tasks/{xid}", order(said))
+    await gate.ask("DELETE", f"/v1/tasks/{xid}", EndTask(word(said, 2, Status.CANCELLED)))
+    raw = await gate.lab.store.hget(TASKS, xid)
+    await gate.lab.store.hset(TASKS, xid, raw.replace(b'"word":"', b'"word":"x'))
+    gate.lab.relay()
+    await gate.lab.interception.load()
+    assert not gate.lab.interception.tasks.is_active(xid)
+    with pytest.raises(Conflict, match=r"task\.old_word"):
+        await gate.lab.interception._activate(xid, msgspec.json.encode(order(said)), CARRIER)
+
+
 async def test_a_task_ends_with_the_courts_word_and_goes_on_with_a_newer_one(gate: Gate) -> None:
     said, xid = claims(), str(uuid4())
     await gate.ask("PUT", f"/v1/tasks/{xid}", ActivateTask(signed(said), logged(said), word(said, until=NOW + MINUTE)))
