@@ -71,6 +71,7 @@ class _Workers:
             if count:
                 count -= self._heard_one()
                 if not count:
+                    self._ready.close()  # nobody asks those who come later
                     notify_ready()
             pid, status = os.waitpid(-1, os.WNOHANG if count else 0)
             if pid and self._ended(pid, os.waitstatus_to_exitcode(status)):

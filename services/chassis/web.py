@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -239,34 +240,48 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
     A `shared` port is one that several processes of this party listen on; each connection comes to one of them.
     """
     host, port = parse_listen(listen)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=5, auto_decompress=False, keepalive_timeout=IDLE_SECONDS
     )
-    await runner.setup()
-    assert runner.server is not None  # noqa: S101 - it is set up
-    listener = Listener(http(runner.server), tls)
+    starting = asyncio.ensure_future(runner.setup())
+
+    def told(*_: object) -> None:
+        faulthandler.dump_traceback_later(STOP_SECONDS, exit=True)  # whatever hangs, the process ends
+        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(starting.cancel)  # it may wait for a store
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)  # not the loop's: it may be what hangs
     fresh = background.start(tls.keep_fresh())
     try:
-        await listener.start(host, port, shared=shared)
-        settle()
-        _log.info("party.listening", listen=listen)
-        notify_ready()
-        await stop.wait()
-        faulthandler.dump_traceback_later(STOP_SECONDS, exit=True)  # whatever hangs, the process ends
-        _log.info("party.stopping")
+        await starting
+        assert runner.server is not None  # noqa: S101 - it is set up
+        await _listen(Listener(http(runner.server), tls), host, port, stop, shared=shared)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
     finally:
         await background.stop(fresh)
-        await listener.stop()
         await runner.cleanup()
     _log.info("party.stopped", name=str(party))
 
 
+async def _listen(listener: Listener, host: str, port: int, stop: asyncio.Event, *, shared: bool) -> None:
+    try:
+        await listener.start(host, port, shared=shared)
+        settle()
+        _log.info("party.listening", listen=f"{host}:{port}")
+        notify_ready()
+        await stop.wait()
+        _log.info("party.stopping")
+    finally:
+        await listener.stop()
+
+
 def notify_ready() -> None:
-    """Tell whoever started us that we listen: `READY=1` to `NOTIFY_SOCKET`, as sd_notify(3) does."""
+    """Tell whoever started us that we listen: `READY=1` to `NOTIFY_SOCKET`, as sd_notify(3) does, if he still asks."""
     if path := os.environ.get("NOTIFY_SOCKET"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.setblocking(False)
             channel.sendto(b"READY=1", path)

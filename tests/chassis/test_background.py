@@ -2,13 +2,16 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tiers.chassis import background
+from tiers.chassis.web import notify_ready
 from tiers.wire.errors import Ours
 
 PARTY = """
@@ -29,15 +32,22 @@ async def hangs(_app):
     yield
     await asyncio.sleep(3600)
 
+async def waits(_app):
+    print("waiting", flush=True)
+    await asyncio.sleep(3600)
+    yield
+
 async def run(_settings):
     app = http.Application()
-    app.cleanup_ctx.append(hangs if "hangs" in sys.argv else lambda app: ends(app))
+    app.cleanup_ctx.append({"hangs": hangs, "waits": waits, "blocks": waits, "ends": ends}[sys.argv[1]])
     web.STOP_SECONDS = 0.5
     class NoTls:
         server = None
         async def keep_fresh(self):
             await asyncio.sleep(3600)
-    part = background.start(breaks())
+    if sys.argv[1] == "blocks":
+        asyncio.get_running_loop().call_later(0.1, lambda: threading.Event().wait(3600))
+    part = background.start(breaks()) if sys.argv[1] in {"hangs", "ends"} else None
     await web.serve(app, "gateway/1", "127.0.0.1:0", NoTls())
 
 async def ends(_app):
@@ -86,6 +96,28 @@ def test_a_part_that_fails_ends_the_process_with_a_status_that_says_so_even_if_s
     ended = subprocess.run([sys.executable, "-c", PARTY, how], capture_output=True, timeout=60, check=False)
     assert 1 == ended.returncode
     assert said in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(("how", "status", "said"), [("waits", 0, b"party.stopped"), ("blocks", 1, b"Timeout")])
+def test_a_party_that_is_told_to_stop_ends_though_it_has_not_begun_or_hangs(how: str, status: int, said: bytes) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", PARTY, how], stdout=pipe, stderr=subprocess.STDOUT) as party:
+        assert party.stdout is not None
+        assert party.stdout.readline() == b"waiting\n"
+        time.sleep(0.3 if how == "blocks" else 0)  # no event tells that it hangs
+        party.terminate()
+        assert said in party.stdout.read()
+    assert party.returncode == status
+
+
+def test_who_started_us_and_does_not_listen_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "ready"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "ready"))
+        for _ in range(600):
+            notify_ready()
+        assert deaf.recv(64) == b"READY=1"
+    notify_ready()
 
 
 def test_what_stops_a_party_at_its_start_does_nothing_to_the_terminal(tmp_path: Path) -> None:
