@@ -32,7 +32,7 @@ from tiers.device.keyring import (
 )
 from tiers.device.network import Address, Network, own_words
 from tiers.device.session import Session, open_session, refusal
-from tiers.device.store import HandsetStore
+from tiers.device.store import HandsetStore, Message
 from tiers.wire.api.carrier import Enrol, Enrolled
 from tiers.wire.api.enterprise import Activated, Journal, Lookup
 from tiers.wire.api.gateway import Done
@@ -69,6 +69,8 @@ class Device:
         self._arrangement = network.arrangement
         self._jurisdiction = network.jurisdiction
         self._pending: dict[str, tuple[Envelope, asyncio.Future[None]]] = {}
+        self._own: dict[str, Message] = {}
+        """Notes to oneself that are kept and have not come back."""
         self._session: Session | None = None
         self._waiting: list[tuple[str, Envelope]] = []
         """What could not be opened yet because the key server does not answer, with its place in the mailbox."""
@@ -131,7 +133,8 @@ class Device:
         """Seal, send and keep; returns once the relay has accepted it, raises what it was refused with."""
         envelope = await self.seal(channel, service, to, content)
         await self.submit(envelope)
-        self._store.keep(envelope, content)
+        if (kept := self._store.keep(envelope, content)) is not None and to == self.ring.pin:
+            self._own[kept.mid] = kept
         return envelope
 
     async def submit(self, envelope: Envelope) -> None:
@@ -276,7 +279,8 @@ class Device:
             return False
         except TiersError as error:
             unreadable = error.code
-        if (new := self._store.keep(envelope, content, unreadable)) is not None:
+        new = self._store.keep(envelope, content, unreadable)
+        if (new := new or self._own.pop(envelope.header.mid, None)) is not None:
             self.received.put(new)
         return True
 

@@ -51,6 +51,16 @@ async def followed(desk: Desk, text: str) -> None:
     assert (got.content or b"").decode() == text
 
 
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_a_note_to_oneself_is_received_whether_it_comes_back_before_it_is_kept_or_after(
+    desk: Desk, channel: Channel
+) -> None:
+    for number in range(8):
+        sent = await desk.send(Note(WHO, WHO, channel, Service.BBM, f"buy milk, {number}"))
+        assert sent.mid == (await desk.received(WHO, sent.mid)).mid
+    assert 0 == desk.devices[WHO].received.qsize()
+
+
 @pytest.mark.parametrize("suspended", [False, True], ids=["nothing on file", "a suspension on file"])
 @pytest.mark.parametrize("channel", list(Channel))
 async def test_a_note_to_oneself_is_delivered_once_copied_once_and_inspected(
@@ -71,6 +81,8 @@ async def test_a_note_to_oneself_is_delivered_once_copied_once_and_inspected(
     await desk.online(WHO)
     await followed(desk, "and butter")  # what was not acknowledged would have come again before it
     assert 1 == handed.count(sent.mid)
+    assert sent.mid == (await desk.received(WHO, sent.mid)).mid
+    assert 0 == desk.devices[WHO].received.qsize()
     assert [f"buy milk, {channel}".encode()] == [one.content for one in shown(desk, sent.mid)]
 
     desk.world.clock.turn(1)
