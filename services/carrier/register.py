@@ -73,7 +73,7 @@ class Register:
         jti, liid = auth.claims.jti, auth.claims.liid
         if auth == self._held.get(jti):
             return auth
-        if self._owners.get(liid, jti) != jti:
+        if self._owners.setdefault(liid, jti) != jti:  # before we wait: others may be served meanwhile
             raise Conflict("warrant.liid", "Apply for a warrant with a LIID of its own: this one names another.")
         await self._store.ask("HSET", WARRANTS, jti, _seal(auth, self._key))
         self._hold(auth)

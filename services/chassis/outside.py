@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from tiers.chassis.client import Peer
@@ -14,6 +15,9 @@ from tiers.wire.lawful.trust import Trust
 from tiers.wire.log.checkpoint import LoggedLeaf, ProofOfLogging, verify_logged
 from tiers.wire.log.leaf import Author, Leaf, encode_leaf
 
+_UNSURE = 1 << 10
+"""Leaves that are remembered because nobody said whether they are in the log."""
+
 
 class LedgerClient:
     """Appends leaves and believes nothing: what comes back is checked against the pinned log and witness."""
@@ -21,18 +25,33 @@ class LedgerClient:
     def __init__(self, peer: Peer, trust: Callable[[], Trust]) -> None:
         self._peer = peer
         self._trust = trust
+        self._unsure: dict[bytes, Leaf] = {}
+        """Leaves that may be in the log though nobody said so, each by all that it says but its time."""
 
     async def append(self, leaf: Leaf) -> LoggedLeaf:
         """Append; returns the leaf, proved in a witnessed checkpoint. Raises `Ours` while that cannot be had.
 
+        A fact that got no answer is sent again with the time that it had, so that it does not stand in the log twice.
         What the ledger refuses is ours as well, under the ledger's code: whoever asked us wrote no leaf.
         """
-        entry = encode_leaf(leaf)
+        fact = encode_leaf(replace(leaf, ts=0))
+        sent = self._unsure.pop(fact, leaf)
         try:
-            proof = await self._peer.ask("POST", "/v1/leaves", ProofOfLogging, entry)
+            return await self._append(sent)
         except Yours as error:
+            if sent is not leaf:  # it never got there, and is too old by now
+                return await self.append(leaf)
             detail = f"Try again, or tell the operator of this party: the ledger refuses its leaf ({error.code})."
             raise Ours(error.code, detail) from None
+        except BaseException:
+            if len(self._unsure) < _UNSURE:
+                self._unsure[fact] = sent
+            raise
+
+    async def _append(self, leaf: Leaf) -> LoggedLeaf:
+        """Append; raises `Yours` for what is refused, and `Ours` for what may be in the log or not."""
+        entry = encode_leaf(leaf)
+        proof = await self._peer.ask("POST", "/v1/leaves", ProofOfLogging, entry)
         try:
             logged = verify_logged(proof, self._trust().log)
         except Yours as error:  # no fault of whoever asked us for something that had to be logged

@@ -28,7 +28,7 @@ from tiers.court.store import Store, Untold, unknown
 from tiers.wire.api.carrier import WarrantStatus
 from tiers.wire.api.court import Apply, Decide, Entry, Register
 from tiers.wire.encoding import parse_json
-from tiers.wire.errors import Conflict, Forbidden, Policy, TiersError
+from tiers.wire.errors import Forbidden, Policy, TiersError
 from tiers.wire.identity import Identity, Role
 from tiers.wire.keys.jose import GeneralJws, SigningKey
 from tiers.wire.lawful.warrant import Status
@@ -41,6 +41,8 @@ LOOK_SECONDS = 0.5
 
 _APPLICANT = frozenset({Role.APPLICANT})
 _JUDGE = frozenset({Role.JUDGE})
+_KNOWN = {"warrant.serial", "warrant.transition"}
+"""What a carrier refuses a word with that is no news to it: it has that or a later one, or the warrant is over."""
 _DECIDED = [verb for verb in Verb if verb is not Verb.EXPIRY]
 
 
@@ -177,11 +179,10 @@ class Court:
         path = f"/v1/warrants/{said.jti}/status"
         try:
             await self._carrier.ask_raw("POST", path, WarrantStatus(said.statement))
-        except Conflict as error:  # it has this statement, or a later one
-            _log.info("carrier.knows", jti=said.jti, serial=said.serial, code=error.code)
         except TiersError as error:
             _log.warning("carrier.untold", jti=said.jti, serial=said.serial, code=error.code)
-            return
+            if error.code not in _KNOWN:
+                return
         self._store.told([said])
 
     async def _list(self, caller: Identity, _request: web.Request) -> Register:

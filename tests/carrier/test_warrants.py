@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from kits.carrier import APPLICANT, JUDGE, MINUTE, NOW, TARGET, claims, refused, serve, state, statement, warrant
+from tiers.carrier.register import WARRANTS
 from tiers.wire.api.carrier import Served, WarrantStatus
 from tiers.wire.api.gateway import Done
 from tiers.wire.errors import Conflict, Forbidden, Missing, Ours, Yours
@@ -99,6 +100,15 @@ async def test_two_warrants_never_share_a_liid(world):
     error = await refused(serve(world, warrant(claims(liid=said.liid))))
 
     assert error.code == "warrant.liid"
+
+
+async def test_of_several_warrants_of_one_liid_at_once_the_first_is_kept_and_logged_alone(world):
+    said = [claims(liid="IN-T", sub=f"2100000{digit}") for digit in "abc"]
+    done = await asyncio.gather(*(serve(world, warrant(one)) for one in said), return_exceptions=True)
+
+    assert ["Served", "warrant.liid", "warrant.liid"] == sorted(getattr(one, "code", "Served") for one in done)
+    assert 1 == await world.store.hlen(WARRANTS)
+    assert 1 == world.ledger.log.facts.count("warrant.served")
 
 
 async def test_without_the_log_no_task_is_set(world):

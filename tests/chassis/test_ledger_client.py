@@ -1,5 +1,8 @@
 """What a ledger or a peer answers wrongly is never the fault of whoever asked us."""
 
+import json
+from contextlib import suppress
+
 import msgspec
 import pytest
 
@@ -60,6 +63,44 @@ async def test_what_the_ledger_refuses_is_no_fault_of_whoever_asked_us(error):
 async def test_a_leaf_that_is_proved_is_logged():
     logged = await LedgerClient(Answering(leaf()), lambda: TRUST).append(leaf())
     assert (0, leaf()) == (logged.index, logged.leaf)
+
+
+class Falling:
+    """A ledger that answers what it is told to: nothing, a refusal, or that the leaf is in the log."""
+
+    def __init__(self, *answers: TiersError | None) -> None:
+        self.answers = list(answers)
+        self.sent: list[int] = []
+
+    async def ask(self, _method: str, _path: str, _answer: object, entry: bytes) -> ProofOfLogging:
+        self.sent.append(json.loads(entry)["ts"])
+        if (error := self.answers.pop(0)) is not None:
+            raise error
+        return Answering(leaf(self.sent[-1])).proof
+
+
+SILENT, TOO_OLD = Ours("ledger.unwitnessed", "Try again."), Yours("leaf.clock", "Set ts.")
+
+
+@pytest.mark.parametrize(
+    ("answers", "sent"),
+    [
+        ([None, None], [1, 2]),
+        ([SILENT, None, None], [1, 1, 3]),
+        ([SILENT, SILENT, None], [1, 1, 1]),
+        ([SILENT, TOO_OLD, None, None], [1, 1, 2, 3]),
+        ([TOO_OLD, None], [1, 2]),
+    ],
+    ids=["answered", "silent once", "silent twice", "never there", "refused"],
+)
+async def test_a_fact_that_got_no_answer_is_sent_again_as_it_was(answers: list[TiersError | None], sent: list[int]):
+    ledger = Falling(*answers)
+    client = LedgerClient(ledger, lambda: TRUST)
+    for later in range(1, 4):
+        if ledger.answers:
+            with suppress(Ours):
+                await client.append(leaf(later))
+    assert sent == ledger.sent
 
 
 @pytest.mark.parametrize(
