@@ -1,7 +1,8 @@
 """The fixtures of the pytest plugin. The classroom takes a second to import: it is imported when a test asks for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
+from inspect import CORO_CREATED, getcoroutinestate
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -40,15 +41,30 @@ async def tiers_desk(tiers_world: "World") -> "AsyncIterator[Desk]":
         yield desk
 
 
-def tiers_assert_readable(tiers_desk: "Desk") -> "AssertReadable":
+def tiers_assert_readable(tiers_desk: "Desk") -> "Iterator[AssertReadable]":
     """Assert that a message can be read from a vantage point, by what is really held there."""
     from tiers.lab.assertions import assert_readable  # noqa: PLC0415 - see above
 
-    return partial(assert_readable, tiers_desk)
+    yield from _awaited(partial(assert_readable, tiers_desk))
 
 
-def tiers_assert_sealed(tiers_desk: "Desk") -> "AssertSealed":
+def tiers_assert_sealed(tiers_desk: "Desk") -> "Iterator[AssertSealed]":
     """Assert that a message stays shut to a vantage point; a failure says which bytes, where, opened it."""
     from tiers.lab.assertions import assert_sealed  # noqa: PLC0415 - see above
 
-    return partial(assert_sealed, tiers_desk)
+    yield from _awaited(partial(assert_sealed, tiers_desk))
+
+
+def _awaited(assertion: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[Callable[..., Coroutine[Any, Any, None]]]:
+    """Give out an assertion, and fail where it was called and not awaited: it would have passed whatever leaks."""
+    made = list[Coroutine[Any, Any, None]]()
+
+    def called(*args: Any, **named: Any) -> Coroutine[Any, Any, None]:
+        made.append(assertion(*args, **named))
+        return made[-1]
+
+    yield called
+    if waiting := [one for one in made if getcoroutinestate(one) == CORO_CREATED]:
+        for one in waiting:
+            one.close()
+        pytest.fail("Write await before tiers_assert_readable(…) and tiers_assert_sealed(…): one asserted nothing.")

@@ -11,7 +11,8 @@ in temporary and home folders, and sockets that nobody named.
 
 import os
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,6 +34,8 @@ from tiers.measure.secret import Secret, canary
 
 _MARK = ("mark", MARK)
 KINDS = ("memory", "environment", "arguments", "log", "store", "wire", "answers", "places")
+_LATER = (Awaitable, Iterator, AsyncIterator, Future)
+"""What a function returns that has done nothing yet."""
 _HERE_ONLY = ("memory", "environment", "arguments", "places")
 
 
@@ -185,8 +188,7 @@ class Service:
 
     def assert_absent(self, *wanted: Secret, in_: Iterable[str]) -> dict[str, int]:
         """Assert that none of these is found; returns the bytes read. Raises `Misused` before any `assert_holds`."""
-        if not self._controls:
-            raise Misused(f"Show first that a search in {self.name} finds something: assert_holds(…).")
+        self._controlled()
         seen = self.look(*wanted, in_=in_)
         if leaks := [_told(one, lay) for found in seen.values() for one in wanted for lay in found.places(one.fact)]:
             raise AssertionError(f"{self.name} leaks:\n  " + "\n  ".join(leaks))
@@ -195,22 +197,28 @@ class Service:
     def assert_forgets(self, say: Callable[[str], object], *, n: int = 40, at_most: float = 0.25) -> float:
         """Say `n` texts, and assert that at most this share is still in memory; returns the share.
 
-        Freed memory is residue and no leak, so some may be there.
+        Freed memory is residue and no leak, so some may be there. Raises `Misused` before any `assert_holds`.
         """
         if not 0 <= at_most < 1:
             raise Misused(f"Write at_most as a share from 0 to below 1; {at_most} lets everything pass.")
         if n < 1:
             raise Misused(f"Say one text or more: n={n} says nothing.")
+        self._controlled()
         texts = [canary(f"text {number}") for number in range(n)]
         for text in texts:
-            if isinstance(later := say(text.text), Coroutine):
-                later.close()
+            if isinstance(later := say(text.text), _LATER):
+                if isinstance(later, Coroutine):
+                    later.close()
                 raise Misused("Give a function that is done when it returns: lambda text: asyncio.run(say(text)).")
         found = self.look(*texts, in_=["memory"])["memory"]
         kept = [_told(text, found.places(text.fact)[0]) for text in texts if found.places(text.fact)]
         if (share := len(kept) / n) > at_most:
             raise AssertionError(f"{self.name} remembers {share:.0%} of {n} texts, and may {at_most:.0%}; {kept[0]}")
         return share
+
+    def _controlled(self) -> None:
+        if not self._controls:
+            raise Misused(f"Show first that a search in {self.name} finds something: assert_holds(…).")
 
 
 def _beside(path: Path) -> list[Path]:

@@ -54,6 +54,23 @@ def test_a_world_lives_as_long_as_its_scope(scope: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+UNAWAITED = """
+import pytest
+from tiers.testing import Channel, Note, Service
+
+@pytest.mark.asyncio
+async def test_of_a_text_that_leaks(tiers_desk, tiers_assert_sealed):
+    sent = await tiers_desk.send(Note("alice", "bob", Channel.CONSUMER, Service.BBM, "the text that leaks"))
+    tiers_assert_sealed(sent, to="operator")
+"""
+
+
+def test_an_assertion_that_is_not_awaited_is_no_pass(tmp_path: Path) -> None:
+    done = run(UNAWAITED, tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert "Write await before" in done.stdout
+
+
 def test_a_scope_that_there_is_not_is_said(tmp_path: Path) -> None:
     done = run("", tmp_path, "-o", "tiers_world_scope=lesson")
     assert "tiers_world_scope is 'lesson': write one of function, class, module, package, session." in done.stderr

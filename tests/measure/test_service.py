@@ -10,7 +10,8 @@ import time
 import unittest
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,8 +132,10 @@ def test_a_clean_server_passes_five_times_in_a_row(tmp_path: Path) -> None:
 
 
 def test_a_server_that_keeps_texts_does_not_forget(tmp_path: Path) -> None:
-    with serving(folder_of(tmp_path), "memory") as service, pytest.raises(AssertionError, match="remembers 100%"):
-        service.assert_forgets(lambda text: say(service, text), n=8)
+    with serving(folder_of(tmp_path), "memory") as service:
+        service.assert_holds(KEY, in_=["memory"])
+        with pytest.raises(AssertionError, match="remembers 100%"):
+            service.assert_forgets(lambda text: say(service, text), n=8)
 
 
 def test_a_clean_result_without_a_positive_control_is_refused(tmp_path: Path) -> None:
@@ -144,6 +147,8 @@ def test_a_clean_result_without_a_positive_control_is_refused(tmp_path: Path) ->
             service.assert_holds(KEY, in_=["log"])
         with pytest.raises(Misused, match="assert_holds"):  # a control that failed is none
             service.assert_absent(KEY, in_=["log"])
+        with pytest.raises(Misused, match="assert_holds"):
+            service.assert_forgets(lambda text: say(service, text), n=1)
 
 
 def test_captures_are_known_configured_and_not_empty(tmp_path: Path) -> None:
@@ -172,11 +177,16 @@ def test_what_would_pass_without_a_look_is_refused(tmp_path: Path) -> None:
     async def say_later(_text: str) -> None:
         """Do nothing: nobody awaits it."""
 
+    async def say_some(text: str) -> AsyncIterator[str]:
+        yield text
+
     with serving(folder_of(tmp_path)) as service:
+        service.assert_holds(KEY, in_=["memory"])
         with pytest.raises(Misused, match="a name of its own"):  # else one that is found would stand for both
             service.assert_holds(canary(), canary(), in_=["log"])
-        with pytest.raises(Misused, match="done when it returns"):
-            service.assert_forgets(say_later, n=1)
+        for late in (say_later, say_some, lambda text: map(print, [text]), lambda _text: Future[None]()):
+            with pytest.raises(Misused, match="done when it returns"):
+                service.assert_forgets(late, n=1)
         with pytest.raises(Misused, match="share"):
             service.assert_forgets(lambda text: say(service, text), at_most=25)
         with pytest.raises(Misused, match="n=0 says nothing"):
