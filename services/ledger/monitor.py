@@ -92,7 +92,7 @@ def monitor(leaves: Sequence[Leaf], now: int) -> list[Finding]:
             found.append(Finding(index, f"a {role} has logged {kind}, which is not for it to do"))
         elif not kind.endswith(".refused") and kind != "order.answered":
             warrant = warrants.setdefault(leaf["commitment"], Warrant())
-            _expire(warrant, leaf["ts"])
+            found += [Finding(index, why) for why in _expire(warrant, leaf["ts"])]
             found += [Finding(index, why) for why in _wrong(warrant, kind, role, leaf)]
             _follow(warrant, kind, role, leaf)
         if kind == "grant.released":
@@ -100,15 +100,17 @@ def monitor(leaves: Sequence[Leaf], now: int) -> list[Finding]:
                 found.append(Finding(index, "one release is logged twice, or two are logged as one"))
             terms.add(leaf["terms"])
     for warrant in warrants.values():
-        _expire(warrant, now)
-        found += [Finding(len(leaves) - 1, why) for why in _owed(warrant, now)]
+        found += [Finding(len(leaves) - 1, why) for why in (*_expire(warrant, now), *_owed(warrant, now))]
     return found
 
 
-def _expire(warrant: Warrant, at: int) -> None:
-    """Let the day that the court named take effect: whoever logs no expiry gains nothing."""
-    if warrant.open_after is not None and at >= warrant.open_after and warrant.state not in OVER:
-        warrant.state, warrant.since, warrant.ends = "expired", warrant.open_after, warrant.ends + 1
+def _expire(warrant: Warrant, at: int) -> list[str]:
+    """Let the day that the court named take effect: whoever logs no expiry gains nothing. Say what stood until then."""
+    if warrant.open_after is None or at < warrant.open_after or warrant.state in OVER:
+        return []
+    wrong = [_stood(warrant)] if warrant.active and _is_late(warrant, at) else []
+    warrant.state, warrant.since, warrant.ends = "expired", warrant.open_after, warrant.ends + 1
+    return wrong
 
 
 def _wrong(warrant: Warrant, kind: str, role: str, leaf: Leaf) -> Iterator[str]:
@@ -150,9 +152,9 @@ def _untimely(warrant: Warrant, kind: str, leaf: Leaf) -> Iterator[str]:
         yield "a warrant expires before its day"
     if kind == "seal.opened" and not warrant.opened and leaf["ts"] > (warrant.open_after or 0) + LATE_MS:
         yield "a seal is opened long after its day"
-    ends = warrant.active and kind in {"task.deactivated", "warrant.resumed", "warrant.cancelled"}
-    if ends and _is_late(warrant, leaf["ts"]):
-        yield f"a task stood for long after the warrant was {state}"
+    ends = kind == "task.deactivated" or (state == "suspended" and kind.startswith("warrant."))
+    if ends and warrant.active and _is_late(warrant, leaf["ts"]):
+        yield _stood(warrant)
 
 
 def _bucketed(warrant: Warrant, kind: str, leaf: Leaf) -> bool:
@@ -188,6 +190,10 @@ def _is_late(warrant: Warrant, at: int) -> bool:
     """Whether a task that stands at `at` should have ended long before."""
     grace = LATE_MS if warrant.state == "expired" else GRACE_MS
     return warrant.state in OVER | {"suspended"} and at > warrant.since + grace
+
+
+def _stood(warrant: Warrant) -> str:
+    return f"a task stood for long after the warrant was {warrant.state}"
 
 
 def _owed(warrant: Warrant, now: int) -> Iterator[str]:

@@ -130,6 +130,22 @@ def test_what_the_log_should_have_been_told_is_named() -> None:
     assert any("still active, and its warrant has been expired" in found for found in unfinished)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        [],
+        [said("task.deactivated", 60)],
+        [said("warrant.expired", 60), said("task.deactivated", 60), said("seal.opened", 60)],
+        [said("warrant.expired", 59), said("task.deactivated", 60), said("seal.opened", 60)],
+    ],
+)
+def test_a_task_that_stood_through_a_suspension_is_named_though_its_day_came(later: list[dict[str, object]]) -> None:
+    stood = "a task stood for long after the warrant was suspended"
+    assert 1 == wrong([*BEGUN, said("warrant.suspended", 10), *later]).count(stood)
+    assert 0 == wrong([*BEGUN, said("warrant.suspended", 58), *later]).count(stood)
+    assert 0 == wrong([*BEGUN, said("warrant.suspended", 10), said("task.deactivated", 11), *later]).count(stood)
+
+
 def test_two_warrants_are_two_stories() -> None:
     other = [leaf | {"commitment": "c2"} for leaf in BEGUN]
     assert [] == wrong([leaf for pair in zip(BEGUN, other, strict=True) for leaf in pair])
