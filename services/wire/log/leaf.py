@@ -60,7 +60,7 @@ MUST_OPEN = frozenset({"warrant.approved", "warrant.served"})
 # Facts that mean nothing without their reason.
 MUST_GIVE_REASON = frozenset({"warrant.rejected", "warrant.refused", "task.refused", "grant.refused", "order.answered"})
 
-_B64U_32 = r"^[A-Za-z0-9_-]{43}\Z"
+_B64U_32 = r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z"  # the two unused bits are zero
 Milliseconds = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
 Index = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
 Jurisdiction = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
