@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import time
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -29,20 +28,28 @@ _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of a point of order 8
 MAX_FILE = 32 * 1024 * 1024  # bytes; a bundle of 256 entries of 64 KiB is half of it
 MAX_NOTE = 65_536  # characters of a checkpoint
+MAX_LEAF = 1_024  # bytes
 MAX_NUMBER = 2**53  # RFC 8785; seconds of a cosignature as well
-PARTY = re.compile(r"spiffe://tiers\.example/[a-z]{1,20}/[A-Za-z0-9-]{1,40}")
 LOG, COSIGNATURE = 0x01, 0x04  # C2SP signature types
-TEXTS = {"type", "jurisdiction", "agency", "party", "commitment"}
-NUMBERS = {"ts", "count", "open_after", "index"}
-OPTIONAL = {"detail", "count", "open_after", "opens", "terms"}
-OPENING = {"index", "salt", "jti", "digest"}
+BYTES_32 = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"  # base64url; the two unused bits are zero
+TYPES = (
+    r"warrant\.(applied|approved|rejected|suspended|resumed|cancelled|expired|served|refused)"
+    r"|task\.(activated|deactivated|refused)|grant\.(released|refused)|order\.answered|loss\.recorded|seal\.opened"
+)
+EVERY, NO = r".*", r""
 MEMBERS = {
-    "detail": (r"\w+\.refused|warrant\.rejected|order\.answered", r".*"),
-    "count": (r"loss\.recorded", r"\w+\.refused"),
-    "open_after": (r"warrant\.(approved|served)", r"warrant\.\w+"),
-    "opens": (r"seal\.opened", ""),
-    "terms": (r"grant\.released", ""),
-}  # in which types of leaf a member must stand, and in which others it may
+    "type": (TYPES, EVERY, NO),
+    "ts": (0, EVERY, NO),
+    "jurisdiction": (r"[A-Z]{2}", EVERY, NO),
+    "agency": (r"[a-z][a-z0-9-]{0,31}", EVERY, NO),
+    "party": (r"spiffe://tiers\.example/[a-z]{1,20}/[A-Za-z0-9-]{1,40}", EVERY, NO),
+    "commitment": (BYTES_32, EVERY, NO),
+    "detail": (r"[a-z_]{1,24}\.[a-z_]{1,39}", r"\w+\.refused|warrant\.rejected|order\.answered", EVERY),
+    "count": (1, r"loss\.recorded", r"\w+\.refused"),
+    "open_after": (0, r"warrant\.(approved|served)", r"warrant\.\w+"),
+    "opens": ({"index": 0, "salt": BYTES_32, "jti": r"[!-~]{1,64}", "digest": BYTES_32}, r"seal\.opened", NO),
+    "terms": (BYTES_32, r"grant\.released", NO),
+}  # a member's form, in which types of leaf it must stand, and in which others it may; no text can act on a terminal
 
 Leaf = dict[str, Any]  # this file trusts no type of ours: it reads JSON as anybody would
 
@@ -289,30 +296,25 @@ def _leaf(index: int, entry: bytes) -> Leaf:
         spelled = json.dumps(leaf, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise LogInvalid("log.leaf", f"leaf {index} is not JSON with whole numbers") from None
-    if not isinstance(leaf, dict) or spelled != entry:
-        raise LogInvalid("log.leaf", f"leaf {index} is not an object in canonical JSON")
-    if not _has_shape(leaf, TEXTS | {"ts"}, OPTIONAL):
+    if not isinstance(leaf, dict) or spelled != entry or len(entry) > MAX_LEAF:
+        raise LogInvalid("log.leaf", f"leaf {index} is not an object in canonical JSON of at most {MAX_LEAF} bytes")
+    if not leaf.keys() <= MEMBERS.keys():
         raise LogInvalid("log.leaf", f"leaf {index} has other members than the specification")
-    if "opens" in leaf and not _has_shape(leaf["opens"], OPENING, set()):
-        raise LogInvalid("log.leaf", f"leaf {index} is not all of an opening")
-    for name, (must, may) in MEMBERS.items():
-        here = re.fullmatch(must, leaf["type"]) or (name in leaf and re.fullmatch(may, leaf["type"]))
-        if bool(here) != (name in leaf):
-            raise LogInvalid("log.leaf", f"leaf {index} has {name} where its type has none, or lacks it")
-    if not PARTY.fullmatch(leaf["party"]):
-        raise LogInvalid("log.leaf", f"leaf {index} does not say who logged it")
+    kind = str(leaf.get("type"))
+    for name, (form, must, may) in MEMBERS.items():
+        here = re.fullmatch(f"{must}|{may}" if name in leaf else must, kind)
+        if bool(here) != (name in leaf) or (here and not _fits(form, leaf[name])):
+            raise LogInvalid("log.leaf", f"in leaf {index} the member {name} is wrong, missing or out of place")
     return leaf
 
 
-def _has_shape(value: Any, required: AbstractSet[str], optional: AbstractSet[str]) -> bool:
-    """Look at names and types only; what the members say is compared where it counts, and can be shown anywhere."""
-    return (
-        isinstance(value, dict)
-        and required <= value.keys() <= required | optional
-        and all(type(member) is (int if name in NUMBERS else str) for name, member in value.items() if name != "opens")
-        and all(text.isascii() and text.isprintable() for text in value.values() if isinstance(text, str))
-        and all(0 <= value[name] < MAX_NUMBER for name in NUMBERS & value.keys())
-    )
+def _fits(form: Any, value: Any) -> bool:
+    """Hold a value against the least that a number may be, the pattern of a text, or the forms of all members."""
+    if isinstance(form, int):
+        return type(value) is int and form <= value < MAX_NUMBER
+    if isinstance(form, str):
+        return isinstance(value, str) and re.fullmatch(form, value) is not None
+    return isinstance(value, dict) and value.keys() == form.keys() and all(_fits(form[it], value[it]) for it in form)
 
 
 def _no_float(_text: str) -> float:
@@ -335,12 +337,8 @@ def _check_openings(leaves: list[Leaf]) -> set[str]:
 
 
 def _commitment(opens: dict[str, Any]) -> str:
-    try:
-        salt, digest = (base64.urlsafe_b64decode(f"{opens[member]}=") for member in ("salt", "digest"))
-        jti = opens["jti"].encode("ascii")
-    except (binascii.Error, ValueError, AttributeError):
-        return ""
-    return base64.urlsafe_b64encode(sha256(salt + jti + digest).digest()).rstrip(b"=").decode()
+    salt, digest = (base64.urlsafe_b64decode(f"{opens[member]}=") for member in ("salt", "digest"))
+    return base64.urlsafe_b64encode(sha256(salt + opens["jti"].encode() + digest).digest()).rstrip(b"=").decode()
 
 
 def _unopened(leaves: list[Leaf], opened: set[str], now: int) -> tuple[Unopened, ...]:

@@ -15,6 +15,7 @@ MINUTE = 60_000
 NOW = 1_764_000_000_000
 EXP = NOW + 60 * MINUTE
 DAY = 24 * 60  # minutes
+C1, C2 = (letter.ljust(43, "A") for letter in "CD")
 COURT, CARRIER, GATEWAY, CUSTOMER = (
     f"spiffe://tiers.example/{who}" for who in ("court/in", "carrier/in", "gateway/1", "customer/A")
 )
@@ -29,12 +30,12 @@ BY = {
 
 def said(kind: str, at: int = 0, **members: object) -> dict[str, object]:
     """A leaf, `at` minutes after NOW."""
-    leaf = {"type": kind, "ts": NOW + at * MINUTE, "party": BY.get(kind, COURT), "agency": "cbi", "commitment": "c1"}
+    leaf = {"type": kind, "ts": NOW + at * MINUTE, "party": BY.get(kind, COURT), "agency": "cbi", "commitment": C1}
     leaf["jurisdiction"] = "IN"
     if kind in {"warrant.approved", "warrant.served"}:
         leaf["open_after"] = EXP
     if kind == "grant.released":
-        leaf["terms"] = f"terms at {at}"
+        leaf["terms"] = f"{at:A<43}"
     return leaf | members
 
 
@@ -94,7 +95,7 @@ def test_a_task_that_the_relay_set_before_a_cancellation_of_the_same_minute_is_t
         ([*BEGUN, said("task.activated", 2)], "task.activated out of order"),
         ([*BEGUN, said("warrant.served", 2)], "warrant.served out of order"),
         ([*BEGUN[:2], said("warrant.served", open_after=EXP + 10**12)], "another day than the court"),
-        ([*BEGUN, said("grant.released", 2), said("grant.released", 3, terms="terms at 2")], "logged twice"),
+        ([*BEGUN, said("grant.released", 2), said("grant.released", 3, terms=f"{2:A<43}")], "logged twice"),
         ([*BEGUN, said("warrant.cancelled", 2), said("task.deactivated", 9)], "a task stood for long after"),
         ([said("warrant.applied"), said("warrant.approved", party=CUSTOMER)], "a customer has logged warrant.approved"),
         ([*BEGUN[:3], said("task.activated", 1, party=CARRIER)], "a carrier has logged task.activated"),
@@ -147,7 +148,7 @@ def test_a_task_that_stood_through_a_suspension_is_named_though_its_day_came(lat
 
 
 def test_two_warrants_are_two_stories() -> None:
-    other = [leaf | {"commitment": "c2"} for leaf in BEGUN]
+    other = [leaf | {"commitment": C2} for leaf in BEGUN]
     assert [] == wrong([leaf for pair in zip(BEGUN, other, strict=True) for leaf in pair])
 
 

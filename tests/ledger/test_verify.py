@@ -2,6 +2,7 @@ import ast
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from tiers.ledger import tree, verify
 from tiers.ledger.verify import LogInvalid, LogUnchecked, Policy, Unopened, check_note, read_policy, verify_log
+from tiers.wire.encoding import b64u
 from tiers.wire.errors import Yours
 from tiers.wire.keys.jose import SigningKey
+from tiers.wire.log import leaf as treaty
 from tiers.wire.log.checkpoint import LogKey, LogSigner, PinnedLog, WitnessKey, WitnessSigner, verify_witnessed
-from tiers.wire.log.leaf import Seal, encode_leaf
+from tiers.wire.log.leaf import Seal, encode_leaf, parse_leaf
 from tiers.wire.log.policy import parse_policy, write_policy
 
 LATER = 1_764_000_060_000
@@ -86,6 +89,31 @@ def test_a_seal_past_its_date_is_reported_until_it_is_opened(world, leaf, seal, 
     world.log(encode_leaf(opening))
     report = check(LATER)
     assert (report.opened, report.unopened) == (1, ())
+
+
+@pytest.mark.parametrize(
+    "opens",
+    [
+        {"jti": "abcdef", "digest": b64u(b"ghi" + b"d" * 32)},
+        {"jti": "defghi", "salt": b64u(b"s" * 32 + b"abc")},
+        {"jti": "", "digest": b64u(b"abcdefghi" + b"d" * 32)},
+        {"jti": "sssabcdefghi", "salt": b64u(b"s" * 29)},
+        {"salt": "!!" + b64u(b"s" * 32) + "**"},
+        {"salt": b64u(b"s" * 32)[:-1] + "N"},
+        {"digest": b64u(b"d" * 32)[:-1] + "R"},
+    ],
+)
+def test_a_seal_opened_to_another_jti_or_digest_or_in_another_spelling_is_caught(world, leaf, check, opens):
+    seal = Seal(b"s" * 32, "abcdefghi", b"d" * 32)
+    sealed = leaf(commitment=seal.commit())
+    opening = leaf(type="seal.opened", open_after=None, ts=LATER, opens=seal.opening(0), commitment=seal.commit())
+    changed = json.loads(encode_leaf(opening))
+    changed["opens"] |= opens
+    assert verify._commitment(changed["opens"]) == seal.commit()
+    world.store.append([encode_leaf(sealed), spelled(changed)])
+    world.publish()
+    with pytest.raises(LogInvalid, match=r"^log\.leaf"):
+        check()
 
 
 @pytest.mark.parametrize("wrong", ["salt", "index", "early", "itself"])
@@ -259,7 +287,7 @@ def test_what_a_log_says_does_nothing_to_the_terminal(world, entry):
     policy.write_text(write_policy(world.signer.key.vkey(), {"w1": world.witness_signer.key.vkey()}, 1))
     done = run(str(world.log_folder), "--policy", str(policy))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "log.leaf: leaf 0 has other members than the specification\n"
+    assert done.stderr == "log.leaf: in leaf 0 the member party is wrong, missing or out of place\n"
     odd = run(str(world.folder / "\x1b[2J\n"), "--policy", str(policy))
     assert (odd.returncode, odd.stderr.count("\n"), "\x1b" in odd.stderr) == (3, 1, False)
 
@@ -330,15 +358,71 @@ def test_parties_and_verifier_read_a_policy_alike(world, tmp_path, line, good):
         {"type": "task.activated", "open_after": 1},
         {"count": 1},
         {"terms": "A" * 43},
+        {"agency": "alice 2100000a"},
+        {"agency": "a" * 33},
+        {"jurisdiction": "alice"},
+        {"detail": "2100000a is the target"},
+        {"detail": "target.a2100000"},
+        {"detail": "x" * 5000},
+        {"commitment": "x"},
+        {"commitment": "B" * 43},
+        {"type": "warrant.amended"},
+        {"type": "warrant.expired\n", "open_after": None},
+        {"type": "warrant.refused", "detail": "a.b", "count": 0},
     ],
 )
 def test_a_leaf_that_no_monitor_could_follow_is_none(world, check, leaf, changed):
     said = json.loads(encode_leaf(leaf())) | changed
-    said = {name: value for name, value in said.items() if value is not None}
-    world.store.append([json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()])
+    said = spelled({name: value for name, value in said.items() if value is not None})
+    world.store.append([said])
     world.publish()
     with pytest.raises(LogInvalid, match=r"log\.leaf"):
         check()
+    with pytest.raises(Yours):
+        parse_leaf(said)
+
+
+B64U_32 = ["A" * 43, "-_" * 21 + "8", "B" * 43, "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "\n"]
+NUMBERS = [1, 0, -1, 2**53 - 1, 2**53, 1.0, True, "1"]
+OPENING = {"index": 0, "salt": "A" * 43, "jti": "x", "digest": "A" * 43}
+SAID = {
+    "type": [*treaty.WRITERS, "warrant.amended", "seal.opened\n", ""],
+    "ts": NUMBERS,
+    "jurisdiction": ["IN", "in", "IND", "IN\n", ""],
+    "agency": ["cbi", "a" * 32, "a" * 33, "2100000a", "a b", "C", "\u0131"],
+    "party": ["spiffe://tiers.example/court/in", "spiffe://tiers.example/court", "spiffe://tiers.example/court/a b"],
+    "commitment": B64U_32,
+    "detail": ["a.b", "a" * 24 + "." + "b" * 39, "a" * 25 + ".b", "a.b" + "b" * 39, "ab", "a.2", "A.b", "a.b\n"],
+    "count": NUMBERS,
+    "open_after": NUMBERS,
+    "opens": [OPENING, {}, "", OPENING | {"x": 1}, {"index": 0}]
+    + [OPENING | {"jti": jti} for jti in ["!" * 64, "~" * 65, "", "a b", "\n", "\u0131"]]
+    + [OPENING | {"index": index} for index in NUMBERS]
+    + [OPENING | {member: text} for member in ("salt", "digest") for text in B64U_32],
+    "terms": B64U_32,
+}
+
+
+def spelled(leaf: dict) -> bytes:
+    return json.dumps(leaf, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(
+    st.sampled_from(sorted(treaty.WRITERS)),
+    st.dictionaries(st.sampled_from(sorted(SAID)), st.integers(0, 99), max_size=2),
+)
+def test_parties_and_verifier_read_a_leaf_alike(kind, drawn):
+    must = [name for name, (_, types, _) in verify.MEMBERS.items() if re.fullmatch(types, kind)]
+    leaf = {name: SAID[name][0] for name in must} | {"type": kind}
+    leaf |= {name: SAID[name][n % len(SAID[name])] for name, n in drawn.items()}
+    entry = spelled(leaf)
+    try:
+        parse_leaf(entry)
+    except Yours:
+        with pytest.raises(LogInvalid):
+            verify._leaf(0, entry)
+    else:
+        assert verify._leaf(0, entry) == leaf
 
 
 def test_a_policy_that_counts_a_witness_twice_is_none(world, tmp_path):
