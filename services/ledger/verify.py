@@ -26,9 +26,9 @@ WIDTH = 256  # hashes to a tile, entries to a bundle
 HASH = 32
 _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of a point of order 8
-MAX_FILE = 32 * 1024 * 1024  # bytes; a bundle of 256 entries of 64 KiB is half of it
 MAX_NOTE = 65_536  # characters of a checkpoint
 MAX_LEAF = 1_024  # bytes
+MAX_BEYOND = 4_096  # bundles that are counted after the checkpoint: links may lead round in a circle
 MAX_NUMBER = 2**53  # RFC 8785; seconds of a cosignature as well
 LOG, COSIGNATURE = 0x01, 0x04  # C2SP signature types
 BYTES_32 = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"  # base64url; the two unused bits are zero
@@ -134,16 +134,14 @@ def verify_log(directory: Path, policy: Policy, now: int) -> Report:
     """
     if not (directory / "checkpoint").exists() and not (directory / "tile").exists():
         raise LogUnchecked(f"there is no log in {directory}, or nothing has been logged yet")
-    note = _read(directory / "checkpoint").decode(errors="replace")
+    note = _read(directory / "checkpoint", 4 * MAX_NOTE).decode(errors="replace")
     origin, size, root, cosigned = check_note(note, policy)  # 1, 2
-    entries = [entry for n in range(-(-size // WIDTH)) for entry in _bundle(directory, n, min(WIDTH, size - n * WIDTH))]
-    hashes = [sha256(b"\x00" + entry).digest() for entry in entries]  # 3
+    entries = _entries(directory, size)  # 3
+    hashes = [sha256(b"\x00" + entry).digest() for entry in entries]
     if _root(hashes) != root:  # 4
         raise LogInvalid("log.root", "the entries on disk do not hash to the root in the checkpoint")
     _check_tiles(directory, hashes)  # 5
     leaves = [_leaf(index, entry) for index, entry in enumerate(entries)]  # 6
-    if len(set(hashes)) != size:
-        raise LogInvalid("log.twice", "two entries are the same bytes")
     opened = _check_openings(leaves)  # 7
     return Report(
         origin=origin,
@@ -243,14 +241,25 @@ def _root(hashes: list[bytes]) -> bytes:
     return sha256(b"\x01" + _root(hashes[:k]) + _root(hashes[k:])).digest()
 
 
+def _entries(directory: Path, size: int) -> list[bytes]:
+    """Read what the checkpoint counts, up to what stands twice: a folder of links to one file has no end."""
+    entries = dict[bytes, None]()
+    for at in range(0, size, WIDTH):
+        width = min(WIDTH, size - at)
+        entries |= dict.fromkeys(_bundle(directory, at // WIDTH, width))
+        if len(entries) < at + width:
+            raise LogInvalid("log.twice", "two entries are the same bytes")
+    return list(entries)
+
+
 def _bundle(directory: Path, n: int, width: int) -> list[bytes]:
-    data, at, entries = _tile(directory, "entries", n, width), 0, []
-    while at + 2 <= len(data):
+    data, at, entries = _tile(directory, "entries", n, width), 0, list[bytes]()
+    while at + 2 <= len(data) and len(entries) < WIDTH:
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         entries.append(data[at + 2 : end])
         at = end
-    if at != len(data) or len(entries) < width:
-        raise LogInvalid("log.entries", f"entry bundle {n} is cut off")
+    if at != len(data) or len(entries) not in {width, WIDTH}:
+        raise LogInvalid("log.entries", f"entry bundle {n} is cut off, or does not end with its last entry")
     return entries[:width]
 
 
@@ -260,7 +269,8 @@ def _check_tiles(directory: Path, hashes: list[bytes]) -> None:
     while hashes:
         rows = [hashes[at : at + WIDTH] for at in range(0, len(hashes), WIDTH)]
         for n, row in enumerate(rows):
-            if _tile(directory, str(level), n, len(row))[: len(row) * HASH] != b"".join(row):
+            tile, hashed = _tile(directory, str(level), n, len(row)), b"".join(row)
+            if not tile.startswith(hashed) or len(tile) not in {len(hashed), WIDTH * HASH}:
                 raise LogInvalid("log.tile", f"tile {n} of level {level} is not what the entries hash to")
         hashes = [_root(row) for row in rows if len(row) == WIDTH]
         level += 1
@@ -270,7 +280,8 @@ def _tile(directory: Path, level: str, n: int, width: int) -> bytes:
     """Read a tile or bundle; where the partial one is gone, the full one starts with it (C2SP tlog-tiles)."""
     full = _path(directory, level, n)
     partial = full.with_name(f"{full.name}.p") / str(width)
-    return _read(partial if width < WIDTH and partial.exists() else full)
+    most = WIDTH * (2 + MAX_LEAF if level == "entries" else HASH)
+    return _read(partial if width < WIDTH and partial.exists() else full, most)
 
 
 def _path(directory: Path, level: str, n: int) -> Path:
@@ -279,14 +290,17 @@ def _path(directory: Path, level: str, n: int) -> Path:
     return directory.joinpath("tile", level, *(f"x{group}" for group in groups[:-1]), groups[-1])
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
     if path.exists() and not path.is_file():
         raise LogInvalid("log.file", f"cannot read {path}: it is no file")
     try:
         with path.open("rb") as file:
-            return file.read(MAX_FILE)
+            data = file.read(most + 1)
     except OSError as error:
         raise LogInvalid("log.file", f"cannot read {path}: {error.strerror}") from None
+    if len(data) > most:
+        raise LogInvalid("log.file", f"cannot read {path}: it is longer than {most} bytes")
+    return data
 
 
 def _leaf(index: int, entry: bytes) -> Leaf:
@@ -352,7 +366,7 @@ def _unopened(leaves: list[Leaf], opened: set[str], now: int) -> tuple[Unopened,
 def _beyond(directory: Path, size: int) -> int:
     """Count the entries on disk after `size`: appended, and not witnessed yet."""
     n, total = size // WIDTH, size
-    while _path(directory, "entries", n).exists():
+    while n < size // WIDTH + MAX_BEYOND and _path(directory, "entries", n).exists():
         n, total = n + 1, (n + 1) * WIDTH
     full = _path(directory, "entries", n)
     partials = full.with_name(f"{full.name}.p")

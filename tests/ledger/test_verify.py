@@ -22,6 +22,7 @@ from tiers.wire.keys.jose import SigningKey
 from tiers.wire.log import leaf as treaty
 from tiers.wire.log.checkpoint import LogKey, LogSigner, PinnedLog, WitnessKey, WitnessSigner, verify_witnessed
 from tiers.wire.log.leaf import Seal, encode_leaf, parse_leaf
+from tiers.wire.log.merkle import TreeHead
 from tiers.wire.log.policy import parse_policy, write_policy
 
 LATER = 1_764_000_060_000
@@ -162,6 +163,36 @@ def test_a_tile_that_does_not_fit_the_entries_is_caught(world, entry, check, lev
         check()
 
 
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("entries/000", b"\0\5alice"),
+        ("entries/000", b"\0"),
+        ("entries/001.p/44", b"\0\5alice"),
+        ("0/000", b"alice".ljust(32)),
+        ("0/000", b"a"),
+        ("0/001.p/44", b"alice".ljust(32)),
+        ("1/000.p/1", b"a"),
+    ],
+)
+def test_more_behind_the_end_of_a_tile_or_bundle_is_caught(world, entry, check, name, more):
+    world.log(*(entry(n) for n in range(300)))
+    file = world.log_folder / "tile" / name
+    file.write_bytes(file.read_bytes() + more)
+    with pytest.raises(LogInvalid, match=r"^log\.(entries|tile|file)"):
+        check()
+
+
+def test_where_a_partial_tile_or_bundle_is_gone_the_full_one_starts_with_it(world, entry, check):
+    world.log(*(entry(n) for n in range(44)))
+    note = world.store.checkpoint()
+    world.log(*(entry(n) for n in range(300)))
+    world.store.publish(note)
+    for level in ("0", "entries"):
+        shutil.rmtree(world.log_folder / "tile" / level / "000.p", ignore_errors=True)
+    assert (check().size, check().beyond) == (44, 256)
+
+
 @pytest.mark.parametrize("entries", [[b"{}"], [b'{"a":1}'], [b"[]"], [b"nonsense"], [b'{"type" :"x"}'], [b"1e400"]])
 def test_an_entry_that_is_no_leaf_is_caught(world, check, entries):
     world.store.append(entries)
@@ -241,6 +272,16 @@ def test_any_changed_byte_is_caught_or_harmless_and_nothing_else_escapes(world, 
         file.write_bytes(raw)
 
 
+def test_one_file_of_many_names_is_refused_at_the_second(world, entry, check):
+    world.log(*(entry(n) for n in range(256)))
+    folder = world.log_folder / "tile/entries"
+    for n in range(1, 300):
+        os.link(folder / "000", folder / f"{n:03}")
+    world.publish(TreeHead(300 * 256, b"r" * 32))
+    with pytest.raises(LogInvalid, match=r"^log\.twice"):
+        check()
+
+
 VERIFY, ROOT = [sys.executable, "-m", "tiers.ledger.verify"], Path(verify.__file__).parents[2]
 
 
@@ -251,7 +292,38 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         cwd=ROOT,
+        timeout=60,
     )
+
+
+@pytest.fixture
+def pinned(world):
+    policy = world.folder / "log.policy"
+    policy.write_text(write_policy(world.signer.key.vkey(), {"w1": world.witness_signer.key.vkey()}, 1))
+    return ["--policy", str(policy)]
+
+
+def test_a_sparse_file_of_many_names_does_not_keep_the_verifier_busy(world, entry, pinned):
+    world.log(*(entry(n) for n in range(256)))
+    folder = world.log_folder / "tile/entries"
+    os.truncate(folder / "000", 32 * 1024 * 1024)
+    for n in range(1, 1000):
+        os.link(folder / "000", folder / f"{n:03}")
+    world.publish(TreeHead(1000 * 256, b"r" * 32))
+    done = run(str(world.log_folder), *pinned)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "log.file")
+
+
+def test_links_that_lead_round_in_a_circle_are_counted_to_an_end(world, entry, pinned):
+    world.log(*(entry(n) for n in range(256)))
+    folder = world.log_folder / "tile/entries"
+    for n in range(1000):
+        (folder / f"x{n:03}").symlink_to(".")
+        if n > 0:
+            (folder / f"{n:03}").symlink_to("000")
+    done = run(str(world.log_folder), *pinned)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"appended and not witnessed yet: {verify.MAX_BEYOND * verify.WIDTH}\n" in done.stdout
 
 
 def test_the_command_says_what_the_log_holds(world, leaf):
