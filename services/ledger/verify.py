@@ -129,10 +129,10 @@ def read_policy(path: Path) -> Policy:
 def verify_log(directory: Path, policy: Policy, now: int) -> Report:
     """Check the log in `directory` by a policy; `now` in milliseconds decides which seals are late.
 
-    Raises `LogInvalid`, or `LogUnchecked` where there is no log. Steps: 1. checkpoint, 2. cosignatures, 3. entries,
-    4. root, 5. tiles, 6. leaves, 7. seals.
+    Raises `LogInvalid`, or `LogUnchecked` where there is no log, or none that may be read. Steps: 1. checkpoint,
+    2. cosignatures, 3. entries, 4. root, 5. tiles, 6. leaves, 7. seals.
     """
-    if not (directory / "checkpoint").exists() and not (directory / "tile").exists():
+    if not _exists(directory / "checkpoint") and not _exists(directory / "tile"):
         raise LogUnchecked(f"there is no log in {directory}, or nothing has been logged yet")
     note = _read(directory / "checkpoint", 4 * MAX_NOTE).decode(errors="replace")
     origin, size, root, cosigned = check_note(note, policy)  # 1, 2
@@ -281,7 +281,7 @@ def _tile(directory: Path, level: str, n: int, width: int) -> bytes:
     full = _path(directory, level, n)
     partial = full.with_name(f"{full.name}.p") / str(width)
     most = WIDTH * (2 + MAX_LEAF if level == "entries" else HASH)
-    return _read(partial if width < WIDTH and partial.exists() else full, most)
+    return _read(partial if width < WIDTH and _exists(partial) else full, most)
 
 
 def _path(directory: Path, level: str, n: int) -> Path:
@@ -290,12 +290,25 @@ def _path(directory: Path, level: str, n: int) -> Path:
     return directory.joinpath("tile", level, *(f"x{group}" for group in groups[:-1]), groups[-1])
 
 
+def _exists(path: Path) -> bool:
+    """Whether there is something; raises `LogUnchecked` where nobody may look."""
+    try:
+        path.stat()
+    except PermissionError:
+        raise LogUnchecked(f"{path} may not be read") from None
+    except OSError:
+        return False
+    return True
+
+
 def _read(path: Path, most: int) -> bytes:
-    if path.exists() and not path.is_file():
+    if _exists(path) and not path.is_file():
         raise LogInvalid("log.file", f"cannot read {path}: it is no file")
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)
+    except PermissionError:
+        raise LogUnchecked(f"{path} may not be read") from None
     except OSError as error:
         raise LogInvalid("log.file", f"cannot read {path}: {error.strerror}") from None
     if len(data) > most:
@@ -366,11 +379,11 @@ def _unopened(leaves: list[Leaf], opened: set[str], now: int) -> tuple[Unopened,
 def _beyond(directory: Path, size: int) -> int:
     """Count the entries on disk after `size`: appended, and not witnessed yet."""
     n, total = size // WIDTH, size
-    while n < size // WIDTH + MAX_BEYOND and _path(directory, "entries", n).exists():
+    while n < size // WIDTH + MAX_BEYOND and _exists(_path(directory, "entries", n)):
         n, total = n + 1, (n + 1) * WIDTH
     full = _path(directory, "entries", n)
     partials = full.with_name(f"{full.name}.p")
-    widths = [width for width in range(1, WIDTH) if (partials / str(width)).exists()]
+    widths = [width for width in range(1, WIDTH) if _exists(partials / str(width))]
     return max([total, *(n * WIDTH + width for width in widths)]) - size
 
 

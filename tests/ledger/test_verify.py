@@ -364,6 +364,40 @@ def test_what_a_log_says_does_nothing_to_the_terminal(world, entry):
     assert (odd.returncode, odd.stderr.count("\n"), "\x1b" in odd.stderr) == (3, 1, False)
 
 
+AS_SOMEBODY_ELSE = """
+import os
+from tiers.ledger import verify
+if not os.geteuid():
+    verify.main()  # loads what nobody else may read
+    os.seteuid(65534)
+verify.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("closed", "unread"),
+    [
+        (".", "checkpoint"),
+        ("checkpoint", "checkpoint"),
+        ("tile", "tile/entries/000.p/3"),
+        ("tile/entries", "tile/entries/000.p/3"),
+        ("tile/entries/000.p", "tile/entries/000.p/3"),
+        ("tile/entries/000.p/3", "tile/entries/000.p/3"),
+        ("tile/0", "tile/0/000.p/3"),
+    ],
+)
+@pytest.mark.usefixtures("pinned")
+def test_a_log_that_may_not_be_read_cannot_be_checked(world, entry, closed, unread):
+    world.log(*(entry(n) for n in range(3)))
+    for path in (world.folder, world.log_folder, *world.folder.rglob("*")):
+        path.chmod(0o755)
+    (world.log_folder / closed).chmod(0)
+    command = [sys.executable, "-c", AS_SOMEBODY_ELSE, "log", "--policy", "log.policy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=world.folder)
+    (world.log_folder / closed).chmod(0o755)
+    assert (done.returncode, done.stderr) == (3, f"cannot be checked: log/{unread} may not be read\n")
+
+
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/checkpoints.json").read_text())
 NOTES = [pytest.param(one["note"], one["good"], id=one["name"]) for one in VECTORS["vectors"]]
 
