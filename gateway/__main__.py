@@ -41,10 +41,10 @@ async def wire(settings: Settings, outside: Outside, opened: AsyncExitStack) -> 
     interception = Interception(mailboxes, outside, bus, lease)
     admission = CarrierAdmission(outside.peer(settings.carrier_url, carrier))
     slack = UNDER_WAY_MS if settings.workers > 1 else 0
-    delivery = Delivery(mailboxes, admission, interception.tasks, clock, metrics, slack)
-    registry = Registry(store, clock, mailboxes)
     docket = Docket(outside, settings.arrangement, bus)
     in_force = docket.in_force
+    delivery = Delivery(mailboxes, admission, interception.tasks, clock, metrics, slack, in_force.saw)
+    registry = Registry(store, clock, mailboxes)
     intake = Intake(registry, delivery, clock, settings.arrangement, in_force)
     context = SessionContext(identity, registry, intake, delivery, mailboxes, clock, metrics, bus, in_force)
     sessions = Sessions(context)

@@ -124,8 +124,8 @@ def check_new(order: VerifiedOrder, known: Mapping[str, Record]) -> VerifiedOrde
         raise Conflict("order.known", "Give each order a reference of its own: this one was served before.")
     if claims.lifts is not None:  # 2
         earlier = known.get(claims.lifts)
-        if earlier is None or earlier.lifted or earlier.order.iss != claims.iss:
-            raise Missing("order.unknown", "Lift an order of your own that is still in force.")
+        if earlier is None or claims.lifts not in in_force(known) or earlier.order.iss != claims.iss:
+            raise Missing("order.unknown", "Lift a suspension of your own that is still in force.")
     return order
 
 

@@ -79,9 +79,11 @@ class Delivery:
         clock: Callable[[], int],
         metrics: Metrics,
         slack_ms: int,
+        passed: Callable[[Envelope], None],
     ) -> None:
-        """`slack_ms` is how long a message may be under way in another process (ms)."""
+        """`slack_ms` is how long a message may be under way in another process (ms); `passed` hears what is stored."""
         self._slack_ms = slack_ms
+        self._passed = passed
         self._mailboxes = mailboxes
         self._admission = admission
         self._tasks = tasks
@@ -198,6 +200,7 @@ class Delivery:
     def _settle(self, item: Submission, outcome: Committed) -> None:
         receiver = self._receivers.get(item.parsed.header.to)
         if isinstance(outcome, str):
+            self._passed(item.parsed)
             item.submitter.accepted(item)
             if receiver is not None:
                 receiver.stored(Message(outcome, item.envelope))

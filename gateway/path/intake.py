@@ -54,7 +54,6 @@ class Intake:
     def _submit(self, item: Submission, device: Device, receiver: Device | None) -> None:
         ask = decide(item.parsed, device, receiver, item.at, self._arrangement)
         self._orders.check(item.parsed.header, item.at)
-        self._orders.saw(item.parsed)
         self._quota.spend(item.parsed.header.sender, item.parsed.header.to, item.size, item.at)
         self._delivery.submit(item, ask)
 

@@ -3,11 +3,12 @@
 It counts by pair, in this process, and is a reason to look: how much still waits is the store's to say.
 """
 
-from tiers.gateway.mailbox.promises import MAX_BYTES, MAX_MESSAGES
+from tiers.gateway.mailbox.promises import KEEP_MS, MAX_BYTES, MAX_MESSAGES
 
 SHARE = 4
 """A sender may take one part in so many of a mailbox."""
-FORGET_MS = 24 * 3600 * 1000
+FORGET_MS = KEEP_MS
+"""After so long nothing that was left lies there any more."""
 MAX_PAIRS = 100_000
 
 
@@ -29,10 +30,8 @@ class Quota:
         if used is None or now - used[2] > FORGET_MS:
             if len(self._used) >= MAX_PAIRS:
                 self._used.clear()
-            self._used[sender, to] = [1, octets, now]
-        else:
-            used[0] += 1
-            used[1] += octets
+            used = self._used[sender, to] = [0, 0, now]
+        used[:] = used[0] + 1, used[1] + octets, now
 
     def look(self, sender: str, to: str, waiting: int) -> bool:
         """Hear how many messages wait for a receiver: if half of what was counted is gone, begin anew and return so."""

@@ -130,6 +130,7 @@ async def path(
         lambda: NOW,
         metrics,
         slack_ms=0,
+        passed=lambda _envelope: None,
     )
     for pin, receiver in receivers.items():
         delivery.arrived(pin, receiver)

@@ -219,6 +219,14 @@ async def test_a_reference_is_used_once_and_only_its_regulator_lifts_it(office: 
     assert () == await office.listed()
 
 
+async def test_nothing_but_a_suspension_is_lifted(office: Office) -> None:
+    await office.serve(order(Kind.DEMAND, jti="PTA/0"))
+    await office.serve(order())
+    await office.serve(order(Kind.WITHDRAW, jti="PTA/2", lifts="PTA/1"))
+    for lifts in ("PTA/0", "PTA/1", "PTA/2"):
+        assert "order.unknown" == await refused(office, order(Kind.WITHDRAW, jti="PTA/3", lifts=lifts))
+
+
 async def test_a_new_order_may_take_an_earlier_ones_place(office: Office) -> None:
     await office.serve(order())
     later = order(jti="PTA/2", nbf=1 << 33, lifts="PTA/1")
@@ -253,6 +261,18 @@ async def test_a_demand_for_what_nobody_holds_is_answered_with_the_recipients_li
     (shown,) = answered.specimens
     assert (mid, (f"org/{ACME}/{BOB}/1", f"org/{ACME}/bes/1")) == (shown.mid, shown.recipients)
     assert [("order.answered", "order.not_held")] == office.ledger.said()
+
+
+async def test_what_a_demand_shows_is_a_message_that_passed(office: Office) -> None:
+    alice = await office.world.open(ALICE)
+    passed = await alice.send(office.world.consumer(ALICE, BOB))
+    await alice.accepted()
+    office.world.carrier.subscribers.discard(BOB)
+    await alice.send(office.world.consumer(ALICE, BOB))
+    await alice.refused()
+
+    (shown,) = office.world.relay.orders.specimens([C])
+    assert passed == shown.mid
 
 
 async def test_a_demand_for_consumer_contents_is_sent_to_whoever_answers_to_warrants(office: Office) -> None:

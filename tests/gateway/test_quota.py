@@ -27,6 +27,16 @@ def test_a_sender_never_leaves_more_than_its_share_with_a_receiver(sizes: list[i
     assert quota.fits(ALICE, BOB, 1, NOW + FORGET_MS + 1)
 
 
+def test_a_share_is_no_larger_for_being_taken_over_days() -> None:
+    quota, day, left = Quota(), 24 * 3600 * 1000, 0
+    for number in range(6 * MAX_MESSAGES // SHARE // 5):  # more than a share, in six days
+        at = NOW + 5 * day * number // (MAX_MESSAGES // SHARE)
+        if quota.fits(ALICE, BOB, 1, at):
+            quota.spend(ALICE, BOB, 1, at)
+            left += 1
+    assert left == MAX_MESSAGES // SHARE
+
+
 def test_a_receiver_who_has_read_is_written_to_again() -> None:
     quota = Quota()
     for _ in range(MAX_MESSAGES // SHARE):

@@ -328,10 +328,10 @@ async def running(
         await store.check()  # from here on it hears what others tell
         mailboxes = Mailboxes(bus)
         metrics = Metrics(CollectorRegistry())
-        delivery = Delivery(mailboxes, carrier, tasks or Tasks(lambda: None), clock, metrics, 0)
-        registry = Registry(store, clock, mailboxes)
         orders = docket(clock, bus) if docket else None
         in_force = orders.in_force if orders else InForce()
+        delivery = Delivery(mailboxes, carrier, tasks or Tasks(lambda: None), clock, metrics, 0, in_force.saw)
+        registry = Registry(store, clock, mailboxes)
         intake = Intake(registry, delivery, clock, INDIA, in_force)
         relay = SessionContext(GATEWAY, registry, intake, delivery, mailboxes, clock, metrics, bus, in_force)
         sessions = Sessions(relay)
