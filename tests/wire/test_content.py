@@ -1,10 +1,13 @@
 """What is signed inside a message: by whom, for which envelope, to be read by whom."""
 
+import hashlib
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiers.wire.encoding import b64u
 from tiers.wire.errors import TiersError, Yours
 from tiers.wire.keys.jose import SigningKey
 from tiers.wire.message.content import CONTENT_TYPE, TYP, read_content, readers_of, sign_content, verify_content
@@ -55,6 +58,7 @@ def test_what_a_device_signs_is_what_a_reader_gets(service, content):
     assert read_content(plaintext, within, THUMBPRINTS) == (content, KID)
 
 
+ENV = b64u(hashlib.sha256(TO_BOB.jwe.protected.encode()).digest())
 OF_ENVELOPE = {"cty": CONTENT_TYPE[Service.BBM], "readers": READERS}
 
 
@@ -75,7 +79,8 @@ OF_ENVELOPE = {"cty": CONTENT_TYPE[Service.BBM], "readers": READERS}
         (raw({"typ": "request+jws", "kid": KID}), "content.signature"),
         (raw({"typ": TYP, "kid": KID, "zip": "DEF", **OF_ENVELOPE}), "content.signature"),
         (raw({"typ": TYP, "kid": KID, **OF_ENVELOPE}), "content.envelope"),
-        (signed(readers=()), "content.readers"),
+        (signed(readers=()), "content.signature"),
+        (raw({"typ": TYP, "kid": KID, "cty": CONTENT_TYPE[Service.BBM], "env": ENV}), "content.readers"),
         (signed(readers=READERS[:1]), "content.readers"),
         (signed(readers=(*READERS, (GHOST, ""))), "content.readers"),
         (signed(readers=(*READERS, READERS[-1])), "content.readers"),

@@ -92,6 +92,29 @@ def test_a_jws_has_one_spelling():
             verify_compact(other, "x", {"k": KEY.public}, "code", STRANGER)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"alg":"Ed25519","typ":"x","kid":"evil","kid":"k"}',
+        '{"alg":"none","alg":"Ed25519","typ":"x","kid":"k"}',
+        '{"alg":"Ed25519","typ":"x","kid":"k","readers":[["a","b"]],"readers":[["c","d"]]}',
+        '{ "alg":"Ed25519","typ":"x","kid":"k" }',
+        '{"kid":"k","typ":"x","alg":"Ed25519"}',
+        '{"alg":"Ed25519","typ":"x","kid":"\\u006b"}',
+        '{"alg":"Ed25519","typ":"x","kid":"k","env":""}',
+    ],
+)
+def test_a_signed_header_has_one_spelling(header):
+    signed, payload = b64u(header.encode()), b64u(b"text")
+    signature = b64u(KEY.sign(f"{signed}.{payload}".encode()))
+    for verify in (
+        lambda: verify_compact(f"{signed}.{payload}.{signature}", "x", {"k": KEY.public}, "code", STRANGER),
+        lambda: verify_signature(GeneralJws(payload, (Signature(signed, signature),)), 0, KEY.public, "code"),
+    ):
+        with pytest.raises(Yours, match="^code: Spell the header"):
+            verify()
+
+
 def test_a_thumbprint_is_of_the_members_that_make_the_key():
     """RFC 8037, appendix A.3; for AKP there is alg, kty and pub, in this order."""
     assert VerifyKey(

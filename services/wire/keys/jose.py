@@ -162,8 +162,14 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 def peek_header(protected: str, code: str) -> Header:
-    """Read a protected header that nobody has verified yet, to find the key by `kid`; raises `Yours(code)`."""
-    header = parse_json(Header, unb64u(protected, code), code)
+    """Read a protected header that nobody has verified yet, to find the key by `kid`; raises `Yours(code)`.
+
+    It has one spelling: compact JSON, the members in their order, each once, none that says nothing.
+    """
+    raw = unb64u(protected, code)
+    header = parse_json(Header, raw, code)
+    if msgspec.json.encode(header) != raw:
+        raise Yours(code, "Spell the header as compact JSON, its members in the order of the specification, each once.")
     if header.alg != ALG:
         raise Yours(code, f"Sign with alg {ALG} (RFC 9864).")
     return header
