@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import msgspec
 
 from tiers.wire.api.gateway import ActivateTask
-from tiers.wire.errors import Conflict, Forbidden, Missing
+from tiers.wire.errors import Conflict, Forbidden, Missing, Policy
 from tiers.wire.keys.jose import GeneralJws, HpkeJwk
 from tiers.wire.lawful.evidence import LoggedWarrant
 from tiers.wire.lawful.release import AskGrant, Release, check_release
 from tiers.wire.lawful.warrant import (
+    NO_LONGER,
     Claims,
     Status,
     StatusStatement,
@@ -221,7 +222,9 @@ def check_product(auth: Authorisation | None, agency: str, now: int) -> Served:
 
 
 def check_standing_here(auth: Authorisation, now: int) -> Authorisation:
-    """Return an authorisation that is in force at `now` (ms); raises `Policy`."""
+    """Return an authorisation that is in force at `now` (ms), and has not ended here before; raises `Policy`."""
+    if auth.status in NO_LONGER:  # a clock may come back
+        raise Policy(*NO_LONGER[auth.status])
     check_in_force(auth.claims, now)
     check_standing(auth.word.said, now)
     return auth

@@ -255,6 +255,14 @@ def test_an_expired_warrant_gives_nothing_even_before_the_sweep_has_seen_it():
     assert refusal(check_product, auth, "cbi", auth.claims.exp * 1000) == "warrant.expired"
 
 
+def test_a_warrant_that_has_expired_gives_nothing_when_the_clock_comes_back():
+    auth = lawful.advance(served(), HERE, NOW + HOUR)
+
+    assert refusal(check_grant, auth, ask(auth), "cbi", KEYS, LATER) == "warrant.expired"
+    assert refusal(check_product, auth, "cbi", LATER) == "warrant.expired"
+    assert lawful.next_step(auth, LATER, "fresh") == Deactivate("xid")
+
+
 @pytest.mark.parametrize(
     ("start", "until"),
     [
