@@ -46,7 +46,7 @@ class Sessions:
             max_msg_size=2 * MAX_FRAME,
             decode_text=False,
         )
-        if not socket.can_prepare(request):
+        if not _is_upgrade(socket, request):
             raise Yours("session.upgrade", "Open this address as a WebSocket (RFC 6455).")
         if self._closing:
             raise _stopping()
@@ -149,6 +149,13 @@ class Sessions:
             session.end(_stopping())
         if self._running:
             await asyncio.wait(self._running, timeout=3 * BYE_SECONDS)
+
+
+def _is_upgrade(socket: Socket, request: web.Request) -> bool:
+    try:
+        return bool(socket.can_prepare(request))
+    except ValueError:  # aiohttp fails on a header that is not ASCII
+        return False
 
 
 def _replaced() -> Forbidden:

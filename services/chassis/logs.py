@@ -20,7 +20,7 @@ _last: dict[tuple[str, object], tuple[float, int]] = {}
 def seldom(event: str, **fields: object) -> None:
     """Log what a stranger can cause as often as he likes: one line a second of each kind, with how many it stands for.
 
-    A kind is an event and its `code`.
+    A kind is an event and its `code`. With an `exc_info` it is an error.
     """
     kind, now = (event, fields.get("code")), time.monotonic()
     at, more = _last.get(kind, (0.0, 0))
@@ -32,11 +32,12 @@ def seldom(event: str, **fields: object) -> None:
     _last[kind] = now, 0
     if more:
         fields["more"] = more
-    _log.info(event, **fields)
+    say = _log.error if "exc_info" in fields else _log.info
+    say(event, **fields)
 
 
 class _Libraries(logging.Handler):
-    """What libraries say, as one of our lines and as seldom; where the HTTP server failed on a request, all of it."""
+    """What libraries say, as one of our lines and as seldom; where the HTTP server failed on a request, where."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kind, error, _ = record.exc_info or (None, None, None)
@@ -46,7 +47,7 @@ class _Libraries(logging.Handler):
         elif isinstance(error, HttpProcessingError):
             seldom("request.unreadable", code=name)
         else:
-            _log.error("request.crashed", exc_info=record.exc_info)
+            seldom("request.crashed", code=name, exc_info=record.exc_info)
 
 
 def configure(party: Identity) -> None:

@@ -46,8 +46,12 @@ async def party(folder: Path) -> AsyncIterator[tuple[int, aiohttp.ClientSession]
     async def much(_caller: Identity, _request: web.Request) -> web.Response:
         return web.Response(body=bytes(4_000_000))
 
+    async def crash(_caller: Identity, _request: web.Request) -> web.Response:
+        raise LookupError
+
     tls = issue("gateway/1", folder)
-    routes = [Route("POST", "/x", {Role.ANYONE}, take, ""), Route("GET", "/much", {Role.ANYONE}, much, "")]
+    handlers = (("POST", "/x", take), ("GET", "/much", much), ("GET", "/crash", crash))
+    routes = [Route(method, path, {Role.ANYONE}, handler, "") for method, path, handler in handlers]
     app = application(routes, CollectorRegistry(), _ready)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -256,6 +260,18 @@ async def test_what_is_no_request_is_a_line_a_second_however_often_it_comes(
             assert await ended(reader)
             writer.transport.abort()
     assert 1 == capsys.readouterr().out.count("request.unreadable")
+
+
+async def test_what_crashes_is_one_traceback_a_second_however_often_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logs, "SELDOM_SECONDS", 3600.0)
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "handlers", [logs._Libraries()])
+    async with party(tmp_path) as (port, http):
+        for _ in range(5):
+            assert 500 == (await http.get(f"https://127.0.0.1:{port}/crash", server_hostname=_host())).status
+    said = capsys.readouterr().out
+    assert (1, 1) == (said.count("request.crashed"), said.count("raise LookupError"))
 
 
 async def test_strangers_who_ask_whether_a_party_is_ready_have_it_look_once_a_second(

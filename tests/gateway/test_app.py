@@ -129,6 +129,10 @@ async def test_a_post_is_signed_by_its_sender_for_this_body_and_now(world: World
 async def test_a_session_is_a_websocket(world: World) -> None:
     status, answer = await world.ask(None, "GET", "/v1/session")
     assert (status, code_of(answer)) == (400, "session.upgrade")
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    for more in ({"Sec-WebSocket-Key": "é"}, {"Sec-WebSocket-Key": "x"}, {"Sec-WebSocket-Version": "é"}):
+        status, answer = await world.ask(None, "GET", "/v1/session", None, **upgrade | more)
+        assert (status, code_of(answer)) == (400, "session.upgrade")
 
 
 async def test_it_is_healthy_and_ready_and_shows_metrics_to_operators_only(world: World) -> None:
