@@ -28,16 +28,17 @@ class StateDir:
         _refuse_wider(path)
 
     def read(self, name: str) -> bytes | None:
-        """Return a file's bytes, or `None` if there is none; raises `Yours` if others may read it."""
+        """Return a file's bytes, or `None` if there is none; raises `Yours` if it is no file, or others may read it."""
         path = self.path / name
-        if not path.exists():
+        if not _is_there(path):
             return None
         _refuse_wider(path)
         return path.read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
-        """Replace a file: on disk, with its name, when this returns."""
+        """Replace a file: on disk, with its name, when this returns. Raises `Yours` if what is there is no file."""
         path = self.path / name
+        _is_there(path)
         replace_file(path, data, durable=True)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -74,6 +75,7 @@ def opening(path: Path) -> Iterator[sqlite3.Connection]:
     Raises `Yours` for a file that cannot be used so.
     """
     with _usable(path), ExitStack() as failed:
+        _is_there(path)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE))  # sqlite gives its journal the permissions of this file
         yield failed.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
         failed.pop_all()
@@ -86,6 +88,21 @@ def _usable(path: Path) -> Iterator[None]:
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise Yours("state.unusable", f"Restore {path} from its backup, or name another folder: {why}.") from None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file, perhaps by a link; raises `Yours` for what is no file, and for a link that leads nowhere.
+
+    Asked before it is opened: to open a pipe is to wait for ever.
+    """
+    with _usable(path):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(0, "it is no regular file")
+    return True
 
 
 def _refuse_wider(path: Path) -> None:
