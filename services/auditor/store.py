@@ -1,7 +1,7 @@
 """What the auditor holds, on disk: warrants, product, grants and what it read. sqlite3 in its own state directory.
 
 This is the one place on the provider's side where a plaintext lies, and why it is the auditor's own directory. Every
-method is one transaction, on disk when it returns (`synchronous = FULL`). One process, one thread.
+method is one transaction, on disk when it returns; where the disk fails, it raises `Ours`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from tiers.auditor.inspect import Product
-from tiers.chassis.state import database
+from tiers.chassis.database import Database
 from tiers.wire.api.auditor import Inspection
 from tiers.wire.api.carrier import Product as Page
 from tiers.wire.encoding import parse_json, unb64u
@@ -37,7 +37,7 @@ class Store:
     """The auditor's files. Product is numbered as the carrier numbers it, from 0, and only grows."""
 
     def __init__(self, path: Path) -> None:
-        self._db = database(path, _TABLES)
+        self._db = Database(path, _TABLES)
 
     def close(self) -> None:
         self._db.close()
@@ -45,14 +45,13 @@ class Store:
     def file(self, warrant: VerifiedWarrant) -> None:
         """Keep a warrant; the same one again changes nothing. Raises `Conflict` for another one of its `jti`."""
         jti = warrant.claims.jti
-        self._db.execute("INSERT OR IGNORE INTO warrants (jti, payload) VALUES (?, ?)", (jti, warrant.jws.payload))
-        (payload,) = self._db.execute("SELECT payload FROM warrants WHERE jti = ?", (jti,)).fetchone()
-        if payload != warrant.jws.payload:
+        self._db.write("INSERT OR IGNORE INTO warrants (jti, payload) VALUES (?, ?)", (jti, warrant.jws.payload))
+        if self._db.row("SELECT payload FROM warrants WHERE jti = ?", (jti,)) != (warrant.jws.payload,):
             raise Conflict("auditor.duplicate", "File a warrant with a jti of its own: this one names another.")
 
     def claims(self, jti: str) -> Claims:
         """Return what a warrant on file says; raises `Missing`, or `Ours`. It was verified when it was filed."""
-        row = self._db.execute("SELECT payload FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        row = self._db.row("SELECT payload FROM warrants WHERE jti = ?", (jti,))
         if row is None:
             raise Missing("auditor.no_warrant", "File the warrant with this auditor first.")
         try:
@@ -62,35 +61,32 @@ class Store:
             raise Ours("auditor.store", detail) from None
 
     def delivered(self, jti: str) -> int:
-        (count,) = self._db.execute("SELECT count(*) FROM product WHERE jti = ?", (jti,)).fetchone()
+        ((count,),) = self._db.rows("SELECT count(*) FROM product WHERE jti = ?", (jti,))
         return int(count)
 
     def since(self, jti: str) -> int:
         """Return when a warrant was served, as far as the carrier has said (ms)."""
-        (since,) = self._db.execute("SELECT since FROM warrants WHERE jti = ?", (jti,)).fetchone()
+        ((since,),) = self._db.rows("SELECT since FROM warrants WHERE jti = ?", (jti,))
         return int(since)
 
     def add_product(self, jti: str, page: Page, pdus: Sequence[bytes]) -> None:
         """Keep the PDUs of a page, and what it says of losses and of the day on which the warrant was served."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._db.writing() as db:
             rows = [(jti, page.first + at, pdu) for at, pdu in enumerate(pdus)]
-            self._db.executemany("INSERT OR IGNORE INTO product VALUES (?, ?, ?)", rows)
-            self._db.execute(
-                "UPDATE warrants SET lost = max(lost, ?), since = ? WHERE jti = ?", (page.lost, page.since, jti)
-            )
+            db.executemany("INSERT OR IGNORE INTO product VALUES (?, ?, ?)", rows)
+            db.execute("UPDATE warrants SET lost = max(lost, ?), since = ? WHERE jti = ?", (page.lost, page.since, jti))
 
     def product(self, jti: str) -> Product:
-        (lost,) = self._db.execute("SELECT lost FROM warrants WHERE jti = ?", (jti,)).fetchone()
-        rows = self._db.execute("SELECT pdu FROM product WHERE jti = ? ORDER BY number", (jti,))
+        ((lost,),) = self._db.rows("SELECT lost FROM warrants WHERE jti = ?", (jti,))
+        rows = self._db.rows("SELECT pdu FROM product WHERE jti = ? ORDER BY number", (jti,))
         return Product(tuple(pdu for (pdu,) in rows), lost)
 
     def keep_grant(self, jti: str, jwe: bytes, now: int) -> None:
-        self._db.execute("INSERT INTO grants VALUES (?, ?, ?)", (now, jti, jwe))
+        self._db.write("INSERT INTO grants VALUES (?, ?, ?)", (now, jti, jwe))
 
     def keep_inspection(self, found: Inspection, now: int) -> None:
-        self._db.execute("INSERT INTO inspections VALUES (?, ?, ?)", (now, found.jti, msgspec.json.encode(found)))
+        self._db.write("INSERT INTO inspections VALUES (?, ?, ?)", (now, found.jti, msgspec.json.encode(found)))
 
     def inspections(self) -> tuple[Inspection, ...]:
-        rows = self._db.execute("SELECT found FROM inspections ORDER BY rowid")
+        rows = self._db.rows("SELECT found FROM inspections ORDER BY rowid")
         return tuple(msgspec.json.decode(found, type=Inspection) for (found,) in rows)

@@ -57,17 +57,6 @@ class StateDir:
         return kind(raw)
 
 
-def database(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a party's sqlite3 file, or make it, 0600. A transaction that is over is on disk (`synchronous = FULL`).
-
-    Raises `Yours` for a file that is no such database.
-    """
-    with opening(path) as db:
-        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-        db.executescript(schema)
-    return db
-
-
 @contextmanager
 def opening(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a sqlite3 file, or make it, 0600. What is done inside makes it ready: if that fails, it is closed again.
@@ -91,7 +80,7 @@ def _usable(path: Path) -> Iterator[None]:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is a file, perhaps by a link; raises `Yours` for what is no file, and for a link that leads nowhere.
+    """Whether there is a file, perhaps by a link; raises `Yours` for no file, and for a link that leads nowhere.
 
     Asked before it is opened: to open a pipe is to wait for ever.
     """

@@ -1,16 +1,15 @@
 """The court's register on disk: sqlite3 in the court's own state directory. It holds no message and no message key.
 
-Every method is one transaction, on disk when it returns (`synchronous = FULL`). One process, one thread.
+Every method is one transaction, on disk when it returns; where the disk fails, it raises `Ours`.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from tiers.chassis.state import database
+from tiers.chassis.database import Database, Row
 from tiers.court.register import Record
 from tiers.wire.encoding import parse_json, unb64u
 from tiers.wire.errors import Conflict, Missing, Ours, Yours
@@ -30,7 +29,6 @@ CREATE TABLE IF NOT EXISTS untold (
 CREATE TABLE IF NOT EXISTS nonces (jti TEXT NOT NULL, nonce TEXT NOT NULL, PRIMARY KEY (jti, nonce)) STRICT;
 """
 _COLUMNS = "jws, status, serial, said, reason, approved, opened"
-_Row = tuple[bytes, str, int, int, str, bytes | None, int]
 
 
 class Untold(msgspec.Struct, frozen=True):
@@ -45,7 +43,7 @@ class Store:
     """The register. A record is replaced whole; a statement to the carrier is stored with the step that made it."""
 
     def __init__(self, path: Path) -> None:
-        self._db = database(path, _TABLES)
+        self._db = Database(path, _TABLES)
 
     def close(self) -> None:
         self._db.close()
@@ -54,30 +52,28 @@ class Store:
         """Enter a new warrant; raises `Conflict` if its `jti` or its salt is taken."""
         claims = record.claims
         row = (claims.jti, claims.salt, claims.exp, record.status, _json(record.jws))
-        try:
-            self._db.execute("INSERT INTO warrants VALUES (?, ?, ?, ?, ?, 0, 0, '', NULL, 0)", row)
-        except sqlite3.IntegrityError:
-            raise _taken() from None
+        if not self._db.write("INSERT OR IGNORE INTO warrants VALUES (?, ?, ?, ?, ?, 0, 0, '', NULL, 0)", row):
+            raise _taken()
 
     def check_new(self, claims: Claims) -> None:
         """Raise `Conflict` if there is a warrant of this `jti`, or of this salt."""
-        if self._db.execute("SELECT 1 FROM warrants WHERE jti = ? OR salt = ?", (claims.jti, claims.salt)).fetchone():
+        if self._db.row("SELECT 1 FROM warrants WHERE jti = ? OR salt = ?", (claims.jti, claims.salt)):
             raise _taken()
 
     def get(self, jti: str) -> Record:
         """Return one warrant; raises `Missing`, or `Ours` for one that does not read."""
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM warrants WHERE jti = ?", (jti,)).fetchone()  # noqa: S608 - names
+        row = self._db.row(f"SELECT {_COLUMNS} FROM warrants WHERE jti = ?", (jti,))  # noqa: S608 - names
         if row is None:
             raise unknown()
         return _record(row)
 
     def all(self) -> list[Record]:
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM warrants ORDER BY rowid")  # noqa: S608 - column names
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM warrants ORDER BY rowid")  # noqa: S608 - column names
         return [_record(row) for row in rows]
 
     def standing(self) -> list[Record]:
         """Return the warrants that were approved, and not yet recorded as over."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM warrants WHERE status = ?", (Status.APPROVED,))  # noqa: S608 - names
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM warrants WHERE status = ?", (Status.APPROVED,))  # noqa: S608 - names
         return [_record(row) for row in rows]
 
     def past_expiry(self, now: int) -> list[Record]:
@@ -86,7 +82,7 @@ class Store:
             f"SELECT {_COLUMNS} FROM warrants WHERE opened = 0 AND exp * 1000 <= ?"  # noqa: S608 - column names
             " AND (approved IS NOT NULL OR status = ?)"
         )
-        return [_record(row) for row in self._db.execute(query, (now, Status.AWAITING_APPROVAL))]
+        return [_record(row) for row in self._db.rows(query, (now, Status.AWAITING_APPROVAL))]
 
     def replace(self, record: Record, statement: str | None = None) -> Record:
         """Write a changed record, and with it the statement that the carrier must get; returns the record.
@@ -97,34 +93,32 @@ class Store:
         kept = replace(record, serial=record.serial + (statement is not None))
         approved = _json(kept.approved) if kept.approved else None
         row = (kept.status, _json(kept.jws), kept.serial, kept.said, kept.reason, approved, kept.opened, jti)
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
+        with self._db.writing() as db:
+            db.execute(
                 "UPDATE warrants SET status = ?, jws = ?, serial = ?, said = ?, reason = ?, approved = ?, opened = ?"
                 " WHERE jti = ?",
                 row,
             )
             if statement is not None:
-                self._db.execute("INSERT OR REPLACE INTO untold VALUES (?, ?, ?)", (jti, kept.serial, statement))
+                db.execute("INSERT OR REPLACE INTO untold VALUES (?, ?, ?)", (jti, kept.serial, statement))
         return kept
 
     def untold(self) -> list[Untold]:
         """Return what the carrier must still be told, oldest first."""
-        return [Untold(*row) for row in self._db.execute("SELECT jti, serial, statement FROM untold ORDER BY rowid")]
+        return [Untold(*row) for row in self._db.rows("SELECT jti, serial, statement FROM untold ORDER BY rowid")]
 
     def told(self, said: Sequence[Untold]) -> None:
         """Strike statements off; a newer one about the same warrant stays."""
-        self._db.executemany("DELETE FROM untold WHERE jti = ? AND serial = ?", [(one.jti, one.serial) for one in said])
+        with self._db.writing() as db:
+            db.executemany("DELETE FROM untold WHERE jti = ? AND serial = ?", [(one.jti, one.serial) for one in said])
 
     def take_nonce(self, jti: str, nonce: str) -> None:
         """Take the nonce of a request for keys; raises `Conflict` if it was taken before."""
-        try:
-            self._db.execute("INSERT INTO nonces VALUES (?, ?)", (jti, nonce))
-        except sqlite3.IntegrityError:
-            raise Conflict("grant.replayed", "Draw a new nonce for each request.") from None
+        if not self._db.write("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (jti, nonce)):
+            raise Conflict("grant.replayed", "Draw a new nonce for each request.")
 
     def return_nonce(self, jti: str, nonce: str) -> None:
-        self._db.execute("DELETE FROM nonces WHERE jti = ? AND nonce = ?", (jti, nonce))
+        self._db.write("DELETE FROM nonces WHERE jti = ? AND nonce = ?", (jti, nonce))
 
 
 def unknown() -> Missing:
@@ -139,7 +133,7 @@ def _taken() -> Conflict:
 _json = msgspec.json.encode
 
 
-def _record(row: _Row) -> Record:
+def _record(row: Row) -> Record:
     raw, status, serial, said, reason, shown, opened = row
     try:
         jws = parse_json(GeneralJws, raw, "court.store")

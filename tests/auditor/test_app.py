@@ -1,7 +1,10 @@
 """The auditor over real TLS: the granted minutes open, and nothing else does."""
 
+import sqlite3
 import stat
+import time
 from collections.abc import Awaitable
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -354,9 +357,19 @@ async def test_inspections_and_what_they_rest_on_survive_a_restart(world: Audito
     assert read(await world.inspect(who=who)) == ["hi"]
 
 
+async def test_files_that_cannot_be_written_hold_up_nobody_and_are_retried(world: AuditorWorld) -> None:
+    with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(Ours, match=r"store\.unavailable"):
+            await world.file()
+        assert time.monotonic() - began < 2
+    await world.file()
+
+
 async def test_a_warrant_on_file_that_does_not_read_is_no_fault_of_the_investigator(world: AuditorWorld) -> None:
     await world.file()
-    world.store._db.execute("UPDATE warrants SET payload = ?", ("{}",))
+    world.store._db.write("UPDATE warrants SET payload = ?", ("{}",))
     with pytest.raises(Ours, match=r"auditor\.store"):
         await world.inspect()
 

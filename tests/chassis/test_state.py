@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tiers.chassis.state import StateDir, database
+from tiers.chassis.database import Database
+from tiers.chassis.state import StateDir
 from tiers.wire.errors import Yours
 from tiers.wire.keys.secret import Secret
 
@@ -38,7 +39,7 @@ def test_what_is_no_file_is_neither_a_key_nor_absent(tmp_path: Path, made: Calla
         lambda: state.read("master.key"),
         lambda: state.write("master.key", bytes(32)),
         lambda: state.key("master.key", Secret),
-        lambda: database(state.path / "master.key", ""),
+        lambda: Database(state.path / "master.key", ""),
     ):
         with pytest.raises(Yours, match=r"state\.unusable: Restore .*/state/master\.key"):
             use()
@@ -56,4 +57,4 @@ def test_a_key_may_be_linked_from_elsewhere(tmp_path: Path) -> None:
 def test_what_is_no_database_of_this_party_is_one_sentence(tmp_path: Path, made: Callable[[Path], None]) -> None:
     made(tmp_path / "court.sqlite3")
     with pytest.raises(Yours, match=r"state\.unusable: Restore .*court\.sqlite3"):
-        database(tmp_path / "court.sqlite3", "CREATE INDEX IF NOT EXISTS unfinished ON warrants (exp);")
+        Database(tmp_path / "court.sqlite3", "CREATE INDEX IF NOT EXISTS unfinished ON warrants (exp);")

@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
+import sqlite3
 import stat
+import time
 from collections.abc import Awaitable
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -388,8 +391,19 @@ async def test_a_clock_that_the_ledger_does_not_share_is_no_fault_of_the_applica
     await world.apply()
 
 
+async def test_a_register_that_cannot_be_written_holds_up_nobody_and_is_retried(world: CourtWorld) -> None:
+    await world.apply()
+    with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(Ours, match=r"store\.unavailable"):
+            await world.decide("approval")
+        assert time.monotonic() - began < 2
+    assert (await world.decide("approval")).status is Status.APPROVED
+
+
 async def test_a_warrant_that_does_not_read_is_no_fault_of_whoever_asks(world: CourtWorld) -> None:
     await world.apply()
-    world.store._db.execute("UPDATE warrants SET jws = ?", (b'{"payload":"!","signatures":[]}',))
+    world.store._db.write("UPDATE warrants SET jws = ?", (b'{"payload":"!","signatures":[]}',))
     with pytest.raises(Ours, match=r"court\.store"):
         await world.applicant.ask("GET", f"/v1/warrants/{JTI}", Entry)

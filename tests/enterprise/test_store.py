@@ -38,7 +38,7 @@ def test_an_activation_that_cannot_be_written_whole_leaves_nothing(store):
 
 
 def test_what_was_written_before_a_failure_is_taken_back(store):
-    store._db.execute("DROP TABLE passwords")  # the last of the three writes fails
+    store._db.write("DROP TABLE passwords", ())  # the last of the three writes fails
     with pytest.raises(Ours, match=r"^store\.unavailable"):
         store.activate(entry(), "token")
     assert (store.device(ALICE), store.last_generation(ACME, ALICE)) == (None, 0)
