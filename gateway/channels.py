@@ -7,6 +7,7 @@ Both refuse what names a reader that the tier does not have. Whose keys those ar
 patterns of `kid`; the relay knows no more of it. Spec page: docs/spec/session.md.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +23,7 @@ ENTERPRISE_READERS = "org/{to_org}/{to}/* org/{org}/bes/* org/{to_org}/bes/*"
 """India 2013: the default arrangement."""
 
 _SAMPLE = {"carrier": "in", "from": "0" * 8, "to": "0" * 8, "org": "S00000000", "to_org": "S00000000", "epoch": 0}
+_BRACES = re.compile(r"\{(\w+)\}")
 _SENTENCES = {
     CONSUMER_READERS: "Name one recipient: your carrier's key of you, for the minute in `ts`.",
     ENTERPRISE_READERS: (
@@ -65,9 +67,12 @@ def parse_readers(patterns: str) -> Readers:
     plain = " ".join(patterns.split())
     try:
         for pattern in " ".join(choices(plain)).split():
-            parse_kid(pattern.format_map(_SAMPLE).replace("*", "1"))
-    except (Yours, KeyError, ValueError, IndexError, AttributeError):
-        raise Yours("settings.readers", "Write patterns of kid as docs/custody.md shows them.") from None
+            parse_kid(_BRACES.sub(lambda brace: str(_SAMPLE[brace[1]]), pattern).replace("*", "1"))
+    except (Yours, KeyError):
+        raise Yours(
+            "settings.readers",
+            "Set TIERS_CONSUMER_READERS and TIERS_ENTERPRISE_READERS to patterns of kid (docs/custody.md).",
+        ) from None
     if not all(choice.strip() for choice in choices(plain)):
         raise Yours("settings.readers", "Name the readers of each channel: one pattern of kid at least.")
     return Readers(plain)

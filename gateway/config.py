@@ -1,9 +1,11 @@
 """Settings of the relay: a TOML file (`TIERS_CONFIG`) or `TIERS_…` variables."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from tiers.chassis.settings import AuthorSettings
+from msgspec import Meta
+
+from tiers.chassis.settings import AuthorSettings, HostPort, HttpsUrl, Name
 from tiers.gateway.channels import CONSUMER_READERS, ENTERPRISE_READERS, Arrangement, parse_readers
 from tiers.wire.identity import Role
 
@@ -20,13 +22,13 @@ class Settings(AuthorSettings):
     """
 
     role: ClassVar = Role.GATEWAY
-    carrier_url: str
-    mediation: str
+    carrier_url: HttpsUrl
+    mediation: HostPort
     store_url: str
     store_may_lose: bool = False
-    workers: int = 1
-    name: str = "1"
-    carrier: str = "in"
+    workers: Annotated[int, Meta(ge=1, le=16)] = 1
+    name: Name = "1"
+    carrier: Name = "in"
     consumer_readers: str = CONSUMER_READERS
     enterprise_readers: str = ENTERPRISE_READERS
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from tiers.chassis.settings import AuthorSettings
+from tiers.chassis.settings import AuthorSettings, HttpsUrl, Name, PerhapsUrl
 from tiers.wire.identity import Role
 
 
@@ -17,8 +17,8 @@ class Settings(AuthorSettings):
 
     role: ClassVar = Role.AUDITOR
     state: Path
-    carrier_url: str
-    name: str = "cbi"
-    carrier: str = "in"
-    court_url: str = ""
-    court: str = "in"
+    carrier_url: HttpsUrl
+    name: Name = "cbi"
+    carrier: Name = "in"
+    court_url: PerhapsUrl = ""
+    court: Name = "in"

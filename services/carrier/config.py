@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from tiers.chassis.settings import AuthorSettings
+from tiers.chassis.settings import AuthorSettings, HostPort, HttpsUrl, Name
 from tiers.wire.identity import Role
 
 
@@ -17,9 +17,9 @@ class Settings(AuthorSettings):
     """
 
     role: ClassVar = Role.CARRIER
-    mediation_listen: str
+    mediation_listen: HostPort
     state: Path
     store_url: str
-    gateway_url: str
+    gateway_url: HttpsUrl
     store_may_lose: bool = False
-    name: str = "in"
+    name: Name = "in"

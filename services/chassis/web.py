@@ -227,10 +227,8 @@ def common(metrics: CollectorRegistry, ready: Callable[[], Awaitable[None]]) -> 
 
 
 def parse_listen(listen: str) -> tuple[str, int]:
-    """Read `host:port`; raises `Yours`."""
+    """Read `host:port`, which is known to be one (`HostPort`)."""
     host, _, port = listen.rpartition(":")
-    if not host or not (port.isascii() and port.isdecimal() and int(port) < 1 << 16):
-        raise Yours("settings.listen", "Set TIERS_LISTEN to host:port, such as 127.0.0.1:8443.")
     return host.strip("[]"), int(port)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from tiers.chassis.settings import AuthorSettings
+from tiers.chassis.settings import AuthorSettings, HttpsUrl, Name
 from tiers.wire.identity import Role
 from tiers.wire.lawful.warrant import MAX_WORD_MS
 
@@ -22,9 +22,9 @@ class Settings(AuthorSettings):
 
     role: ClassVar = Role.COURT
     state: Path
-    carrier_url: str
-    name: str = "in"
-    judge: str = "delhi"
-    carrier: str = "in"
+    carrier_url: HttpsUrl
+    name: Name = "in"
+    judge: Name = "delhi"
+    carrier: Name = "in"
     escrow: bool = False
     word_minutes: Annotated[int, Meta(ge=1, le=MAX_WORD_MS // 60_000)] = MAX_WORD_MS // 60_000

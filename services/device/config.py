@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tiers.chassis.settings import HttpsUrl, Name, PerhapsUrl
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -13,11 +15,11 @@ class Settings:
 
     state: Path
     ca: Path
-    gateway_url: str
-    gateway: str = "1"
-    carrier_url: str = ""
-    carrier: str = "in"
-    bes_url: str = ""
+    gateway_url: HttpsUrl
+    gateway: Name = "1"
+    carrier_url: PerhapsUrl = ""
+    carrier: Name = "in"
+    bes_url: PerhapsUrl = ""
     org: str = ""
     consumer: str = "carrier"
     enterprise: str = "customer"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from tiers.chassis.settings import AuthorSettings
+from tiers.chassis.settings import AuthorSettings, HttpsUrl
 from tiers.wire.identity import Role
 from tiers.wire.message.envelope import Org
 
@@ -16,4 +16,4 @@ class Settings(AuthorSettings):
     role: ClassVar = Role.CUSTOMER
     state: Path
     name: Org
-    gateway_url: str
+    gateway_url: HttpsUrl

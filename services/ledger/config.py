@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from tiers.chassis.settings import PartySettings
+from tiers.chassis.settings import Name, PartySettings
 from tiers.wire.errors import Ours
 from tiers.wire.identity import Role
 from tiers.wire.log.policy import FILE, Policy, parse_policy
@@ -16,7 +16,7 @@ class LedgerSettings(PartySettings):
 
     role: ClassVar = Role.LEDGER
     state: Path
-    name: str = "in"
+    name: Name = "in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class WitnessSettings(PartySettings):
 
     role: ClassVar = Role.WITNESS
     state: Path
-    name: str = "w1"
+    name: Name = "w1"
 
 
 def read_policy(trust: Path) -> Policy:

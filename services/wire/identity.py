@@ -13,7 +13,8 @@ from typing import Any
 from tiers.wire.errors import Unauthenticated
 
 TRUST_DOMAIN = "tiers.example"
-_SPIFFE = re.compile(rf"spiffe://{re.escape(TRUST_DOMAIN)}/([a-z]{{1,20}})/([A-Za-z0-9-]{{1,40}})")
+NAME = "[A-Za-z0-9-]{1,40}"
+_SPIFFE = re.compile(rf"spiffe://{re.escape(TRUST_DOMAIN)}/([a-z]{{1,20}})/({NAME})")
 
 
 class Role(StrEnum):

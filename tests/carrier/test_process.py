@@ -69,7 +69,7 @@ async def test_it_starts_says_so_answers_and_stops(world, tmp_path):
     [
         ("store_url", "http://nowhere", b"settings.store_url"),
         ("tls", "/nonexistent", b"tls.files"),
-        ("listen", "", b"settings.listen"),
+        ("listen", "", b"settings.invalid"),
     ],
 )
 async def test_a_wrong_setting_ends_it_with_one_sentence(world, setting, value, code):

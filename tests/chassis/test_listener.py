@@ -22,7 +22,7 @@ from tiers.chassis import web as chassis
 from tiers.chassis.listener import Counts, Listener
 from tiers.chassis.listener import http as http_of
 from tiers.chassis.tls import device_context
-from tiers.chassis.web import Health, Route, application, parse_listen, raw_body
+from tiers.chassis.web import Health, Route, application, raw_body
 from tiers.wire.errors import Yours
 from tiers.wire.identity import Identity, Role
 
@@ -119,13 +119,6 @@ async def test_an_address_that_cannot_be_had_is_one_sentence(tmp_path: Path, hos
         pytest.raises(Yours, match=r"settings\.listen: Set TIERS_LIST"),
     ):
         await Listener(lambda *_: asyncio.Protocol(), tls).start(host, taken.getsockname()[1])
-
-
-@pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1:65536", "127.0.0.1:-1", ":1", "127.0.0.1:\u0663"])
-def test_what_is_no_address_is_one_sentence(listen: str) -> None:
-    with pytest.raises(Yours, match=r"settings\.listen"):
-        parse_listen(listen)
-    assert ("::1", 8443) == parse_listen("[::1]:8443")
 
 
 async def test_whoever_does_not_read_an_answer_is_shown_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,8 +71,12 @@ def test_where_a_jurisdiction_has_readers_of_its_own_either_choice_passes_and_no
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("patterns", ["", "|", "device/{to}/* | ", " | device/{to}/*", "device/{to}/*|carrier/x"])
-def test_a_setting_that_leaves_a_choice_empty_is_refused(patterns: str) -> None:
+EMPTY = ["", "|", "device/{to}/* | ", " | device/{to}/*", "device/{to}/*|carrier/x"]
+FORMATTED = ["{to:>999999999999}", "{to!r}", "{to.__class__}", "{to[0]}", "{to", "to}", "{}", "{{to}}", "{kid}"]
+
+
+@pytest.mark.parametrize("patterns", [*EMPTY, *(f"device/{member}/*" for member in FORMATTED)])
+def test_a_setting_that_leaves_a_choice_empty_or_formats_a_member_is_refused(patterns: str) -> None:
     with pytest.raises(TiersError, match=r"settings\.readers"):
         parse_readers(patterns)
 
