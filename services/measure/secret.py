@@ -5,6 +5,7 @@ import string
 from dataclasses import dataclass, field
 
 from tiers.measure.derive.rules import Fact
+from tiers.measure.errors import Misused
 from tiers.measure.search.spelling import Known
 
 _CANARY = 32
@@ -17,6 +18,16 @@ class Secret:
     name: str
     value: bytes | str = field(repr=False)
     words: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `Misused` for what is no name, or no value that could lie anywhere."""
+        said = "Write Secret('its name', its value), which is a key as bytes, or a text."
+        if not isinstance(self.name, str) or not isinstance(self.value, bytes | str):  # type: ignore[redundant-expr]  # tests are seldom typed
+            raise Misused(said)
+        try:
+            _ = self.raw
+        except UnicodeEncodeError:  # half a character
+            raise Misused(said) from None
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ message must be met somewhere: what was never seen is not sealed.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, singledispatch
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ def opens(keys: str | Sequence[str], do: Callable[..., bytes | None]) -> Deed:
     `do` gets their values and a ciphertext, all bytes; it returns what is inside, or `None` for what it does not open.
     """
     names = (keys,) if isinstance(keys, str) else tuple(keys)
+    if not names or not callable(do) or iscoroutinefunction(do):  # type: ignore[redundant-expr]  # tests are seldom typed
+        raise Misused("Write opens('a secret', function): the function returns what is inside, or None, and not later.")
     if short := [one for one in names if is_variable(one)]:
         raise Misused(f"Give a secret a name of more than one letter: {short[0]} stands for any in a rule.")
     name, verb = " and ".join(names), "opens" if len(names) == 1 else "open"

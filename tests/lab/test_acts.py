@@ -15,8 +15,8 @@ from tiers.lab import scenarios
 from tiers.lab.classroom.desk import Note, _check
 from tiers.lab.cli import acts, exercise, kit
 from tiers.lab.cli.main import app
-from tiers.lab.page.acts import _customer, _known
-from tiers.lab.world.cast import handset
+from tiers.lab.page.acts import _known
+from tiers.lab.world.cast import handset, org_of
 from tiers.wire.errors import Missing, Yours
 from tiers.wire.message.envelope import Channel, Service
 
@@ -30,14 +30,14 @@ def test_a_name_may_be_written_in_capitals(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["acme", "Acme", "S50000001", "s50000001"])
 def test_a_company_has_its_name(name: str) -> None:
-    assert "S50000001" == _customer(name)
+    assert "S50000001" == org_of(name)
 
 
 def test_who_is_unknown_is_told_who_is_known() -> None:
     with pytest.raises(Missing, match=r"alice, bob, mallory, priya, quentin, ravi, gita"):
         _known("eve")
     with pytest.raises(Missing, match=r"acme, globex"):
-        _customer("initech")
+        org_of("initech")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tiers.lab.attack.search.shapes import JWE
 from tiers.lab.classroom import desk
 from tiers.measure.search.scan import Shape
 from tiers.testing import AssertReadable, AssertSealed, Channel, Desk, Note, Service, Vantage
-from tiers.wire.errors import Ours, Yours
+from tiers.wire.errors import Missing, Ours, Yours
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -90,6 +90,22 @@ def test_an_example_of_the_documentation_runs(example: int, tmp_path: Path) -> N
 def test_a_vantage_point_and_a_custody_scheme_take_about_twenty_lines(example: int) -> None:
     body = EXAMPLES[example].partition("\n\n")[2]
     assert len([line for line in body.splitlines() if line.strip()]) <= 22
+
+
+async def test_whoever_is_named_wrongly_is_told_so(tiers_desk: Desk) -> None:
+    for wrong in (
+        lambda: tiers_desk.received("nobody"),
+        lambda: tiers_desk.offline("nobody"),
+        lambda: tiers_desk.online("nobody"),
+        lambda: tiers_desk.read("apple", "mid"),
+        lambda: tiers_desk.rotate("apple", destroy=False),
+        lambda: tiers_desk.revoke("apple", "priya"),
+        lambda: tiers_desk.decide("jti", "approve"),
+    ):
+        with pytest.raises(Yours, match="Name "):
+            await wrong()
+    with pytest.raises(Missing, match="journal"):
+        await tiers_desk.read("acme", NOTE.text)
 
 
 async def test_nobody_waits_for_ever_for_what_does_not_come(tiers_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -156,6 +156,32 @@ def test_nothing_passes_without_looking(places: dict[str, Path]) -> None:
         measure(MESSAGES[1:], [Vantage("thief", {"attic": lambda: folder("attic", places["bag"] / "attic")})], [KEY])
     with pytest.raises(Misused, match=r"Register what opens"):
         register(unfernet)
+
+
+async def _later(_key: bytes, _sealed: bytes) -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda: opens([], bytes), "opens\\('a secret', function\\)"),
+        (lambda: opens("home key", None), "opens\\('a secret', function\\)"),
+        (lambda: opens("home key", _later), "and not later"),
+        (lambda: Secret("home key", None), "a key as bytes, or a text"),
+        (lambda: Secret(b"home key", "home key"), "a key as bytes, or a text"),
+        (lambda: Secret("home key", bytearray(32)), "a key as bytes, or a text"),
+        (lambda: Secret("home key", "\ud800" * 20), "a key as bytes, or a text"),
+    ],
+)
+def test_a_call_that_could_only_fail_later_is_refused_at_once(wrong: Callable[[], object], says: str) -> None:
+    with pytest.raises(Misused, match=says):
+        wrong()
+
+
+def test_a_cell_that_was_not_measured_is_none(places: dict[str, Path]) -> None:
+    with pytest.raises(Misused, match="home and open are none"):
+        measured(places).cell("home", "open")
 
 
 def test_what_a_rule_returns_opens_a_message_only_if_its_text_is_in_it(places: dict[str, Path]) -> None:

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 import uuid_utils
 
-from tiers.chassis.client import client_session
+from tiers.chassis.client import Peer, client_session
 from tiers.chassis.tls import device_context
 from tiers.device.client import Device
 from tiers.device.network import Address, Network
@@ -31,6 +31,7 @@ from tiers.lab.world.cast import (
     OPERATOR,
     Person,
     handset,
+    org_of,
     party,
 )
 from tiers.lab.world.tap import Tap
@@ -64,6 +65,7 @@ from tiers.wire.lawful.warrant import Claims, Delivery, Window, apply_for
 from tiers.wire.message.envelope import Channel, Envelope, Service
 from tiers.wire.message.mail import write_mail
 
+_DECISIONS = ("approval", "rejection", "suspension", "resumption", "cancellation")
 PATIENCE = 30
 """Seconds after which what has not come is missed."""
 
@@ -152,12 +154,15 @@ class Desk:
 
     async def offline(self, name: str) -> None:
         """Switch a handset off: what is sent to it waits in its mailbox."""
-        await _end([self.sessions.pop(name)])
+        if session := self.sessions.pop(handset(name).name, None):
+            await _end([session])
 
     async def online(self, name: str) -> None:
         """Switch a handset on again."""
-        self.sessions[name] = self.devices[name].start()
-        await self.devices[name].online()
+        device = self.devices[handset(name).name]
+        if name not in self.sessions:
+            self.sessions[name] = device.start()
+        await device.online()
 
     async def received(self, name: str, mid: str = "") -> Message:
         """Return the message `mid`, or the next that is new to a handset's user.
@@ -165,7 +170,7 @@ class Desk:
         Raises what ended its session, or `Ours` where none comes.
         """
         async with _in_time(f"no such message has come to {name}"):
-            return await self.devices[name].received.get(mid)
+            return await self.devices[handset(name).name].received.get(mid)
 
     async def apply(self, target: str, services: tuple[Service, ...], minutes: int, after: int = 0) -> str:
         """Apply for a warrant on a handset, as `apply_on` does on a PIN."""
@@ -201,6 +206,8 @@ class Desk:
 
     async def decide(self, jti: str, verb: str, reason: str = "") -> Entry:
         """Have the judge decide: `approval`, `rejection`, `suspension`, `resumption` or `cancellation`."""
+        if verb not in _DECISIONS:
+            raise Yours("lab.decision", f"Name what the judge decides: {', '.join(_DECISIONS)}.")
         path = f"/v1/applications/{jti}/{verb}"
         return await self.as_(JUDGE).peer("court").ask("POST", path, Entry, Decide(reason))
 
@@ -236,13 +243,12 @@ class Desk:
 
     async def read(self, org: str, mid: str) -> Opened:
         """Have a customer's administrator read a message of the customer's own."""
-        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
-        return await peer.ask("POST", "/v1/read", Opened, Read(mid))
+        return await self.server(org).ask("POST", "/v1/read", Opened, Read(mid))
 
     async def order(self, org: str, order: Order) -> OrderAnswer:
         """Have the court serve a production order on a customer, whose policy file answers it."""
         court = self.as_(party("court").identity)
-        return await court.peer(customer_of(org)).ask("POST", "/v1/orders", OrderAnswer, order)
+        return await court.peer(customer_of(org_of(org))).ask("POST", "/v1/orders", OrderAnswer, order)
 
     async def voucher(self, pin: str, giver: str = "carrier") -> str:
         """Have the carrier's shop make the voucher that goes with a handset, or the judge the court's."""
@@ -259,13 +265,16 @@ class Desk:
 
     async def revoke(self, org: str, name: str) -> None:
         """Have a customer's administrator shut a device out."""
-        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
-        await peer.ask_raw("POST", "/v1/revocations", Revoke(handset(name).pin))
+        await self.server(org).ask_raw("POST", "/v1/revocations", Revoke(handset(name).pin))
 
     async def rotate(self, org: str, *, destroy: bool) -> Rotated:
         """Have a customer's administrator rotate its key; `destroy` erases the older ones: the kill switch."""
-        peer = self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
-        return await peer.ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
+        return await self.server(org).ask("POST", "/v1/rotations", Rotated, Rotate(destroy))
+
+    def server(self, company: str) -> Peer:
+        """Return a customer's key server, as its administrator reaches it; raises `Missing`."""
+        org = org_of(company)
+        return self.as_(ADMINISTRATORS[org]).peer(customer_of(org))
 
 
 @asynccontextmanager
@@ -342,7 +351,7 @@ async def _handset(desk: Desk, http: aiohttp.ClientSession, person: Person) -> D
             court = await _address(desk, person, "court")
             await device.enrol_escrow(court, await desk.voucher(person.pin, "court"))
     if person.org:
-        administrator = desk.as_(ADMINISTRATORS[person.org]).peer(customer_of(person.org))
+        administrator = desk.server(person.org)
         password = await administrator.ask("POST", "/v1/passwords", Password, NewPassword(person.pin))
         await device.activate(password.password)
     return device
@@ -358,10 +367,9 @@ def _meet(devices: Sequence[Device]) -> None:
 
 async def _exchange_roots(desk: Desk) -> None:
     for org, other in ((ACME, GLOBEX), (GLOBEX, ACME)):
-        theirs = await desk.as_(ADMINISTRATORS[other]).peer(customer_of(other)).ask("GET", "/v1/root", Roots)
+        theirs = await desk.server(other).ask("GET", "/v1/root", Roots)
         partner = AddPartner(theirs.root, desk.world.url(customer_of(other)))
-        peer = desk.as_(ADMINISTRATORS[org]).peer(customer_of(org))
-        await peer.ask("PUT", f"/v1/partners/{other}", msgspec.Raw, partner)
+        await desk.server(org).ask("PUT", f"/v1/partners/{other}", msgspec.Raw, partner)
 
 
 async def _end(sessions: list[asyncio.Task[None]]) -> None:

@@ -34,10 +34,9 @@ from tiers.lab.page.bodies import (
 )
 from tiers.lab.page.door import Door
 from tiers.lab.page.watched import WatchedDesk
-from tiers.lab.world.cast import ADMINISTRATORS, PARTIES, handset
+from tiers.lab.world.cast import handset, org_of
 from tiers.wire.api.enterprise import Order
 from tiers.wire.errors import Conflict, Missing, TiersError, Yours
-from tiers.wire.identity import Role
 
 if TYPE_CHECKING:
     from tiers.lab.scenarios.scenario import Scenario
@@ -104,24 +103,24 @@ class Acts:
     async def read(self, request: web.Request) -> Any:
         """Read as the customer."""
         ask = await body(request, Read)
-        return await self.desk.read(_customer(ask.org), ask.mid)
+        return await self.desk.read(org_of(ask.org), ask.mid)
 
     async def order(self, request: web.Request) -> Any:
         """Have the court serve a production order."""
         ask = await body(request, OrderFrom)
         pin = handset(_known(ask.handset)).pin if ask.handset else None
-        return await self.desk.order(_customer(ask.org), Order(ask.reference, ask.reason, ask.mid, pin, ask.window))
+        return await self.desk.order(org_of(ask.org), Order(ask.reference, ask.reason, ask.mid, pin, ask.window))
 
     async def revoke(self, request: web.Request) -> Any:
         """Revoke a device."""
         ask = await body(request, RevokeDevice)
-        await self.desk.revoke(_customer(ask.org), _known(ask.handset))
+        await self.desk.revoke(org_of(ask.org), _known(ask.handset))
         return {}
 
     async def rotate(self, request: web.Request) -> Any:
         """Rotate a customer's key."""
         ask = await body(request, RotateKey)
-        return await self.desk.rotate(_customer(ask.org), destroy=ask.destroy)
+        return await self.desk.rotate(org_of(ask.org), destroy=ask.destroy)
 
     async def regulate(self, request: web.Request) -> Any:
         """Have the regulator suspend a service, or withdraw the order that suspends it."""
@@ -261,14 +260,6 @@ ASIDE = {
     "start",
     "answer",
 }  # what does nothing in the classroom, or brings it back
-
-
-def _customer(org: str) -> str:
-    orgs = {one.name: one.identity.name for one in PARTIES if one.identity.role is Role.CUSTOMER}
-    found = orgs.get(org.casefold(), org.upper())
-    if found not in ADMINISTRATORS:
-        raise Missing("lab.customer", f"Name a company of the classroom: {', '.join(orgs)}.")
-    return found
 
 
 def _known(name: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tiers.wire.errors import Missing
-from tiers.wire.identity import Identity, parse_identity
+from tiers.wire.identity import Identity, Role, parse_identity
 
 ACME = "S50000001"
 GLOBEX = "S50000002"
@@ -73,3 +73,12 @@ def handset(name: str) -> Person:
         if one.name == name:
             return one
     raise Missing("lab.handset", f"Name a handset of the classroom: {', '.join(one.name for one in HANDSETS)}.")
+
+
+def org_of(company: str) -> str:
+    """Return a customer by its name, such as acme, or as it is; raises `Missing` for one that there is not."""
+    orgs = {one.name: one.identity.name for one in PARTIES if one.identity.role is Role.CUSTOMER}
+    found = orgs.get(company.casefold(), company.upper())
+    if found not in ADMINISTRATORS:
+        raise Missing("lab.customer", f"Name a company of the classroom: {', '.join(orgs)}.")
+    return found

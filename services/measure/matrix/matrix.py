@@ -149,7 +149,11 @@ class Matrix(msgspec.Struct, frozen=True):
         return as_html(self)
 
     def cell(self, vantage: str, message: str) -> Cell:
-        return next(cell for cell in self.row(vantage) if cell.message == message)
+        """Return one cell; raises `Misused` for one that was not measured."""
+        for cell in self.row(vantage):
+            if cell.message == message:
+                return cell
+        raise Misused(f"Ask for a cell that was measured: {vantage} and {message} are none.")
 
     def row(self, vantage: str) -> list[Cell]:
         """Return the cells of a vantage point, in the order of the messages."""
