@@ -117,7 +117,7 @@ async def test_a_revoked_device_is_shut_out_and_keeps_what_it_has(desk: Desk) ->
     with pytest.raises(Missing, match=r"^directory\.unknown"):  # new messages: nobody seals to it any more
         await desk.send(Note("priya", "ravi", Channel.ENTERPRISE, Service.BBM, "after"))
     with pytest.raises(TiersError, match=r"^request\.proof"):  # nor does it learn whom to seal to
-        await ravi.contact(handset("priya").pin)
+        await desk.send(Note("ravi", "priya", Channel.ENTERPRISE, Service.BBM, "after"))
     assert old.note.text == (await desk.read(ACME, old.mid)).content  # old messages: the customer reads on,
     assert old.note.text.encode() in [one.content for one in ravi._store.messages()]  # and so does the handset
 

@@ -37,13 +37,14 @@ def judged(key: str, **cells: str) -> Event:
 
 
 def inspected(found: list[tuple[str, str | None]], start: int = 600_000, refused: str | None = None) -> Event:
-    findings = [{"mid": mid, "content": content} for mid, content in found]
+    lanes = {"e": "enterprise"}
+    findings = [{"mid": mid, "channel": lanes.get(mid, "consumer"), "content": content} for mid, content in found]
     inspection = {"findings": findings, "grant_refused": refused, "third_parties": ["2100000b", "2100000c"]}
     return {"type": "inspected", "jti": "w", "start": start, "until": start + 60_000, "inspection": inspection}
 
 
-def refusal(act: str, code: str) -> Event:
-    return {"type": "refused", "by": "relay", "act": act, "about": "m", "code": code, "detail": "No."}
+def refusal(act: str, code: str, about: str = "m") -> Event:
+    return {"type": "refused", "by": "relay", "act": act, "about": about, "code": code, "detail": "No."}
 
 
 APPLIED = {"type": "applied", "target": "alice", "claims": {"jti": "w", "window": WINDOW}}
@@ -53,6 +54,9 @@ CHANGED = ENVELOPE.replace('"iv":"', '"jv":"', 1)
 TWO_KEYS = (Path(arrangement.__file__).parent / "arrangements" / "two-keys.toml").read_text()
 INDIA = (Path(arrangement.__file__).parent / "arrangements" / "india-2013.toml").read_text()
 PRIYA = written("p", "priya", "quentin", "enterprise")
+REVOKED = {"type": "revoked", "org": "S50000001", "handset": "ravi"}
+RAVI = written("r", "ravi", "priya", "enterprise")[0]
+DESTROYED = {"type": "rotated", "org": "S50000001", "generation": 2, "destroyed": [1]}
 
 SOLUTIONS: dict[str, Work] = {
     "first-message": Work(HAND),
@@ -61,16 +65,14 @@ SOLUTIONS: dict[str, Work] = {
     "served": Work([{"type": "served", "jti": "w", "liid": "x", "leaf": 2}]),
     "rejected": Work([{"type": "decided", "jti": "w", "verb": "rejection", "status": "Rejected", "reason": "no"}]),
     "exactly-one": Work([inspected([("a", "text"), ("b", None)]), inspected([("a", "text")])]),
-    "metadata-only": Work([inspected([("a", None)])]),
+    "metadata-only": Work([inspected([("a", "text")]), inspected([("e", None)])]),
     "minute-after": Work([APPLIED, inspected([], 660_000, "grant.window")]),
     "never-the-past": Work([APPLIED, inspected([], 540_000, "grant.window")]),
     "third-parties": Work([inspected([("a", None)])], [" 2\n"]),
     "read-lawfully": Work([*PRIYA, {"type": "read", "org": "S50000001", "mid": "mid-p", "text": "x"}]),
     "company-refuses": Work([{"type": "ordered", "org": "S50000001", "decision": "refuse", "leaf": 3, "mids": []}]),
-    "shut-out": Work([{"type": "revoked", "org": "S50000001", "handset": "ravi"}, refusal("send", "session.revoked")]),
-    "kill-switch": Work(
-        [{"type": "rotated", "org": "S50000001", "generation": 2, "destroyed": [1]}, refusal("read", "journal.key")]
-    ),
+    "shut-out": Work([REVOKED, RAVI, refusal("send", "request.proof", "r")]),
+    "kill-switch": Work([DESTROYED, refusal("read", "read.key_destroyed")]),
     "suspended": Work([refusal("send", "order.suspended")]),
     "measured": Work([*HAND, {"type": "measured", "cells": [CELL]}]),
     "one-byte": Work(HAND, ["{}", CHANGED]),
@@ -79,26 +81,41 @@ SOLUTIONS: dict[str, Work] = {
     "own-arrangement": Work([], [TWO_KEYS]),
     "planted": Work([], ["carrier 0x7f"], json.dumps(["carrier 0x7f", "carrier 0x80"])),
 }
-NEAR: dict[str, Work] = {
-    "first-message": Work(HAND[:2]),
-    "sealed-from-the-state": Work([*HAND, judged("a", state="reads")]),
-    "employee-as-consumer": Work([*PRIYA, judged("p", operator="sealed")]),
-    "exactly-one": Work([inspected([("a", "text"), ("b", "text")])]),
-    "metadata-only": Work([inspected([("a", None), ("b", "text")])]),
-    "minute-after": Work([APPLIED, inspected([], 540_000, "grant.window")]),
-    "never-the-past": Work([APPLIED, inspected([], 660_000, "grant.window")]),
-    "third-parties": Work([inspected([("a", None)])], ["3"]),
-    "read-lawfully": Work([*HAND, {"type": "read", "org": "S50000001", "mid": "mid-a", "text": "x"}]),
-    "shut-out": Work([{"type": "revoked", "org": "S50000001", "handset": "ravi"}]),
-    "kill-switch": Work(
-        [{"type": "rotated", "org": "S50000001", "generation": 2, "destroyed": []}, refusal("read", "x")]
-    ),
-    "suspended": Work([refusal("send", "session.revoked")]),
-    "measured": Work([*HAND, {"type": "measured", "cells": [CELL | {"content": "reads"}]}]),
-    "one-byte": Work(HAND, [ENVELOPE, ENVELOPE.replace("{", "[", 2)]),
-    "own-arrangement": Work([], [INDIA, "title = 1"]),
-    "jose": Work([], [""], ""),
-    "lying-log": Work([], ["court 7"], "carrier 7"),
+NEAR: dict[str, list[Work]] = {
+    "first-message": [Work(HAND[:2])],
+    "sealed-from-the-state": [Work([*HAND, judged("a", state="reads")])],
+    "employee-as-consumer": [Work([*PRIYA, judged("p", operator="sealed")])],
+    "exactly-one": [Work([inspected([("a", "text"), ("b", "text")])])],
+    "metadata-only": [
+        Work([inspected([("e", None), ("b", "text")])]),
+        Work([inspected([("a", None)], refused="auditor.not_elapsed")]),
+        Work([inspected([])]),
+    ],
+    "minute-after": [
+        Work([APPLIED, inspected([], 540_000, "grant.window")]),
+        Work([APPLIED, inspected([], 660_000, "warrant.suspended")]),
+    ],
+    "never-the-past": [
+        Work([APPLIED, inspected([], 660_000, "grant.window")]),
+        Work([APPLIED, inspected([], 540_000, "warrant.suspended")]),
+    ],
+    "third-parties": [Work([inspected([("a", None)])], ["3"])],
+    "read-lawfully": [Work([*HAND, {"type": "read", "org": "S50000001", "mid": "mid-a", "text": "x"}])],
+    "shut-out": [
+        Work([REVOKED]),
+        Work([REVOKED, RAVI, refusal("send", "lab.channel", "r")]),
+        Work([REVOKED, HAND[0], refusal("send", "request.proof", "a")]),
+    ],
+    "kill-switch": [
+        Work([DESTROYED | {"destroyed": []}, refusal("read", "read.key_destroyed")]),
+        Work([refusal("read", "journal.unknown"), DESTROYED]),
+    ],
+    "suspended": [Work([refusal("send", "session.revoked")])],
+    "measured": [Work([*HAND, {"type": "measured", "cells": [CELL | {"content": "reads"}]}])],
+    "one-byte": [Work(HAND, [ENVELOPE, ENVELOPE.replace("{", "[", 2)])],
+    "own-arrangement": [Work([], [INDIA, "title = 1"])],
+    "jose": [Work([], [""], "")],
+    "lying-log": [Work([], ["court 7"], "carrier 7")],
 }
 
 
@@ -114,7 +131,7 @@ def test_there_are_enough_from_easy_to_hard_each_with_three_hints() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_an_exercise_fails_on_an_empty_log_and_passes_on_its_recorded_solution(name: str) -> None:
     assert not load(name).check(Work())
-    assert not load(name).check(NEAR.get(name, Work()))
+    assert not any(load(name).check(near) for near in NEAR.get(name, []))
     assert load(name).check(SOLUTIONS[name])
 
 

@@ -42,9 +42,9 @@ class Work:
         """Return the `mid`s of the messages that the auditor opened."""
         return {one["mid"] for one in self.findings() if one.get("content") is not None}
 
-    def refused(self, act: str, code: str = "") -> bool:
-        """Whether somebody was refused an act, with a code that begins so."""
-        return any(one["act"] == act and one["code"].startswith(code) for one in self.of("refused"))
+    def refused(self, act: str, code: str) -> set[str]:
+        """Return what an act was about that was refused with this code."""
+        return {one["about"] for one in self.of("refused") if (one["act"], one["code"]) == (act, code)}
 
     def verdict(self, mid: str, vantage: str) -> str:
         """Return what was last said of a cell: reads, sealed, or nothing."""

@@ -1,6 +1,8 @@
 """Ten and fifteen points: warrants and their limits, companies and their keys, orders. Data."""
 
-from tiers.lab.exercises.exercise import Exercise, Work
+from collections.abc import Iterator
+
+from tiers.lab.exercises.exercise import Event, Exercise, Work
 
 
 def _exactly_one(work: Work) -> bool:
@@ -8,19 +10,27 @@ def _exactly_one(work: Work) -> bool:
 
 
 def _metadata_only(work: Work) -> bool:
-    return bool(work.findings()) and not work.read()
+    """Whether some inspection found messages of the enterprise lane, and opened none."""
+    found = (one["inspection"]["findings"] for one in work.of("inspected"))
+    return any(
+        few and all(one["channel"] == "enterprise" and one.get("content") is None for one in few) for few in found
+    )
+
+
+def _outside(work: Work) -> Iterator[tuple[int, Event]]:
+    """Yield where a request began that the carrier refused for its window, and that window."""
+    windows = {one["claims"]["jti"]: one["claims"]["window"] for one in work.of("applied")}
+    for one in work.of("inspected"):
+        if one["inspection"]["grant_refused"] == "grant.window" and one["jti"] in windows:
+            yield one["start"], windows[one["jti"]]
 
 
 def _minute_after(work: Work) -> bool:
-    windows = {one["claims"]["jti"]: one["claims"]["window"] for one in work.of("applied")}
-    asked = [one for one in work.of("inspected") if one["inspection"]["grant_refused"] and one["jti"] in windows]
-    return any(one["start"] >= windows[one["jti"]]["until"] for one in asked)
+    return any(start >= window["until"] for start, window in _outside(work))
 
 
 def _never_the_past(work: Work) -> bool:
-    windows = {one["claims"]["jti"]: one["claims"]["window"] for one in work.of("applied")}
-    asked = [one for one in work.of("inspected") if one["inspection"]["grant_refused"] and one["jti"] in windows]
-    return any(one["start"] < windows[one["jti"]]["from"] for one in asked)
+    return any(start < window["from"] for start, window in _outside(work))
 
 
 def _third_parties(work: Work) -> bool:
@@ -40,15 +50,16 @@ def _company_refuses(work: Work) -> bool:
 
 
 def _shut_out(work: Work) -> bool:
-    return any(True for _ in work.of("revoked")) and work.refused("send")
+    out = {one["handset"] for one in work.of("revoked")}
+    return any(one["from"] in out and one["key"] in work.refused("send", "request.proof") for one in work.of("written"))
 
 
 def _kill_switch(work: Work) -> bool:
-    return any(one["destroyed"] for one in work.of("rotated")) and work.refused("read")
+    return any(one["destroyed"] for one in work.of("rotated")) and bool(work.refused("read", "read.key_destroyed"))
 
 
 def _suspended(work: Work) -> bool:
-    return work.refused("send", "order.suspended")
+    return bool(work.refused("send", "order.suspended"))
 
 
 def _measured(work: Work) -> bool:
