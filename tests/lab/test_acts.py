@@ -143,6 +143,12 @@ def test_a_lesson_is_found_in_any_case(answers: dict[str, object]) -> None:
     assert "Solved.\n" == RUNNER.invoke(app, ["exercise", "check", "Served"]).output
 
 
+def test_a_wrong_answer_to_a_solved_exercise_is_said_to_be_wrong(answers: dict[str, object]) -> None:
+    answers |= {"exercises": [{"id": "jose", "solved": True}], "answer": {"solved": False}}
+    done = RUNNER.invoke(app, ["exercise", "check", "jose", "no"])
+    assert ("Not that. It was solved before.\n", 1) == (done.output, done.exit_code)
+
+
 def test_the_courts_words_become_the_commands() -> None:
     assert "allows approve, reject, not suspend." == acts._as_commands("allows approval, rejection, not suspension.")
 

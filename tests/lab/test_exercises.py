@@ -1,6 +1,7 @@
 """Every exercise fails on an empty log, passes on its recorded solution, and fails on that of a near miss."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ SOLUTIONS: dict[str, Work] = {
     "suspended": Work([refusal("send", "order.suspended")]),
     "measured": Work([*HAND, {"type": "measured", "cells": [CELL]}]),
     "one-byte": Work(HAND, ["{}", CHANGED]),
-    "jose": Work([], ["four words of it"], "four words of it"),
+    "jose": Work([], ["copper tunnel orchid"], "copper tunnel orchid"),
     "lying-log": Work([], ["7 Carrier"], "carrier 7"),
     "own-arrangement": Work([], [TWO_KEYS]),
     "planted": Work([], ["carrier 0x7f"], json.dumps(["carrier 0x7f", "carrier 0x80"])),
@@ -135,6 +136,27 @@ def test_an_exercise_fails_on_an_empty_log_and_passes_on_its_recorded_solution(n
     assert load(name).check(SOLUTIONS[name])
 
 
+RIGHT = {
+    "third-parties": ["2", "two", "Two people.", "２", "2."],
+    "lying-log": ["carrier 7", "carrier, 7", "carrier: 7", "Carrier leaf 7", "The carrier, at leaf 7.", "7,carrier"],
+    "planted": ["carrier 0x7f", "0x7F carrier", "carrier  0x80", "carrier, 0x80"],
+    "jose": ["copper tunnel orchid", "“Copper tunnel orchid.”\n"],
+}
+WRONG = {
+    "third-parties": ["", "1", "2 3", "person", "22"],
+    "lying-log": ["carrier", "7", "court 7", "carrier 7 8", "carrier 77"],
+    "planted": ["carrier", "0x7f", "acme 0x7f", "carrier 0x7f 0x80"],
+    "jose": ["", "copper tunnel", "copper tunnel lantern"],
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_an_answer_is_right_in_any_spelling_and_with_a_word_too_many_it_is_wrong(name: str) -> None:
+    exercise, solved = load(name), SOLUTIONS[name]
+    for answers, right in ((RIGHT[name], True), (WRONG[name], False)):
+        assert answers == [one for one in answers if right == exercise.check(replace(solved, answers=[one]))]
+
+
 @pytest.mark.parametrize("name", ["jose", "lying-log"])
 async def test_what_is_handed_out_is_another_each_time_and_holds_its_answer(name: str, tmp_path: Path) -> None:
     exercise = load(name)
@@ -158,7 +180,7 @@ async def test_a_tick_comes_from_the_log_since_the_exercise_began_and_nothing_un
     assert not board.answer("jose", "no")
     secret = board._begun["jose"].secret
     assert board.answer("jose", secret)
-    assert board.answer("jose", "no"), "solved stays solved"
+    assert not board.answer("jose", "no"), "that was wrong; solved it stays"
     kinds = [json.loads(one)["event"]["type"] for one in feed.since(0)]
     assert 1 == kinds.count("solved")
     assert {"jose": True, "third-parties": False} == {row["id"]: row["solved"] for row in board.rows() if row["begun"]}

@@ -38,12 +38,11 @@ def exercise_check(
     name: Name,
     answer: Annotated[str, typer.Argument(help="- for standard input, @FILE for a file")] = "",
 ) -> None:
-    """Say whether an exercise is done, or answer it; exits 1 while it is not."""
-    if answer:
-        asked("answer", {"exercise": name, "text": _read(answer)})
+    """Say whether an exercise is done, or whether an answer to it is right; exits 1 if not."""
+    right = not answer or asked("answer", {"exercise": name, "text": _read(answer)})["solved"]
     done = _row(name)["solved"]
-    typer.echo("Solved." if done else "Not yet.")
-    raise typer.Exit(0 if done else 1)
+    typer.echo("Not yet." if not done else "Solved." if right else "Not that. It was solved before.")
+    raise typer.Exit(0 if done and right else 1)
 
 
 def _row(name: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Exercise -> given(folder) -> what is handed out, and the secret that the answer 
 Work (events, answers, secret) -> check -> done or not
 """
 
+import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,9 +53,18 @@ class Work:
         said = [one["cells"][vantage] for one in self.of("judged") if one["mid"] == mid and vantage in one["cells"]]
         return str(said[-1]).split()[0] if said else ""
 
-    def answered(self) -> str:
-        """Return the latest answer, without what surrounds it."""
-        return self.answers[-1].strip() if self.answers else ""
+    def says(self, *wanted: str) -> bool:
+        """Whether the latest answer says one of these, in any order, case and punctuation."""
+        return bool(self.answers) and any(_words(self.answers[-1]) == _words(one) for one in wanted if one)
+
+
+_FILLER = {"a", "an", "and", "at", "in", "is", "it", "leaf", "of", "offset", "party", "people", "person", "the"}
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven")
+
+
+def _words(said: str) -> set[str]:
+    found = re.findall(r"\w+", unicodedata.normalize("NFKC", said).lower())
+    return {str(_NUMBERS.index(one)) if one in _NUMBERS else one for one in found if one not in _FILLER}
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ async def _sealed_words(_folder: Path) -> Given:
 
 
 def _matches(work: Work) -> bool:
-    return bool(work.secret) and work.answered() == work.secret
+    return work.says(work.secret)
 
 
 # ---- a log that lies ----
@@ -76,10 +76,6 @@ async def _lying_log(_folder: Path) -> Given:
     lines = [f"{at:>2}  {what:<18} {party:<8} {seal}" for at, (seal, what, party) in enumerate(kept)]
     index = next(at for at, one in enumerate(kept) if one[:2] == [seals[liar], first])
     return Given("leaf  what  who  commitment\n" + "\n".join(lines), f"{who} {index}")
-
-
-def _names_the_liar(work: Work) -> bool:
-    return bool(work.secret) and sorted(work.answered().lower().split()) == sorted(work.secret.split())
 
 
 # ---- a planted fault ----
@@ -106,7 +102,7 @@ async def _planted(folder: Path) -> Given:
 
 
 def _names_the_leak(work: Work) -> bool:
-    return bool(work.secret) and work.answered().lower() in json.loads(work.secret)
+    return work.says(*json.loads(work.secret or "[]"))
 
 
 # ---- an arrangement of one's own ----
@@ -167,10 +163,10 @@ EXERCISES = (
         (
             "Follow each commitment by itself.",
             "The order is: applied, approved, served, activated, released.",
-            "One commitment lacks a leaf. Name the next one's party and number, such as: court 3",
+            "One commitment lacks a leaf. Name the next one's party and number.",
         ),
-        _names_the_liar,
-        asks="Party and leaf",
+        _matches,
+        asks="Party and leaf, such as court 3",
         given=_lying_log,
     ),
     Exercise(
@@ -196,10 +192,10 @@ EXERCISES = (
         (
             "Look for cells in which declared and measured differ.",
             "Their derivations say what was found where.",
-            "Answer such as: carrier 0x7f00aa",
+            "One find is enough: name the party that leaks, and where it was found.",
         ),
         _names_the_leak,
-        asks="Party and offset",
+        asks="Party and offset, such as carrier 0x7f00aa",
         given=_planted,
     ),
 )

@@ -35,7 +35,7 @@ def _never_the_past(work: Work) -> bool:
 
 def _third_parties(work: Work) -> bool:
     met = {pin for one in work.of("inspected") for pin in one["inspection"]["third_parties"]}
-    return bool(met) and work.answered() == str(len(met))
+    return bool(met) and work.says(str(len(met)))
 
 
 def _read_by_the_company(work: Work) -> bool:

@@ -41,13 +41,15 @@ class Board:
         return text
 
     def answer(self, name: str, text: str) -> bool:
-        """Take an answer; returns whether it solves the exercise. Raises `Missing`."""
+        """Take an answer; returns whether it is right, also after another was. Raises `Missing`."""
         if name not in self._begun:
             load(name)
             raise Missing("exercise.not_begun", f"Begin it first: tiers exercise start {name}.")
-        self._begun[name].answers.append(text)
+        begun = self._begun[name]
+        begun.answers.append(text)
         self.feed.append(Answered(name, text))
-        return self._check(name)
+        self._check(name)
+        return load(name).check(Work(begun.events, [text], begun.secret))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all exercises, with how far each has come."""
@@ -77,9 +79,8 @@ class Board:
                 begun.events += fresh
                 self._check(name)
 
-    def _check(self, name: str) -> bool:
+    def _check(self, name: str) -> None:
         begun, exercise = self._begun[name], load(name)
         if not begun.solved and exercise.check(Work(begun.events, begun.answers, begun.secret)):
             begun.solved = True
             self.feed.append(Solved(name, exercise.points))
-        return begun.solved
