@@ -149,6 +149,23 @@ def test_a_wrong_answer_to_a_solved_exercise_is_said_to_be_wrong(answers: dict[s
     assert ("Not that. It was solved before.\n", 1) == (done.output, done.exit_code)
 
 
+@pytest.mark.parametrize(("answer", "given"), [("@/dev/zero", b""), ("-", b"y" * 300_000), ("-", b"\xff"), ("@/", b"")])
+def test_an_answer_is_text_of_some_length(answers: dict[str, object], answer: str, given: bytes) -> None:
+    answers["answer"] = {"solved": False}
+    done = RUNNER.invoke(app, ["exercise", "check", "jose", answer], input=given)
+    assert 2 == done.exit_code, done.output
+
+
+def test_no_standard_input_is_an_empty_answer(
+    answers: dict[str, object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers |= {"exercises": [{"id": "jose", "solved": False}], "answer": {"solved": False}}
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(typer.Exit):
+        exercise.exercise_check("jose", "-")
+    assert "Not yet.\n" == capsys.readouterr().out
+
+
 def test_the_courts_words_become_the_commands() -> None:
     assert "allows approve, reject, not suspend." == acts._as_commands("allows approval, rejection, not suspension.")
 

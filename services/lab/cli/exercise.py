@@ -3,12 +3,13 @@
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
 from tiers.lab.cli.acts import asked
 
+_LONGEST = 262_144  # bytes
 Name = Annotated[str, typer.Argument(parser=str.lower, metavar="NAME", help="see `tiers exercise list`")]
 exercise = typer.Typer(no_args_is_help=True, help="Exercises: begin one here or on the page, and the log ticks it.")
 
@@ -54,13 +55,25 @@ def _row(name: str) -> dict[str, Any]:
 
 def _read(answer: str) -> str:
     if answer == "-":
-        return sys.stdin.read()
+        return "" if sys.stdin is None else _text("standard input", sys.stdin.buffer)
     if not answer.startswith("@"):
         return answer
+    name = answer[1:]
     try:
-        return Path(answer[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise typer.BadParameter(f"{answer[1:]} is no text file that can be read") from None
+        with Path(name).open("rb") as file:
+            return _text(name, file)
+    except OSError:
+        raise typer.BadParameter(f"{name} is no file that can be read") from None
+
+
+def _text(name: str, file: BinaryIO) -> str:
+    raw = file.read(_LONGEST + 1)
+    if len(raw) > _LONGEST:
+        raise typer.BadParameter(f"{name} is too long for an answer")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{name} is no text") from None
 
 
 def _show(rows: list[dict[str, Any]], *, as_csv: bool) -> None:
