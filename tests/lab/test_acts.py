@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import typer
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from typer.testing import CliRunner
 
 from tiers.lab import scenarios
@@ -16,6 +18,7 @@ from tiers.lab.classroom.desk import Note, _check
 from tiers.lab.cli import acts, exercise, kit
 from tiers.lab.cli.main import app
 from tiers.lab.page.acts import _known
+from tiers.lab.page.control import Control
 from tiers.lab.world.cast import handset, org_of
 from tiers.wire.errors import Missing, Yours
 from tiers.wire.message.envelope import Channel, Service
@@ -164,6 +167,18 @@ def test_no_standard_input_is_an_empty_answer(
     with pytest.raises(typer.Exit):
         exercise.exercise_check("jose", "-")
     assert "Not yet.\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "lab.failed"), (404, "lab.down")])
+async def test_a_classroom_that_failed_is_told_from_one_that_is_not_there(status: int, code: str) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text="Server got itself in trouble")
+
+    app = web.Application()
+    app.router.add_post("/api/turn", answer)
+    async with TestServer(app) as server:
+        with pytest.raises(Yours, match=f"^{code}: "):
+            await acts.ask(Control(str(server.make_url("")), "token", ""), "turn", {})
 
 
 def test_the_courts_words_become_the_commands() -> None:

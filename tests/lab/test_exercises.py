@@ -1,5 +1,6 @@
 """Every exercise fails on an empty log, passes on its recorded solution, and fails on that of a near miss."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiers.lab.exercises import ALL, load
-from tiers.lab.exercises.exercise import Event, Work
+from tiers.lab.exercises.exercise import Event, Given, Work
 from tiers.lab.page.board import Board
 from tiers.lab.page.events import Written
 from tiers.lab.page.feed import Feed
@@ -184,3 +185,20 @@ async def test_a_tick_comes_from_the_log_since_the_exercise_began_and_nothing_un
     kinds = [json.loads(one)["event"]["type"] for one in feed.since(0)]
     assert 1 == kinds.count("solved")
     assert {"jose": True, "third-parties": False} == {row["id"]: row["solved"] for row in board.rows() if row["begun"]}
+
+
+async def test_two_who_begin_an_exercise_at_once_are_served_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work: list[Path] = []
+
+    async def given(folder: Path) -> Given:
+        at_work.append(folder)
+        await asyncio.sleep(0)
+        assert 1 == len(at_work)
+        at_work.clear()
+        return Given("a world", "secret")
+
+    monkeypatch.setitem(ALL, "planted", replace(load("planted"), given=given))
+    board = Board(Feed(lambda: 0), tmp_path)
+    assert ["a world", "a world"] == await asyncio.gather(board.start("planted"), board.start("planted"))

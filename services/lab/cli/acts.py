@@ -21,7 +21,7 @@ from tiers.wire.errors import Yours
 from tiers.wire.message.envelope import Channel, Service
 from tiers.wire.message.visible import visible
 
-OK = 200
+OK, FAILED = 200, 500
 DECISIONS = {
     "approve": ("approval", "Have the judge approve."),
     "reject": ("rejection", "Have the judge reject; give --reason."),
@@ -68,8 +68,12 @@ async def ask(where: Control, name: str, about: dict[str, Any], seconds: float |
             client_session() as http,
             http.post(f"{where.url}/api/{name}", json=about, headers=headers, timeout=timeout) as response,
         ):
+            if response.status == FAILED:  # what it says of that is for its terminal
+                raise _failed()
             answer = json.loads(await bounded(response))
             refused = None if response.status == OK else msgspec.convert(answer, Problem)
+    except TimeoutError:
+        raise _failed() from None
     except (aiohttp.ClientError, OSError, ValueError):  # nobody, or another program, is there
         raise _down() from None
     if refused is not None:
@@ -79,6 +83,10 @@ async def ask(where: Control, name: str, about: dict[str, Any], seconds: float |
 
 def _down() -> Yours:
     return Yours("lab.down", f"Run `tiers up` in another terminal first: none of {folders.CHECKOUT} is running.")
+
+
+def _failed() -> Yours:
+    return Yours("lab.failed", "The classroom failed: look into its terminal.")
 
 
 def _as_commands(detail: str) -> str:

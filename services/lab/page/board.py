@@ -1,5 +1,6 @@
 """The board of exercises: what was begun and solved, ticked from the page's log as it grows. Nothing undoes a tick."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +31,13 @@ class Board:
     feed: Feed
     folder: Path
     _begun: dict[str, _Begun] = field(default_factory=dict)
+    _handing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, name: str) -> str:
         """Begin an exercise, or begin it again; returns what is handed out. Raises `Missing`."""
         exercise = load(name)
-        given = await exercise.given(self.folder) if exercise.given else None
+        async with self._handing:  # a world that is handed out is measured alone
+            given = await exercise.given(self.folder) if exercise.given else None
         text, secret = (given.text, given.secret) if given else ("", "")
         self._begun[name] = _Begun(text, secret)
         self.feed.append(Started(name, text))

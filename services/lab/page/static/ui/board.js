@@ -36,6 +36,12 @@ export function Board() {
 }
 
 function Exercise({ one, given, solved }) {
+  const [asked, setAsked] = useState(false);
+  async function begin() {
+    setAsked(true);
+    await ask("start", { exercise: one.id }, L.preparing);
+    setAsked(false);
+  }
   const begun = given !== undefined;
   const state = solved ? "solved" : begun ? "begun" : "new";
   return html`<li class=${`panel exercise ${state}`} data-exercise=${one.id} data-state=${state}>
@@ -52,12 +58,7 @@ function Exercise({ one, given, solved }) {
     ${
       !begun &&
       html`<p class="acts">
-        <${Button}
-          class="primary"
-          words=${L.begin}
-          data-begin=${one.id}
-          onClick=${() => ask("start", { exercise: one.id }, L.preparing)}
-        />
+        <${Button} class="primary" words=${L.begin} data-begin=${one.id} disabled=${asked} onClick=${begin} />
       </p>`
     }
   </li>`;
