@@ -1,5 +1,6 @@
 """The lesson as a class plays it: the tour, five exercises, an arrangement that one built, and a file to take away."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -62,6 +63,24 @@ async def test_exercises_are_ticked_by_what_happens_and_count_points(page: Seen,
     assert 3 == await card.locator(".hints li").count()
     rows = await ask(control, "exercises")
     assert set(wanted) == {row["id"] for row in rows if row["solved"]}
+
+
+async def test_what_is_begun_can_begin_again_and_not_twice_at_once(page: Seen) -> None:
+    await page.look("exercises")
+    card, answered = page.page.locator('[data-exercise="lying-log"]'), asyncio.Event()
+
+    async def late(route: Any) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await page.page.route("**/api/start", late)
+    await card.get_by_role("button", name="Begin", exact=True).click()
+    await card.locator("[data-begin][disabled]").wait_for()
+    answered.set()
+    first = await card.locator(".given").text_content()
+    await card.get_by_role("button", name="Begin again").click()
+    given = """document.querySelector('[data-exercise="lying-log"] .given').textContent"""
+    await page.until(f"{given} !== {json.dumps(first)}")
 
 
 async def test_the_tour_goes_on_when_its_act_is_done(page: Seen, control: Control) -> None:

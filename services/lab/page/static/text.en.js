@@ -825,6 +825,7 @@ export const L = {
   csv: "Save as CSV",
   worth: (points, level) => `${points} points, ${level}`,
   begin: "Begin",
+  beginAgain: "Begin again",
   begun: "begun",
   preparing: "Preparing …",
   answer: "Answer",

@@ -56,9 +56,15 @@ function Exercise({ one, given, solved }) {
     ${begun && one.asks && !solved && html`<${Answer} one=${one} />`}
     <${Hints} hints=${one.hints} />
     ${
-      !begun &&
+      !solved &&
       html`<p class="acts">
-        <${Button} class="primary" words=${L.begin} data-begin=${one.id} disabled=${asked} onClick=${begin} />
+        <${Button}
+          class="primary"
+          words=${begun ? L.beginAgain : L.begin}
+          data-begin=${one.id}
+          disabled=${asked}
+          onClick=${begin}
+        />
       </p>`
     }
   </li>`;
