@@ -182,6 +182,9 @@ async def test_a_tick_comes_from_the_log_since_the_exercise_began_and_nothing_un
     secret = board._begun["jose"].secret
     assert board.answer("jose", secret)
     assert not board.answer("jose", "no"), "that was wrong; solved it stays"
+    assert given != await board.start("jose")
+    assert board._begun["jose"].solved, "solved it stays, begun again"
+    assert board.answer("jose", board._begun["jose"].secret)
     kinds = [json.loads(one)["event"]["type"] for one in feed.since(0)]
     assert 1 == kinds.count("solved")
     assert {"jose": True, "third-parties": False} == {row["id"]: row["solved"] for row in board.rows() if row["begun"]}

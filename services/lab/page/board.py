@@ -39,7 +39,7 @@ class Board:
         async with self._handing:  # a world that is handed out is measured alone
             given = await exercise.given(self.folder) if exercise.given else None
         text, secret = (given.text, given.secret) if given else ("", "")
-        self._begun[name] = _Begun(text, secret)
+        self._begun[name] = _Begun(text, secret, solved=name in self._begun and self._begun[name].solved)
         self.feed.append(Started(name, text))
         return text
 
