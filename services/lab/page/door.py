@@ -2,6 +2,7 @@
 
     GET  /enter?token=…  a page with a button: looking at it, or fetching it beforehand, spends nothing
     POST /enter          a token that works once -> a cookie, and on to /
+    both with the cookie on to /: the browser is in, and came back
     everything else      the cookie (the page) or the bearer token (the command line)
 
 The page listens on loopback, but so does every web site that a browser is made to send there: hence the exact `Host`
@@ -82,6 +83,10 @@ class Door:
         self._invitations.remove(token)
         return self._cookie
 
+    def is_in(self, cookie: str) -> bool:
+        """Whether a browser with this cookie was let in."""
+        return hmac.compare_digest(_octets(cookie), self._cookie.encode())
+
     def check_host(self, host: str) -> None:
         """Raise `Forbidden` for a request of a browser that was sent to another name than ours."""
         if host != self.host:
@@ -109,7 +114,7 @@ class Door:
                 raise Unauthenticated("lab.token", "Use the token in the classroom's control.json.")
             return
         self.check_host(headers.get("Host", ""))
-        if not hmac.compare_digest(_octets(cookie), self._cookie.encode()):  # 3
+        if not self.is_in(cookie):  # 3
             raise Unauthenticated("lab.cookie", "Run `tiers page` and open the address that it prints.")
         self._check_origin(method, headers)
 

@@ -103,12 +103,18 @@ def _guard(door: Door) -> Any:
 
 def _button(door: Door) -> Handler:
     async def button(request: web.Request) -> web.StreamResponse:
+        if door.is_in(request.cookies.get(COOKIE, "")):  # and came back
+            return _onward()
         page = web.Response(text=door.button(request.query.get("token", "")), content_type="text/html")
         page.headers["Content-Security-Policy"] = ENTERING
         page.headers["Referrer-Policy"] = "same-origin"  # with no-referrer the button's origin would be `null`
         return page
 
     return button
+
+
+def _onward() -> web.Response:
+    return web.Response(status=303, headers={"Location": "/"})
 
 
 def _page_of(error: TiersError) -> web.Response:
@@ -120,9 +126,11 @@ def _page_of(error: TiersError) -> web.Response:
 
 def _enter(door: Door) -> Handler:
     async def enter(request: web.Request) -> web.StreamResponse:
+        if door.is_in(request.cookies.get(COOKIE, "")):
+            return _onward()
         form = parse_qs((await request.read()).decode("ascii", "replace"))
         cookie = door.enter(form.get("token", [""])[0])
-        response = web.Response(status=303, headers={"Location": "/"})
+        response = _onward()
         response.set_cookie(COOKIE, cookie, path="/", httponly=True, samesite="Strict")
         return response
 

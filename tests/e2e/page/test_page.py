@@ -645,6 +645,11 @@ async def test_the_door_is_shut_to_everybody_else(control: Control) -> None:
         assert POLICY == one.headers["Content-Security-Policy"]
 
 
+async def test_whoever_is_in_and_goes_back_is_in(page: Seen) -> None:
+    await page.page.go_back()
+    await page.page.locator(".stage svg").wait_for()
+
+
 async def test_files_are_the_packages_and_no_others(control: Control) -> None:
     headers = {"Authorization": f"Bearer {control.token}"}
     async with aiohttp.ClientSession(headers=headers) as http:
