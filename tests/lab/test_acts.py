@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,6 +198,14 @@ def test_the_classroom_which_holds_every_key_leaves_no_core_file() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "(0, 0)" == done.stdout.splitlines()[-1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is missing here")
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "lanes.html").symlink_to("/dev/full")
+    command = [sys.executable, "-c", "from tiers.lab.cli.main import main; main()", "worksheets", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (2, "Make room: the disk is full.\n") == (done.returncode, done.stderr)
 
 
 def test_whoever_has_no_handset_is_told_who_has() -> None:

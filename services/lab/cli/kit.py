@@ -26,6 +26,8 @@ STOPPED, CUT = 130, 141  # exit statuses: as a shell gives for SIGINT and SIGPIP
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ADVICE = {
     errno.ENOENT: "Go to a folder that is still there: this one has gone.",  # whatever else is missing has a name
+    errno.ENOSPC: "Make room: the disk is full.",
+    errno.EDQUOT: "Make room: your share of the disk is full.",
     errno.EMFILE: "Let a process open more files (ulimit -n): all that it may are open.",
 }
 
