@@ -80,6 +80,21 @@ def _run(work: Callable[[Device, Settings], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
+def _asked(what: str, *, hide: bool = False) -> str:
+    """Ask for an option that was not given, once settings and keys are there; raises `Yours` where nobody answers."""
+    _run(_ready)
+    try:
+        if sys.stdin is not None:
+            return str(typer.prompt(what.capitalize(), hide_input=hide))
+    except typer.Abort:
+        sys.stderr.write("\n")  # after the question
+    raise Yours("device.unanswered", f"Give --{what}.")
+
+
+async def _ready(_device: Device, _settings: Settings) -> None:
+    """Do nothing: what is missing was said before."""
+
+
 @app.command()
 def new(pin: Pin) -> None:
     """Make the keys of a new handset."""
@@ -89,22 +104,26 @@ def new(pin: Pin) -> None:
 
 
 @app.command()
-def enrol(voucher: Annotated[str, typer.Option(prompt=True, help="what the shop gave with the handset")]) -> None:
+def enrol(
+    voucher: Annotated[str, typer.Option(help="what the shop gave with the handset: asked for if left out")] = "",
+) -> None:
     """Become a carrier's subscriber, with the voucher of its shop."""
+    word = voucher or _asked("voucher")
 
     async def work(device: Device, settings: Settings) -> None:
-        await device.enrol(Address(settings.carrier_url, Identity(Role.CARRIER, settings.carrier)), voucher)
+        await device.enrol(Address(settings.carrier_url, Identity(Role.CARRIER, settings.carrier)), word)
         typer.echo(f"{device.ring.pin} is enrolled with carrier/{settings.carrier}")
 
     _run(work)
 
 
 @app.command()
-def activate(password: Annotated[str, typer.Option(prompt=True, hide_input=True)]) -> None:
+def activate(password: Annotated[str, typer.Option(help="asked for if left out")] = "") -> None:
     """Become an employee's device, with the one-time password of the customer's administrator."""
+    word = password or _asked("password", hide=True)
 
     async def work(device: Device, settings: Settings) -> None:
-        await device.activate(password)
+        await device.activate(word)
         typer.echo(f"{device.ring.pin} is activated by {settings.org}")
 
     _run(work)

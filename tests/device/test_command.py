@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from kits import pki
+
 pytestmark = pytest.mark.e2e
 
 
-def run(folder: Path, *command: str) -> tuple[int, str]:
+def run(folder: Path, *command: str, ca: str = "", stdin: str = "/dev/null") -> tuple[int, str]:
     settings = {
         "TIERS_STATE": str(folder / "state"),
-        "TIERS_CA": str(folder),
+        "TIERS_CA": str(folder / ca),
         "TIERS_GATEWAY_URL": "https://127.0.0.1:9",
     }
-    tiers = [sys.executable, "-m", "tiers.device", *command]
-    done = subprocess.run(tiers, env=settings, capture_output=True, text=True, check=False)
+    tiers = ["sh", "-c", f'exec "$@" <{stdin}', "sh", sys.executable, "-m", "tiers.device", *command]
+    done = subprocess.run(tiers, env=settings, capture_output=True, text=True, check=False, start_new_session=True)
     return done.returncode, done.stderr
 
 
@@ -31,3 +33,17 @@ def test_a_ca_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     assert (0, "") == run(tmp_path, "new", "2100000a")
     status, said = run(tmp_path, "receive")
     assert (2, 1, True) == (status, said.count("\n"), said.startswith("tls.files: Put the CA's certificate into "))
+
+
+@pytest.mark.parametrize("stdin", ["/dev/null", "&-"])
+@pytest.mark.parametrize(("command", "option"), [("enrol", "--voucher"), ("activate", "--password")])
+def test_what_nobody_types_is_asked_for_by_its_option_once_the_rest_is_there(
+    tmp_path: Path, command: str, option: str, stdin: str
+) -> None:
+    pki.issue("carrier/in", tmp_path)
+    ca = "carrier/in/ca.pem"
+    status, said = run(tmp_path, command, ca=ca, stdin=stdin)
+    assert (2, "device.new: Run `tiers-device new PIN` first.\n") == (status, said)
+    run(tmp_path, "new", "2100000a")
+    status, said = run(tmp_path, command, ca=ca, stdin=stdin)
+    assert (2, f"device.unanswered: Give {option}.") == (status, said.splitlines()[-1])
