@@ -91,12 +91,15 @@ def entries(file: Path) -> list[dict[str, Any]]:
 async def test_a_file_replays_the_lesson_from_disk_as_somebody_saw_it(
     classroom: Classroom, chromium: Any, vantage: str, reads: bool
 ) -> None:
-    assert f"{vantage}.html: " in classroom.done("save", f"{vantage}.html", "--as", vantage)
+    assert f"{vantage}.html: " in classroom.done("save", f"{vantage}.html", "--as", vantage.upper())
     file = classroom.folder / f"{vantage}.html"
     assert reads == (TEXT in file.read_text())
     async with window(chromium, file.as_uri()) as seen:
+        assert "Step forward, or press Play." in await seen.page.inner_text(".peek.empty")
         await seen.key("End")
         assert int(str(await seen.page.get_attribute(".where", "data-steps"))) > 10
+        await seen.look("warrants")
+        assert "copied to the carrier. IN-" in " ".join(await seen.page.locator(".warrant .facts").all_inner_texts())
         for view in ("bytes", "warrants", "log", "matrix", "lanes"):
             await seen.look(view)
             assert (view, vantage) == (view, await seen.page.get_attribute(".seeas select", "data-as"))
@@ -125,6 +128,12 @@ def test_a_folder_that_is_not_there_is_made_and_an_answer_that_is_not_there_is_o
     assert (2, True, False) == (ran.returncode, "nowhere.txt" in ran.stderr, "Traceback" in ran.stderr)
 
 
+def test_a_lesson_goes_to_standard_output_and_worksheets_go_to_a_folder_with_a_name(classroom: Classroom) -> None:
+    assert classroom.done("save", "-", "--as", "gateway").endswith("</html>\n")
+    assert 2 == classroom.tiers("worksheets", "").returncode
+    assert [] == [name for name in ("-", "lanes.html") if (classroom.folder / name).exists()]
+
+
 def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Classroom) -> None:
     ran = classroom.tiers("save", "lesson.html", "--as", "nobody")
     assert 2 == ran.returncode
@@ -138,7 +147,7 @@ def test_nobody_whom_the_policy_knows_is_an_error_with_the_names(classroom: Clas
 async def test_worksheets_are_a_page_each_and_the_solution_stands_apart(
     classroom: Classroom, chromium: Any, paper: str
 ) -> None:
-    classroom.done("worksheets", "sheets", "--paper", paper)
+    classroom.done("worksheets", "sheets", "--paper", paper.lower())
     sheets = {path.name: path.read_text() for path in (classroom.folder / "sheets").iterdir()}
     assert {"lanes.html", "matrix.html", "matrix-solution.html"} == set(sheets)
     assert [False, True] == ["<td class='reads'>" in sheets[name] for name in ("matrix.html", "matrix-solution.html")]

@@ -8,6 +8,7 @@ from rich.console import Console
 from tiers.lab.scenarios.compare import KEEPERS, Column, show
 from tiers.lab.world import arrangement as arrangements
 from tiers.wire.custody import CUSTODIES
+from tiers.wire.errors import Yours
 
 
 def _columns() -> list[Column]:
@@ -48,3 +49,8 @@ def test_a_coalition_is_named_only_where_none_of_its_members_can() -> None:
     both = [one.replace(",", "").split() for one in _shown(120) if one.startswith("reads too")]
     assert both[0][:4] == ["reads", "too", "carrier", "auditor"]
     assert "operator" not in both[0]
+
+
+def test_whoever_names_no_custody_is_told_which_there_are() -> None:
+    with pytest.raises(Yours, match=r"^custody\.unknown: Name one of: carrier, "):
+        arrangements.first_with("nope")

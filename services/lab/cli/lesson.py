@@ -30,15 +30,26 @@ def add_to(app: typer.Typer) -> None:
 
 def save(
     file: Annotated[
-        Path, typer.Argument(dir_okay=False, help="lesson.html to replay, lesson.pdf for a page a chapter")
+        Path,
+        typer.Argument(
+            dir_okay=False, help="lesson.html to replay, lesson.pdf for a page a chapter, - for standard output"
+        ),
     ],
-    vantage: Annotated[str, typer.Option("--as", help="as whom: gateway, auditor …; all is with all texts")],
-    paper: Annotated[Paper, typer.Option(help="of a PDF")] = Paper.A4,
+    vantage: Annotated[
+        str,
+        typer.Option(
+            "--as", parser=str.lower, metavar="VANTAGE", help="as whom: gateway, auditor …; all is with all texts"
+        ),
+    ],
+    paper: Annotated[Paper, typer.Option(case_sensitive=False, help="of a PDF")] = Paper.A4,
 ) -> None:
     """Save the lesson as one vantage point saw it: no keys, and no texts that it does not read."""
     pdf = file.suffix == ".pdf"
     file.parent.mkdir(parents=True, exist_ok=True)
     told = asked("save", {"vantage": vantage, "pages": paper.value if pdf else ""})["html"]
+    if file == Path("-"):
+        typer.echo(told, nl=False)
+        return
     if pdf:
         _print(told, file)
     else:
@@ -46,9 +57,15 @@ def save(
     typer.echo(f"{file}: {file.stat().st_size // 1024} kB")
 
 
+def _named(folder: str) -> Path:
+    if not folder:
+        raise typer.BadParameter("Name a folder, such as sheets.")
+    return Path(folder)
+
+
 def worksheets(
-    folder: Annotated[Path, typer.Argument(help="where to")],
-    paper: Annotated[Paper, typer.Option(help="to print on")] = Paper.A4,
+    folder: Annotated[Path, typer.Argument(parser=_named, metavar="FOLDER", help="where to")],
+    paper: Annotated[Paper, typer.Option(case_sensitive=False, help="to print on")] = Paper.A4,
 ) -> None:
     """Write worksheets to print: blank lanes, a blank matrix, and its solution apart."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,7 @@ async def measure(arranged: Arrangement, store_url: str = "", leaks: Mapping[str
 
 
 async def compare(names: Sequence[str], store_url: str = "") -> list[Column]:
-    """Measure custodies; raises `Missing` for one that no arrangement has, `Ours` where a declaration is wrong."""
+    """Measure custodies; raises `Yours` for one that no arrangement has, `Ours` where a declaration is wrong."""
     where = {name: arrangements.first_with(name) for name in names}
     measured: dict[str, Measured] = {}
     for arranged, _channel in where.values():

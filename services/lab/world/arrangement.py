@@ -106,7 +106,9 @@ def load(name: str) -> Arrangement:
 
 
 def first_with(name: str) -> tuple[Arrangement, Channel]:
-    """Return the arrangement in which to measure a custody, the default first, and its channel; raises `Missing`."""
+    """Return the arrangement in which to measure a custody, the default first, and its channel; raises `Yours`."""
+    if name not in custody.CUSTODIES:
+        raise Yours("custody.unknown", f"Name one of: {', '.join(custody.CUSTODIES)}.")
     for arrangement in sorted(map(load, names()), key=lambda one: one.name != DEFAULT):
         for channel in Channel:
             if arrangement.side(channel).custody == name:

@@ -568,6 +568,7 @@ export const L = {
   seen: "What is seen",
   firstHow: "Write on a handset, or",
   firstWrite: "Write something on a handset.",
+  firstSaved: "Step forward, or press Play.",
   story: "Play the story",
   storyBusy: "Nine messages, two warrants, three minutes …",
   findings: "What lay before the auditor",

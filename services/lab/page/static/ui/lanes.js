@@ -57,7 +57,7 @@ function Start() {
         <strong><${Terms} text=${L.first} /></strong>
       </p>
       <p>
-        ${fresh ? L.firstHow : L.firstWrite}${
+        ${offline ? L.firstSaved : fresh ? L.firstHow : L.firstWrite}${
           fresh &&
           html` <${Button} class="primary pulse" icon="play" words=${L.story} data-story=${true} onClick=${story} />`
         }

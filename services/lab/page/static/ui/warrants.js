@@ -122,7 +122,7 @@ function Warrant({ one, view }) {
       ${L.progressSteps.map(step)}
     </ol>
     <p class="facts">
-      ${one.served && L.inLog(one.leaf)}${copies > 0 && html` <strong>${L.copiedToCarrier(copies)}</strong>`}
+      ${one.served && L.inLog(one.leaf)}${copies > 0 && html` <strong>${L.copiedToCarrier(copies)}</strong>`}${" "}
       <code>${one.liid}</code>
     </p>
     ${!view.scene && !offline && html`<${Acts} one=${one} view=${view} done=${done} />`}
