@@ -88,7 +88,7 @@ def _asked(what: str, *, hide: bool = False) -> str:
             return str(typer.prompt(what.capitalize(), hide_input=hide))
     except typer.Abort:
         sys.stderr.write("\n")  # after the question
-    raise Yours("device.unanswered", f"Give --{what}.")
+    raise Yours("device.unanswered", f"Give --{what}: nobody answered.")
 
 
 async def _ready(_device: Device, _settings: Settings) -> None:

@@ -46,4 +46,4 @@ def test_what_nobody_types_is_asked_for_by_its_option_once_the_rest_is_there(
     assert (2, "device.new: Run `tiers-device new PIN` first.\n") == (status, said)
     run(tmp_path, "new", "2100000a")
     status, said = run(tmp_path, command, ca=ca, stdin=stdin)
-    assert (2, f"device.unanswered: Give {option}.") == (status, said.splitlines()[-1])
+    assert (2, f"device.unanswered: Give {option}: nobody answered.") == (status, said.splitlines()[-1])
