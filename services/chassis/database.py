@@ -42,6 +42,11 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
 
+    def check(self) -> None:
+        """Raise `Ours` where nothing can be written now."""
+        with self.writing():
+            pass
+
     def write(self, query: str, values: Values) -> int:
         """Do one statement; returns how many rows it changed. Raises `Ours`."""
         with self.writing() as db:

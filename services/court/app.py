@@ -167,6 +167,7 @@ class Court:
         return self._store.replace(replace(record, said=now), word)
 
     async def _append(self, leaf: Leaf) -> LoggedLeaf:
+        self._store.check()  # else a fact would stand in the log that did not come about
         logged = await self._outside.ledger.append(leaf)
         self._steps.labels(leaf.type).inc()
         return logged

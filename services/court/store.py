@@ -48,6 +48,10 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
+    def check(self) -> None:
+        """Raise `Ours` where the register cannot be written now."""
+        self._db.check()
+
     def add(self, record: Record) -> None:
         """Enter a new warrant; raises `Conflict` if its `jti` or its salt is taken."""
         claims = record.claims

@@ -2,7 +2,6 @@
 
 import sqlite3
 import stat
-import time
 from collections.abc import Awaitable
 from contextlib import closing
 
@@ -357,13 +356,11 @@ async def test_inspections_and_what_they_rest_on_survive_a_restart(world: Audito
     assert read(await world.inspect(who=who)) == ["hi"]
 
 
-async def test_files_that_cannot_be_written_hold_up_nobody_and_are_retried(world: AuditorWorld) -> None:
+async def test_files_that_cannot_be_written_are_ours_to_mend_and_are_retried(world: AuditorWorld) -> None:
     with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
         with pytest.raises(Ours, match=r"store\.unavailable"):
             await world.file()
-        assert time.monotonic() - began < 2
     await world.file()
 
 

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import sqlite3
 import stat
-import time
 from collections.abc import Awaitable
 from contextlib import closing
 
@@ -391,14 +390,13 @@ async def test_a_clock_that_the_ledger_does_not_share_is_no_fault_of_the_applica
     await world.apply()
 
 
-async def test_a_register_that_cannot_be_written_holds_up_nobody_and_is_retried(world: CourtWorld) -> None:
+async def test_a_register_that_cannot_be_written_is_ours_to_mend_and_is_retried(world: CourtWorld) -> None:
     await world.apply()
     with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
         with pytest.raises(Ours, match=r"store\.unavailable"):
             await world.decide("approval")
-        assert time.monotonic() - began < 2
+    assert ["warrant.applied"] == world.ledger.facts  # nothing is logged that would not be written down
     assert (await world.decide("approval")).status is Status.APPROVED
 
 
