@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,6 +36,10 @@ async def waits(_app):
     await asyncio.sleep(3600)
     yield
 
+def blocks():
+    print("hanging", flush=True)
+    threading.Event().wait(3600)
+
 async def run(_settings):
     app = http.Application()
     app.cleanup_ctx.append({"hangs": hangs, "waits": waits, "blocks": waits, "ends": ends}[sys.argv[1]])
@@ -46,7 +49,7 @@ async def run(_settings):
         async def keep_fresh(self):
             await asyncio.sleep(3600)
     if sys.argv[1] == "blocks":
-        asyncio.get_running_loop().call_later(0.1, lambda: threading.Event().wait(3600))
+        asyncio.get_running_loop().call_later(0.1, blocks)
     part = background.start(breaks()) if sys.argv[1] in {"hangs", "ends"} else None
     await web.serve(app, "gateway/1", "127.0.0.1:0", NoTls())
 
@@ -98,13 +101,17 @@ def test_a_part_that_fails_ends_the_process_with_a_status_that_says_so_even_if_s
     assert said in ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize(("how", "status", "said"), [("waits", 0, b"party.stopped"), ("blocks", 1, b"Timeout")])
-def test_a_party_that_is_told_to_stop_ends_though_it_has_not_begun_or_hangs(how: str, status: int, said: bytes) -> None:
+@pytest.mark.parametrize(
+    ("how", "begins", "status", "said"),
+    [("waits", b"waiting\n", 0, b"party.stopped"), ("blocks", b"hanging\n", 1, b"Timeout")],
+)
+def test_a_party_that_is_told_to_stop_ends_though_it_has_not_begun_or_hangs(
+    how: str, begins: bytes, status: int, said: bytes
+) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", PARTY, how], stdout=pipe, stderr=subprocess.STDOUT) as party:
         assert party.stdout is not None
-        assert party.stdout.readline() == b"waiting\n"
-        time.sleep(0.3 if how == "blocks" else 0)  # no event tells that it hangs
+        assert begins in iter(party.stdout.readline, b"")
         party.terminate()
         assert said in party.stdout.read()
     assert party.returncode == status
