@@ -96,7 +96,8 @@ def lab() -> Lab:
 
 
 def signed(protected: str) -> bytes:
-    return sign_content(SigningKey(b"s" * 32), f"org/S50000001/{PRIYA}/1", protected, Service.BBM, (), b"hello")
+    key, readers = SigningKey(b"s" * 32), ((KID, "A" * 43),)
+    return sign_content(key, f"org/S50000001/{PRIYA}/1", protected, Service.BBM, readers, b"hello")
 
 
 def as_dict(head: Protected) -> dict[str, object]:

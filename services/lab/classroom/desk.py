@@ -160,8 +160,8 @@ class Desk:
     async def online(self, name: str) -> None:
         """Switch a handset on again."""
         device = self.devices[handset(name).name]
-        if name not in self.sessions:
-            self.sessions[name] = device.start()
+        await self.offline(name)
+        self.sessions[name] = device.start()
         await device.online()
 
     async def received(self, name: str, mid: str = "") -> Message:
