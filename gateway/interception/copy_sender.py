@@ -106,6 +106,7 @@ class Numbers:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._losing: dict[str, tuple[str, int]] = {}
+        """By XID what is being noted as lost: the name of the change, and how many."""
 
     async def next(self, xid: str) -> int:
         return int(await self._store.ask("HGET", self.NEXT, xid) or 0)

@@ -39,6 +39,7 @@ MAX_BODY = 256 * 1024
 MAX_BODIES = 64
 """Bodies from one address that are being read: those of strangers, and those of each party there is."""
 READY_SECONDS = 1.0
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 STOP_SECONDS = 25.0
 """After this long a party that was told to stop ends as it stands, and says on stderr where it hung."""
 
@@ -245,11 +246,13 @@ async def serve(app: web.Application, party: Identity, listen: str, tls: Tls, *,
     starting = asyncio.ensure_future(runner.setup())
 
     def told(*_: object) -> None:
+        for number in _ENDS:
+            signal.signal(number, signal.SIG_IGN)  # told once: else whoever goes on telling would put the end off
         faulthandler.dump_traceback_later(STOP_SECONDS, exit=True)  # whatever hangs, the process ends
         loop.call_soon_threadsafe(stop.set)
         loop.call_soon_threadsafe(starting.cancel)  # it may wait for a store
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDS:
         signal.signal(number, told)  # not the loop's: it may be what hangs
     fresh = background.start(tls.keep_fresh())
     try:
